@@ -1,0 +1,44 @@
+"""Where installed or checked-out data files of wm are: robot description, worlds, camera rigs, bundles."""
+
+from pathlib import Path
+
+_SOURCE = Path(__file__).resolve().parents[2]  # ros2_ws/src in a checkout or a symlink install
+
+
+def _first(kind: str, *candidates: Path) -> Path:
+    for path in candidates:
+        if path.exists():
+            return path
+    raise FileNotFoundError(f"no {kind} found; looked in {', '.join(map(str, candidates))}; build the workspace (./wm build)")
+
+
+def share(package: str) -> Path:
+    """Share folder of a built package; the package's source folder in a checkout that is not built."""
+    try:
+        from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+    except ImportError:
+        return _SOURCE / package
+    try:
+        return Path(get_package_share_directory(package))
+    except PackageNotFoundError:
+        return _SOURCE / package
+
+
+def urdf_path() -> Path:
+    """The light Panda description."""
+    return _first("robot description", _SOURCE / "wm_sim/urdf/panda.urdf", share("wm_sim") / "urdf/panda.urdf")
+
+
+def worlds_dir() -> Path:
+    """Folder of world files."""
+    return _first("world folder", _SOURCE.parents[1] / "sim_worlds/worlds", share("wm_sim") / "sim_worlds/worlds")
+
+
+def rigs_dir() -> Path:
+    """Folder of camera rig files."""
+    return _first("rig folder", _SOURCE.parents[1] / "sim_worlds/rigs", share("wm_sim") / "sim_worlds/rigs")
+
+
+def bundles_dir() -> Path:
+    """Folder of the shipped model bundles."""
+    return _first("bundle folder", _SOURCE / "wm_bringup/bundles", share("wm_bringup") / "bundles")
