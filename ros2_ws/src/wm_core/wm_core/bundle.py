@@ -205,7 +205,7 @@ def _verify_shapes(folder: Path, spec: dict[str, Any], bev: BevSpec, sessions: d
         "encode": ({"bev": [None, 5, bev.rows, bev.columns]}, {"embedding": [None, embedding]}),
         "filter": (
             {"mean": [1, latent], "variance": [1, latent], "action": [1, action], "embedding": [1, embedding], "proprio": [1, proprio]},
-            {"mean": [1, latent], "variance": [1, latent], "predicted_object": [1, 2], "predicted_variance": [1, 2], "surprise": [1]},
+            {"posterior_mean": [1, latent], "posterior_variance": [1, latent], "predicted_object": [1, 2], "predicted_variance": [1, 2], "surprise": [1]},
         ),
         "rollout": (
             {"latent": [None, None, latent], "actions": [None, horizon, action]},

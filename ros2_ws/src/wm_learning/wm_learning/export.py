@@ -1,0 +1,98 @@
+"""Export of a trained model as a bundle: ONNX graphs and bundle.yaml, written completely or not at all."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+
+from wm_core.bundle import GRAPHS, SCHEMA_VERSION, Bundle, sha256
+from wm_learning.grounded import GroundedModel
+from wm_learning.grounded.dynamics import OBJECT, TOOL
+
+
+class _Rollout(nn.Module):
+    def __init__(self, model: GroundedModel) -> None:
+        super().__init__()
+        self.dynamics = model.dynamics
+
+    def forward(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        # Adding zeros broadcasts a shared start latent over members and candidates.
+        zeros = torch.zeros(self.dynamics.members, 1, 1) * actions[None, :, 0, :1]
+        latents, variance = self.dynamics.rollout(latent + zeros, actions)
+        return torch.cat([latents[..., OBJECT], latents[..., TOOL]], -1), variance, latents[:, :, -1]
+
+
+def export_bundle(
+    model: GroundedModel, folder: Path, bundle_id: str, *, surprise_threshold: float, data: dict[str, Any], metrics: dict[str, Any]
+) -> Path:
+    """Write the bundle to `folder` (replacing an older one at the end in one rename) and load it back as a check."""
+    model = model.eval().cpu()
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        _write_graphs(model, work)
+        sizes, bev = model.sizes, model.bev
+        mean, variance = model.initial()
+        spec = {
+            "schema": SCHEMA_VERSION,
+            "id": bundle_id,
+            "family": "grounded",
+            "step_duration": sizes.step_duration,
+            "action_scale": sizes.action_scale,
+            "horizon": sizes.horizon,
+            "ensemble": sizes.members,
+            "sizes": {"latent": sizes.latent, "embedding": sizes.embedding, "action": 2, "proprio": 4},
+            "bev": {name: getattr(bev, name) for name in bev.__dataclass_fields__},
+            "initial": {"mean": [round(v, 6) for v in mean.tolist()], "variance": variance.tolist()},
+            "surprise_threshold": float(surprise_threshold),
+            "data": data,
+            "metrics": metrics,
+            "files": {f"{graph}.onnx": sha256(work / f"{graph}.onnx") for graph in GRAPHS},
+        }
+        (work / "bundle.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+        Bundle.load(work)
+        work.chmod(0o755)
+        old = folder.with_name(f".{folder.name}-old")
+        if folder.exists():
+            folder.rename(old)
+        work.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return folder
+
+
+def _write_graphs(model: GroundedModel, folder: Path) -> None:
+    sizes, bev = model.sizes, model.bev
+    candidates = torch.zeros(3, sizes.horizon, 2)
+    state = torch.zeros(1, sizes.latent)
+    graphs: dict[str, tuple[nn.Module, tuple[Tensor, ...], list[str], list[str], dict[str, dict[int, str]]]] = {
+        "encode": (
+            model.encoder, (torch.zeros(2, 5, bev.rows, bev.columns),), ["bev"], ["embedding"],
+            {"bev": {0: "b"}, "embedding": {0: "b"}},
+        ),
+        "filter": (
+            model.filter, (state, state + 1, torch.zeros(1, 2), torch.zeros(1, sizes.embedding), torch.zeros(1, 4)),
+            ["mean", "variance", "action", "embedding", "proprio"],
+            ["posterior_mean", "posterior_variance", "predicted_object", "predicted_variance", "surprise"], {},
+        ),
+        "rollout": (
+            _Rollout(model), (torch.zeros(1, 1, sizes.latent), candidates), ["latent", "actions"],
+            ["readout", "variance", "final"],
+            {"latent": {0: "e", 1: "n"}, "actions": {0: "N"}, "readout": {1: "N"}, "variance": {1: "N"}, "final": {1: "N"}},
+        ),
+        "decode": (
+            model.decoder, (torch.zeros(2, sizes.latent),), ["latent"], ["image", "readout"],
+            {"latent": {0: "b"}, "image": {0: "b"}, "readout": {0: "b"}},
+        ),
+    }
+    for name, (module, inputs, input_names, output_names, axes) in graphs.items():
+        torch.onnx.export(
+            module, inputs, str(folder / f"{name}.onnx"), input_names=input_names, output_names=output_names, dynamic_axes=axes,
+            opset_version=18, dynamo=False,
+        )
