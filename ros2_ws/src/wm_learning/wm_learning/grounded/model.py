@@ -18,7 +18,7 @@ class Sizes:
 
     code: int = 12
     members: int = 4
-    hidden: int = 128
+    hidden: int = 96
     horizon: int = 12
     action_scale: float = 0.03  # [m] per step
     step_duration: float = 0.1  # [s]

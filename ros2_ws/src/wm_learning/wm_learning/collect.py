@@ -1,0 +1,94 @@
+"""Collects exploration episodes in the simulated worlds into bags."""
+
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wm_core.kinematics import TOOL_DOWN, Kinematics, KinematicsError
+from wm_core.paths import rigs_dir, urdf_path, worlds_dir
+from wm_core.rig import CameraRig
+from wm_learning.episode_bag import EpisodeWriter, Frame, Step
+from wm_learning.exploration import Exploration
+from wm_learning.settings import ACTION_SCALE, PHYSICS_PER_STEP, REACH_BOX, TOOL_HEIGHT
+
+EPISODES_PER_BAG = 20
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The episodes of one bag."""
+
+    world: str
+    first_seed: int
+    episodes: int
+    steps: int
+    bag: Path
+
+
+def collect(worlds: list[str], episodes: int, steps: int, folder: Path, first_seed: int, workers: int) -> list[Path]:
+    """Collect `episodes` per world of `steps` control periods each into bags under `folder`; returns the bags.
+
+    Bags that exist already are kept, so an interrupted collection continues.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    batches = []
+    for index, world in enumerate(worlds):
+        for start in range(0, episodes, EPISODES_PER_BAG):
+            seed = first_seed + index * episodes + start
+            count = min(EPISODES_PER_BAG, episodes - start)
+            batches.append(Batch(world, seed, count, steps, folder / f"{world}_{seed:06d}"))
+    missing = [batch for batch in batches if not batch.bag.exists()]
+    with ProcessPoolExecutor(workers) as pool:
+        futures = [pool.submit(collect_bag, batch) for batch in missing]
+        for done, future in enumerate(as_completed(futures), 1):
+            print(f"collect: {future.result().name} ({done} of {len(missing)} bags)", flush=True)
+    return [batch.bag for batch in batches]
+
+
+def collect_bag(batch: Batch) -> Path:
+    """Collect one bag."""
+    from wm_sim.arm_sim import ArmSim
+    from wm_sim.world import load_world
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    world = load_world(worlds_dir() / f"{batch.world}.yaml")
+    rig = CameraRig.load(rigs_dir() / "two_cameras.yaml")
+    kinematics = Kinematics(urdf_path())
+    sim = ArmSim(world, rig, randomise=True)
+    writer = EpisodeWriter(batch.bag, tuple(camera.name for camera in rig.cameras))
+    clock_ns = 0
+    for seed in range(batch.first_seed, batch.first_seed + batch.episodes):
+        sim.reset(seed)
+        writer.episode(clock_ns, {"world": batch.world, "seed": seed})
+        clock_ns = _episode(sim, rig, kinematics, writer, np.random.default_rng(seed), batch.steps, clock_ns)
+    return writer.close()
+
+
+def _episode(
+    sim: "ArmSim", rig: CameraRig, kinematics: Kinematics, writer: EpisodeWriter, rng: np.random.Generator, steps: int, clock_ns: int  # noqa: F821
+) -> int:
+    explore = Exploration(rng)
+    names, joints, _ = sim.joint_state()
+    q = np.asarray(joints)[:7]
+    commanded = kinematics.fk(q)[0][:2]
+    offset_ns = clock_ns - sim.time_ns
+    for _ in range(steps):
+        position, quaternion = sim.object_pose()
+        names, joints, _ = sim.joint_state()
+        frames = {camera.name: Frame(*sim.render(camera.name), camera.K) for camera in rig.cameras}
+        action = explore.action(commanded, np.asarray(position)[:2])
+        target = np.clip(commanded + ACTION_SCALE * action, REACH_BOX[0], REACH_BOX[1])
+        try:
+            q_next = kinematics.ik(np.array([*target, TOOL_HEIGHT]), TOOL_DOWN, q)
+        except KinematicsError:
+            target, q_next = commanded, q
+        truth = np.concatenate([position, quaternion])
+        writer.step(Step(sim.time_ns + offset_ns, frames, tuple(names), np.asarray(joints), commanded, target, truth))
+        for i in range(1, PHYSICS_PER_STEP + 1):
+            sim.set_target(q + (q_next - q) * i / PHYSICS_PER_STEP)
+            sim.step(1)
+        commanded, q = target, q_next
+    return sim.time_ns + offset_ns + 10**9

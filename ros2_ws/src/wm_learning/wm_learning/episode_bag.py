@@ -1,0 +1,207 @@
+"""Episodes in rosbag2 bags (MCAP): the same topics as on a robot.
+
+A bag holds whole episodes, each announced by a message on `wm/episode` (std_msgs/String with YAML).
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from rosbags.highlevel import AnyReader
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
+
+from wm_core.paths import share
+
+TRUTH = "ground_truth/object_pose"
+EPISODE = "wm/episode"
+EXECUTED = "wm/executed"
+JOINTS = "joint_states"
+BASE_FRAME = "panda_link0"
+
+
+class BagError(ValueError):
+    """A bag that cannot be used: names the file, the topic and the remedy."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One camera's view at one instant."""
+
+    rgb: np.ndarray  # (H, W, 3) uint8
+    depth: np.ndarray  # (H, W) float32 [m], 0 = no reading
+    K: np.ndarray  # (3, 3)
+
+
+@dataclass(frozen=True)
+class Step:
+    """All measurements of one control period, and the motion executed after them."""
+
+    stamp_ns: int
+    frames: dict[str, Frame]
+    joint_names: tuple[str, ...]
+    joints: np.ndarray  # (n,) [rad]
+    ee_start: np.ndarray  # (2,) [m] commanded tool position at the stamp
+    ee_end: np.ndarray  # (2,) [m] commanded tool position one step later
+    truth: np.ndarray | None  # (7,) object position [m] and quaternion xyzw, simulation only
+
+
+def typestore() -> Typestore:
+    """Jazzy's messages and wm_msgs."""
+    store = get_typestore(Stores.ROS2_JAZZY)
+    folder = share("wm_msgs") / "msg"
+    types: dict[str, Any] = {}
+    for file in sorted(folder.glob("*.msg")):
+        types.update(get_types_from_msg(file.read_text(), f"wm_msgs/msg/{file.stem}"))
+    store.register(types)
+    return store
+
+
+class EpisodeWriter:
+    """Writes one bag; it appears under its name only when it is complete."""
+
+    def __init__(self, path: Path, cameras: tuple[str, ...]) -> None:
+        self.path = Path(path)
+        self._work = self.path.with_name(f".{self.path.name}.part")
+        if self.path.exists():
+            raise BagError(f"expected a new bag, {self.path} exists; choose another folder or delete it")
+        shutil.rmtree(self._work, ignore_errors=True)
+        self._store = typestore()
+        # The folder's name becomes the file's name inside the bag, so the bag is written in a part folder.
+        self._bag = self._work / self.path.name
+        self._work.mkdir(parents=True)
+        self._writer = Writer(self._bag, version=9, storage_plugin=StoragePlugin.MCAP)
+        self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+        self._writer.open()
+        topics = {EPISODE: "std_msgs/msg/String", EXECUTED: "wm_msgs/msg/Command", JOINTS: "sensor_msgs/msg/JointState",
+                  TRUTH: "geometry_msgs/msg/PoseStamped"}
+        for camera in cameras:
+            topics[f"{camera}/color/image_raw"] = "sensor_msgs/msg/Image"
+            topics[f"{camera}/color/camera_info"] = "sensor_msgs/msg/CameraInfo"
+            topics[f"{camera}/aligned_depth_to_color/image_raw"] = "sensor_msgs/msg/Image"
+        self._connections = {
+            topic: self._writer.add_connection(f"/{topic}", kind, typestore=self._store) for topic, kind in topics.items()
+        }
+        self._kinds = topics
+
+    def episode(self, stamp_ns: int, facts: dict[str, Any]) -> None:
+        """Announce an episode."""
+        self._write(EPISODE, stamp_ns, data=yaml.safe_dump(facts, default_flow_style=True).strip())
+
+    def step(self, step: Step) -> None:
+        header = self._header(step.stamp_ns, BASE_FRAME)
+        for camera, frame in step.frames.items():
+            height, width = frame.depth.shape
+            optical = self._header(step.stamp_ns, f"{camera}_color_optical_frame")
+            self._write(f"{camera}/color/image_raw", step.stamp_ns, header=optical, height=height, width=width, encoding="rgb8",
+                        is_bigendian=0, step=3 * width, data=np.ascontiguousarray(frame.rgb).reshape(-1))
+            millimetres = np.clip(np.rint(frame.depth * 1000), 0, 65535).astype("<u2")
+            self._write(f"{camera}/aligned_depth_to_color/image_raw", step.stamp_ns, header=optical, height=height, width=width,
+                        encoding="16UC1", is_bigendian=0, step=2 * width, data=millimetres.view(np.uint8).reshape(-1))
+            self._write(f"{camera}/color/camera_info", step.stamp_ns, header=optical, height=height, width=width,
+                        distortion_model="plumb_bob", d=np.zeros(5), k=frame.K.reshape(-1).astype(float), r=np.eye(3).reshape(-1),
+                        p=np.hstack([frame.K, np.zeros((3, 1))]).reshape(-1), binning_x=0, binning_y=0,
+                        roi=self._message("sensor_msgs/msg/RegionOfInterest", x_offset=0, y_offset=0, height=0, width=0, do_rectify=False))
+        empty = np.zeros(0)
+        self._write(JOINTS, step.stamp_ns, header=header, name=list(step.joint_names), position=np.asarray(step.joints, float),
+                    velocity=empty, effort=empty)
+        if step.truth is not None:
+            self._write(TRUTH, step.stamp_ns, header=header, pose=self._pose(step.truth))
+        stamp = header.stamp
+        start, end = (self._message("geometry_msgs/msg/Point", x=float(p[0]), y=float(p[1]), z=0.0) for p in (step.ee_start, step.ee_end))
+        self._write(EXECUTED, step.stamp_ns, header=header, effective=stamp, action=np.zeros(2, np.float32), ee_start=start, ee_end=end,
+                    trajectory=self._message("trajectory_msgs/msg/JointTrajectory", header=header, joint_names=[], points=[]),
+                    status=1, reason="", IDLE=0, ACTIVE=1, HOLD=2)
+
+    def close(self) -> Path:
+        """Finish the bag; it appears under its own name."""
+        self._writer.close()
+        self._bag.rename(self.path)
+        self._work.rmdir()
+        return self.path
+
+    def _message(self, kind: str, **fields: Any) -> Any:
+        return self._store.types[kind](**fields)
+
+    def _header(self, stamp_ns: int, frame: str) -> Any:
+        stamp = self._message("builtin_interfaces/msg/Time", sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9)
+        return self._message("std_msgs/msg/Header", stamp=stamp, frame_id=frame)
+
+    def _pose(self, truth: np.ndarray) -> Any:
+        x, y, z, qx, qy, qz, qw = (float(v) for v in truth)
+        return self._message(
+            "geometry_msgs/msg/Pose",
+            position=self._message("geometry_msgs/msg/Point", x=x, y=y, z=z),
+            orientation=self._message("geometry_msgs/msg/Quaternion", x=qx, y=qy, z=qz, w=qw),
+        )
+
+    def _write(self, topic: str, stamp_ns: int, **fields: Any) -> None:
+        kind = self._kinds[topic]
+        # Constants of a message are class attributes in rosbags, not fields.
+        known = self._store.types[kind].__dataclass_fields__
+        message = self._message(kind, **{key: value for key, value in fields.items() if key in known and known[key].init})
+        self._writer.write(self._connections[topic], stamp_ns, self._store.serialize_cdr(message, kind))
+
+
+def read_episodes(path: Path) -> Iterator[tuple[dict[str, Any], list[Step]]]:
+    """Episodes of one bag: facts and steps. Raises BagError when the bag is unreadable or a topic is missing."""
+    path = Path(path)
+    try:
+        reader = AnyReader([path], default_typestore=typestore())
+        reader.open()
+    except Exception as error:  # rosbags raises many kinds for torn or foreign files
+        raise BagError(f"{path}: expected a rosbag2 folder (MCAP or sqlite3), got: {error}") from error
+    with reader:
+        topics = {connection.topic.lstrip("/") for connection in reader.connections}
+        for needed in (EPISODE, EXECUTED, JOINTS):
+            if needed not in topics:
+                raise BagError(f"{path}: expected the topic /{needed}, found {sorted(topics)}; record it or use another bag")
+        facts: dict[str, Any] | None = None
+        steps: list[Step] = []
+        pending: dict[str, Any] = {}
+        for connection, stamp_ns, data in reader.messages():
+            topic = connection.topic.lstrip("/")
+            message = reader.deserialize(data, connection.msgtype)
+            if topic == EPISODE:
+                if facts is not None:
+                    yield facts, steps
+                facts, steps, pending = yaml.safe_load(message.data), [], {}
+                continue
+            pending[topic] = message
+            if topic == EXECUTED:  # closes the step
+                steps.append(_step(path, stamp_ns, pending))
+                pending = {}
+        if facts is not None:
+            yield facts, steps
+
+
+def _step(path: Path, stamp_ns: int, messages: dict[str, Any]) -> Step:
+    frames: dict[str, Frame] = {}
+    for topic, image in messages.items():
+        if not topic.endswith("/color/image_raw"):
+            continue
+        camera = topic.removesuffix("/color/image_raw")
+        depth = messages.get(f"{camera}/aligned_depth_to_color/image_raw")
+        info = messages.get(f"{camera}/color/camera_info")
+        if depth is None or info is None:
+            raise BagError(f"{path}: camera {camera} at {stamp_ns} ns: expected colour, depth and camera_info of one instant")
+        shape = (image.height, image.width)
+        frames[camera] = Frame(
+            np.frombuffer(image.data, np.uint8).reshape(*shape, 3),
+            np.frombuffer(depth.data, "<u2").reshape(shape).astype(np.float32) / 1000,
+            np.asarray(info.k, float).reshape(3, 3),
+        )
+    joints, executed, truth = messages[JOINTS], messages[EXECUTED], messages.get(TRUTH)
+    pose = None
+    if truth is not None:
+        p, o = truth.pose.position, truth.pose.orientation
+        pose = np.array([p.x, p.y, p.z, o.x, o.y, o.z, o.w])
+    return Step(
+        stamp_ns, frames, tuple(joints.name), np.asarray(joints.position, float),
+        np.array([executed.ee_start.x, executed.ee_start.y]), np.array([executed.ee_end.x, executed.ee_end.y]), pose,
+    )

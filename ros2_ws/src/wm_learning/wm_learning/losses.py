@@ -1,0 +1,24 @@
+"""Losses shared by the training phases."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def position_loss(error: Tensor, scale: float = 0.01) -> Tensor:
+    """Huber loss of position errors (..., 2) [m] in units of `scale`, per element (...,)."""
+    return F.huber_loss(error / scale, torch.zeros_like(error), reduction="none", delta=1.0).sum(-1)
+
+
+def gaussian_nll(error: Tensor, variance: Tensor, floor: float = 1e-6) -> Tensor:
+    """Negative log likelihood (...,) of errors (..., 2) [m] under a diagonal Gaussian of `variance` [m^2]; only the variance learns.
+
+    The mean is trained by `position_loss`: a joint likelihood lets hard cases hide behind a large variance
+    (Seitzer et al. 2022, "On the pitfalls of heteroscedastic uncertainty estimation").
+    """
+    variance = variance + floor
+    return 0.5 * (error.detach() ** 2 / variance + torch.log(variance / 1e-4)).sum(-1)
+
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    return (values * weights).sum() / weights.sum().clamp(min=1e-6)
