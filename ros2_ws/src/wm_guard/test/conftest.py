@@ -1,0 +1,34 @@
+"""A Panda whose tool stands over the table, and small helpers to move it."""
+
+import numpy as np
+import pytest
+from wm_core import paths
+from wm_core.kinematics import TOOL_DOWN, Kinematics
+
+from wm_guard.limits import Request
+
+MS = 1_000_000
+READY = np.array([0.0, -0.3, 0.0, -2.2, 0.0, 2.0, 0.785])
+
+
+@pytest.fixture(scope="session")
+def kinematics() -> Kinematics:
+    return Kinematics(paths.urdf_path())
+
+
+@pytest.fixture(scope="session")
+def start(kinematics) -> np.ndarray:
+    """Joints with the tool 10 cm over the table."""
+    return kinematics.ik(np.array([0.45, 0.0, 0.10]), TOOL_DOWN, READY)
+
+
+@pytest.fixture(scope="session")
+def step(kinematics, start):
+    """step(dx, dy, dz, ...) -> Request that moves the tool from `start` by that much [m] in 0.1 s."""
+
+    def build(dx: float = 0.0, dy: float = 0.0, dz: float = 0.0, start_ns: int = 0, duration_ns: int = 100 * MS) -> Request:
+        target = kinematics.fk(start)[0] + [dx, dy, dz]
+        joints = kinematics.ik(target, TOOL_DOWN, start)
+        return Request(kinematics.joint_names, start_ns, [duration_ns], [joints])
+
+    return build

@@ -1,0 +1,228 @@
+"""The guard's decisions, one by one. Time starts at 1 s."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from wm_guard.guard import Guard, Kind, Mode
+from wm_guard.limits import Limits, Request
+
+MS = 1_000_000
+T0 = 1000 * MS
+
+
+@pytest.fixture
+def guard(kinematics, start) -> Guard:
+    """A guard that knows where the arm is at T0."""
+    guard = Guard(kinematics, Limits())
+    assert guard.observe(kinematics.joint_names, start, T0, T0)
+    return guard
+
+
+def test_a_good_step_passes_as_it_came(guard, kinematics, start, step):
+    request = step(dx=0.03)
+    verdict = guard.check(request, T0, T0)
+    assert verdict.kind is Kind.PASS and verdict.reason == ""
+    assert verdict.motion.times_ns.tolist() == [100 * MS]
+    np.testing.assert_allclose(verdict.motion.positions, request.positions)
+    np.testing.assert_allclose(verdict.ee_start, kinematics.fk(start)[0], atol=1e-9)
+    np.testing.assert_allclose(verdict.ee_end - verdict.ee_start, [0.03, 0, 0], atol=1e-3)
+    assert verdict.effective_ns == T0 and guard.mode is Mode.PASSING and guard.counts == {"pass": 1}
+
+
+def test_joints_may_come_in_any_order(guard, kinematics, step):
+    request = step(dx=0.03)
+    order = [3, 1, 6, 0, 2, 5, 4]
+    shuffled = Request([request.names[i] for i in order], 0, request.times_ns, [[request.positions[0][i] for i in order]])
+    verdict = guard.check(shuffled, T0, T0)
+    assert verdict.kind is Kind.PASS
+    np.testing.assert_allclose(verdict.motion.positions, request.positions)
+
+
+def test_extra_joints_in_the_state_are_fine_and_missing_ones_are_not(kinematics, start):
+    guard = Guard(kinematics, Limits())
+    names, positions = [*kinematics.joint_names, "panda_finger_joint1"], [*start, 0.02]
+    assert guard.observe(names, positions, T0, T0)
+    assert not guard.observe(names[1:], positions[1:], T0 + MS, T0 + MS)
+    assert not guard.observe(names, [*start[:6], np.nan, 0.02], T0 + MS, T0 + MS)
+    assert not guard.observe(names, positions[:3], T0 + MS, T0 + MS)
+    assert not guard.observe(names, positions, T0, T0 + MS)  # a driver that repeats itself
+    assert not guard.observe(names, [90.0, *positions[1:]], T0 + 2 * MS, T0 + 2 * MS)  # degrees
+    assert not guard.observe(names, positions, T0 + 2 * MS, T0 + 500 * MS)
+    assert guard.counts == {
+        "state_names": 1, "state_not_finite": 1, "state_size": 1, "state_repeated": 1, "state_impossible": 1, "state_stale": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda r: replace(r, names=["a", *r.names[1:]]), "names"),
+        (lambda r: replace(r, names=r.names[1:]), "names"),
+        (lambda r: replace(r, names=[r.names[1], *r.names[1:]]), "names"),
+        (lambda r: replace(r, positions=[]), "size"),
+        (lambda r: replace(r, positions=[r.positions[0][:6]]), "size"),
+        (lambda r: replace(r, times_ns=[]), "size"),
+        (lambda r: replace(r, positions=[r.positions[0] * np.nan]), "not_finite"),
+        (lambda r: replace(r, positions=[r.positions[0], r.positions[0]], times_ns=[100, 100]), "time_order"),
+        (lambda r: replace(r, times_ns=[-1]), "time_order"),
+        (lambda r: replace(r, start_ns=T0 - 100 * MS), "late"),
+        (lambda r: replace(r, start_ns=T0 + 600 * MS), "future"),
+        (lambda r: replace(r, positions=[r.positions[0] + 0.4]), "jump"),
+    ],
+)
+def test_malformed_commands_are_answered_with_a_hold(guard, kinematics, start, step, change, reason):
+    verdict = guard.check(change(step(dx=0.03)), T0, T0)
+    assert (verdict.kind, verdict.reason) == (Kind.REFUSED, reason)
+    assert guard.mode is Mode.HOLDING and guard.reason == reason and guard.counts == {reason: 1}
+    np.testing.assert_allclose(verdict.motion.positions, [start])
+    np.testing.assert_allclose(verdict.ee_end, kinematics.fk(start)[0], atol=1e-9)
+    assert guard.check(step(dx=0.03), T0, T0).kind is Kind.PASS  # recovers
+
+
+def test_old_measurements_and_unknown_status_are_refused(guard, step):
+    assert guard.check(step(), T0 - 201 * MS, T0).reason == "stale"
+    assert guard.check(step(), T0 + 201 * MS, T0).reason == "stale"
+    assert guard.check(step(), T0 - 199 * MS, T0, status=7).reason == "status"
+    assert guard.check(step(), T0 - 199 * MS, T0).kind is Kind.PASS
+
+
+def test_a_measurement_ahead_of_the_clock_moves_the_clock(guard, kinematics, start, step):
+    """In lockstep the clock message may arrive after the command that answers the frame of that instant."""
+    now = T0 + 100 * MS
+    guard.observe(kinematics.joint_names, start, now, T0)
+    verdict = guard.check(step(dx=0.03, start_ns=now), now, T0)
+    assert verdict.kind is Kind.PASS and verdict.effective_ns == now
+
+
+def test_without_joint_state_nothing_moves(kinematics, start, step):
+    guard = Guard(kinematics, Limits())
+    verdict = guard.check(step(dx=0.03), T0, T0)
+    assert verdict.reason == "no_state" and verdict.motion is None
+    guard.observe(kinematics.joint_names, start, T0, T0)
+    assert guard.check(step(dx=0.03), T0 + 150 * MS, T0 + 150 * MS).kind is Kind.PASS
+    later = T0 + 250 * MS  # the state is now too old, but where to hold is known
+    verdict = guard.check(step(dx=0.03), later, later)
+    assert verdict.reason == "no_state" and verdict.motion is not None
+
+
+def test_the_tool_stays_in_the_workspace_box_also_between_the_points(kinematics, start, step):
+    guard = Guard(kinematics, Limits(workspace_max=(0.8, 0.45, 0.101), max_jump=1.0))
+    guard.observe(kinematics.joint_names, start, T0, T0)
+    assert guard.check(step(dz=0.01), T0, T0).reason == "workspace"
+    # Both ends are at the allowed height, but a straight line in joint space rises 3 mm on the way.
+    assert guard.check(step(dx=-0.15, duration_ns=2000 * MS), T0, T0).reason == "workspace"
+    assert guard.check(step(dy=0.1, duration_ns=2000 * MS), T0, T0).kind is Kind.PASS
+
+
+def test_an_arm_outside_the_box_may_only_move_back_in(kinematics, start, step):
+    guard = Guard(kinematics, Limits(workspace_min=(0.2, -0.45, 0.15)))  # 5 cm above the tool
+    guard.observe(kinematics.joint_names, start, T0, T0)
+    assert guard.check(step(dz=-0.01), T0, T0).reason == "workspace"
+    assert guard.check(step(dz=0.02), T0, T0).kind is Kind.PASS
+
+
+def test_joint_limits_keep_their_margin(kinematics, start):
+    limits = Limits(workspace_min=(-2, -2, -2), workspace_max=(2, 2, 2))
+    for joint in range(7):
+        guard = Guard(kinematics, limits)
+        inside = start.copy()
+        inside[joint] = kinematics.upper[joint] - 0.05
+        guard.observe(kinematics.joint_names, inside, T0, T0)
+        beyond = inside.copy()
+        beyond[joint] += 0.04
+        assert guard.check(Request(kinematics.joint_names, 0, [100 * MS], [beyond]), T0, T0).reason == "position_limit"
+
+
+def test_fast_commands_are_slowed_not_refused(guard, step):
+    verdict = guard.check(step(dx=0.06), T0, T0)  # 0.6 m/s
+    assert (verdict.kind, verdict.reason) == (Kind.LIMITED, "tool_speed")
+    assert verdict.motion.times_ns[0] == pytest.approx(120 * MS, rel=0.04)
+
+
+def test_fast_joints_are_slowed_too(guard, kinematics, start):
+    twist = start.copy()
+    twist[6] += 0.3  # turns the tool on the spot: 3 rad/s
+    verdict = guard.check(Request(kinematics.joint_names, 0, [100 * MS], [twist]), T0, T0)
+    assert (verdict.kind, verdict.reason) == (Kind.LIMITED, "joint_velocity")
+    assert verdict.motion.times_ns[0] == pytest.approx(0.3 / kinematics.velocity[6] * 1e9)
+
+
+def test_late_points_are_dropped_as_the_arm_controller_does(guard, kinematics, start, step):
+    request = step(dx=0.01)
+    two = replace(request, start_ns=T0 - 150 * MS, times_ns=[100 * MS, 200 * MS], positions=[start, request.positions[0]])
+    verdict = guard.check(two, T0, T0)
+    assert verdict.kind is Kind.PASS and verdict.motion.times_ns.tolist() == [200 * MS]
+
+
+def test_speed_is_measured_from_where_the_last_command_brought_the_arm(guard, kinematics, start, step):
+    """The arm lags; its controller interpolates from what it was told, and so does the guard."""
+    assert guard.check(step(dx=0.03), T0, T0).kind is Kind.PASS
+    now = T0 + 100 * MS
+    lagging = start + 0.5 * (np.asarray(step(dx=0.03).positions[0]) - start)
+    guard.observe(kinematics.joint_names, lagging, now, now)
+    verdict = guard.check(step(dx=0.06), now, now)
+    assert verdict.kind is Kind.PASS
+    np.testing.assert_allclose(verdict.ee_end - verdict.ee_start, [0.03, 0, 0], atol=1e-3)
+
+
+def test_the_watchdog_holds_once_within_its_timeout_and_the_next_command_recovers(guard, kinematics, start, step):
+    guard.check(step(dx=0.03), T0, T0)
+    assert guard.watchdog(T0 + 100 * MS) is None
+    assert guard.watchdog(T0 + 100 * MS) is None  # time stands still
+    guard.observe(kinematics.joint_names, start, T0 + 180 * MS, T0 + 180 * MS)
+    held = guard.watchdog(T0 + 195 * MS)
+    assert held.reason == "no_command" and guard.mode is Mode.HOLDING
+    assert guard.watchdog(T0 + 400 * MS) is None  # one hold is enough
+    guard.observe(kinematics.joint_names, start, T0 + 400 * MS, T0 + 400 * MS)
+    assert guard.check(step(dx=0.03), T0 + 400 * MS, T0 + 400 * MS).kind is Kind.PASS and guard.mode is Mode.PASSING
+
+
+def test_before_the_first_command_there_is_nothing_to_hold(guard):
+    assert guard.watchdog(T0 + 1000 * MS) is None and guard.mode is Mode.WAITING
+
+
+def test_the_watchdog_holds_when_joint_states_stay_away(guard, step):
+    for at in (0, 100, 190):
+        guard.check(step(dx=0.03), T0 + at * MS, T0 + at * MS)
+    assert guard.watchdog(T0 + 200 * MS).reason == "no_state"
+
+
+def test_e_stop_latches(guard, step):
+    guard.check(step(dx=0.03), T0, T0)
+    verdict = guard.e_stop(T0 + 50 * MS)
+    assert verdict.kind is Kind.HOLD and verdict.motion is not None
+    for at in (60, 100):
+        assert guard.check(step(dx=0.03), T0 + at * MS, T0 + at * MS).reason == "e_stop"
+    assert guard.mode is Mode.STOPPED
+    guard.reset_e_stop()
+    assert guard.mode is Mode.HOLDING
+    assert guard.check(step(dx=0.03), T0 + 150 * MS, T0 + 150 * MS).kind is Kind.PASS
+
+
+def test_repeated_holds_do_not_follow_a_sagging_arm(guard, kinematics, start):
+    empty = Request((), 0, (), ())
+    for i in range(10):
+        now = T0 + (1 + i) * 100 * MS
+        guard.observe(kinematics.joint_names, start - 0.01 * i, now, now)
+        np.testing.assert_allclose(guard.check(empty, now, now).motion.positions, [start])
+
+
+def test_when_time_goes_back_the_guard_starts_afresh(guard, kinematics, start, step):
+    guard.check(step(dx=0.03), T0, T0)
+    assert guard.watchdog(0) is None and guard.mode is Mode.WAITING
+    guard.observe(kinematics.joint_names, start, 0, 0)
+    assert guard.check(step(dx=0.03), 0, 0).kind is Kind.PASS
+
+
+def test_after_the_arm_was_moved_by_hand_the_guard_starts_from_the_measured_joints(guard, kinematics, start, step):
+    guard.check(step(dx=0.03), T0, T0)
+    moved = start + [0.5, 0, 0, 0, 0, 0, 0]
+    now = T0 + 100 * MS
+    guard.observe(kinematics.joint_names, moved, now, now)
+    assert guard.check(step(dx=0.03), now, now).reason == "jump"
+    stay = Request(kinematics.joint_names, 0, [100 * MS], [moved])
+    verdict = guard.check(stay, now, now)
+    assert verdict.kind is Kind.PASS
+    np.testing.assert_allclose(verdict.ee_start, kinematics.fk(moved)[0])

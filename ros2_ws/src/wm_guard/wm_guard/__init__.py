@@ -1,0 +1,1 @@
+"""Safety filter and watchdog between planner and arm."""

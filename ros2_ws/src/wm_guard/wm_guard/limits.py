@@ -1,0 +1,124 @@
+"""What the guard demands of a joint trajectory: form, position limits, workspace, speed. Pure functions on arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from wm_core.kinematics import Kinematics
+
+MAX_POINTS = 100
+# [rad] spacing at which the straight line between two joint points is checked for where the tool goes.
+SAMPLE_SPACING = 0.05
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What may go to the arm; angles in rad, lengths in m in the base frame, times in s."""
+
+    position_margin: float = 0.02  # kept free at both ends of every joint's range
+    velocity_scale: float = 1.0  # share of the URDF's joint velocity limits
+    tool_speed: float = 0.5
+    workspace_min: tuple[float, float, float] = (0.20, -0.45, 0.005)
+    workspace_max: tuple[float, float, float] = (0.80, 0.45, 0.80)
+    max_jump: float = 0.35  # first point to the measured joints, any joint
+    max_age: float = 0.2  # of a command's measurement
+    timeout: float = 0.2  # without command or joint state until the arm is held
+    watchdog_period: float = 0.01  # between two looks of the watchdog
+
+
+@dataclass(frozen=True)
+class Request:
+    """A joint trajectory as it came: `names` and `positions` unchecked; `start_ns` 0 means now; `times_ns` from start."""
+
+    names: Sequence[str]
+    start_ns: int
+    times_ns: Sequence[int]
+    positions: Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A joint trajectory that may go out: joints in the arm's order, `times_ns` (T,) int64 from start, `positions` (T, n)."""
+
+    start_ns: int
+    times_ns: np.ndarray
+    positions: np.ndarray
+
+
+class Refusal(Exception):
+    """A command that must not reach the arm. `reason`: short code, counted in diagnostics; the text says the rest."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+def parse(request: Request, joint_names: Sequence[str]) -> Motion:
+    """Bring a request into the arm's joint order; raises Refusal when its form is wrong."""
+    order = joint_order(request.names, joint_names)
+    count = len(request.positions)
+    if not 1 <= count <= MAX_POINTS or len(request.times_ns) != count:
+        raise Refusal("size", f"expected 1 to {MAX_POINTS} points with one time each, got {count} with {len(request.times_ns)}")
+    if any(len(point) != len(request.names) for point in request.positions):
+        sizes = sorted({len(point) for point in request.positions})
+        raise Refusal("size", f"expected {len(request.names)} positions in every point, got {sizes}")
+    positions = np.array([list(point) for point in request.positions], float)[:, order]
+    if not np.isfinite(positions).all():
+        raise Refusal("not_finite", "expected finite positions, got NaN or infinity")
+    times = np.array(request.times_ns, np.int64)
+    if times[0] < 0 or (np.diff(times) <= 0).any():
+        raise Refusal("time_order", f"expected times from start that increase from zero, got {(times[:5] / 1e9).tolist()} s")
+    return Motion(request.start_ns, times, positions)
+
+
+def joint_order(names: Sequence[str], joint_names: Sequence[str]) -> list[int]:
+    """Index in `names` of each arm joint; raises Refusal unless `names` is a permutation of them."""
+    if len(names) != len(joint_names) or set(names) != set(joint_names):
+        raise Refusal("names", f"expected the joints {list(joint_names)} in any order, got {list(names)[:16]}")
+    return [list(names).index(name) for name in joint_names]
+
+
+def excess(value: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """How far each number lies outside [lower, upper]; zero inside."""
+    return np.maximum(np.maximum(lower - value, value - upper), 0.0)
+
+
+def check_positions(path: np.ndarray, lower: np.ndarray, upper: np.ndarray, names: Sequence[str]) -> None:
+    """Refuse a path (T+1, n) that leaves the joint limits; path[0] is where the arm is.
+
+    An arm that stands outside may move back in: no joint may be further out than at the point before.
+    """
+    outside = excess(path, lower, upper)
+    worse = outside[1:] > outside[:-1] + 1e-9
+    if worse.any():
+        point, joint = map(int, np.argwhere(worse)[0])
+        raise Refusal(
+            "position_limit",
+            f"{names[joint]}: expected {lower[joint]:.3f} to {upper[joint]:.3f} rad, got {path[point + 1, joint]:.3f} at point {point}",
+        )
+
+
+def shortest_durations(path: np.ndarray, kinematics: Kinematics, limits: Limits) -> dict[str, np.ndarray]:
+    """Shortest allowed duration [s] of each segment of a joint path (T+1, n): arrays (T,) by the limit that asks for it.
+
+    Refuses a path on which the tool leaves the workspace. Segments are straight in joint space, so the tool's way between the
+    points is sampled.
+    """
+    low, high = np.array(limits.workspace_min), np.array(limits.workspace_max)
+    tool = kinematics.fk(path[0])[0]
+    allowed = excess(tool, low, high)  # a tool outside the box may move back in
+    tool_durations = np.empty(len(path) - 1)
+    moves = np.diff(path, axis=0)
+    for i, (start, move) in enumerate(zip(path[:-1], moves, strict=True)):
+        pieces = max(1, int(np.ceil(np.abs(move).max() / SAMPLE_SPACING)))
+        longest = 0.0
+        for piece in range(1, pieces + 1):
+            before, tool = tool, kinematics.fk(start + move * (piece / pieces))[0]
+            outside = excess(tool, low, high)
+            if (outside > allowed + 1e-6).any():
+                raise Refusal("workspace", f"tool would go to {np.round(tool, 3).tolist()} m, outside {low.tolist()} to {high.tolist()}")
+            allowed = np.minimum(allowed, outside)
+            longest = max(longest, float(np.linalg.norm(tool - before)))
+        tool_durations[i] = pieces * longest / limits.tool_speed
+    joint_durations = (np.abs(moves) / (kinematics.velocity * limits.velocity_scale)).max(axis=1)
+    return {"joint_velocity": joint_durations, "tool_speed": tool_durations}

@@ -1,0 +1,127 @@
+"""The wm_guard node: wm/command in, arm_controller/joint_trajectory and wm/executed out, in a process of its own."""
+
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+from wm_core import paths
+from wm_core.kinematics import Kinematics
+from wm_core.lifecycle import ERROR, OK, WARN, ConfigError, Param, WmNode, run
+from wm_core.qos import LATCHED, STATE
+from wm_core.stamps import to_ns
+from wm_msgs.msg import Command
+
+from wm_guard.conversions import to_executed, to_request, to_trajectory
+from wm_guard.guard import Guard, Mode, Verdict
+from wm_guard.limits import Limits
+
+_DEFAULT = Limits()
+
+
+class GuardNode(WmNode):
+    """Answers every command with exactly one trajectory (passed, slowed or a hold); holds the arm on silence."""
+
+    PARAMETERS = (
+        Param("urdf", "", "Robot description; empty: the Panda of wm_sim"),
+        Param("tip", "panda_hand_tcp", "Link whose position is limited"),
+        Param("base_frame", "panda_link0", "Frame of the trajectories"),
+        Param("step_duration", 0.1, "[s] Length of a hold trajectory", 0.01, 2.0),
+        Param("position_margin", _DEFAULT.position_margin, "[rad] Kept free at both ends of every joint's range", 0.0, 0.5),
+        Param("velocity_scale", _DEFAULT.velocity_scale, "Share of the URDF's joint velocity limits", 0.01, 1.0),
+        Param("tool_speed", _DEFAULT.tool_speed, "[m/s] Fastest tool", 0.01, 2.0),
+        Param("workspace_min", list(_DEFAULT.workspace_min), "[m] Lowest x, y, z of the tool", -2.0, 2.0),
+        Param("workspace_max", list(_DEFAULT.workspace_max), "[m] Highest x, y, z of the tool", -2.0, 2.0),
+        Param("max_jump", _DEFAULT.max_jump, "[rad] First point to the measured joint, any joint", 0.01, 1.0),
+        Param("max_age", _DEFAULT.max_age, "[s] Oldest measurement that a command may answer", 0.02, 1.0),
+        Param("timeout", _DEFAULT.timeout, "[s] Without command or joint state until the arm is held", 0.02, 1.0),
+        Param("watchdog_period", _DEFAULT.watchdog_period, "[s] Between two looks of the watchdog", 0.001, 0.1),
+    )
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__("wm_guard", **kwargs)
+
+    def setup(self) -> None:
+        values = {name: self.value(name) for name in Limits.__dataclass_fields__}
+        for corner in ("workspace_min", "workspace_max"):
+            if len(values[corner]) != 3:
+                raise ConfigError(f"parameter '{corner}': expected x, y, z, got {values[corner]}")
+            values[corner] = tuple(values[corner])
+        if any(low >= high for low, high in zip(values["workspace_min"], values["workspace_max"], strict=True)):
+            raise ConfigError(f"expected workspace_min below workspace_max, got {values['workspace_min']} and {values['workspace_max']}")
+        if values["watchdog_period"] >= values["timeout"]:
+            raise ConfigError(f"expected watchdog_period below timeout, got {values['watchdog_period']} and {values['timeout']}")
+        kinematics = Kinematics(self.value("urdf") or paths.urdf_path(), tip=self.value("tip"))
+        self.guard = Guard(kinematics, Limits(**values), self.value("step_duration"))
+        self._frame = self.value("base_frame")
+        self._arm = self.publisher(JointTrajectory, "arm_controller/joint_trajectory", STATE)
+        self._executed = self.publisher(Command, "wm/executed", STATE)
+        self._e_stopped = self.publisher(Bool, "wm/e_stopped", LATCHED)
+        self.subscribe(JointState, "joint_states", self._on_joint_state, STATE)
+        self.subscribe(Command, "wm/command", self._on_command, STATE)
+        self.service(Trigger, "wm/e_stop", self._on_e_stop)
+        self.service(Trigger, "wm/e_stop_reset", self._on_e_stop_reset)
+        self.every(values["watchdog_period"], self._on_watchdog)
+        self.every(0.5, self._report, wall=True)
+        self._e_stopped.publish(Bool(data=False))
+
+    def stop(self) -> None:
+        self._send(self.guard.hold("deactivated", self._now()), None)
+
+    # -- callbacks -----------------------------------------------------------------------------------------------
+
+    def _on_joint_state(self, message: JointState) -> None:
+        self.guard.observe(message.name, message.position, to_ns(message.header.stamp), self._now())
+
+    def _on_command(self, message: Command) -> None:
+        verdict = self.guard.check(to_request(message.trajectory), to_ns(message.header.stamp), self._now(), message.status)
+        self._send(verdict, message)
+
+    def _on_watchdog(self) -> None:
+        verdict = self.guard.watchdog(self._now())
+        if verdict is not None:
+            self._send(verdict, None)
+            self.get_logger().warning(f"holding: {verdict.text}")
+
+    def _on_e_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        verdict = self.guard.e_stop(self._now())
+        self._send(verdict, None)
+        self._e_stopped.publish(Bool(data=True))
+        self._report()
+        self.get_logger().warning(verdict.text)
+        response.success, response.message = True, f"{verdict.text}; call wm/e_stop_reset to go on"
+        return response
+
+    def _on_e_stop_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = True
+        response.message = "reset; moves on with the next valid command" if self.guard.mode is Mode.STOPPED else "was not stopped"
+        self.guard.reset_e_stop()
+        self._e_stopped.publish(Bool(data=False))
+        self._report()
+        return response
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _now(self) -> int:
+        return self.get_clock().now().nanoseconds
+
+    def _send(self, verdict: Verdict, command: Command | None) -> None:
+        """The trajectory first: it is what the arm waits for. Nothing is sent, nor reported as sent, without a known position."""
+        if verdict.motion is not None:
+            trajectory = to_trajectory(verdict.motion, self.guard.joint_names, self._frame)
+            self._arm.publish(trajectory)
+            self._executed.publish(to_executed(verdict, trajectory, command))
+        if command is not None and verdict.reason:
+            self.get_logger().warning(f"{verdict.kind.value}: {verdict.reason}: {verdict.text}", throttle_duration_sec=1.0)
+
+    def _report(self) -> None:
+        level = {Mode.STOPPED: ERROR, Mode.HOLDING: WARN}.get(self.guard.mode, OK)
+        reason = f": {self.guard.reason}" if self.guard.reason and level is not OK else ""
+        self.diagnose(level, f"{self.guard.mode.value}{reason}", **self.guard.counts)
+
+
+def main() -> int:
+    return run(GuardNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
