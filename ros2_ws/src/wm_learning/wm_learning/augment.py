@@ -9,9 +9,12 @@ NEAR = 0.045  # [m] around the object's centre
 
 def fuse_maps(maps: Tensor) -> Tensor:
     """(b, cameras, 5, r, c) -> (b, 5, r, c): per cell the observed one with the greatest height (wm_perception.bev.fuse)."""
-    score = torch.where(maps[:, :, 4] > 0, maps[:, :, 0] + 1.0, torch.zeros(()))
-    best = score.argmax(1)[:, None, None].expand(-1, 1, maps.shape[2], -1, -1)
-    return maps.gather(1, best)[:, 0]
+    fused = maps[:, 0]
+    for camera in range(1, maps.shape[1]):
+        other = maps[:, camera]
+        better = (other[:, 4] > 0) & ((fused[:, 4] == 0) | (other[:, 0] > fused[:, 0]))
+        fused = torch.where(better[:, None], other, fused)
+    return fused
 
 
 def augment(maps: Tensor, generator: torch.Generator, *, strong: bool = True) -> Tensor:
@@ -45,10 +48,9 @@ def augment(maps: Tensor, generator: torch.Generator, *, strong: bool = True) ->
     return fused
 
 
-def visible_share(fused: Tensor, maps: Tensor, position: Tensor, cells: Tensor, z_max: float) -> Tensor:
-    """Share (b,) of the object's cells (those of all cameras, high and near `position` (b, 2)) that the fused view still shows."""
+def visible_share(fused: Tensor, full: Tensor, position: Tensor, cells: Tensor, z_max: float) -> Tensor:
+    """Share (b,) of the object's cells in the `full` view (high and near `position` (b, 2)) that the augmented view still shows."""
     near = torch.norm(cells[None] - position[:, None, None], dim=-1) < NEAR
-    full = fuse_maps(maps)
     there = near & (full[:, 0] > MAX_HEIGHT / z_max)
     shown = there & (fused[:, 4] > 0)
     count = there.sum((1, 2))

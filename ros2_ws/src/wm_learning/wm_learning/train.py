@@ -74,11 +74,13 @@ def joint_loss(
     maps = torch.from_numpy(np.asarray(data.bev[index])).float() / 255
     truth = torch.from_numpy(data.object[index, :2])
     fused = augment(maps, generator)
-    share = visible_share(fused, maps, truth, model.decoder.cells, model.bev.z_max)
+    full = fuse_maps(maps)
+    share = visible_share(fused, full, truth, model.decoder.cells, model.bev.z_max)
     embedding = model.encoder(fused)
     weight = 0.02 + share.clamp(max=1)
     coarse, second, position = model.encoder.positions
     see = sum(weighted_mean(position_loss(p - truth), weight) for p in (coarse, second, position))
+    heat = -(model.encoder.heat_target(truth) * F.log_softmax(model.encoder.heat_map, 1)).sum(1)
     noise = gaussian_nll(position - truth, torch.exp(embedding[:, 2:4])).mean()
     visible = F.binary_cross_entropy_with_logits(embedding[:, 4], (share > 0.25).float())
 
@@ -98,14 +100,13 @@ def joint_loss(
     both_seen = share[batch:] * seen[:, 0]
     consistent = weighted_mean(((chosen[..., CODE] - aim) ** 2).mean((0, 2)), both_seen)
 
-    full = fuse_maps(maps)
     codes = torch.cat([embedding[:batch, 5:], chosen[:, :, CODE].mean(0)])
     drawn = model.decoder.canvas(truth, codes)
     near = torch.norm(model.decoder.cells[None] - truth[:, None, None], dim=-1) < 0.09
     mask = full[:, 4:5] * (0.05 + near[:, None].float())
     picture = weighted_mean((drawn - full[:, 1:4]) ** 2, mask.expand_as(drawn) * torch.cat([seen[:, 0], both_seen])[:, None, None, None])
 
-    loss = see + 0.3 * noise + visible + predict + 0.3 * spread + 0.3 * consistent + 20 * picture
+    loss = see + weighted_mean(heat, weight) + 0.3 * noise + visible + predict + 0.3 * spread + 0.3 * consistent + 20 * picture
     report = {"see": _mm((position - truth)[share > 0.5]), "predict": _mm((latents[..., OBJECT] - _future(data, first, horizon))[:, :, -1]),
               "visible": visible.item(), "code": consistent.item(), "picture": picture.item()}
     return loss, report

@@ -58,9 +58,14 @@ class Encoder(nn.Module):
         evidence = torch.cat([seen, 0.1 * peak], 1)
         low, high = LOG_VARIANCE
         log_variance = low + (high - low) * torch.sigmoid(self.log_variance(evidence))
-        # The first and second estimates are trained through `positions`; inference needs only the last.
+        # The stages before the last are trained through these; inference needs only the last.
+        self.heat_map = heat
         self.positions = (first, second, position)
         return torch.cat([position, log_variance, self.visibility(evidence), torch.tanh(self.appearance(seen))], 1)
+
+    def heat_target(self, position: Tensor, width: float = 0.02) -> Tensor:
+        """What the heat map should be (b, cells): a bump of `width` [m] around `position` (b, 2), summing to one."""
+        return F.softmax(-0.5 * ((self.cells[None] - position[:, None]) ** 2).sum(-1) / width**2, dim=1)
 
     def crop(self, bev: Tensor, centre: Tensor) -> Tensor:
         """Window (b, 5, WINDOW, WINDOW) of the map around `centre` (b, 2) [m]."""
