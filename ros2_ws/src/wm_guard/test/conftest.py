@@ -1,4 +1,6 @@
-"""A Panda whose tool stands over the table, and small helpers to move it."""
+"""A Panda whose tool stands over the table, and steps to move it by."""
+
+import os
 
 import numpy as np
 import pytest
@@ -7,7 +9,9 @@ from wm_core.kinematics import TOOL_DOWN, Kinematics
 
 from wm_guard.limits import Request
 
-MS = 1_000_000
+os.environ.setdefault("ROS_DOMAIN_ID", "36")
+os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
 READY = np.array([0.0, -0.3, 0.0, -2.2, 0.0, 2.0, 0.785])
 
 
@@ -24,9 +28,9 @@ def start(kinematics) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def step(kinematics, start):
-    """step(dx, dy, dz, ...) -> Request that moves the tool from `start` by that much [m] in 0.1 s."""
+    """step(dx, dy, dz, ...) -> Request that moves the tool from `start` by that much [m]."""
 
-    def build(dx: float = 0.0, dy: float = 0.0, dz: float = 0.0, start_ns: int = 0, duration_ns: int = 100 * MS) -> Request:
+    def build(dx: float = 0.0, dy: float = 0.0, dz: float = 0.0, start_ns: int = 0, duration_ns: int = 100_000_000) -> Request:
         target = kinematics.fk(start)[0] + [dx, dy, dz]
         joints = kinematics.ik(target, TOOL_DOWN, start)
         return Request(kinematics.joint_names, start_ns, [duration_ns], [joints])

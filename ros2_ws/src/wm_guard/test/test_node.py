@@ -1,0 +1,258 @@
+"""The guard as a process of its own, through real DDS. Silence is proven by the message that comes next, not by waiting."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+import rclpy
+from builtin_interfaces.msg import Duration
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rclpy.executors import SingleThreadedExecutor
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+from wm_core import paths
+from wm_core.qos import LATCHED, SENSOR, STATE
+from wm_core.stamps import to_msg
+from wm_msgs.msg import Command
+
+CONFIGURE, ACTIVATE, DEACTIVATE = (
+    Transition.TRANSITION_CONFIGURE,
+    Transition.TRANSITION_ACTIVATE,
+    Transition.TRANSITION_DEACTIVATE,
+)
+
+
+@pytest.fixture(scope="module")
+def ros():
+    rclpy.init()
+    yield
+    rclpy.try_shutdown()
+
+
+class Robot:
+    """Everything around the guard: planner, joint sensors and arm controller, plus the guard's process."""
+
+    def __init__(self, kinematics, joints, *arguments: str) -> None:
+        space = f"guard_{uuid4().hex[:8]}"
+        self.node = rclpy.create_node("robot", namespace=space)
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+        self.names, self.joints = list(kinematics.joint_names), list(map(float, joints))
+        self.send_states = True
+        self.sim_ns: int | None = None
+        self.trajectories: list[JointTrajectory] = []
+        self.executed: list[Command] = []
+        self.stopped: list[bool] = []
+        self.status: list = []
+        subscribe = self.node.create_subscription
+        subscribe(JointTrajectory, "arm_controller/joint_trajectory", self.trajectories.append, STATE)
+        subscribe(Command, "wm/executed", self.executed.append, STATE)
+        subscribe(Bool, "wm/e_stopped", lambda m: self.stopped.append(m.data), LATCHED)
+        subscribe(DiagnosticArray, "diagnostics", lambda m: self.status.append(m.status[0]), STATE)
+        self.state_publisher = self.node.create_publisher(JointState, "joint_states", STATE)
+        self.command_publisher = self.node.create_publisher(Command, "wm/command", STATE)
+        self.clock_publisher = self.node.create_publisher(Clock, "clock", SENSOR)
+        self.node.create_timer(0.02, self._publish_state)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "wm_guard.node", "--ros-args", "-r", f"__ns:=/{space}", "-r", "/clock:=clock"]
+            + ["-p", f"urdf:={paths.urdf_path()}", *arguments]
+        )
+        self._change = self.node.create_client(ChangeState, "wm_guard/change_state")
+        assert self._change.wait_for_service(20)
+
+    def close(self) -> int:
+        """End the guard as launch does; returns its exit code."""
+        self.process.send_signal(signal.SIGINT)
+        code = self.process.wait(20)
+        self.executor.shutdown()
+        self.node.destroy_node()
+        return code
+
+    def until(self, condition: Callable[[], object], seconds: float = 15.0) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "nothing came"
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def transition(self, number: int) -> bool:
+        return self.call(self._change, ChangeState.Request(transition=Transition(id=number))).success
+
+    def trigger(self, name: str) -> Trigger.Response:
+        client = self.node.create_client(Trigger, name)
+        assert client.wait_for_service(10)
+        return self.call(client, Trigger.Request())
+
+    def call(self, client, request):
+        future = client.call_async(request)
+        self.until(future.done)
+        return future.result()
+
+    def bring_up(self) -> None:
+        assert self.transition(CONFIGURE) and self.transition(ACTIVATE)
+        self.until(lambda: self.command_publisher.get_subscription_count() and self.state_publisher.get_subscription_count())
+        self.until(lambda: self.node.count_publishers("wm/executed") and self.node.count_publishers("arm_controller/joint_trajectory"))
+        self.settle()
+
+    def settle(self) -> None:
+        """Let the guard see joint states: two reports of its diagnostics later it has."""
+        seen = len(self.status)
+        self.until(lambda: len(self.status) >= seen + 2)
+
+    def now(self):
+        return self.node.get_clock().now().to_msg() if self.sim_ns is None else to_msg(self.sim_ns)
+
+    def _publish_state(self) -> None:
+        if self.sim_ns is not None:
+            self.clock_publisher.publish(Clock(clock=self.now()))
+        if self.send_states:
+            message = JointState(name=[*self.names, "panda_finger_joint1"], position=[*self.joints, 0.0])
+            message.header.stamp = self.now()
+            self.state_publisher.publish(message)
+
+    def command(self, request, **changes) -> tuple[JointTrajectory, Command]:
+        """Send a command and return the one trajectory that answers it, and how the guard reports it."""
+        points = [
+            JointTrajectoryPoint(positions=list(map(float, p)), time_from_start=Duration(nanosec=t))
+            for p, t in zip(request.positions, request.times_ns, strict=True)
+        ]
+        message = Command(action=[1.0, 0.0], status=Command.ACTIVE, **changes)
+        message.trajectory = JointTrajectory(joint_names=list(request.names), points=points)
+        message.header.stamp = message.effective = self.now()
+        count = len(self.executed)
+        self.command_publisher.publish(message)
+        self.until(lambda: len(self.executed) > count and len(self.trajectories) >= len(self.executed))
+        return self.trajectories[len(self.executed) - 1], self.executed[-1]
+
+    def counts(self) -> dict[str, str]:
+        self.settle()
+        return {entry.key: entry.value for entry in self.status[-1].values}
+
+
+@pytest.fixture(scope="module")
+def guarded_robot(ros, kinematics, start):
+    robot = Robot(kinematics, start)
+    robot.bring_up()
+    yield robot
+    assert robot.close() == 0
+
+
+@pytest.fixture
+def robot(guarded_robot):
+    """The same process for every test, held at the end of each."""
+    yield guarded_robot
+    guarded_robot.until(lambda: guarded_robot.executed[-1].status == Command.HOLD)
+    for seen in (guarded_robot.executed, guarded_robot.trajectories):
+        seen.clear()
+
+
+@pytest.fixture
+def lockstep(ros, kinematics, start):
+    robot = Robot(kinematics, start, "-p", "use_sim_time:=true")
+    robot.sim_ns = 5_000_000_000
+    robot.bring_up()
+    yield robot
+    assert robot.close() == 0
+
+
+def position(point) -> list[float]:
+    return [point.x, point.y, point.z]
+
+
+def test_commands_pass_or_are_replaced_by_a_hold(robot, kinematics, start, step):
+    trajectory, executed = robot.command(step(dx=0.02))
+    assert trajectory.joint_names == list(kinematics.joint_names)
+    assert list(trajectory.points[0].positions) == pytest.approx(list(step(dx=0.02).positions[0]))
+    assert executed.status == Command.ACTIVE and executed.reason == "" and executed.trajectory == trajectory
+    assert position(executed.ee_start) == pytest.approx([0.45, 0, 0.1], abs=1e-3)
+    assert position(executed.ee_end) == pytest.approx([0.47, 0, 0.1], abs=1e-3)
+
+    trajectory, executed = robot.command(step(dx=0.07))  # 0.5 m/s and more from where the arm is now commanded to be
+    assert executed.status == Command.ACTIVE and list(executed.action) == [1.0, 0.0]
+
+    low = step(dz=-0.099)  # 1 mm over the table
+    trajectory, executed = robot.command(low)
+    assert executed.status == Command.HOLD and executed.reason.startswith("workspace")
+    assert list(executed.action) == [0.0, 0.0]
+    assert executed.ee_end.z == pytest.approx(0.1, abs=0.01)
+    assert list(trajectory.points[0].positions) != pytest.approx(list(low.positions[0]))
+    assert robot.counts()["workspace"] == "1"
+
+
+def test_silence_is_answered_with_one_hold_and_the_next_command_recovers(robot, step):
+    robot.command(step(dx=0.02))
+    robot.until(lambda: len(robot.executed) == 2)
+    assert robot.executed[1].status == Command.HOLD and robot.executed[1].reason.startswith("no_command")
+    robot.settle()
+    assert "holding: no_command" in robot.status[-1].message
+    _, sentinel = robot.command(step(dx=0.01))
+    assert sentinel.status == Command.ACTIVE
+    assert len(robot.executed) == len(robot.trajectories) == 3  # nothing came between
+
+
+def test_a_dead_or_lying_joint_sensor_holds_the_arm(robot, step):
+    robot.command(step(dx=0.02))
+    good = robot.joints[3]
+    robot.joints[3] = float("nan")
+    while robot.executed[-1].status != Command.HOLD:
+        robot.command(step(dx=0.02))
+    assert robot.executed[-1].reason.startswith("no_state")
+    robot.joints[3] = good
+    while robot.executed[-1].status != Command.ACTIVE:
+        robot.command(step(dx=0.02))
+    counts = robot.counts()
+    assert int(counts["state_not_finite"]) > 5 and int(counts["no_state"]) >= 1
+
+
+def test_the_emergency_stop_latches(robot, step):
+    robot.command(step(dx=0.02))
+    assert robot.trigger("wm/e_stop").success
+    robot.until(lambda: robot.stopped and robot.stopped[-1])
+    robot.until(lambda: robot.executed[-1].reason.startswith("e_stop"))
+    for _ in range(2):
+        _, executed = robot.command(step(dx=0.01))
+        assert executed.status == Command.HOLD and executed.reason.startswith("e_stop")
+    late: list[bool] = []
+    robot.node.create_subscription(Bool, "wm/e_stopped", lambda m: late.append(m.data), LATCHED)
+    robot.until(lambda: late)
+    assert late == [True]
+    assert robot.trigger("wm/e_stop_reset").success
+    robot.until(lambda: not robot.stopped[-1])
+    assert robot.command(step(dx=0.01))[1].status == Command.ACTIVE
+
+
+def test_deactivation_holds_the_arm(robot, step):
+    robot.command(step(dx=0.02))
+    assert robot.transition(DEACTIVATE)
+    robot.until(lambda: robot.executed[-1].reason.startswith("deactivated"))
+    assert len(robot.trajectories) == len(robot.executed)
+    assert robot.transition(ACTIVATE)
+
+
+def test_in_lockstep_the_watchdog_waits_for_simulated_time(lockstep, step):
+    lockstep.command(step(dx=0.01))
+    lockstep.settle()  # more than a second of real time passes
+    _, sentinel = lockstep.command(step(dx=0.02))
+    assert sentinel.status == Command.ACTIVE and len(lockstep.trajectories) == 2
+    lockstep.sim_ns += 100_000_000
+    lockstep.settle()
+    assert len(lockstep.trajectories) == 2
+    lockstep.sim_ns += 200_000_000
+    lockstep.until(lambda: len(lockstep.executed) == 3)
+    assert lockstep.executed[-1].reason.startswith("no_command")
+
+
+def test_a_bad_workspace_is_refused_by_name(ros, kinematics, start):
+    robot = Robot(kinematics, start, "-p", "workspace_min:=[0.9, 0.0, 0.0]")
+    assert not robot.transition(CONFIGURE)
+    robot.until(lambda: robot.status and "workspace_min" in robot.status[-1].message)
+    assert robot.process.poll() is None
+    assert robot.close() == 0
