@@ -23,7 +23,7 @@ class Limits:
     max_jump: float = 0.35  # first point to the measured joints, any joint
     max_age: float = 0.2  # of a command's measurement
     timeout: float = 0.2  # without command or joint state until the arm is held
-    watchdog_period: float = 0.01  # between two looks of the watchdog
+    watchdog_period: float = 0.02  # between two looks of the watchdog
 
 
 @dataclass(frozen=True)
