@@ -20,7 +20,7 @@ def share(package: str) -> Path:
         return _SOURCE / package
     try:
         return Path(get_package_share_directory(package))
-    except PackageNotFoundError:
+    except (PackageNotFoundError, OSError):  # not built, or no workspace environment
         return _SOURCE / package
 
 

@@ -5,6 +5,7 @@ A bag holds whole episodes, each announced by a message on `wm/episode` (std_msg
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,7 @@ def read_episodes(path: Path) -> Iterator[tuple[dict[str, Any], list[Step]]]:
         reader.open()
     except Exception as error:  # rosbags raises many kinds for torn or foreign files
         raise BagError(f"{path}: expected a rosbag2 folder (MCAP or sqlite3), got: {error}") from error
-    with reader:
+    with closing(reader):
         topics = {connection.topic.lstrip("/") for connection in reader.connections}
         for needed in (EPISODE, EXECUTED, JOINTS):
             if needed not in topics:
