@@ -1,0 +1,134 @@
+"""Camera rigs: which cameras look at the table, from where. One file serves the simulator and perception."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from jsonschema import Draft202012Validator
+
+_VECTOR = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
+_POSITIVE = {"type": "number", "exclusiveMinimum": 0}
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["frame_id", "cameras"],
+    "additionalProperties": False,
+    "properties": {
+        "frame_id": {"type": "string"},
+        "cameras": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["name", "width", "height", "fov_y_deg", "position"],
+                "oneOf": [{"required": ["look_at"]}, {"required": ["orientation"]}],
+                "additionalProperties": False,
+                "properties": {
+                    "name": {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"},
+                    "width": {"type": "integer", "minimum": 8},
+                    "height": {"type": "integer", "minimum": 8},
+                    "fov_y_deg": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 180},
+                    "position": _VECTOR,
+                    "look_at": _VECTOR,
+                    "orientation": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4},
+                    "near": _POSITIVE,
+                    "far": _POSITIVE,
+                },
+            },
+        },
+    },
+}
+
+
+class RigError(ValueError):
+    """A rig file that cannot be used: names the file and the field."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A calibrated pinhole camera; the optical frame has z forward, x right, y down (REP-103)."""
+
+    name: str
+    width: int
+    height: int
+    K: np.ndarray  # (3, 3) intrinsics [px]
+    T_base_optical: np.ndarray  # (4, 4) pose of the optical frame in the base frame
+    near: float  # [m] nearest depth
+    far: float  # [m] farthest depth
+
+
+@dataclass(frozen=True)
+class CameraRig:
+    """All cameras of a robot cell, with poses in `frame_id`."""
+
+    frame_id: str
+    cameras: tuple[Camera, ...]
+
+    @staticmethod
+    def load(path: str | Path) -> "CameraRig":
+        """Read a rig file; raises RigError naming file and field."""
+        file = Path(path)
+        try:
+            data = yaml.safe_load(file.read_text())
+        except OSError as error:
+            raise RigError(f"expected a camera rig file, cannot read {file}: {error.strerror}") from error
+        except yaml.YAMLError as error:
+            raise RigError(f"{file}: expected YAML, got {error}") from error
+        for error in sorted(Draft202012Validator(_SCHEMA).iter_errors(data), key=lambda e: list(map(str, e.path))):
+            raise RigError(f"{file}: {'.'.join(map(str, error.path)) or 'file'}: {error.message}")
+        cameras = tuple(_camera(file, entry) for entry in data["cameras"])
+        names = [camera.name for camera in cameras]
+        if len(set(names)) != len(names):
+            raise RigError(f"{file}: expected different camera names, got {names}")
+        return CameraRig(data["frame_id"], cameras)
+
+    def only(self, names: Sequence[str]) -> "CameraRig":
+        """The rig with just the named cameras, in the rig's order."""
+        known = [camera.name for camera in self.cameras]
+        unknown = [name for name in names if name not in known]
+        if unknown or not names:
+            raise RigError(f"expected camera names out of {known}, got {list(names)}")
+        return CameraRig(self.frame_id, tuple(camera for camera in self.cameras if camera.name in names))
+
+    def __getitem__(self, name: str) -> Camera:
+        return self.only([name]).cameras[0]
+
+
+def _camera(file: Path, entry: dict[str, Any]) -> Camera:
+    position = np.asarray(entry["position"], float)
+    if "look_at" in entry:
+        rotation = looking_at(position, np.asarray(entry["look_at"], float))
+    else:
+        rotation = _rotation(np.asarray(entry["orientation"], float), f"{file}: camera {entry['name']}")
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = rotation, position
+    focal = entry["height"] / (2 * np.tan(np.radians(entry["fov_y_deg"]) / 2))
+    K = np.array([[focal, 0, entry["width"] / 2 - 0.5], [0, focal, entry["height"] / 2 - 0.5], [0, 0, 1]])
+    near, far = entry.get("near", 0.1), entry.get("far", 3.0)
+    if near >= far:
+        raise RigError(f"{file}: camera {entry['name']}: expected near < far, got {near} and {far}")
+    return Camera(entry["name"], entry["width"], entry["height"], K, pose, near, far)
+
+
+def looking_at(position: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Rotation (3, 3) of an optical frame at `position` that looks at `target` with the base's z axis up in the image."""
+    forward = (target - position) / np.linalg.norm(target - position)
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    if np.linalg.norm(right) < 1e-6:  # looking straight down or up: base x is up in the image
+        right = np.cross(forward, [1.0, 0.0, 0.0])
+    right /= np.linalg.norm(right)
+    return np.stack([right, np.cross(forward, right), forward], 1)
+
+
+def _rotation(quaternion: np.ndarray, where: str) -> np.ndarray:
+    norm = float(np.linalg.norm(quaternion))
+    if abs(norm - 1) > 1e-2:
+        raise RigError(f"{where}: expected a unit quaternion x y z w, got one of length {norm:.3f}")
+    x, y, z, w = quaternion / norm
+    return np.array([
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ])

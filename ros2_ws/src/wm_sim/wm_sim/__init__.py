@@ -1,0 +1,1 @@
+"""The simulated arm: PyBullet worlds as a ROS node and as Gymnasium environments."""

@@ -1,0 +1,234 @@
+"""The simulated arm, table and object in PyBullet. No ROS, no wall clock: the same seed and commands give the same bytes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pybullet
+from pybullet_utils.bullet_client import BulletClient
+
+from wm_core.kinematics import TOOL_DOWN, Kinematics
+from wm_core.paths import urdf_path
+from wm_core.rig import Camera, CameraRig
+from wm_sim.world import Part, World
+
+PHYSICS_HZ = 240
+HOME_TOOL = np.array([0.32, 0.0, 0.02])  # [m] where the tool starts
+HOME_GUESS = np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785])  # [rad] elbow up
+MIN_START_GAP = 0.09  # [m] between tool and object at the start
+SETTLE_STEPS = 60
+ARM_FORCE = (87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0)  # [N m] Franka's limits
+FINGERS = ("panda_finger_joint1", "panda_finger_joint2")
+FINGER_FORCE = 20.0  # [N]
+LINK_PROPERTIES = {"lateralFriction": 0.5, "linearDamping": 0.0, "angularDamping": 0.0}
+
+
+class ArmSim:
+    """Panda with a closed gripper above a table with one object."""
+
+    def __init__(self, world: World, rig: CameraRig, *, randomise: bool = False, gui: bool = False) -> None:
+        """`randomise`: draw mass, friction, size and colour per episode from the world's ranges."""
+        self.world = world
+        self.rig = rig
+        self.kinematics = Kinematics(urdf_path())
+        self._randomise = randomise
+        self._client = BulletClient(pybullet.GUI if gui else pybullet.DIRECT)
+        self._client.setGravity(0, 0, -9.81)
+        self._client.setPhysicsEngineParameter(fixedTimeStep=1 / PHYSICS_HZ, numSolverIterations=50, deterministicOverlappingPairs=1)
+        self._table = self._make_table()
+        self._arm = self._client.loadURDF(str(urdf_path()), useFixedBase=True)
+        joints = {self._client.getJointInfo(self._arm, j)[1].decode(): j for j in range(self._client.getNumJoints(self._arm))}
+        self.joint_names = (*self.kinematics.joint_names, *FINGERS)
+        self._joints = [joints[name] for name in self.joint_names]
+        for joint in joints.values():
+            self._client.changeDynamics(self._arm, joint, **LINK_PROPERTIES)
+        self._home = self.kinematics.ik(HOME_TOOL, TOOL_DOWN, HOME_GUESS)
+        self._views = {camera.name: (camera, _view_matrix(camera), _projection_matrix(camera)) for camera in rig.cameras}
+        self._object: int | None = None
+        self._hidden = False
+        self._steps = 0
+
+    # -- episodes ------------------------------------------------------------------------------------------------
+
+    def reset(self, seed: int, object_xy: Sequence[float] | None = None) -> dict[str, np.ndarray]:
+        """Arm to its home, object to a place drawn with `seed` (or `object_xy`); time goes on.
+
+        Returns `object_xy` (2,), where it came to rest, and `goal_xy` (2,), a goal drawn with the same seed [m].
+        """
+        rng = np.random.default_rng(seed)
+        self._hidden = False
+        for joint, angle in zip(self._joints, (*self._home, 0.0, 0.0), strict=True):
+            self._client.resetJointState(self._arm, joint, angle, 0.0)
+        self.set_target(self._home)
+        place = self._draw_start(rng)
+        if object_xy is not None:
+            place = np.asarray(object_xy, float)
+        yaw = rng.uniform(-np.pi, np.pi)
+        factors = self._draw_factors(rng)
+        if self._object is not None:
+            self._client.removeBody(self._object)
+        self._object = self._make_object(place, yaw, factors)
+        self.step(SETTLE_STEPS)
+        rest = self.object_pose()[0][:2]
+        return {"object_xy": rest, "goal_xy": self.world.draw_goal(rng, rest)}
+
+    def step(self, count: int = 1) -> None:
+        """Advance physics by `count` steps of 1/240 s."""
+        for _ in range(count):
+            self._client.stepSimulation()
+        self._steps += count
+
+    @property
+    def time_ns(self) -> int:
+        """Simulated time since the start [ns]."""
+        return self._steps * 1_000_000_000 // PHYSICS_HZ
+
+    def close(self) -> None:
+        self._client.disconnect()
+
+    # -- arm -----------------------------------------------------------------------------------------------------
+
+    @property
+    def home(self) -> np.ndarray:
+        """Joint angles (7,) at the start of every episode [rad]."""
+        return self._home.copy()
+
+    def set_target(self, q: np.ndarray) -> None:
+        """Joint position targets (7,) [rad] of the arm's servos; the gripper stays closed."""
+        self._client.setJointMotorControlArray(
+            self._arm, self._joints, pybullet.POSITION_CONTROL, targetPositions=[*map(float, q), 0.0, 0.0],
+            forces=[*ARM_FORCE, FINGER_FORCE, FINGER_FORCE], positionGains=[0.6] * len(self._joints),
+        )
+
+    def joint_state(self) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+        """Names, positions (9,) [rad, m] and velocities (9,) [rad/s, m/s] of arm and fingers."""
+        states = self._client.getJointStates(self._arm, self._joints)
+        return self.joint_names, np.array([s[0] for s in states]), np.array([s[1] for s in states])
+
+    # -- object --------------------------------------------------------------------------------------------------
+
+    def object_pose(self) -> tuple[np.ndarray, np.ndarray]:
+        """Position (3,) [m] of the object's origin (the middle of its footprint) and quaternion (4,) xyzw. Ground truth."""
+        position, rotation = self._client.getBasePositionAndOrientation(self._object)
+        # Bullet reports the centre of mass.
+        offset = self._client.rotateVector(rotation, self._centre.tolist())
+        return np.asarray(position) - np.asarray(offset), np.asarray(rotation)
+
+    def disturb(self, impulse: Sequence[float] = (0, 0, 0), displacement: Sequence[float] = (0, 0, 0), hidden: bool = False) -> None:
+        """Kick the object [N s], move it at once [m], or hide it from all cameras until the next call."""
+        position, rotation = self._client.getBasePositionAndOrientation(self._object)
+        linear, angular = self._client.getBaseVelocity(self._object)
+        if any(displacement):
+            self._client.resetBasePositionAndOrientation(self._object, np.add(position, displacement).tolist(), rotation)
+        if any(impulse):
+            self._client.resetBaseVelocity(self._object, np.add(linear, np.asarray(impulse) / self._mass).tolist(), angular)
+        self._hidden = hidden
+
+    # -- cameras -------------------------------------------------------------------------------------------------
+
+    def render(self, camera: str) -> tuple[np.ndarray, np.ndarray]:
+        """Colour (H, W, 3) uint8 RGB and depth (H, W) float32 [m] along the optical axis, 0 beyond the far plane."""
+        device, view, projection = self._views[camera]
+        pose = self._take_away() if self._hidden else None
+        _, _, rgba, buffer, _ = self._client.getCameraImage(
+            device.width, device.height, view, projection, lightDirection=[0.6, 0.3, 1.5], lightAmbientCoeff=0.65, lightDiffuseCoeff=0.45,
+            lightSpecularCoeff=0.02, shadow=0, flags=pybullet.ER_NO_SEGMENTATION_MASK, renderer=pybullet.ER_TINY_RENDERER,
+        )
+        if pose is not None:
+            self._put_back(pose)
+        buffer = np.asarray(buffer, np.float64).reshape(device.height, device.width)
+        depth = device.far * device.near / (device.far - (device.far - device.near) * buffer)
+        depth[buffer >= 1.0] = 0.0
+        colour = np.asarray(rgba, np.uint8).reshape(device.height, device.width, 4)[..., :3]
+        return np.ascontiguousarray(colour), depth.astype(np.float32)
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _draw_start(self, rng: np.random.Generator) -> np.ndarray:
+        while True:
+            place = self.world.start.draw(rng)
+            if np.linalg.norm(place - HOME_TOOL[:2]) >= MIN_START_GAP:
+                return place
+
+    def _draw_factors(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        ranges = self.world.randomise
+        drawn = {key: rng.uniform(*getattr(ranges, key)) for key in ("mass", "friction", "size")}
+        drawn["colour"] = rng.uniform(-ranges.colour, ranges.colour, 3)
+        return drawn if self._randomise else {"mass": 1.0, "friction": 1.0, "size": 1.0, "colour": np.zeros(3)}
+
+    def _make_table(self) -> int:
+        size, thickness = self.world.table_size, 0.04
+        half = [size[0] / 2, size[1] / 2, thickness / 2]
+        table = self._client.createMultiBody(
+            baseCollisionShapeIndex=self._client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half),
+            baseVisualShapeIndex=self._client.createVisualShape(pybullet.GEOM_BOX, halfExtents=half, rgbaColor=[*self.world.table_colour, 1]),
+            basePosition=[0.5, 0, -thickness / 2],
+        )
+        self._client.changeDynamics(table, -1, lateralFriction=self.world.table_friction)
+        return table
+
+    def _make_object(self, place: np.ndarray, yaw: float, factors: dict[str, np.ndarray]) -> int:
+        scale = float(factors["size"])
+        solid = [part for part in self.world.parts if part.collides]
+        collision = self._client.createCollisionShapeArray(**_shapes(solid, scale), collisionFramePositions=_positions(solid, scale))
+        colours = [[*np.clip(np.asarray(part.colour) + factors["colour"], 0, 1), 1.0] for part in self.world.parts]
+        visual = self._client.createVisualShapeArray(
+            **_looks(self.world.parts, scale), visualFramePositions=_positions(self.world.parts, scale), rgbaColors=colours
+        )
+        self._mass = self.world.mass * float(factors["mass"])
+        self._centre = np.asarray(self.world.centre_of_mass) * scale
+        rotation = self._client.getQuaternionFromEuler([0, 0, yaw])
+        body = self._client.createMultiBody(
+            baseMass=self._mass, baseCollisionShapeIndex=collision, baseVisualShapeIndex=visual,
+            basePosition=[float(place[0]), float(place[1]), 0.001], baseOrientation=rotation, baseInertialFramePosition=self._centre.tolist(),
+        )
+        self._client.changeDynamics(body, -1, lateralFriction=self.world.friction * float(factors["friction"]), spinningFriction=0.001,
+                                    linearDamping=0.04, angularDamping=0.04)
+        return body
+
+    def _take_away(self) -> tuple:
+        pose = (*self._client.getBasePositionAndOrientation(self._object), *self._client.getBaseVelocity(self._object))
+        self._client.resetBasePositionAndOrientation(self._object, [0, 0, -10], pose[1])
+        return pose
+
+    def _put_back(self, pose: tuple) -> None:
+        self._client.resetBasePositionAndOrientation(self._object, pose[0], pose[1])
+        self._client.resetBaseVelocity(self._object, pose[2], pose[3])
+
+
+def _positions(parts: Sequence[Part], scale: float) -> list[list[float]]:
+    return [[scale * p for p in part.position] for part in parts]
+
+
+def _shapes(parts: Sequence[Part], scale: float) -> dict[str, list]:
+    """Arguments of createCollisionShapeArray."""
+    boxes = [part.shape == "box" for part in parts]
+    return {
+        "shapeTypes": [pybullet.GEOM_BOX if box else pybullet.GEOM_CYLINDER for box in boxes],
+        "halfExtents": [[scale * s / 2 for s in part.size] if box else [0, 0, 0] for part, box in zip(parts, boxes, strict=True)],
+        "radii": [0 if box else scale * part.size[0] for part, box in zip(parts, boxes, strict=True)],
+        "lengths": [0 if box else scale * part.size[1] for part, box in zip(parts, boxes, strict=True)],
+    }
+
+
+def _looks(parts: Sequence[Part], scale: float) -> dict[str, list]:
+    """Arguments of createVisualShapeArray. Cylinders are meshes: TinyRenderer draws primitive ones as blobs."""
+    boxes = [part.shape == "box" for part in parts]
+    return {
+        "shapeTypes": [pybullet.GEOM_BOX if box else pybullet.GEOM_MESH for box in boxes],
+        "halfExtents": [[scale * s / 2 for s in part.size] if box else [0, 0, 0] for part, box in zip(parts, boxes, strict=True)],
+        "fileNames": ["" if box else str(urdf_path().parent / "meshes/unit_cylinder.obj") for box in boxes],
+        "meshScales": [
+            [1, 1, 1] if box else [scale * part.size[0], scale * part.size[0], scale * part.size[1]]
+            for part, box in zip(parts, boxes, strict=True)
+        ],
+    }
+
+
+def _view_matrix(camera: Camera) -> list[float]:
+    rotation, eye = camera.T_base_optical[:3, :3], camera.T_base_optical[:3, 3]
+    return pybullet.computeViewMatrix(eye.tolist(), (eye + rotation[:, 2]).tolist(), (-rotation[:, 1]).tolist())
+
+
+def _projection_matrix(camera: Camera) -> list[float]:
+    fov_y = 2 * np.degrees(np.arctan(camera.height / (2 * camera.K[1, 1])))
+    return pybullet.computeProjectionMatrixFOV(float(fov_y), camera.width / camera.height, camera.near, camera.far)

@@ -1,0 +1,190 @@
+"""Worlds as data: a table, an object, where it starts and where goals lie. Read from sim_worlds/worlds/*.yaml."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from jsonschema import Draft202012Validator
+
+from wm_core.paths import worlds_dir
+
+
+def _numbers(count: int) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "number"}, "minItems": count, "maxItems": count}
+
+
+_POSITIVE = {"type": "number", "exclusiveMinimum": 0}
+_REGION = {"lower": _numbers(2), "upper": _numbers(2)}
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["name", "rig", "table", "object", "start", "goal"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string"},
+        "rig": {"type": "string"},
+        "table": {
+            "type": "object",
+            "required": ["size", "colour", "friction"],
+            "additionalProperties": False,
+            "properties": {"size": _numbers(2), "colour": _numbers(3), "friction": _POSITIVE},
+        },
+        "object": {
+            "type": "object",
+            "required": ["mass", "friction", "parts"],
+            "additionalProperties": False,
+            "properties": {
+                "mass": _POSITIVE,
+                "friction": _POSITIVE,
+                "centre_of_mass": _numbers(3),
+                "parts": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {
+                        "type": "object",
+                        "required": ["shape", "position", "colour"],
+                        "additionalProperties": False,
+                        "properties": {
+                            "shape": {"enum": ["box", "cylinder"]},
+                            "size": _numbers(3),
+                            "radius": _POSITIVE,
+                            "height": _POSITIVE,
+                            "position": _numbers(3),
+                            "colour": _numbers(3),
+                            "collides": {"type": "boolean"},
+                        },
+                        "oneOf": [
+                            {"properties": {"shape": {"const": "box"}}, "required": ["size"]},
+                            {"properties": {"shape": {"const": "cylinder"}}, "required": ["radius", "height"]},
+                        ],
+                    },
+                },
+            },
+        },
+        "start": {"type": "object", "required": ["lower", "upper"], "additionalProperties": False, "properties": _REGION},
+        "goal": {
+            "type": "object",
+            "required": ["lower", "upper", "min_distance"],
+            "additionalProperties": False,
+            "properties": {**_REGION, "min_distance": {"type": "number", "minimum": 0}},
+        },
+        "randomise": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "mass": _numbers(2), "friction": _numbers(2), "size": _numbers(2), "colour": {"type": "number", "minimum": 0, "maximum": 1},
+            },
+        },
+    },
+}
+
+
+class WorldError(ValueError):
+    """A world file that cannot be used: names the file and the field."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One primitive of an object; `size` is full box extents or (radius, height) [m]."""
+
+    shape: str
+    size: tuple[float, ...]
+    position: tuple[float, float, float]
+    colour: tuple[float, float, float]
+    collides: bool
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle on the table [m]."""
+
+    lower: np.ndarray
+    upper: np.ndarray
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        return rng.uniform(self.lower, self.upper)
+
+
+@dataclass(frozen=True)
+class Randomisation:
+    """Ranges of factors drawn per episode in data collection; `colour`: largest change of each channel."""
+
+    mass: tuple[float, float] = (1.0, 1.0)
+    friction: tuple[float, float] = (1.0, 1.0)
+    size: tuple[float, float] = (1.0, 1.0)
+    colour: float = 0.0
+
+
+@dataclass(frozen=True)
+class World:
+    """A table with one object on it. Lengths in metres, mass in kg, the table's top at z = 0."""
+
+    name: str
+    rig: str
+    table_size: tuple[float, float]
+    table_colour: tuple[float, float, float]
+    table_friction: float
+    mass: float
+    friction: float
+    centre_of_mass: tuple[float, float, float]
+    parts: tuple[Part, ...]
+    start: Region
+    goal: Region
+    min_distance: float
+    randomise: Randomisation
+
+    def draw_goal(self, rng: np.random.Generator, start: np.ndarray) -> np.ndarray:
+        """A goal (2,) [m] at least `min_distance` from the start, so that no episode starts solved."""
+        for _ in range(1000):
+            goal = self.goal.draw(rng)
+            if np.linalg.norm(goal - start) >= self.min_distance:
+                return goal
+        raise WorldError(f"{self.name}: goal: no goal at least {self.min_distance} m from {np.round(start, 3)}; enlarge the goal region")
+
+
+def load_world(name_or_path: str | Path) -> World:
+    """A world by name (sim_worlds/worlds/NAME.yaml) or by path; raises WorldError naming file and field."""
+    file = Path(name_or_path)
+    if file.suffix not in (".yaml", ".yml"):
+        file = worlds_dir() / f"{name_or_path}.yaml"
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in worlds_dir().glob("*.yaml")))
+        raise WorldError(f"expected a world file, {file} does not exist; known worlds: {known}")
+    try:
+        data = yaml.safe_load(file.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise WorldError(f"{file}: expected YAML, got {error}") from error
+    for error in sorted(Draft202012Validator(_SCHEMA).iter_errors(data), key=lambda e: list(map(str, e.path))):
+        raise WorldError(f"{file}: {'.'.join(map(str, error.path)) or 'file'}: {error.message}")
+    return _world(file, data)
+
+
+def _world(file: Path, data: dict[str, Any]) -> World:
+    table, thing, goal = data["table"], data["object"], data["goal"]
+    centre = thing.get("centre_of_mass") or _centre(thing["parts"])
+    ranges = {key: tuple(value) if isinstance(value, list) else value for key, value in data.get("randomise", {}).items()}
+    return World(
+        data["name"], data["rig"], tuple(table["size"]), tuple(table["colour"]), table["friction"], thing["mass"], thing["friction"], tuple(centre),
+        tuple(_part(part) for part in thing["parts"]), _region(file, "start", data["start"]), _region(file, "goal", goal), goal["min_distance"],
+        Randomisation(**ranges),
+    )
+
+
+def _part(data: dict[str, Any]) -> Part:
+    size = data["size"] if data["shape"] == "box" else (data["radius"], data["height"])
+    return Part(data["shape"], tuple(size), tuple(data["position"]), tuple(data["colour"]), data.get("collides", True))
+
+
+def _region(file: Path, name: str, data: dict[str, Any]) -> Region:
+    lower, upper = np.asarray(data["lower"], float), np.asarray(data["upper"], float)
+    if not (lower < upper).all():
+        raise WorldError(f"{file}: {name}: expected lower < upper, got {data['lower']} and {data['upper']}")
+    return Region(lower, upper)
+
+
+def _centre(parts: list[dict[str, Any]]) -> np.ndarray:
+    """Mean position of the colliding parts, weighted by volume."""
+    solid = [part for part in parts if part.get("collides", True)]
+    volumes = [np.prod(part["size"]) if part["shape"] == "box" else np.pi * part["radius"] ** 2 * part["height"] for part in solid]
+    return np.average([part["position"] for part in solid], axis=0, weights=volumes)
