@@ -1,0 +1,67 @@
+"""What the benchmarks share: intervals, tables, and episodes spread over worker processes."""
+
+import argparse
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+FIRST_TEST_SEED = 10_000  # seeds below are for training, validation and tuning
+
+
+def wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson score interval of a proportion (Wilson 1927), 95 % by default; (0, 1) without trials."""
+    if trials == 0:
+        return 0.0, 1.0
+    rate, spread = successes / trials, z * z / trials
+    centre = (rate + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * math.sqrt(rate * (1 - rate) / trials + spread / (4 * trials))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def rate(successes: Iterable[bool]) -> str:
+    """'97/100 = 97 % [91, 99]'."""
+    values = list(successes)
+    low, high = wilson(sum(values), len(values))
+    share = sum(values) / max(1, len(values))
+    return f"{sum(values)}/{len(values)} = {100 * share:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A Markdown table with aligned columns."""
+    cells = [list(map(str, header)), *(list(map(str, row)) for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    lines = ["| " + " | ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)) + " |" for row in cells]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def parser(description: str, episodes: int) -> argparse.ArgumentParser:
+    """The options that every benchmark of episodes has."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--episodes", type=int, default=episodes, help="episodes per row of the table")
+    parser.add_argument("--seed", type=int, default=FIRST_TEST_SEED, help="seed of the first episode; the next ones follow")
+    parser.add_argument("--workers", type=int, default=2, help="worker processes; use 1 to measure times")
+    parser.add_argument("--bundle", type=Path, default=None, help="model bundle folder (default: the shipped one)")
+    parser.add_argument("--json", type=Path, default=None, help="also write every episode to this file")
+    return parser
+
+
+def run_all(function: Callable[..., Any], calls: Sequence[tuple], workers: int) -> list[Any]:
+    """function(*call) for every call, in order, over worker processes of one thread each."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if workers <= 1:
+        return [function(*call) for call in calls]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(function, *zip(*calls, strict=True)))
+
+
+def write_json(path: Path | None, report: dict[str, Any]) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(report, indent=1, default=float) + "\n")
+        print(f"\nwritten: {path}")
