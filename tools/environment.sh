@@ -25,10 +25,10 @@ enter_venv() {
 # The virtual environment, the built overlay, the Fast DDS profile, and one thread a process unless told otherwise.
 enter_workspace() {
     enter_venv
-    if [[ -f "$WORKSPACE/install/local_setup.bash" ]]; then
+    if [[ -f "$BUILT/install/local_setup.bash" ]]; then
         set +u
         # shellcheck source=/dev/null
-        source "$WORKSPACE/install/local_setup.bash"
+        source "$BUILT/install/local_setup.bash"
         set -u
     fi
     local profile="$WORKSPACE/src/wm_bringup/config/fastdds.xml"

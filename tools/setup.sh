@@ -1,9 +1,16 @@
-# Sourced by ./wm: what is set up on first use, each step only when its inputs changed.
+# Sourced by ./wm: what is set up on first use. Each step leaves a stamp with a digest of its inputs once it is done, so
+# an interrupted step is done again and a finished one is not.
 # shellcheck shell=bash
 
-STATE="$ROOT/.wm"
-VENV="$STATE/venv"
 WORKSPACE="$ROOT/ros2_ws"
+if ros_is_sourced; then # beside what was set up for the wheels, so that both kinds of shell can be used in turn
+    STATE="$ROOT/.wm/$ROS_DISTRO"
+    BUILT="$STATE"
+else
+    STATE="$ROOT/.wm"
+    BUILT="$WORKSPACE"
+fi
+VENV="$STATE/venv"
 
 say() { printf '%s\n' "$*" >&2; }
 warn() { say "warning: $*"; }
@@ -12,7 +19,169 @@ die() {
     exit 1
 }
 
-# --- the overlay -----------------------------------------------------------------------------------------------------
+# --- stamps and steps ------------------------------------------------------------------------------------------------
+
+fresh() { # NAME INPUTS: whether the step was done with these inputs
+    local path="$STATE/stamps/$1"
+    [[ -f "$path" && "$(<"$path")" == "$2" ]]
+}
+
+write_stamp() { # NAME INPUTS
+    mkdir -p "$STATE/stamps"
+    printf '%s' "$2" >"$STATE/stamps/$1.new"
+    mv "$STATE/stamps/$1.new" "$STATE/stamps/$1"
+}
+
+# A program that is killed half way may leave a folder that looks finished: the mark tells the next attempt.
+begin() { mkdir -p "$STATE/stamps" && : >"$STATE/stamps/$1.begun"; }
+ended() { rm -f "$STATE/stamps/$1.begun"; }
+was_killed() { [[ -e "$STATE/stamps/$1.begun" ]]; }
+
+step() { # NUMBER TITLE COMMAND...: runs COMMAND with its output in a log and says how long it took
+    local label="[$1/5] $2" log="$STATE/log/step-$1.log" start=$SECONDS status=0 ticker=
+    shift 2
+    mkdir -p "$STATE/log"
+    printf '%s ... ' "$label" >&2
+    if [[ -t 2 ]]; then
+        (while sleep 1 && kill -0 $$ 2>/dev/null; do printf '\r%s ... %s s ' "$label" $((SECONDS - start)) >&2; done) &
+        ticker=$!
+        # shellcheck disable=SC2064 # expanded now: this ticker
+        trap "kill $ticker 2>/dev/null" EXIT
+    fi
+    "$@" >"$log" 2>&1 || status=$?
+    if [[ -n "$ticker" ]]; then
+        kill "$ticker" 2>/dev/null
+        trap - EXIT
+        printf '\r%s ... ' "$label" >&2
+    fi
+    if [[ $status != 0 ]]; then
+        say "failed after $((SECONDS - start)) s; the end of $log:"
+        tail -n 25 "$log" >&2
+        return 1
+    fi
+    say "$((SECONDS - start)) s"
+}
+
+# --- 1: the machine and its Debian packages --------------------------------------------------------------------------
+
+check_machine() {
+    [[ "$(uname -s)-$(uname -m)" == Linux-x86_64 ]] ||
+        die "wm runs on Linux x86-64, this is $(uname -s) $(uname -m); where ROS 2 is installed for it, source that first"
+    local version
+    version=$(getconf GNU_LIBC_VERSION 2>/dev/null) || die "wm needs the GNU C library (glibc) 2.28 or later; this system has another one (musl?): use Debian 12 or Ubuntu"
+    version=${version#glibc }
+    [[ "$(printf '%s\n' 2.28 "$version" | sort -V | head -n 1)" == 2.28 ]] || die "wm needs glibc 2.28 or later, this is $version"
+}
+
+system_packages() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$ROOT/packages.apt" | cut -d' ' -f1; }
+
+missing_packages() {
+    local installed package
+    installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' 2>/dev/null)
+    while read -r package; do
+        grep -qx "$package installed" <<<"$installed" || printf '%s\n' "$package"
+    done < <(system_packages)
+}
+
+install_packages() { # PREFIX... (empty or sudo): asks apt-get for what is missing
+    local missing
+    mapfile -t missing < <(missing_packages)
+    "$@" apt-get update &&
+        "$@" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+}
+
+ensure_packages() {
+    local missing prefix=()
+    check_machine
+    if ! command -v dpkg-query >/dev/null; then
+        warn "this is not Debian or Ubuntu; wm needs what these packages hold: $(system_packages | paste -sd' ')"
+        write_stamp packages "$1"
+        return
+    fi
+    mapfile -t missing < <(missing_packages)
+    if [[ ${#missing[@]} != 0 ]]; then
+        if [[ "$(id -u)" != 0 ]]; then
+            sudo -n true 2>/dev/null || {
+                say "These Debian packages are missing: ${missing[*]}"
+                say "Installing them needs root. Run this, then ./wm again:"
+                say "    sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}"
+                return 1
+            }
+            prefix=(sudo -n)
+        fi
+        step 1 "installing Debian packages: ${missing[*]}" install_packages "${prefix[@]}" || return
+    fi
+    write_stamp packages "$1"
+}
+
+# --- 2: the virtual environment --------------------------------------------------------------------------------------
+
+# Prints the first Python that can be used: 3.10 to 3.13, with venv and C headers; with a sourced ROS 2, its rclpy.
+find_python() {
+    local candidate needed="ensurepip, venv, sysconfig, os, sys"
+    local candidates=(python3 python3.12 python3.11 python3.13 python3.10 /usr/bin/python3)
+    ros_is_sourced && needed+=", rclpy" && candidates=(/usr/bin/python3 "${candidates[@]}")
+    for candidate in "${candidates[@]}"; do
+        if "$candidate" -c "import $needed
+assert (3, 10) <= sys.version_info < (3, 14)
+assert os.path.exists(sysconfig.get_path('include') + '/Python.h')" >/dev/null 2>&1; then
+            "$candidate" -c 'import sys; print(sys.executable)'
+            return
+        fi
+    done
+    return 1
+}
+
+venv_inputs() { printf '%s %s' "$ROOT" "$(readlink -f "$VENV/bin/python" || true)"; }
+
+make_venv() { # what was built over the last one goes with it
+    local options=()
+    ros_is_sourced && options=(--system-site-packages)
+    rm -rf "$VENV" "$STATE"/stamps/{package-*,requirements,development,pip.begun}
+    rm -rf "$BUILT"/{build,install}
+    "$1" -m venv "${options[@]}" "$VENV" && write_stamp venv "$(venv_inputs)"
+}
+
+ensure_venv() {
+    local python
+    python=$(find_python) || die "no Python 3.10 to 3.13 with venv and C headers found; install python3 python3-venv python3-dev"
+    step 2 "creating .wm/venv with $("$python" --version)" make_venv "$python"
+}
+
+# --- 3 and 5: Python packages ----------------------------------------------------------------------------------------
+
+requirement_files() { # [development]
+    if [[ "${1:-}" == development ]]; then
+        printf '%s\n' requirements-dev.txt
+    elif ros_is_sourced; then
+        printf '%s\n' requirements.txt
+        command -v colcon >/dev/null || printf '%s\n' requirements-colcon.txt
+    else
+        printf '%s\n' requirements.txt requirements-colcon.txt requirements-ros.txt
+    fi
+}
+
+requirements_inputs() { # [development]
+    local files
+    mapfile -t files < <(requirement_files "${1:-}")
+    (cd "$ROOT" && sha256sum "${files[@]}" constraints.txt)
+}
+
+install_requirements() { # STAMP INPUTS [development]
+    local file options=()
+    while read -r file; do options+=(-r "$file"); done < <(requirement_files "${3:-}")
+    begin pip
+    (
+        enter_venv
+        cd "$ROOT" || return
+        python -m pip install --disable-pip-version-check --no-input -c constraints.txt "${options[@]}" || return
+        ros_is_sourced || python tools/mend_wheels.py
+    ) || { ended pip && return 1; }
+    ended pip
+    write_stamp "$1" "$2"
+}
+
+# --- 4: the overlay --------------------------------------------------------------------------------------------------
 
 # Fills the array `inputs` (package -> text) with what a rebuild depends on: the contents of the build files and
 # interfaces, and the names of all other files but Python's (the build links files, so their contents may change).
@@ -24,7 +193,7 @@ read_build_inputs() {
         inputs[${path%%/*}]+="$digest $path;"
     done < <(
         cd "$WORKSPACE/src"
-        find . \( -name '.*' -o -name __pycache__ -o -name '*.egg-info' \) ! -name . -prune -o -type f \
+        find . \( -name '.*' -o -name __pycache__ -o -name '*.egg-info' \) ! -name . -prune -o -mindepth 2 -type f \
             ! -name '*.py' ! -name '*.pyc' -printf 'name %p\n' | LC_ALL=C sort
         find . -mindepth 2 -type f \( -name package.xml -o -name setup.py -o -name setup.cfg -o -name CMakeLists.txt \
             -o -name '*.msg' -o -name '*.srv' -o -name '*.action' \) -print0 | LC_ALL=C sort -z | xargs -0r sha256sum
@@ -38,45 +207,70 @@ stale_packages() {
     read_build_inputs
     for package in "${!inputs[@]}"; do
         [[ -f "$WORKSPACE/src/$package/package.xml" ]] || continue
-        [[ "$(cat "$STATE/stamps/package-$package" 2>/dev/null)" == "${inputs[$package]}" ]] || printf '%s\n' "$package"
+        fresh "package-$package" "${inputs[$package]}" || printf '%s\n' "$package"
     done
 }
 
-build_overlay() {
+build_packages() { # PACKAGE...: builds them all, also when one fails
     local -A inputs
     local package failed=()
     read_build_inputs # before the build: a file edited while it runs makes the package stale again
-    ( # colcon's own settings would leak into the caller
-        enter_venv
-        cd "$WORKSPACE"
-        colcon --log-level error build --symlink-install --continue-on-error --packages-select "$@" \
-            --cmake-args -DBUILD_TESTING=OFF
-    ) || true
     for package in "$@"; do
-        if [[ "$(cat "$WORKSPACE/build/$package/colcon_build.rc" 2>/dev/null)" == 0 ]]; then
+        was_killed build && rm -rf "$BUILT/build/$package" "$BUILT/install/$package"
+        rm -f "$BUILT/build/$package/colcon_build.rc"
+    done
+    begin build
+    (
+        enter_venv
+        cd "$WORKSPACE" || return
+        colcon --log-base "$BUILT/log" --log-level error build --build-base "$BUILT/build" \
+            --install-base "$BUILT/install" --symlink-install --continue-on-error --packages-select "$@" \
+            --cmake-args -DBUILD_TESTING=OFF
+    )
+    ended build
+    for package in "$@"; do
+        if [[ "$(cat "$BUILT/build/$package/colcon_build.rc" 2>/dev/null)" == 0 ]]; then
             write_stamp "package-$package" "${inputs[$package]}"
         else
             failed+=("$package")
         fi
     done
-    [[ ${#failed[@]} == 0 ]] || { say "these packages did not build: ${failed[*]}"; return 1; }
+    [[ ${#failed[@]} == 0 ]] || {
+        echo "these packages did not build: ${failed[*]}"
+        return 1
+    }
 }
 
-write_stamp() {
-    mkdir -p "$STATE/stamps"
-    printf '%s' "$2" >"$STATE/stamps/$1.new"
-    mv "$STATE/stamps/$1.new" "$STATE/stamps/$1"
-}
+# --- all of it -------------------------------------------------------------------------------------------------------
 
-set_up() {
-    local stale
+steps() { # [development]: does what is not done yet
+    local inputs stale
+    inputs=$(sha256sum "$ROOT/packages.apt")
+    fresh packages "$inputs" || ensure_packages "$inputs" || return
+    ! was_killed pip && fresh venv "$(venv_inputs)" || ensure_venv || return
+    inputs=$(requirements_inputs)
+    fresh requirements "$inputs" ||
+        step 3 "installing Python packages (some minutes the first time)" install_requirements requirements "$inputs" || return
     mapfile -t stale < <(stale_packages)
-    [[ ${#stale[@]} == 0 ]] && return
-    ( # one ./wm at a time; what the other one did needs no second time
-        mkdir -p "$STATE"
+    [[ ${#stale[@]} == 0 ]] || step 4 "building ${stale[*]}" build_packages "${stale[@]}" || return
+    [[ -n "${1:-}" ]] || return 0
+    inputs=$(requirements_inputs development)
+    fresh development "$inputs" ||
+        step 5 "installing the packages for tests and training" install_requirements development "$inputs" development
+}
+
+is_set_up() { # [development]
+    fresh packages "$(sha256sum "$ROOT/packages.apt")" && ! was_killed pip && fresh venv "$(venv_inputs)" &&
+        fresh requirements "$(requirements_inputs)" && [[ -z "$(stale_packages)" ]] &&
+        { [[ -z "${1:-}" ]] || fresh development "$(requirements_inputs development)"; }
+}
+
+set_up() { # [development]
+    is_set_up "${1:-}" && return
+    mkdir -p "$STATE"
+    ( # one ./wm at a time; what another one did meanwhile is not done again
         exec 9>"$STATE/lock"
-        flock -n 9 || { say "waiting for another ./wm to finish its setup"; flock 9; }
-        mapfile -t stale < <(stale_packages)
-        [[ ${#stale[@]} == 0 ]] || build_overlay "${stale[@]}" 9>&-
+        flock -n 9 || { say "waiting for another ./wm to finish its setup" && flock 9; }
+        steps "${1:-}"
     )
 }
