@@ -192,7 +192,7 @@ read_build_inputs() {
         path=${path#./}
         inputs[${path%%/*}]+="$digest $path;"
     done < <(
-        cd "$WORKSPACE/src"
+        cd "$WORKSPACE/src" || exit
         find . \( -name '.*' -o -name __pycache__ -o -name '*.egg-info' \) ! -name . -prune -o -mindepth 2 -type f \
             ! -name '*.py' ! -name '*.pyc' -printf 'name %p\n' | LC_ALL=C sort
         find . -mindepth 2 -type f \( -name package.xml -o -name setup.py -o -name setup.cfg -o -name CMakeLists.txt \
