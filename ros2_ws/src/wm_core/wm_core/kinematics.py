@@ -8,6 +8,8 @@ import pinocchio
 
 # The tool points straight down: its z axis is -z of the base, its x axis is x of the base.
 TOOL_DOWN = np.diag([1.0, -1.0, -1.0])
+# [m] height of the fingertips above the table: the palm, 37 mm higher, clears objects up to 6 cm, so only fingers push.
+TOOL_HEIGHT = 0.027
 
 
 class KinematicsError(ValueError):

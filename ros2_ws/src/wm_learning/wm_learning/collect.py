@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from wm_core.kinematics import TOOL_DOWN, Kinematics, KinematicsError
+from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics, KinematicsError
 from wm_core.paths import rigs_dir, urdf_path, worlds_dir
 from wm_core.rig import CameraRig
 from wm_learning.episode_bag import EpisodeWriter, Frame, Step
 from wm_learning.exploration import Exploration
-from wm_learning.settings import ACTION_SCALE, PHYSICS_PER_STEP, REACH_BOX, TOOL_HEIGHT
+from wm_learning.settings import ACTION_SCALE, PHYSICS_PER_STEP, REACH_BOX
 
 EPISODES_PER_BAG = 20
 
@@ -77,6 +77,8 @@ def _episode(
     offset_ns = clock_ns - sim.time_ns
     for _ in range(steps):
         position, quaternion = sim.object_pose()
+        if np.any(position[:2] < REACH_BOX[0]) or np.any(position[:2] > REACH_BOX[1]):
+            break  # out of reach: nothing more to learn in this episode
         names, joints, _ = sim.joint_state()
         frames = {camera.name: Frame(*sim.render(camera.name), camera.K) for camera in rig.cameras}
         action = explore.action(commanded, np.asarray(position)[:2])

@@ -6,6 +6,7 @@ from wm_learning.settings import OBJECT_REGION, REACH_BOX
 
 STAND_OFF = 0.085  # [m] distance behind the object from which a push starts
 CLEARANCE = 0.075  # [m] the tool walks around the object at least this far from its centre
+MARGIN = 0.005  # [m] outside its region from where the object is pushed back
 MODES = ("push", "push", "push", "graze", "wander")
 
 
@@ -19,6 +20,7 @@ class Exploration:
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
         self._left = 0
+        self._rescue = False
         self._mode = "wander"
         self._goal = np.zeros(2)
         self._speed = 1.0
@@ -27,8 +29,13 @@ class Exploration:
 
     def action(self, tool: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Action (2,) in the unit disk for the commanded tool position and object position `target`, both (2,) [m]."""
-        if self._left == 0:
+        straying = bool(np.any(target < OBJECT_REGION[0] - MARGIN) or np.any(target > OBJECT_REGION[1] + MARGIN))
+        if self._left <= 0 or (straying and not self._rescue):
             self._choose(tool, target)
+            if straying:  # bring the object back before it is out of reach
+                self._mode, self._left, self._goal = "push", 25, OBJECT_REGION.mean(0)
+                self._speed = max(self._speed, 0.7)
+        self._rescue = straying
         self._left -= 1
         if self._mode == "push":
             wish = self._push(tool, target)
@@ -55,7 +62,7 @@ class Exploration:
             towards = target - tool
             side = np.array([-towards[1], towards[0]]) / max(1e-6, float(np.linalg.norm(towards)))
             through = target + side * rng.uniform(-0.06, 0.06)
-            self._goal = np.clip(through + (through - tool) * rng.uniform(0.1, 0.6), REACH_BOX[0], REACH_BOX[1])
+            self._goal = np.clip(through + (through - tool) * rng.uniform(0.1, 0.4), REACH_BOX[0], REACH_BOX[1])
             self._left = 15
         else:
             self._goal = rng.uniform(OBJECT_REGION[0], OBJECT_REGION[1])

@@ -4,7 +4,6 @@ import numpy as np
 
 REACH_BOX = np.array([[0.28, -0.32], [0.72, 0.32]])  # [m] where the tool may be commanded: lower, upper
 OBJECT_REGION = np.array([[0.38, -0.20], [0.62, 0.20]])  # [m] where objects start and goals lie
-TOOL_HEIGHT = 0.02  # [m]
 ACTION_SCALE = 0.03  # [m] per step
 STEP_NS = 100_000_000
 PHYSICS_PER_STEP = 24  # 240 Hz

@@ -6,13 +6,13 @@ import numpy as np
 import pybullet
 from pybullet_utils.bullet_client import BulletClient
 
-from wm_core.kinematics import TOOL_DOWN, Kinematics
+from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import urdf_path
 from wm_core.rig import Camera, CameraRig
 from wm_sim.world import Part, World
 
 PHYSICS_HZ = 240
-HOME_TOOL = np.array([0.32, 0.0, 0.02])  # [m] where the tool starts
+HOME_TOOL = np.array([0.32, 0.0, TOOL_HEIGHT])  # [m] where the tool starts
 HOME_GUESS = np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785])  # [rad] elbow up
 MIN_START_GAP = 0.09  # [m] between tool and object at the start
 SETTLE_STEPS = 60

@@ -1,0 +1,1 @@
+"""Sensors to observation embedding and geometry."""
