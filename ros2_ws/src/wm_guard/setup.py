@@ -14,7 +14,7 @@ setup(
     zip_safe=True,
     maintainer="The wm developers",
     maintainer_email="maintainers@wm.invalid",
-    description="The last word before the arm: checks every joint trajectory, holds on silence, latches the emergency stop.",
+    description="The last word before the arm: checks every trajectory, holds on silence, latches the e-stop.",
     license="Apache-2.0",
     entry_points={"console_scripts": ["wm_guard = wm_guard.node:main"]},
 )

@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 import pytest
+
 from wm_core import paths
 from wm_core.kinematics import TOOL_DOWN, Kinematics
-
 from wm_guard.limits import Request
 
 os.environ.setdefault("ROS_DOMAIN_ID", "36")
@@ -30,7 +30,9 @@ def start(kinematics) -> np.ndarray:
 def step(kinematics, start):
     """step(dx, dy, dz, ...) -> Request that moves the tool from `start` by that much [m]."""
 
-    def build(dx: float = 0.0, dy: float = 0.0, dz: float = 0.0, start_ns: int = 0, duration_ns: int = 100_000_000) -> Request:
+    def build(
+        dx: float = 0.0, dy: float = 0.0, dz: float = 0.0, start_ns: int = 0, duration_ns: int = 100_000_000
+    ) -> Request:
         target = kinematics.fk(start)[0] + [dx, dy, dz]
         joints = kinematics.ik(target, TOOL_DOWN, start)
         return Request(kinematics.joint_names, start_ns, [duration_ns], [joints])

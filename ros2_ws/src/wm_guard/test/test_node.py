@@ -1,4 +1,4 @@
-"""The guard as a process of its own, through real DDS. Silence is proven by the message that comes next, not by waiting."""
+"""The guard as a process of its own, through real DDS. Silence is proven by the message that comes next."""
 
 import signal
 import subprocess
@@ -19,10 +19,11 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+from wm_msgs.msg import Command
+
 from wm_core import paths
 from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.stamps import to_msg
-from wm_msgs.msg import Command
 
 CONFIGURE, ACTIVATE, DEACTIVATE = (
     Transition.TRANSITION_CONFIGURE,
@@ -98,8 +99,15 @@ class Robot:
 
     def bring_up(self) -> None:
         assert self.transition(CONFIGURE) and self.transition(ACTIVATE)
-        self.until(lambda: self.command_publisher.get_subscription_count() and self.state_publisher.get_subscription_count())
-        self.until(lambda: self.node.count_publishers("wm/executed") and self.node.count_publishers("arm_controller/joint_trajectory"))
+        self.until(
+            lambda: self.command_publisher.get_subscription_count() and self.state_publisher.get_subscription_count()
+        )
+        self.until(
+            lambda: (
+                self.node.count_publishers("wm/executed")
+                and self.node.count_publishers("arm_controller/joint_trajectory")
+            )
+        )
         self.settle()
 
     def settle(self) -> None:

@@ -9,7 +9,9 @@ from wm_guard.limits import Limits, Motion, Request
 
 MS = 1_000_000
 LIMITS = Limits()
-angle = st.one_of(st.floats(-0.02, 0.02), st.floats(-0.3, 0.3), st.floats(-4, 4), st.sampled_from([np.nan, np.inf, -np.inf, 1e300]))
+angle = st.one_of(
+    st.floats(-0.02, 0.02), st.floats(-0.3, 0.3), st.floats(-4, 4), st.sampled_from([np.nan, np.inf, -np.inf, 1e300])
+)
 change = st.one_of(
     st.lists(st.floats(-0.02, 0.02), min_size=7, max_size=7),
     st.lists(st.floats(-0.1, 0.1), min_size=7, max_size=7),
@@ -44,7 +46,10 @@ class Arm:
     def accept(self, motion: Motion, now_ns: int) -> None:
         ends = (motion.start_ns or now_ns) + motion.times_ns
         assert (ends > now_ns).all()
-        self.times, self.path = np.concatenate([[now_ns], ends]).astype(float), np.vstack([self.at(now_ns), motion.positions])
+        self.times, self.path = (
+            np.concatenate([[now_ns], ends]).astype(float),
+            np.vstack([self.at(now_ns), motion.positions]),
+        )
 
 
 def assert_within_limits(arm: Arm, kinematics) -> None:
@@ -56,7 +61,9 @@ def assert_within_limits(arm: Arm, kinematics) -> None:
     assert (joints >= kinematics.lower + LIMITS.position_margin - 1e-9).all()
     assert (joints <= kinematics.upper - LIMITS.position_margin + 1e-9).all()
     tool = np.array([kinematics.fk(q)[0] for q in joints])
-    assert (tool >= np.array(LIMITS.workspace_min) - 1e-3).all() and (tool <= np.array(LIMITS.workspace_max) + 1e-3).all()
+    assert (tool >= np.array(LIMITS.workspace_min) - 1e-3).all() and (
+        tool <= np.array(LIMITS.workspace_max) + 1e-3
+    ).all()
     speed = np.linalg.norm(np.diff(tool, axis=0), axis=1) / np.diff(fine) * 1e9
     assert speed.max() <= LIMITS.tool_speed * 1.02
 

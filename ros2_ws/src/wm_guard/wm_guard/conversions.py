@@ -6,15 +6,15 @@ from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point
 from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
-from wm_core.stamps import NS_PER_S, to_msg, to_ns
 from wm_msgs.msg import Command
 
+from wm_core.stamps import NS_PER_S, to_msg, to_ns
 from wm_guard.guard import Kind, Verdict
 from wm_guard.limits import Motion, Request
 
 
 def to_request(message: JointTrajectory) -> Request:
-    """Positions and times of a trajectory; velocities and efforts are dropped: the guard vouches for straight lines only."""
+    """Positions and times of a trajectory; velocities are dropped: the guard vouches for straight lines only."""
     return Request(
         names=message.joint_names,
         start_ns=to_ns(message.header.stamp),
@@ -35,17 +35,17 @@ def to_trajectory(motion: Motion, joint_names: tuple[str, ...], frame_id: str) -
 
 
 def to_executed(verdict: Verdict, trajectory: JointTrajectory, command: Command | None) -> Command:
-    """What was really sent: the command with the guard's times, positions and reason, or a hold (`command` None or refused)."""
-    passed = command is not None and verdict.kind in (Kind.PASS, Kind.LIMITED)
+    """What was really sent: the command with the guard's times and positions, or a hold (`command` None or refused)."""
+    passed = command if verdict.kind in (Kind.PASS, Kind.LIMITED) else None
     effective = to_msg(verdict.effective_ns)
     reason = f"{verdict.reason}: {verdict.text}" if verdict.reason else (command.reason if command else "")
     return Command(
         header=command.header if command else Header(stamp=effective, frame_id=trajectory.header.frame_id),
         effective=effective,
-        action=command.action if passed else [0.0] * (len(command.action) if command else 2),
+        action=passed.action if passed else [0.0] * (len(command.action) if command else 2),
         ee_start=Point(**dict(zip("xyz", verdict.ee_start.tolist(), strict=True))),
         ee_end=Point(**dict(zip("xyz", verdict.ee_end.tolist(), strict=True))),
         trajectory=trajectory,
-        status=command.status if passed else Command.HOLD,
+        status=passed.status if passed else Command.HOLD,
         reason=reason,
     )

@@ -1,4 +1,4 @@
-"""The guard: decides for every command whether it reaches the arm, holds the arm on silence, latches the emergency stop."""
+"""The guard: decides whether a command reaches the arm, holds the arm on silence, latches the emergency stop."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-from wm_core.kinematics import Kinematics
 
+from wm_core.kinematics import Kinematics
 from wm_guard.limits import Limits, Motion, Refusal, Request, check_positions, joint_order, parse, shortest_durations
 
 NS = 1_000_000_000
@@ -36,8 +36,8 @@ class Mode(Enum):
 class Verdict:
     """What goes to the arm. `motion` is None only when no joint position is known, so that not even a hold can be sent.
 
-    `reason`: short code, empty for PASS; `text`: the rest. `effective_ns`: when the motion starts; `ee_start`, `ee_end` (3,) [m]:
-    commanded tool position then and at the end.
+    `reason`: short code, empty for PASS; `text`: the rest. `effective_ns`: when the motion starts; `ee_start`, `ee_end`
+    (3,) [m]: commanded tool position then and at the end.
     """
 
     kind: Kind
@@ -77,8 +77,12 @@ class Guard:
         self._step_ns = int(step_duration * NS)
         self._lower = kinematics.lower + limits.position_margin
         self._upper = kinematics.upper - limits.position_margin
-        self._forget()
         self._now_ns = 0
+        self._measured: np.ndarray | None = None
+        self._state_ns: int | None = None
+        self._command_ns = 0
+        self._commanded: _Commanded | None = None
+        self._held: np.ndarray | None = None
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -108,7 +112,7 @@ class Guard:
         `stamp_ns`: time of the measurement that the command answers; `status`: the command's status field.
         """
         self._advance(now_ns)
-        # A measurement cannot come from the future: a slightly newer stamp says that the clock message is still on its way.
+        # A measurement cannot come from the future: a slightly newer stamp says that the clock message is on its way.
         if 0 < stamp_ns - now_ns <= self.limits.max_age * NS:
             now_ns = stamp_ns
         try:
@@ -151,17 +155,10 @@ class Guard:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _forget(self) -> None:
-        self._measured: np.ndarray | None = None
-        self._state_ns: int | None = None
-        self._command_ns = 0
-        self._commanded: _Commanded | None = None
-        self._held: np.ndarray | None = None
-
     def _advance(self, now_ns: int) -> None:
         """Forget what was known when time goes back (a simulation restarted)."""
         if now_ns < self._now_ns - self.limits.max_age * NS:
-            self._forget()
+            self._measured = self._state_ns = self._commanded = self._held = None
             if self.mode is Mode.PASSING:
                 self.mode = Mode.WAITING
         self._now_ns = now_ns
@@ -180,7 +177,7 @@ class Guard:
         return measured
 
     def _reference(self, now_ns: int) -> np.ndarray | None:
-        """Where the arm's controller starts from: the commanded joints, or the measured ones when those are elsewhere."""
+        """Where the arm's controller starts from: the commanded joints, or the measured ones when far from them."""
         commanded = None if self._commanded is None else self._commanded.at(now_ns)
         if self._measured is None or (commanded is not None and self._near(commanded, self._measured)):
             return commanded
@@ -203,7 +200,10 @@ class Guard:
             raise Refusal("future", f"expected a start within {MAX_LEAD} s, got {(start_ns - now_ns) / NS:.3f} s ahead")
         coming = start_ns + motion.times_ns > now_ns
         if not coming.any():
-            raise Refusal("late", f"all points lie in the past, the last by {(now_ns - start_ns - motion.times_ns[-1]) / NS:.3f} s")
+            raise Refusal(
+                "late",
+                f"all points lie in the past, the last by {(now_ns - start_ns - motion.times_ns[-1]) / NS:.3f} s",
+            )
         measured = self._measured
         if measured is None or self._state_ns is None or now_ns - self._state_ns > self.limits.timeout * NS:
             raise Refusal("no_state", f"expected a joint state at most {self.limits.timeout} s old")
@@ -213,7 +213,9 @@ class Guard:
         ends_ns, positions = start_ns + motion.times_ns[coming], motion.positions[coming]
         if not self._near(positions[0], measured):
             jump = float(np.abs(positions[0] - measured).max())
-            raise Refusal("jump", f"expected a first point within {self.limits.max_jump} rad of the arm, got {jump:.3f} rad")
+            raise Refusal(
+                "jump", f"expected a first point within {self.limits.max_jump} rad of the arm, got {jump:.3f} rad"
+            )
         reference = self._reference(now_ns)
         assert reference is not None  # `measured` is known
         path = np.vstack([reference, positions])
@@ -236,7 +238,9 @@ class Guard:
         reference = self._reference(now_ns)
         # One hold position for the whole hold, or repeated holds would follow a sagging arm down.
         if self._held is None or (reference is not None and not self._near(self._held, reference)):
-            self._held = None if reference is None else np.clip(reference, self._kinematics.lower, self._kinematics.upper)
+            self._held = (
+                None if reference is None else np.clip(reference, self._kinematics.lower, self._kinematics.upper)
+            )
         if self._held is None or reference is None:
             nowhere = np.full(3, np.nan)
             return Verdict(kind, reason, f"{text}; nothing sent: no joint state yet", None, now_ns, nowhere, nowhere)
@@ -244,7 +248,9 @@ class Guard:
         ends_ns = np.array([now_ns + max(self._step_ns, int(np.ceil(duration * NS)))])
         return self._send(kind, reason, text, 0, ends_ns, np.vstack([reference, self._held]), now_ns)
 
-    def _send(self, kind: Kind, reason: str, text: str, stamp_ns: int, ends_ns: np.ndarray, path: np.ndarray, now_ns: int) -> Verdict:
+    def _send(
+        self, kind: Kind, reason: str, text: str, stamp_ns: int, ends_ns: np.ndarray, path: np.ndarray, now_ns: int
+    ) -> Verdict:
         """Remember and describe a motion along `path` from `now_ns`; `stamp_ns` 0 starts it on arrival."""
         self._commanded = _Commanded(np.concatenate([[now_ns], ends_ns]), path)
         effective_ns = max(stamp_ns, now_ns)

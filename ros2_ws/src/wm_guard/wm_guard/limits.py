@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from wm_core.kinematics import Kinematics
 
 MAX_POINTS = 100
@@ -28,7 +29,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Request:
-    """A joint trajectory as it came: `names` and `positions` unchecked; `start_ns` 0 means now; `times_ns` from start."""
+    """A joint trajectory as it came, unchecked; `start_ns` 0 means now, `times_ns` count from the start."""
 
     names: Sequence[str]
     start_ns: int
@@ -38,14 +39,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Motion:
-    """A joint trajectory that may go out: joints in the arm's order, `times_ns` (T,) int64 from start, `positions` (T, n)."""
+    """A joint trajectory in the arm's joint order: `times_ns` (T,) int64 from the start, `positions` (T, n)."""
 
     start_ns: int
     times_ns: np.ndarray
     positions: np.ndarray
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818  an answer, not an error
     """A command that must not reach the arm. `reason`: short code, counted in diagnostics; the text says the rest."""
 
     def __init__(self, reason: str, text: str) -> None:
@@ -58,7 +59,9 @@ def parse(request: Request, joint_names: Sequence[str]) -> Motion:
     order = joint_order(request.names, joint_names)
     count = len(request.positions)
     if not 1 <= count <= MAX_POINTS or len(request.times_ns) != count:
-        raise Refusal("size", f"expected 1 to {MAX_POINTS} points with one time each, got {count} with {len(request.times_ns)}")
+        raise Refusal(
+            "size", f"expected 1 to {MAX_POINTS} points with one time each, got {count} with {len(request.times_ns)}"
+        )
     if any(len(point) != len(request.names) for point in request.positions):
         sizes = sorted({len(point) for point in request.positions})
         raise Refusal("size", f"expected {len(request.names)} positions in every point, got {sizes}")
@@ -67,7 +70,9 @@ def parse(request: Request, joint_names: Sequence[str]) -> Motion:
         raise Refusal("not_finite", "expected finite positions, got NaN or infinity")
     times = np.array(request.times_ns, np.int64)
     if times[0] < 0 or (np.diff(times) <= 0).any():
-        raise Refusal("time_order", f"expected times from start that increase from zero, got {(times[:5] / 1e9).tolist()} s")
+        raise Refusal(
+            "time_order", f"expected times from start that increase from zero, got {(times[:5] / 1e9).tolist()} s"
+        )
     return Motion(request.start_ns, times, positions)
 
 
@@ -94,15 +99,16 @@ def check_positions(path: np.ndarray, lower: np.ndarray, upper: np.ndarray, name
         point, joint = map(int, np.argwhere(worse)[0])
         raise Refusal(
             "position_limit",
-            f"{names[joint]}: expected {lower[joint]:.3f} to {upper[joint]:.3f} rad, got {path[point + 1, joint]:.3f} at point {point}",
+            f"{names[joint]}: expected {lower[joint]:.3f} to {upper[joint]:.3f} rad, "
+            f"got {path[point + 1, joint]:.3f} at point {point}",
         )
 
 
 def shortest_durations(path: np.ndarray, kinematics: Kinematics, limits: Limits) -> dict[str, np.ndarray]:
-    """Shortest allowed duration [s] of each segment of a joint path (T+1, n): arrays (T,) by the limit that asks for it.
+    """Shortest allowed duration [s] of each segment of a joint path (T+1, n): (T,) for each limit that asks for it.
 
-    Refuses a path on which the tool leaves the workspace. Segments are straight in joint space, so the tool's way between the
-    points is sampled.
+    Refuses a path on which the tool leaves the workspace. Segments are straight in joint space, so the tool's way
+    between the points is sampled.
     """
     low, high = np.array(limits.workspace_min), np.array(limits.workspace_max)
     tool = kinematics.fk(path[0])[0]
@@ -116,7 +122,10 @@ def shortest_durations(path: np.ndarray, kinematics: Kinematics, limits: Limits)
             before, tool = tool, kinematics.fk(start + move * (piece / pieces))[0]
             outside = excess(tool, low, high)
             if (outside > allowed + 1e-6).any():
-                raise Refusal("workspace", f"tool would go to {np.round(tool, 3).tolist()} m, outside {low.tolist()} to {high.tolist()}")
+                raise Refusal(
+                    "workspace",
+                    f"tool would go to {np.round(tool, 3).tolist()} m, outside {low.tolist()} to {high.tolist()}",
+                )
             allowed = np.minimum(allowed, outside)
             longest = max(longest, float(np.linalg.norm(tool - before)))
         tool_durations[i] = pieces * longest / limits.tool_speed

@@ -4,13 +4,13 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
+from wm_msgs.msg import Command
+
 from wm_core import paths
 from wm_core.kinematics import Kinematics
 from wm_core.lifecycle import ERROR, OK, WARN, ConfigError, Param, WmNode, run
 from wm_core.qos import LATCHED, STATE
 from wm_core.stamps import to_ns
-from wm_msgs.msg import Command
-
 from wm_guard.conversions import to_executed, to_request, to_trajectory
 from wm_guard.guard import Guard, Mode, Verdict
 from wm_guard.limits import Limits
@@ -26,7 +26,9 @@ class GuardNode(WmNode):
         Param("tip", "panda_hand_tcp", "Link whose position is limited"),
         Param("base_frame", "panda_link0", "Frame of the trajectories"),
         Param("step_duration", 0.1, "[s] Length of a hold trajectory", 0.01, 2.0),
-        Param("position_margin", _DEFAULT.position_margin, "[rad] Kept free at both ends of every joint's range", 0.0, 0.5),
+        Param(
+            "position_margin", _DEFAULT.position_margin, "[rad] Kept free at both ends of every joint's range", 0.0, 0.5
+        ),
         Param("velocity_scale", _DEFAULT.velocity_scale, "Share of the URDF's joint velocity limits", 0.01, 1.0),
         Param("tool_speed", _DEFAULT.tool_speed, "[m/s] Fastest tool", 0.01, 2.0),
         Param("workspace_min", list(_DEFAULT.workspace_min), "[m] Lowest x, y, z of the tool", -2.0, 2.0),
@@ -47,9 +49,12 @@ class GuardNode(WmNode):
                 raise ConfigError(f"parameter '{corner}': expected x, y, z, got {values[corner]}")
             values[corner] = tuple(values[corner])
         if any(low >= high for low, high in zip(values["workspace_min"], values["workspace_max"], strict=True)):
-            raise ConfigError(f"expected workspace_min below workspace_max, got {values['workspace_min']} and {values['workspace_max']}")
+            low, high = values["workspace_min"], values["workspace_max"]
+            raise ConfigError(f"expected workspace_min below workspace_max, got {low} and {high}")
         if values["watchdog_period"] >= values["timeout"]:
-            raise ConfigError(f"expected watchdog_period below timeout, got {values['watchdog_period']} and {values['timeout']}")
+            raise ConfigError(
+                f"expected watchdog_period below timeout, got {values['watchdog_period']} and {values['timeout']}"
+            )
         kinematics = Kinematics(self.value("urdf") or paths.urdf_path(), tip=self.value("tip"))
         self.guard = Guard(kinematics, Limits(**values), self.value("step_duration"))
         self._frame = self.value("base_frame")
@@ -73,7 +78,9 @@ class GuardNode(WmNode):
         self.guard.observe(message.name, message.position, to_ns(message.header.stamp), self._now())
 
     def _on_command(self, message: Command) -> None:
-        verdict = self.guard.check(to_request(message.trajectory), to_ns(message.header.stamp), self._now(), message.status)
+        verdict = self.guard.check(
+            to_request(message.trajectory), to_ns(message.header.stamp), self._now(), message.status
+        )
         self._send(verdict, message)
 
     def _on_watchdog(self) -> None:
@@ -93,7 +100,9 @@ class GuardNode(WmNode):
 
     def _on_e_stop_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success = True
-        response.message = "reset; moves on with the next valid command" if self.guard.mode is Mode.STOPPED else "was not stopped"
+        response.message = (
+            "reset; moves on with the next valid command" if self.guard.mode is Mode.STOPPED else "was not stopped"
+        )
         self.guard.reset_e_stop()
         self._e_stopped.publish(Bool(data=False))
         self._report()
@@ -105,13 +114,15 @@ class GuardNode(WmNode):
         return self.get_clock().now().nanoseconds
 
     def _send(self, verdict: Verdict, command: Command | None) -> None:
-        """The trajectory first: it is what the arm waits for. Nothing is sent, nor reported as sent, without a known position."""
+        """The trajectory first: it is what the arm waits for. Nothing is sent without a known position."""
         if verdict.motion is not None:
             trajectory = to_trajectory(verdict.motion, self.guard.joint_names, self._frame)
             self._arm.publish(trajectory)
             self._executed.publish(to_executed(verdict, trajectory, command))
         if command is not None and verdict.reason:
-            self.get_logger().warning(f"{verdict.kind.value}: {verdict.reason}: {verdict.text}", throttle_duration_sec=1.0)
+            self.get_logger().warning(
+                f"{verdict.kind.value}: {verdict.reason}: {verdict.text}", throttle_duration_sec=1.0
+            )
 
     def _report(self) -> None:
         level = {Mode.STOPPED: ERROR, Mode.HOLDING: WARN}.get(self.guard.mode, OK)

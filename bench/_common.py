@@ -35,7 +35,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A Markdown table with aligned columns."""
     cells = [list(map(str, header)), *(list(map(str, row)) for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
-    lines = ["| " + " | ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)) + " |" for row in cells]
+    lines = [
+        "| " + " | ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)) + " |" for row in cells
+    ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
 
@@ -44,7 +46,9 @@ def parser(description: str, episodes: int) -> argparse.ArgumentParser:
     """The options that every benchmark of episodes has."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--episodes", type=int, default=episodes, help="episodes per row of the table")
-    parser.add_argument("--seed", type=int, default=FIRST_TEST_SEED, help="seed of the first episode; the next ones follow")
+    parser.add_argument(
+        "--seed", type=int, default=FIRST_TEST_SEED, help="seed of the first episode; the next ones follow"
+    )
     parser.add_argument("--workers", type=int, default=2, help="worker processes; use 1 to measure times")
     parser.add_argument("--bundle", type=Path, default=None, help="model bundle folder (default: the shipped one)")
     parser.add_argument("--json", type=Path, default=None, help="also write every episode to this file")

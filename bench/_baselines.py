@@ -23,12 +23,18 @@ class ScriptedPusher:
         relative = tool - target
         along, across = float(relative @ forward), float(relative @ side)
         behind = target - self.STAND_OFF * forward
-        if along < -0.02 and abs(across) < 0.012:  # behind it: push, and steer the contact point under the line to the goal
+        if (
+            along < -0.02 and abs(across) < 0.012
+        ):  # behind it: push, and steer the contact point under the line to the goal
             advance = np.clip(0.4 * distance + max(0.0, -along - 0.05), 0.004, 0.6 * ACTION_SCALE)
             wish = advance * forward - 0.6 * across * side
-        elif along < -0.06 or np.linalg.norm(relative) > self.CLEARANCE + 0.03 and np.dot(behind - tool, -relative) < 0:
-            wish = behind - tool
-        elif along < -0.03 and np.linalg.norm(relative) > 0.075:
+        elif (
+            along < -0.06
+            or np.linalg.norm(relative) > self.CLEARANCE + 0.03
+            and np.dot(behind - tool, -relative) < 0
+            or along < -0.03
+            and np.linalg.norm(relative) > 0.075
+        ):
             wish = behind - tool
         else:  # beside or in front of it: walk around, away from the centre
             turn = 1.0 if across >= 0 else -1.0
