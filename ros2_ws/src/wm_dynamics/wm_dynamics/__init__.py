@@ -1,0 +1,1 @@
+"""Belief filter, imagined futures and prediction error of the world model."""

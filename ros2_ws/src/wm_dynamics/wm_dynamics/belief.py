@@ -1,0 +1,124 @@
+"""Belief over time: fuses each observation with what the model predicted from the executed motion."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from wm_core.bundle import Bundle
+from wm_dynamics.executed import ExecutedMotion
+from wm_dynamics.surprise import Surprise
+
+OBJECT = slice(0, 2)
+VISIBILITY = 4  # place of the visibility logit in the embedding
+HIDDEN_LOGIT = -20.0
+VISIBLE = 0.5  # probability above which the object counts as seen
+LONGEST_GAP_S = 2.0
+SETTLE_STEPS = 2  # updates after a restart whose error is no surprise
+
+
+@dataclass(frozen=True)
+class BeliefState:
+    """What the robot believes at one instant; metres, base frame."""
+
+    stamp_ns: int
+    mean: np.ndarray  # (L,)
+    variance: np.ndarray  # (L,)
+    object_xy: np.ndarray  # (2,)
+    object_std: np.ndarray  # (2,)
+    ee: np.ndarray  # (2,) measured
+    ee_target: np.ndarray  # (2,) commanded
+    visibility: float
+    time_unseen: float  # [s]
+    predicted_object: np.ndarray  # (2,) before this observation
+    error: float  # [m] between prediction and observation; NaN when unseen
+    normalised_error: float
+    surprise: float  # 1 = threshold
+    restarted: bool  # the past was forgotten in this update
+    filter_ms: float
+
+
+class BeliefFilter:
+    """Keeps the belief of one robot; not thread-safe."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._step_ns = round(bundle.step_duration * 1e9)
+        self._surprise = Surprise(bundle.surprise_threshold)
+        self._hidden = np.zeros((1, bundle.embedding_size), np.float32)
+        self._hidden[0, VISIBILITY] = HIDDEN_LOGIT
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._mean = self._bundle.initial_mean[None].copy()
+        self._variance = self._bundle.initial_variance[None].copy()
+        self._stamp_ns: int | None = None
+        self._seen_ns: int | None = None
+        self._updates = 0
+        self._surprise.reset()
+
+    def update(self, stamp_ns: int, embedding: np.ndarray, visibility: float, ee: np.ndarray, motion: ExecutedMotion) -> BeliefState:
+        """Fuse one observation made at `stamp_ns`.
+
+        `embedding` (D,), `visibility` 0..1, `ee` (2,) measured tool position [m], `motion` what was executed so far.
+        Missed frames are bridged by prediction; a gap above 2 s, or time running backwards, restarts the belief.
+        Raises ValueError on non-finite or wrongly shaped input and leaves the belief as it was.
+        """
+        began = time.perf_counter()
+        embedding = np.asarray(embedding, np.float32).reshape(1, -1)
+        ee = np.asarray(ee, float)
+        if embedding.shape[1] != self._bundle.embedding_size or not np.isfinite(embedding).all():
+            raise ValueError(f"expected {self._bundle.embedding_size} finite embedding values, got {embedding.shape[1]} values: {embedding}")
+        if ee.shape != (2,) or not np.isfinite(ee).all():
+            raise ValueError(f"expected a finite tool position (2,), got {ee}")
+        steps = self._steps_since(stamp_ns)
+        restarted = steps is None
+        if restarted:
+            self.reset()
+        start_ns = stamp_ns if steps is None or self._stamp_ns is None else self._stamp_ns
+        count = max(1, steps or 1)
+        for i in range(count):
+            t0 = start_ns + (stamp_ns - start_ns) * i // count
+            t1 = start_ns + (stamp_ns - start_ns) * (i + 1) // count
+            last = i + 1 == count
+            action = motion.action(t0, t1, self._bundle.action_scale)
+            target = motion.target(t1) if len(motion) else ee
+            out = self._filter(action, embedding if last else self._hidden, ee, target)
+            self._mean, self._variance = out["posterior_mean"], out["posterior_variance"]
+        self._stamp_ns = stamp_ns
+        self._updates += 1
+        return self._state(stamp_ns, embedding[0], visibility, ee, target, out, restarted, began)
+
+    def _steps_since(self, stamp_ns: int) -> int | None:
+        """Model steps since the last update; None when the past is of no use."""
+        if self._stamp_ns is None:
+            return None
+        gap = stamp_ns - self._stamp_ns
+        if gap <= 0 or gap > LONGEST_GAP_S * 1e9:
+            return None
+        return max(1, round(gap / self._step_ns))
+
+    def _filter(self, action: np.ndarray, embedding: np.ndarray, ee: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
+        proprio = np.concatenate([ee, target]).astype(np.float32)[None]
+        return self._bundle.run(
+            "filter", mean=self._mean, variance=self._variance, action=action.astype(np.float32)[None], embedding=embedding, proprio=proprio
+        )
+
+    def _state(
+        self, stamp_ns: int, embedding: np.ndarray, visibility: float, ee: np.ndarray, target: np.ndarray, out: dict[str, np.ndarray],
+        restarted: bool, began: float,
+    ) -> BeliefState:
+        seen = visibility > VISIBLE
+        if seen or self._seen_ns is None:
+            self._seen_ns = stamp_ns
+        settled = self._updates > SETTLE_STEPS
+        normalised = float(out["surprise"][0]) if settled else 0.0
+        surprise = self._surprise.update(normalised) if seen and settled else self._surprise.update(0.0)
+        predicted = out["predicted_object"][0]
+        error = float(np.linalg.norm(embedding[OBJECT] - predicted)) if seen else float("nan")
+        mean, variance = self._mean[0].copy(), self._variance[0].copy()
+        return BeliefState(
+            stamp_ns, mean, variance, mean[OBJECT].astype(float), np.sqrt(variance[OBJECT]).astype(float), ee, np.asarray(target, float), visibility,
+            (stamp_ns - self._seen_ns) / 1e9, predicted, error, normalised, surprise, restarted, 1e3 * (time.perf_counter() - began),
+        )

@@ -1,0 +1,1 @@
+"""Plans in the world model's imagination and commands tool motion."""
