@@ -167,6 +167,15 @@ requirements_inputs() { # [development]
     (cd "$ROOT" && sha256sum "${files[@]}" constraints.txt)
 }
 
+# pybullet has no wheel for Python 3.12 and later. Compiled without numpy in sight it would hand out images as tuples.
+compile_pybullet() {
+    python -c 'import sys; sys.exit(sys.version_info < (3, 12))' || return 0
+    python -c 'import pybullet' 2>/dev/null && return
+    pip_install numpy setuptools && CFLAGS="-O2 -g0" pip_install --no-build-isolation pybullet
+}
+
+pip_install() { python -m pip install --disable-pip-version-check --no-input -c constraints.txt "$@"; }
+
 install_requirements() { # STAMP INPUTS [development]
     local file options=()
     while read -r file; do options+=(-r "$file"); done < <(requirement_files "${3:-}")
@@ -174,7 +183,7 @@ install_requirements() { # STAMP INPUTS [development]
     (
         enter_venv
         cd "$ROOT" || return
-        python -m pip install --disable-pip-version-check --no-input -c constraints.txt "${options[@]}" || return
+        compile_pybullet && pip_install "${options[@]}" || return
         ros_is_sourced || python tools/mend_wheels.py
     ) || { ended pip && return 1; }
     ended pip

@@ -1,0 +1,167 @@
+"""The entry script as a person meets it, and the steps of its setup."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def wm(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [ROOT / "wm", *arguments], capture_output=True, text=True, env={**os.environ, **environment}, timeout=100
+    )
+
+
+def test_help_names_every_command():
+    done = wm("--help")
+    assert done.returncode == 0
+    for command in ("launch", "test", "doctor", "collect", "dataset", "train", "reproduce", "bench", "run", "build"):
+        assert command in done.stdout
+    assert wm().stdout == done.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("lanch", "launch"), ("tests", "test"), ("docter", "doctor"), ("trian", "train")]
+)
+def test_unknown_command_names_the_closest(typed: str, meant: str):
+    done = wm(typed)
+    assert done.returncode == 1
+    assert f"no command '{typed}' (did you mean './wm {meant}'?)" in done.stderr
+
+
+def test_unknown_command_far_from_all_names_none():
+    assert "did you mean" not in wm("xylophone").stderr
+
+
+@pytest.mark.parametrize(("arguments", "said"), [(("launch",), "which launch file?"), (("run",), "which command?")])
+def test_missing_argument_is_said(arguments: tuple[str, ...], said: str):
+    done = wm(*arguments)
+    assert done.returncode == 1 and said in done.stderr
+
+
+def test_unknown_benchmark_lists_those_there_are():
+    done = wm("bench", "nothing")
+    assert done.returncode == 1
+    assert "the benchmarks are:" in done.stderr and "no benchmark 'nothing'" in done.stderr
+
+
+def test_run_enters_the_workspace_and_passes_the_status_on():
+    assert wm("run", "python", "-c", "import rclpy, wm_msgs.msg").returncode == 0
+    assert wm("run", "bash", "-c", "exit 7").returncode == 7
+    done = wm("run", "bash", "-c", "echo $OMP_NUM_THREADS $VIRTUAL_ENV", OMP_NUM_THREADS="3")
+    assert done.stdout.split()[0] == "3"
+
+
+def test_second_start_does_nothing():
+    wm("build")
+    done = wm("build")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.ros
+def test_doctor_finds_nothing_missing():
+    done = wm("doctor")
+    assert done.returncode == 0, done.stdout
+    for name in ("machine", "Debian packages", "Python packages", "workspace", "publish, subscribe", "model bundle"):
+        assert any(line.startswith(("ok", "warn")) and name in line for line in done.stdout.splitlines()), done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+def test_scripts_pass_shellcheck():
+    scripts = ["wm", ".ci/run", *(str(path.relative_to(ROOT)) for path in (ROOT / "tools").glob("*.sh"))]
+    done = subprocess.run(["shellcheck", "-x", *scripts], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+# --- Debian packages: nothing is installed without the right to ---------------------------------------------------------
+
+NO_PACKAGES = 'dpkg-query() { echo "make installed"; }\n'
+NOT_ROOT = "id() { echo 1000; }\nsudo() { return 1; }\n"
+
+
+def test_without_root_the_exact_command_is_printed_and_nothing_is_done(shell, checkout: Path):
+    done = shell(NO_PACKAGES + NOT_ROOT + "set_up")
+    assert done.returncode == 1
+    assert "sudo apt-get update && sudo apt-get install -y --no-install-recommends cmake g++ python3-dev" in done.stderr
+    assert " make" not in done.stderr.split("apt-get install")[1]  # what is there is not asked for
+    assert not (checkout / ".wm/venv").exists()
+
+
+def test_as_root_only_the_missing_are_installed_and_only_once(shell, checkout: Path):
+    script = NO_PACKAGES + "id() { echo 0; }\napt-get() { :; }\nenv() { echo \"$*\" >> $ROOT/asked; }\n"
+    script += 'for i in 1 2; do fresh packages x || ensure_packages x; done'
+    done = shell(script)
+    assert done.returncode == 0, done.stderr
+    assert "[1/5] installing Debian packages: cmake g++" in done.stderr
+    asked = (checkout / "asked").read_text().splitlines()
+    assert len(asked) == 1 and "libusb-1.0-0" in asked[0] and "make " not in asked[0].replace("cmake", "")
+
+
+@pytest.mark.parametrize(
+    ("machine", "said"),
+    [
+        ("uname() { [[ $1 == -s ]] && echo Linux || echo aarch64; }", "wm runs on Linux x86-64, this is Linux aarch64"),
+        ("getconf() { return 1; }", "musl"),
+        ('getconf() { echo "glibc 2.27"; }', "glibc 2.28 or later, this is 2.27"),
+    ],
+)
+def test_unknown_machine_is_said(shell, machine: str, said: str):
+    done = shell(machine + "\nset_up")
+    assert done.returncode == 1 and said in done.stderr
+
+
+# --- stamps: interrupting and repeating is safe ------------------------------------------------------------------------
+
+
+def test_stamp_holds_until_inputs_change(shell):
+    done = shell("write_stamp a one; fresh a one && echo same; fresh a two || echo other; fresh b one || echo none")
+    assert done.stdout.split() == ["same", "other", "none"]
+
+
+def test_killed_install_makes_a_new_environment(shell):
+    done = shell(
+        "write_stamp packages \"$(sha256sum $ROOT/packages.apt)\"; write_stamp venv \"$(venv_inputs)\"; begin pip\n"
+        "ensure_venv() { echo remade; return 1; }\n"
+        "set_up"
+    )
+    assert done.stdout == "remade\n"
+
+
+def test_failed_step_shows_the_end_of_its_log_and_leaves_no_stamp(shell):
+    done = shell('work() { echo the reason; return 3; }\nstep 3 "working" work && write_stamp working x || fresh working x')
+    assert done.returncode == 1
+    assert "[3/5] working ... failed" in done.stderr and "the reason" in done.stderr
+
+
+def test_package_is_built_again_when_its_build_files_change_but_not_for_python(shell, checkout: Path):
+    package = checkout / "ros2_ws/src/wm_example"
+    record = 'declare -A inputs; read_build_inputs; write_stamp package-wm_example "${inputs[wm_example]}"; stale_packages'
+    assert shell("stale_packages").stdout == "wm_example\n"
+    assert shell(record).stdout == ""
+    (package / "node.py").write_text("print()")
+    assert shell("stale_packages").stdout == ""
+    (package / "package.xml").write_text("<package format='3'/>")
+    assert shell("stale_packages").stdout == "wm_example\n"
+    assert shell(record).stdout == ""
+    (package / "config.yaml").write_text("a: 1")  # a new data file has to be installed
+    assert shell("stale_packages").stdout == "wm_example\n"
+
+
+def test_two_setups_at_once_follow_each_other(shell):
+    done = shell("is_set_up() { return 1; }\nsteps() { echo begin; sleep 0.3; echo end; }\nset_up & set_up & wait")
+    assert done.stdout.split() == ["begin", "end", "begin", "end"]
+
+
+def test_sourced_ros_is_used_and_kept_apart(shell):
+    done = shell(
+        "ros2() { :; }\nexport ROS_DISTRO=jazzy AMENT_PREFIX_PATH=/opt/ros/jazzy\n"
+        '. "$ROOT/tools/setup.sh"; echo $VENV; requirement_files; enter_venv; echo $AMENT_PREFIX_PATH'
+    )
+    venv, *files, prefix = done.stdout.split()
+    assert venv.endswith(".wm/jazzy/venv")
+    assert "requirements.txt" in files and "requirements-ros.txt" not in files
+    assert prefix == "/opt/ros/jazzy"
