@@ -1,0 +1,90 @@
+"""What makes a future good: named cost terms over imagined object and tool paths."""
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from wm_dynamics.rollout import Futures
+
+_EPS = 1e-6
+
+
+@dataclass(frozen=True)
+class CostWeights:
+    """Weight of each term; see CostModel for what a term measures."""
+
+    goal: float = 10.0  # per metre of distance, mean over the steps
+    terminal: float = 15.0  # per metre of distance at the end
+    fine: float = 1.0  # saturating distance: the last centimetres still count
+    approach: float = 4.0  # per metre between tool and the place behind the object
+    side: float = 3.0  # tool close to the object on the wrong side
+    effort: float = 0.02  # squared actions
+    smoothness: float = 0.02  # squared changes of action
+    workspace: float = 60.0  # per metre outside the regions
+    uncertainty: float = 5.0  # per metre of ensemble disagreement
+
+
+@dataclass(frozen=True)
+class CostGeometry:
+    """Lengths of the cost terms [m]."""
+
+    behind: float = 0.055  # from the object's centre to where a push starts
+    near: float = 0.085  # closer than this the tool should not be on the wrong side
+    gate: float = 0.02  # below this distance to the goal the approach fades out
+    fine_scale: float = 0.015
+    object_lower: tuple[float, float] = (0.35, -0.25)
+    object_upper: tuple[float, float] = (0.65, 0.25)
+    tool_lower: tuple[float, float] = (0.28, -0.32)
+    tool_upper: tuple[float, float] = (0.72, 0.32)
+
+
+@dataclass
+class CostModel:
+    """Costs (N,) of futures with respect to a goal (2,) [m].
+
+    goal, terminal, fine: distance of the object to the goal. approach: distance of the tool to the point behind the
+    object as seen from the goal. side: the tool is near the object but not behind it, so it would push it away from the
+    goal; makes it walk around. workspace: soft barrier. uncertainty: the ensemble disagrees, so the future is not to be trusted.
+    """
+
+    weights: CostWeights = field(default_factory=CostWeights)
+    geometry: CostGeometry = field(default_factory=CostGeometry)
+
+    TERMS = tuple(term.name for term in fields(CostWeights))
+
+    def cost(self, futures: Futures, actions: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        """Total cost (N,)."""
+        return sum(self.terms(futures, actions, goal).values())  # type: ignore[return-value]
+
+    def terms(self, futures: Futures, actions: np.ndarray, goal: np.ndarray) -> dict[str, np.ndarray]:
+        """Weighted terms (N,) by name; `actions` (N, H, A)."""
+        weights, geometry = self.weights, self.geometry
+        thing, tool = futures.mean_object(), futures.mean_ee()
+        from_goal = thing - np.asarray(goal, thing.dtype)
+        distance = np.sqrt((from_goal**2).sum(-1))
+        back = from_goal / (distance[..., None] + _EPS)
+        gate = np.minimum(1.0, distance / geometry.gate)
+        from_object = tool - thing
+        gap = np.sqrt((from_object**2).sum(-1))
+        away = np.sqrt(((from_object - geometry.behind * back) ** 2).sum(-1))
+        cosine = (from_object * back).sum(-1) / (gap + _EPS)
+        wrong_side = np.maximum(0.0, 0.75 - cosine) * np.maximum(0.0, 1 - gap / geometry.near)
+        outside = _outside(thing, geometry.object_lower, geometry.object_upper) + _outside(tool, geometry.tool_lower, geometry.tool_upper)
+        changes = np.diff(actions, axis=1)
+        return {
+            "goal": weights.goal * distance.mean(1),
+            "terminal": weights.terminal * distance[:, -1],
+            "fine": weights.fine * (distance / (distance + geometry.fine_scale)).mean(1),
+            "approach": weights.approach * (gate * away).mean(1),
+            "side": weights.side * (gate * wrong_side).mean(1),
+            "effort": weights.effort * (actions**2).sum(-1).mean(1),
+            "smoothness": weights.smoothness * (changes**2).sum(-1).sum(1) / actions.shape[1],
+            "workspace": weights.workspace * outside.mean(1),
+            "uncertainty": weights.uncertainty * futures.epistemic_std().mean(1),
+        }
+
+
+def _outside(points: np.ndarray, lower: tuple[float, float], upper: tuple[float, float]) -> np.ndarray:
+    """How far points (..., 2) lie outside a box [m], summed over axes."""
+    low, high = np.asarray(lower, points.dtype), np.asarray(upper, points.dtype)
+    return (np.maximum(low - points, 0) + np.maximum(points - high, 0)).sum(-1)

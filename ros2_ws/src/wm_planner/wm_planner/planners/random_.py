@@ -1,0 +1,12 @@
+"""Random actions: the floor under every comparison."""
+
+import numpy as np
+
+from wm_planner.planners.base import Planner, _Search, coloured_noise, to_unit_disk
+
+
+class Random(Planner):
+    name = "random"
+
+    def _search(self, search: _Search, mean: np.ndarray) -> None:
+        search.evaluate(to_unit_disk(coloured_noise(self._rng, 1, *mean.shape, 1.0)))
