@@ -17,7 +17,7 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
-        (f"share/{PACKAGE}/urdf", files("urdf/*.urdf") + files("urdf/LICENSE*")),
+        (f"share/{PACKAGE}/urdf", files("urdf/*.urdf") + files("urdf/LICENSE.*")),
         (f"share/{PACKAGE}/urdf/meshes", files("urdf/meshes/*.obj")),
         (f"share/{PACKAGE}/sim_worlds/worlds", files("worlds/*.yaml", str(WORLDS))),
         (f"share/{PACKAGE}/sim_worlds/rigs", files("rigs/*.yaml", str(WORLDS))),

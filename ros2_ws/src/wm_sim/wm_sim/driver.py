@@ -1,0 +1,62 @@
+"""Runs the simulated arm under its trajectory controller, on the time line of its messages."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
+from wm_sim.controller import TrajectoryController
+
+ARM_JOINTS = 7
+
+
+class Due(NamedTuple):
+    """What is to be measured after a physics step."""
+
+    joints: bool
+    frames: bool
+
+
+class Driver:
+    """Physics steps under control; says when joint states and camera frames are due. Frames come once per control period."""
+
+    def __init__(self, sim: ArmSim, control_period: float, joint_state_rate: float | None) -> None:
+        """`control_period` [s]: a whole number of physics steps. `joint_state_rate` [Hz]; None: with the frames only."""
+        steps = control_period * PHYSICS_HZ
+        if steps < 1 or abs(steps - round(steps)) > 1e-6:
+            raise ValueError(f"expected control_period to be a multiple of 1/{PHYSICS_HZ} s, got {control_period}")
+        self.sim = sim
+        self.steps_per_period = round(steps)
+        self._joint_state_rate = joint_state_rate
+        self.controller = TrajectoryController(sim.joint_names[:ARM_JOINTS], sim.home)
+        self._offset_ns = 0
+        self._count = 0
+
+    @property
+    def now_ns(self) -> int:
+        """Time of the world as it is now [ns]."""
+        return self.sim.time_ns + self._offset_ns
+
+    def set_now(self, now_ns: int) -> None:
+        """From here on the world's present has this time: real time starts or goes on after a pause."""
+        self._offset_ns = now_ns - self.sim.time_ns
+
+    def reset(self, seed: int, object_xy: Sequence[float] | None = None) -> None:
+        """A new episode; the arm holds its home. Simulated time goes on."""
+        self.sim.reset(seed, object_xy)
+        self.controller.reset(self.sim.home)
+        self._count = 0
+
+    def step(self) -> Due:
+        """One physics step towards where the controller wants the arm at the step's end."""
+        end_ns = self.now_ns + 1_000_000_000 // PHYSICS_HZ
+        self.sim.set_target(self.controller.sample(end_ns))
+        self.sim.step(1)
+        self._count += 1
+        frames = self._count % self.steps_per_period == 0
+        return Due(frames or self._joints_due(), frames)
+
+    def _joints_due(self) -> bool:
+        if self._joint_state_rate is None:
+            return False
+        before, after = (int(count * self._joint_state_rate / PHYSICS_HZ + 1e-9) for count in (self._count - 1, self._count))
+        return after > before

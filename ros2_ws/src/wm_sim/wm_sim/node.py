@@ -1,0 +1,260 @@
+"""The wm_sim node: a simulated arm behind the topics of a real one."""
+
+import time
+from math import isfinite
+
+from geometry_msgs.msg import PoseStamped
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_srvs.srv import SetBool
+from trajectory_msgs.msg import JointTrajectory
+
+from wm_core.lifecycle import OK, WARN, Param, WmNode, run
+from wm_core.qos import SENSOR, STATE
+from wm_core.rig import CameraRig
+from wm_core.stamps import to_msg
+from wm_msgs.srv import DisturbObject, ResetWorld, StepWorld
+from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
+from wm_sim.controller import TrajectoryError
+from wm_sim.conversions import (
+    DEPTH_ENCODINGS,
+    CameraMessages,
+    from_trajectory,
+    joint_state_message,
+    pose_message,
+    stamped_pose,
+)
+from wm_sim.driver import Driver
+from wm_sim.world import load_world, rig_path
+
+TICK = 0.01  # [s] between bursts of physics steps in real time
+MAX_LAG_NS = 250_000_000  # further behind the wall clock than this, simulated time is dropped
+REPEAT_AFTER = 1.0  # [s] without a trajectory in lockstep until the frames are sent again: sensor topics may lose some
+MAX_STEP_PERIODS = 100
+
+
+class SimNode(WmNode):
+    """Panda, table, object and cameras. Publishes what a robot's drivers would, takes joint trajectories.
+
+    real_time: stamps are system time. fast: as fast as the machine allows, with `clock`. lockstep: with `clock`, one control
+    period per accepted trajectory or `sim/step`, so the same seed and commands give the same bytes.
+    """
+
+    PARAMETERS = (
+        Param("world", "tabletop_block", "World: a name in sim_worlds/worlds or the path of a file"),
+        Param("rig", "", "Camera rig: a name in sim_worlds/rigs or the path of a file; empty: the world's"),
+        Param("mode", "real_time", "Pace of time", choices=("real_time", "fast", "lockstep")),
+        Param("seed", 0, "Draws the object's first place", 0),
+        Param("control_period", 0.1, "[s] Between two camera frames; a multiple of the physics step, 1/240 s", 0.0, 2.0),
+        Param("joint_state_rate", 50.0, "[Hz] Joint states; in lockstep they come with the frames", 1.0, PHYSICS_HZ),
+        Param("depth_encoding", "16UC1", "REP-118: millimetres or metres", choices=DEPTH_ENCODINGS),
+        Param("randomise", False, "Draw mass, friction, size and colour at every reset from the world's ranges"),
+        Param("gui", False, "Open PyBullet's window (needs a display)"),
+    )
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__("wm_sim", **kwargs)
+
+    # -- lifecycle -----------------------------------------------------------------------------------------------
+
+    def setup(self) -> None:
+        world = load_world(self.value("world"))
+        rig = CameraRig.load(rig_path(self.value("rig") or world.rig))
+        self._mode = self.value("mode")
+        self._frame = rig.frame_id
+        self._sim = ArmSim(world, rig, randomise=self.value("randomise"), gui=self.value("gui"))
+        rate = None if self._mode == "lockstep" else self.value("joint_state_rate")
+        self._driver = Driver(self._sim, self.value("control_period"), rate)
+        self._cameras = {camera.name: CameraMessages(camera, self.value("depth_encoding")) for camera in rig.cameras}
+        self._make_publishers()
+        self.subscribe(JointTrajectory, "arm_controller/joint_trajectory", self._on_trajectory, STATE)
+        self.service(ResetWorld, "sim/reset", self._on_reset)
+        self.service(DisturbObject, "sim/disturb", self._on_disturb)
+        self.service(SetBool, "sim/pause", self._on_pause)
+        self.service(StepWorld, "sim/step", self._on_step)
+        if self._mode == "real_time":
+            self._pacer = self.every(TICK, self._follow_wall_clock, wall=True)
+        elif self._mode == "fast":
+            self._pacer = self.every(0.001, self._advance_unless_paused, wall=True)
+        else:
+            self._pacer = self.every(0.1, self._repeat_frames, wall=True)
+        self.every(1.0, self._report, wall=True)
+
+    def start(self) -> None:
+        self._paused = False
+        self._owed = False  # a trajectory was accepted while paused in lockstep: its period is still to come
+        self._accepted = self._rejected = self._rejected_before = 0
+        self._last_rejection = ""
+        self._published_at = -REPEAT_AFTER
+        self._driver.reset(self.value("seed"))
+        self._go_on()
+        self._reported = (time.monotonic_ns(), self._driver.now_ns)
+        self._pacer.reset()  # the phase of the physics ticks is that of the frames: they are published when they are due
+
+    def teardown(self) -> None:
+        if hasattr(self, "_sim"):
+            self._sim.close()
+            del self._sim
+
+    def _make_publishers(self) -> None:
+        self._joint_states = self.publisher(JointState, "joint_states", STATE)
+        self._truth = self.publisher(PoseStamped, "ground_truth/object_pose", STATE)
+        self._clock = None if self._mode == "real_time" else self.publisher(Clock, "clock", SENSOR)
+        self._streams = {
+            name: (
+                self.publisher(CameraInfo, f"{name}/color/camera_info", SENSOR),
+                self.publisher(Image, f"{name}/aligned_depth_to_color/image_raw", SENSOR),
+                self.publisher(Image, f"{name}/color/image_raw", SENSOR),
+            )
+            for name in self._cameras
+        }
+
+    # -- the arm -------------------------------------------------------------------------------------------------
+
+    def _on_trajectory(self, message: JointTrajectory) -> None:
+        now_ns = self._driver.now_ns
+        try:
+            names, stamp_ns, points = from_trajectory(message)
+            self._driver.controller.accept(names, stamp_ns, points, now_ns)
+        except TrajectoryError as error:
+            self._rejected += 1
+            self._last_rejection = str(error)
+            self.get_logger().warning(f"trajectory refused: {error}", throttle_duration_sec=1.0)
+            return
+        self._accepted += 1
+        # One that answers an older frame moves the arm but not the clock: else an extra trajectory (a hold of the guard) would
+        # leave two frames under way for ever.
+        if self._mode == "lockstep" and (stamp_ns == 0 or stamp_ns >= now_ns):
+            self._owed = True
+            self._advance_if_owed()
+
+    # -- time ----------------------------------------------------------------------------------------------------
+
+    def _follow_wall_clock(self) -> None:
+        if self._paused:
+            return
+        behind_ns = time.time_ns() - self._driver.now_ns
+        if not -1_000_000_000 < behind_ns < MAX_LAG_NS:  # the machine slept or was too slow, or the system clock was set
+            self._driver.set_now(time.time_ns())
+            return
+        for _ in range(behind_ns * PHYSICS_HZ // 1_000_000_000):
+            self._step()
+
+    def _advance_unless_paused(self) -> None:
+        if not self._paused:
+            self._advance()
+
+    def _advance_if_owed(self) -> None:
+        if self._owed and not self._paused:
+            self._owed = False
+            self._advance()
+
+    def _advance(self) -> None:
+        """One control period, up to and with its frames."""
+        while not self._step():
+            pass
+
+    def _step(self) -> bool:
+        """One physics step and the messages that are due; True when frames were."""
+        due = self._driver.step()
+        if due.frames:
+            self._publish_frames()
+        elif due.joints:
+            self._publish_joints()
+        return due.frames
+
+    def _go_on(self) -> None:
+        """Time starts or continues: in real time the present is now, but stamps never run back."""
+        if self._mode == "real_time":
+            self._driver.set_now(max(time.time_ns(), self._driver.now_ns))
+
+    def _repeat_frames(self) -> None:
+        if time.monotonic() - self._published_at >= REPEAT_AFTER and not self._paused:
+            self._publish_frames()
+
+    # -- publishing ----------------------------------------------------------------------------------------------
+
+    def _publish_joints(self) -> None:
+        stamp = to_msg(self._driver.now_ns)
+        if self._clock is not None:
+            self._clock.publish(Clock(clock=stamp))
+        self._joint_states.publish(joint_state_message(stamp, *self._sim.joint_state()))
+
+    def _publish_frames(self) -> None:
+        """Everything there is to measure at this instant; images last, they start the next cycle."""
+        stamp = to_msg(self._driver.now_ns)
+        self._publish_joints()
+        self._truth.publish(stamped_pose(stamp, self._frame, *self._sim.object_pose()))
+        for name, messages in self._cameras.items():
+            messages.fill(stamp, *self._sim.render(name))
+            for publisher, message in zip(self._streams[name], (messages.info, messages.depth, messages.colour), strict=True):
+                publisher.publish(message)
+        self._published_at = time.monotonic()
+
+    def _report(self) -> None:
+        wall, simulated = time.monotonic_ns(), self._driver.now_ns
+        factor = (simulated - self._reported[1]) / max(1, wall - self._reported[0])
+        refused = self._rejected > self._rejected_before
+        slow = self._mode == "real_time" and not self._paused and factor < 0.95
+        summary = "paused" if self._paused else "too slow for real time" if slow else "trajectories refused" if refused else "running"
+        self.diagnose(
+            WARN if slow or refused else OK, summary, mode=self._mode, world=self._sim.world.name, real_time_factor=f"{factor:.2f}",
+            time_s=f"{simulated / 1e9:.3f}", trajectories_accepted=self._accepted, trajectories_rejected=self._rejected,
+            last_rejection=self._last_rejection,
+        )
+        self._reported, self._rejected_before = (wall, simulated), self._rejected
+
+    # -- services ------------------------------------------------------------------------------------------------
+
+    def _on_reset(self, request: ResetWorld.Request, response: ResetWorld.Response) -> ResetWorld.Response:
+        self._require_active()
+        self._driver.reset(request.seed, request.object_xy if request.set_object else None)
+        self._owed = False
+        self._go_on()
+        self._publish_frames()
+        response.object = pose_message(*self._sim.object_pose())
+        response.success, response.message = True, f"reset with seed {request.seed}"
+        return response
+
+    def _on_disturb(self, request: DisturbObject.Request, response: DisturbObject.Response) -> DisturbObject.Response:
+        self._require_active()
+        impulse, displacement = ([v.x, v.y, v.z] for v in (request.impulse, request.displacement))
+        if not all(map(isfinite, impulse + displacement)):
+            raise ValueError(f"expected finite impulse and displacement, got {impulse} and {displacement}")
+        self._sim.disturb(impulse, displacement, request.hidden)
+        response.success, response.message = True, "object hidden" if request.hidden else "object visible"
+        return response
+
+    def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._require_active()
+        if self._paused and not request.data:
+            self._go_on()
+        self._paused = request.data
+        self._advance_if_owed()
+        response.success, response.message = True, "paused" if request.data else "running"
+        return response
+
+    def _on_step(self, request: StepWorld.Request, response: StepWorld.Response) -> StepWorld.Response:
+        self._require_active()
+        if self._mode != "lockstep" and not self._paused:
+            raise ValueError("expected a paused or lockstep simulation; call sim/pause first")
+        if not 1 <= request.periods <= MAX_STEP_PERIODS:
+            raise ValueError(f"expected 1 to {MAX_STEP_PERIODS} periods, got {request.periods}")
+        self._go_on()
+        for _ in range(request.periods):
+            self._advance()
+        response.success, response.message = True, f"advanced {request.periods} periods"
+        response.time = to_msg(self._driver.now_ns)
+        return response
+
+    def _require_active(self) -> None:
+        if not self.active:
+            raise ValueError("expected an active simulator; activate wm_sim first")
+
+
+def main() -> int:
+    return run(SimNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
