@@ -122,6 +122,10 @@ class FrozenDetector:
         self._last[camera] = (digest, count)
         return count >= self._repeats
 
+    def repeating(self, camera: str) -> bool:
+        """Whether the camera's last image equalled the one before."""
+        return self._last.get(camera, (0, 0))[1] > 1
+
 
 class JointHistory:
     """Recent joint states; gives the positions nearest to a stamp."""

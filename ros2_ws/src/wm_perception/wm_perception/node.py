@@ -1,0 +1,250 @@
+"""wm_perception: cameras and joint states in, observation embedding and object geometry out."""
+
+import math
+import threading
+from collections import Counter
+
+import numpy as np
+from geometry_msgs.msg import Point
+from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2
+from std_msgs.msg import Header
+from visualization_msgs.msg import MarkerArray
+
+from wm_core.bundle import Bundle
+from wm_core.kinematics import Kinematics
+from wm_core.lifecycle import OK, WARN, ConfigError, Param, WmNode, run
+from wm_core.paths import bundles_dir, rigs_dir, urdf_path
+from wm_core.qos import SENSOR, STATE
+from wm_core.rig import CameraRig
+from wm_core.stamps import to_msg, to_ns
+from wm_msgs.msg import DetectedObjects, Observation
+from wm_perception.conversions import cloud_message, detections_message, marker_message
+from wm_perception.geometry import Geometry
+from wm_perception.images import ImageError, colour_image, depth_image
+from wm_perception.pipeline import CameraFrame, ObservationData, PerceptionPipeline
+from wm_perception.sync import FrozenDetector, ImageSet, JointHistory, StampPairing
+
+FROZEN_MOTION = 0.01  # [m] the tool moves this far while a working camera's image changes
+WARM_UP = 3
+
+
+class PerceptionNode(WmNode):
+    PARAMETERS = (
+        Param("bundle", "", "model bundle folder; empty: the shipped one"),
+        Param("rig", "", "camera rig file; empty: sim_worlds/rigs/two_cameras.yaml"),
+        Param("urdf", "", "robot description file; empty: the Panda of wm_sim"),
+        Param("cameras", [], "names of the rig's cameras to use; empty: all"),
+        Param("base_frame", "panda_link0", "frame of all positions"),
+        Param("colour_topic", "{camera}/color/image_raw", "colour topic of a camera"),
+        Param("depth_topic", "{camera}/aligned_depth_to_color/image_raw", "depth topic of a camera, aligned to colour"),
+        Param("info_topic", "{camera}/color/camera_info", "camera_info topic of a camera"),
+        Param("joint_topic", "joint_states", "joint states of the arm"),
+        Param("sync_tolerance", 0.02, "[s] stamps closer than this are one instant", 0.0, 1.0),
+        Param("sync_timeout", 0.06, "[s] after which an instant is used without the missing camera", 0.0, 5.0),
+        Param("joint_tolerance", 0.06, "[s] largest distance between images and the joint state used", 0.0, 1.0),
+        Param("detection_period", 1.0, "[s] between detections by geometry; 0 turns them off", 0.0, 3600.0),
+        Param("frozen_repeats", 10, "identical images in a row, while the arm moves, that mean a frozen camera", 2, 10000),
+        Param("threads", 1, "onnxruntime threads of the encoder", 1, 64),
+    )
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__("wm_perception", **kwargs)
+
+    # -- lifecycle -----------------------------------------------------------------------------------------------
+
+    def setup(self) -> None:
+        self._bundle = Bundle.load(self.value("bundle") or bundles_dir() / "default", self.value("threads"))
+        rig = CameraRig.load(self.value("rig") or rigs_dir() / "two_cameras.yaml")
+        names = self.value("cameras")
+        self._rig = rig.only(names) if names else rig
+        if self._rig.frame_id != self.value("base_frame"):
+            raise ConfigError(f"expected the rig in frame '{self.value('base_frame')}', got '{self._rig.frame_id}'")
+        self._kinematics = Kinematics(self.value("urdf") or urdf_path())
+        self._pipeline = PerceptionPipeline(self._bundle, self._rig, self._kinematics)
+        self._geometry = Geometry(self._rig, self._kinematics, self._bundle.bev)
+        self._reset_streams()
+        self._warm_up()
+        self._observations = self.publisher(Observation, "wm/observation", STATE)
+        self._clouds = self.publisher(PointCloud2, "wm/object_cloud", STATE)
+        self._objects = self.publisher(DetectedObjects, "wm/objects", STATE)
+        self._markers = self.publisher(MarkerArray, "wm/object_markers", STATE)
+        for camera in self._rig.cameras:
+            self._subscribe_camera(camera.name)
+        self.subscribe(JointState, self.value("joint_topic"), self._on_joints, STATE)
+        self._detecting: threading.Thread | None = None
+        self._latest: tuple[int, dict[str, CameraFrame], np.ndarray] | None = None
+        if self.value("detection_period") > 0:
+            self.every(self.value("detection_period"), self._detect, wall=True)
+        self.every(1.0, self._report, wall=True)
+
+    def teardown(self) -> None:
+        if getattr(self, "_detecting", None) is not None:
+            self._detecting.join()  # type: ignore[union-attr]
+
+    def _reset_streams(self) -> None:
+        names = [camera.name for camera in self._rig.cameras]
+        self._pairing = StampPairing(names, round(self.value("sync_tolerance") * 1e9), round(self.value("sync_timeout") * 1e9))
+        self._joints = JointHistory()
+        self._frozen = FrozenDetector(self.value("frozen_repeats"))
+        self._still_at: dict[str, np.ndarray] = {}
+        self._intrinsics: dict[str, np.ndarray] = {}
+        self._counts: Counter[str] = Counter()
+        self._encode_ms: list[float] = []
+        self._last_error = ""
+
+    def _subscribe_camera(self, name: str) -> None:
+        def topic(parameter: str) -> str:
+            return self.value(parameter).format(camera=name)
+
+        self.subscribe(Image, topic("colour_topic"), lambda message: self._on_image("colour", name, message), SENSOR)
+        self.subscribe(Image, topic("depth_topic"), lambda message: self._on_image("depth", name, message), SENSOR)
+        self.subscribe(CameraInfo, topic("info_topic"), lambda message: self._on_info(name, message), SENSOR)
+
+    def _warm_up(self) -> None:
+        """The first calls of a network are slow; a robot must not wait for them."""
+        frames = {
+            camera.name: CameraFrame(
+                np.zeros((camera.height, camera.width, 3), np.uint8), np.ones((camera.height, camera.width), np.float32), camera.K
+            )
+            for camera in self._rig.cameras
+        }
+        middle = (self._kinematics.lower + self._kinematics.upper) / 2
+        for _ in range(WARM_UP):
+            self._pipeline.process(frames, middle)
+
+    # -- streams -------------------------------------------------------------------------------------------------
+
+    def _on_info(self, name: str, message: CameraInfo) -> None:
+        K = np.asarray(message.k, float).reshape(3, 3)
+        if not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
+            self._reject("bad_camera_info", f"{name}: expected a calibrated camera_info, got K = {K.tolist()}")
+            return
+        self._intrinsics[name] = K
+
+    def _on_joints(self, message: JointState) -> None:
+        order = {name: i for i, name in enumerate(message.name)}
+        missing = [name for name in self._kinematics.joint_names if name not in order]
+        if missing or len(message.position) != len(message.name):
+            self._reject("bad_joint_state", f"joint_states: expected joints {missing or 'and as many positions'}, got {list(message.name)}")
+            return
+        q = np.array([message.position[order[name]] for name in self._kinematics.joint_names])
+        if not np.isfinite(q).all():
+            self._reject("bad_joint_state", "joint_states: expected finite positions, got NaN or infinity")
+            return
+        self._joints.add(to_ns(message.header.stamp), q)
+
+    def _on_image(self, kind: str, name: str, message: Image) -> None:
+        try:
+            if kind == "colour":
+                image = colour_image(message)
+                self._watch_frozen(name, message)
+            else:
+                depth = depth_image(message)
+                self._counts["invalid_depth_pixels"] += depth.invalid
+                image = depth.depth
+        except ImageError as error:
+            self._reject(f"bad_{kind}", f"{name}: {error}")
+            return
+        add = self._pairing.colour if kind == "colour" else self._pairing.depth
+        for images in add(name, to_ns(message.header.stamp), image):
+            self._on_set(images)
+
+    def _watch_frozen(self, name: str, message: Image) -> None:
+        """A camera that repeats its image while the arm moves is broken: its frames are refused, so the guard stops the arm."""
+        q = self._joints.nearest(to_ns(message.header.stamp), 10**9)
+        tool = np.zeros(3) if q is None else self._kinematics.fk(q)[0]
+        repeated = self._frozen.update(name, message.data)
+        start = self._still_at.setdefault(name, tool)
+        if not self._frozen.repeating(name):
+            self._still_at[name] = tool
+        elif repeated and float(np.linalg.norm(tool - start)) > FROZEN_MOTION:
+            self._pairing.counts["frozen"] += 1
+            raise ImageError("expected changing images while the arm moves, got the same one again and again; restart the camera")
+
+    def _on_set(self, images: ImageSet) -> None:
+        q = self._joints.nearest(images.stamp_ns, round(self.value("joint_tolerance") * 1e9))
+        if q is None:
+            self._reject("no_joint_state", "expected a joint state near the images' stamp, got none")
+            return
+        rig = {camera.name: camera for camera in self._rig.cameras}
+        frames = {
+            name: CameraFrame(images.colour[name], images.depth[name], self._intrinsics.get(name, rig[name].K)) for name in images.colour
+        }
+        try:
+            data = self._pipeline.process(frames, q)
+        except ValueError as error:
+            self._reject("bad_image_set", str(error))
+            return
+        if not np.isfinite(data.embedding).all():
+            self._reject("bad_embedding", "expected a finite embedding, got NaN")
+            return
+        self._observations.publish(self._observation(images.stamp_ns, data))
+        self._counts["observations"] += 1
+        self._encode_ms = [*self._encode_ms[-99:], data.encode_ms]
+        self._latest = (images.stamp_ns, frames, q)
+
+    def _observation(self, stamp_ns: int, data: ObservationData) -> Observation:
+        return Observation(
+            header=self._header(stamp_ns),
+            model_id=self._bundle.id,
+            embedding=data.embedding.tolist(),
+            object=Point(x=float(data.object_xy[0]), y=float(data.object_xy[1])),
+            object_std=data.object_std.tolist(),
+            visibility=data.visibility,
+            observed_fraction=data.observed_fraction,
+            ee=Point(x=float(data.ee[0]), y=float(data.ee[1]), z=float(data.ee[2])),
+            cameras=list(data.cameras),
+            encode_ms=data.encode_ms,
+        )
+
+    def _header(self, stamp_ns: int) -> Header:
+        return Header(stamp=to_msg(stamp_ns), frame_id=self.value("base_frame"))
+
+    def _reject(self, count: str, message: str) -> None:
+        self._counts[count] += 1
+        if message != self._last_error:
+            self.get_logger().warning(message)
+            self._last_error = message
+
+    # -- geometry ------------------------------------------------------------------------------------------------
+
+    def _detect(self) -> None:
+        """Detect objects by geometry, in a thread of its own: it must not delay the next observation."""
+        if self._latest is None or (self._detecting is not None and self._detecting.is_alive()):
+            return
+        if not any(self.count_subscribers(topic) for topic in ("wm/objects", "wm/object_cloud", "wm/object_markers")):
+            return
+        self._detecting = threading.Thread(target=self._publish_detections, args=self._latest, daemon=True)
+        self._detecting.start()
+
+    def _publish_detections(self, stamp_ns: int, frames: dict[str, CameraFrame], q: np.ndarray) -> None:
+        try:
+            found = self._geometry.detect(frames, q)
+        except ValueError as error:
+            self._reject("no_geometry", str(error))
+            return
+        header = self._header(stamp_ns)
+        self._objects.publish(detections_message(header, found))
+        self._markers.publish(marker_message(header, found))
+        self._clouds.publish(cloud_message(header, found.points, found.colours))
+
+    # -- diagnostics ---------------------------------------------------------------------------------------------
+
+    def _report(self) -> None:
+        counts = {**self._pairing.counts, **self._counts}
+        bad = {key: count for key, count in counts.items() if key not in ("observations", "complete") and count}
+        times = np.array(self._encode_ms or [math.nan])
+        self.diagnose(
+            WARN if bad or not self._counts["observations"] else OK,
+            f"{self._counts['observations']} observations" + (f"; last problem: {self._last_error}" if self._last_error else ""),
+            model_id=self._bundle.id, encode_ms_p50=f"{np.median(times):.2f}", encode_ms_p99=f"{np.quantile(times, 0.99):.2f}",
+            **{key: str(value) for key, value in counts.items()},
+        )
+
+
+def main() -> int:
+    return run(PerceptionNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
