@@ -1,0 +1,45 @@
+"""What if: checks an Imagine request and runs it."""
+
+import numpy as np
+
+from wm_dynamics.rollout import Futures, RolloutEngine
+
+MOST_STEPS = 100_000  # branches x horizon of one request: about a second of computation
+
+
+class ImagineError(ValueError):
+    """A request that cannot be answered: says what was expected and what came."""
+
+
+def parse_actions(values: np.ndarray, branches: int, horizon: int, action_size: int) -> np.ndarray:
+    """Actions (branches, horizon, A) float32 of a flat request; raises ImagineError."""
+    if branches < 1 or horizon < 1:
+        raise ImagineError(f"expected at least one branch and one step, got {branches} and {horizon}")
+    if branches * horizon > MOST_STEPS:
+        raise ImagineError(f"expected at most {MOST_STEPS} steps in all, got {branches} x {horizon}")
+    actions = np.asarray(values, np.float32)
+    if actions.size != branches * horizon * action_size:
+        raise ImagineError(f"expected {branches} x {horizon} x {action_size} numbers, got {actions.size}")
+    if not np.isfinite(actions).all() or np.abs(actions).max() > 1:
+        raise ImagineError("expected finite actions within -1..1")
+    return actions.reshape(branches, horizon, action_size)
+
+
+def draw_steps(horizon: int, most: int) -> list[int]:
+    """Up to `most` steps (1-based) spread over a horizon, the last included."""
+    return sorted({round(step) for step in np.linspace(1, horizon, min(most, horizon))})
+
+
+def draw(engine: RolloutEngine, latent: np.ndarray, futures: Futures, steps: list[int]) -> np.ndarray:
+    """Top views (k, rows, columns, 3) uint8 of branch 0 at `steps` (1-based).
+
+    The graph returns positions at every step but the whole latent only at its end, so the appearance is blended from the
+    start's to the end's.
+    """
+    start, end = np.asarray(latent, np.float32), futures.final[:, 0].mean(0)
+    horizon = futures.object.shape[2]
+    latents = np.stack([start + (end - start) * min(1.0, step / horizon) for step in steps])
+    for row, step in zip(latents, steps, strict=True):
+        row[0:2] = futures.object[:, 0, step - 1].mean(0)
+        row[2:4] = futures.ee[:, 0, step - 1].mean(0)
+    return engine.decode(latents)[0]

@@ -1,0 +1,170 @@
+"""wm_dynamics: observations in; belief, prediction error and imagined futures out."""
+
+import math
+import time
+from collections import Counter
+
+import numpy as np
+from sensor_msgs.msg import Image
+from visualization_msgs.msg import MarkerArray
+
+from wm_core.bundle import Bundle
+from wm_core.lifecycle import OK, WARN, Param, WmNode, run
+from wm_core.paths import bundles_dir
+from wm_core.qos import STATE
+from wm_core.stamps import to_ns
+from wm_dynamics.belief import BeliefFilter, BeliefState
+from wm_dynamics.conversions import (
+    belief_message, error_message, future_message, image_message, record_executed, stamp_header,
+)
+from wm_dynamics.executed import ExecutedMotion
+from wm_dynamics.imagine import draw, draw_steps, parse_actions
+from wm_dynamics.markers import future_markers
+from wm_dynamics.rollout import RolloutEngine
+from wm_msgs.msg import Belief, Command, Future, Observation, Plan, PredictionError
+from wm_msgs.srv import Imagine
+
+IMAGES = 4  # decoded views of a future
+STALE_S = 1.0
+
+
+class DynamicsNode(WmNode):
+    PARAMETERS = (
+        Param("bundle", "", "model bundle folder; empty: the shipped one"),
+        Param("base_frame", "panda_link0", "frame of all positions"),
+        Param("future_rate", 2.0, "[Hz] of the imagined future of the current plan; 0 turns it off", 0.0, 30.0),
+        Param("threads", 1, "onnxruntime threads", 1, 64),
+    )
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__("wm_dynamics", **kwargs)
+
+    def setup(self) -> None:
+        self._bundle = Bundle.load(self.value("bundle") or bundles_dir() / "default", self.value("threads"))
+        self._filter = BeliefFilter(self._bundle)
+        self._engine = RolloutEngine(self._bundle)
+        self._motion = ExecutedMotion()
+        self._state: BeliefState | None = None
+        self._plan: Plan | None = None
+        self._counts: Counter[str] = Counter()
+        self._filter_ms: list[float] = []
+        self._last_error = ""
+        self._warm_up()
+        self._beliefs = self.publisher(Belief, "wm/belief", STATE)
+        self._errors_out = self.publisher(PredictionError, "wm/prediction_error", STATE)
+        self._futures = self.publisher(Future, "wm/future", STATE)
+        self._markers = self.publisher(MarkerArray, "wm/future_markers", STATE)
+        self._images = self.publisher(Image, "wm/imagined_image", STATE)
+        self.subscribe(Observation, "wm/observation", self._on_observation, STATE)
+        self.subscribe(Command, "wm/executed", self._on_executed, STATE)
+        self.subscribe(Plan, "wm/plan", self._on_plan, STATE)
+        self.service(Imagine, "wm/imagine", self._on_imagine)
+        if self.value("future_rate") > 0:
+            self.every(1 / self.value("future_rate"), self._publish_future, wall=True)
+        self.every(1.0, self._report, wall=True)
+
+    def start(self) -> None:
+        self._filter.reset()
+        self._motion.clear()
+        self._state = None
+        self._received = time.monotonic()
+
+    def _warm_up(self) -> None:
+        """First calls are slow; a robot must not wait for them."""
+        hidden = np.zeros(self._bundle.embedding_size, np.float32)
+        for stamp in range(3):
+            self._filter.update(stamp * 10**8 + 1, hidden, 0.0, np.zeros(2), self._motion)
+        self._filter.reset()
+        futures = self._engine.rollout(self._bundle.initial_mean, np.zeros((1, self._bundle.horizon, self._bundle.action_size), np.float32))
+        draw(self._engine, self._bundle.initial_mean, futures, draw_steps(self._bundle.horizon, IMAGES))
+
+    # -- the latency path ----------------------------------------------------------------------------------------
+
+    def _on_observation(self, message: Observation) -> None:
+        self._received = time.monotonic()
+        if message.model_id != self._bundle.id:
+            self._reject("wrong_model", f"expected observations of model '{self._bundle.id}', got '{message.model_id}'; use one bundle in all nodes")
+            return
+        stamp_ns = to_ns(message.header.stamp)
+        try:
+            state = self._filter.update(
+                stamp_ns, np.asarray(message.embedding, np.float32), message.visibility, np.array([message.ee.x, message.ee.y]), self._motion
+            )
+        except ValueError as error:
+            self._reject("bad_observation", str(error))
+            return
+        self._state = state
+        self._beliefs.publish(belief_message(message.header, self._bundle.id, state, message))
+        self._errors_out.publish(error_message(message.header, self._bundle.id, state))
+        self._counts["beliefs"] += 1
+        self._counts["restarts"] += state.restarted
+        self._counts["surprising"] += state.surprise > 1
+        self._filter_ms = [*self._filter_ms[-99:], state.filter_ms]
+
+    def _on_executed(self, message: Command) -> None:
+        try:
+            record_executed(self._motion, message)
+        except ValueError as error:
+            self._reject("bad_executed", str(error))
+
+    def _on_plan(self, message: Plan) -> None:
+        self._plan = message
+
+    # -- imagination ---------------------------------------------------------------------------------------------
+
+    def _publish_future(self) -> None:
+        """The future under the current plan, for people; skipped while nobody looks."""
+        topics = ("wm/future", "wm/future_markers", "wm/imagined_image")
+        if self._state is None or self._plan is None or not any(self.count_subscribers(topic) for topic in topics):
+            return
+        plan, state = self._plan, self._state
+        if not plan.horizon or len(plan.actions) != plan.horizon * self._bundle.action_size:
+            return
+        actions = np.asarray(plan.actions, np.float32).reshape(1, plan.horizon, -1)
+        futures = self._engine.rollout(state.mean, actions)
+        steps = draw_steps(actions.shape[1], IMAGES)
+        pictures = draw(self._engine, state.mean, futures, steps)
+        header = stamp_header(state.stamp_ns, self.value("base_frame"))
+        self._futures.publish(future_message(header, self._bundle.id, self._bundle.step_duration, actions, futures, pictures, steps))
+        self._markers.publish(future_markers(header, futures))
+        self._images.publish(image_message(header, np.concatenate(list(pictures), 1)))
+
+    def _on_imagine(self, request: Imagine.Request, response: Imagine.Response) -> Imagine.Response:
+        if self._state is None or not self.active:
+            raise ValueError("expected a belief to start from, none yet; wait for wm/observation and activate the node")
+        actions = parse_actions(request.actions, request.branches, request.horizon, self._bundle.action_size)
+        state = self._state
+        futures = self._engine.rollout(state.mean, actions)
+        steps = draw_steps(request.horizon, IMAGES) if request.decode else []
+        pictures = draw(self._engine, state.mean, futures, steps) if steps else np.empty((0, 0, 0, 3), np.uint8)
+        header = stamp_header(state.stamp_ns, self.value("base_frame"))
+        response.success = True
+        response.future = future_message(header, self._bundle.id, self._bundle.step_duration, actions, futures, pictures, steps)
+        return response
+
+    # -- diagnostics ---------------------------------------------------------------------------------------------
+
+    def _reject(self, count: str, message: str) -> None:
+        self._counts[count] += 1
+        if message != self._last_error:
+            self.get_logger().warning(message)
+            self._last_error = message
+
+    def _report(self) -> None:
+        times = np.array(self._filter_ms or [math.nan])
+        stale = time.monotonic() - self._received > STALE_S
+        surprise = self._state.surprise if self._state else 0.0
+        summary = "no observations" if stale else ("surprised: the world behaves unlike the model" if surprise > 1 else "predicting")
+        self.diagnose(
+            WARN if stale or surprise > 1 else OK, summary, model_id=self._bundle.id, surprise=f"{surprise:.3f}",
+            threshold=f"{self._bundle.surprise_threshold:.3f}", filter_ms_p50=f"{np.median(times):.2f}", filter_ms_p99=f"{np.quantile(times, 0.99):.2f}",
+            last_problem=self._last_error, **{key: str(value) for key, value in self._counts.items()},
+        )
+
+
+def main() -> int:
+    return run(DynamicsNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
