@@ -3,7 +3,9 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 PACKAGE = "wm_sim"
-WORLDS = Path("../../../sim_worlds")  # worlds live at the root of the repository, they are data for more than this package
+WORLDS = Path(
+    "../../../sim_worlds"
+)  # worlds live at the root of the repository, they are data for more than this package
 
 
 def files(pattern: str, root: str = ".") -> list[str]:
@@ -28,8 +30,5 @@ setup(
     maintainer_email="maintainers@wm.invalid",
     description="A simulated Panda on a table (PyBullet) as a lifecycle node and as Gymnasium environments.",
     license="Apache-2.0",
-    entry_points={
-        "console_scripts": ["wm_sim = wm_sim.node:main"],
-        "gymnasium.envs": ["wm_sim = wm_sim.envs:register"],
-    },
+    entry_points={"console_scripts": ["wm_sim = wm_sim.node:main"]},
 )

@@ -1,4 +1,4 @@
-"""The simulated arm, table and object in PyBullet. No ROS, no wall clock: the same seed and commands give the same bytes."""
+"""The simulated arm, table and object in PyBullet. No ROS, no wall clock: same seed and commands, same bytes."""
 
 from collections.abc import Sequence
 
@@ -14,6 +14,7 @@ from wm_sim.world import Part, World
 PHYSICS_HZ = 240
 HOME_TOOL = np.array([0.32, 0.0, TOOL_HEIGHT])  # [m] where the tool starts
 HOME_GUESS = np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785])  # [rad] elbow up
+TABLE_CENTRE = np.array([0.5, 0.0])  # [m]
 MIN_START_GAP = 0.09  # [m] between tool and object at the start
 SETTLE_STEPS = 60
 ARM_FORCE = (87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0)  # [N m] Franka's limits
@@ -33,16 +34,22 @@ class ArmSim:
         self._randomise = randomise
         self._client = BulletClient(pybullet.GUI if gui else pybullet.DIRECT)
         self._client.setGravity(0, 0, -9.81)
-        self._client.setPhysicsEngineParameter(fixedTimeStep=1 / PHYSICS_HZ, numSolverIterations=50, deterministicOverlappingPairs=1)
+        self._client.setPhysicsEngineParameter(
+            fixedTimeStep=1 / PHYSICS_HZ, numSolverIterations=50, deterministicOverlappingPairs=1
+        )
         self._table = self._make_table()
         self._arm = self._client.loadURDF(str(urdf_path()), useFixedBase=True)
-        joints = {self._client.getJointInfo(self._arm, j)[1].decode(): j for j in range(self._client.getNumJoints(self._arm))}
+        joints = {
+            self._client.getJointInfo(self._arm, j)[1].decode(): j for j in range(self._client.getNumJoints(self._arm))
+        }
         self.joint_names = (*self.kinematics.joint_names, *FINGERS)
         self._joints = [joints[name] for name in self.joint_names]
         for joint in joints.values():
             self._client.changeDynamics(self._arm, joint, **LINK_PROPERTIES)
         self._home = self.kinematics.ik(HOME_TOOL, TOOL_DOWN, HOME_GUESS)
-        self._views = {camera.name: (camera, _view_matrix(camera), _projection_matrix(camera)) for camera in rig.cameras}
+        self._views = {
+            camera.name: (camera, _view_matrix(camera), _projection_matrix(camera)) for camera in rig.cameras
+        }
         self._object: int | None = None
         self._hidden = False
         self._steps = 0
@@ -53,15 +60,16 @@ class ArmSim:
         """Arm to its home, object to a place drawn with `seed` (or `object_xy`); time goes on.
 
         Returns `object_xy` (2,), where it came to rest, and `goal_xy` (2,), a goal drawn with the same seed [m].
+        Raises ValueError for a place off the table or on the tool.
         """
+        place = None if object_xy is None else self._checked_place(object_xy)
         rng = np.random.default_rng(seed)
         self._hidden = False
         for joint, angle in zip(self._joints, (*self._home, 0.0, 0.0), strict=True):
             self._client.resetJointState(self._arm, joint, angle, 0.0)
         self.set_target(self._home)
-        place = self._draw_start(rng)
-        if object_xy is not None:
-            place = np.asarray(object_xy, float)
+        drawn = self._draw_start(rng)  # drawn in any case: yaw and goal depend on the seed alone
+        place = drawn if place is None else place
         yaw = rng.uniform(-np.pi, np.pi)
         factors = self._draw_factors(rng)
         if self._object is not None:
@@ -95,8 +103,12 @@ class ArmSim:
     def set_target(self, q: np.ndarray) -> None:
         """Joint position targets (7,) [rad] of the arm's servos; the gripper stays closed."""
         self._client.setJointMotorControlArray(
-            self._arm, self._joints, pybullet.POSITION_CONTROL, targetPositions=[*map(float, q), 0.0, 0.0],
-            forces=[*ARM_FORCE, FINGER_FORCE, FINGER_FORCE], positionGains=[0.6] * len(self._joints),
+            self._arm,
+            self._joints,
+            pybullet.POSITION_CONTROL,
+            targetPositions=[*map(float, q), 0.0, 0.0],
+            forces=[*ARM_FORCE, FINGER_FORCE, FINGER_FORCE],
+            positionGains=[0.6] * len(self._joints),
         )
 
     def joint_state(self) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
@@ -107,20 +119,26 @@ class ArmSim:
     # -- object --------------------------------------------------------------------------------------------------
 
     def object_pose(self) -> tuple[np.ndarray, np.ndarray]:
-        """Position (3,) [m] of the object's origin (the middle of its footprint) and quaternion (4,) xyzw. Ground truth."""
+        """Position (3,) [m] of the object's origin (the middle of its footprint), quaternion (4,) xyzw. Ground truth."""
         position, rotation = self._client.getBasePositionAndOrientation(self._object)
         # Bullet reports the centre of mass.
         offset = self._client.rotateVector(rotation, self._centre.tolist())
         return np.asarray(position) - np.asarray(offset), np.asarray(rotation)
 
-    def disturb(self, impulse: Sequence[float] = (0, 0, 0), displacement: Sequence[float] = (0, 0, 0), hidden: bool = False) -> None:
+    def disturb(
+        self, impulse: Sequence[float] = (0, 0, 0), displacement: Sequence[float] = (0, 0, 0), hidden: bool = False
+    ) -> None:
         """Kick the object [N s], move it at once [m], or hide it from all cameras until the next call."""
         position, rotation = self._client.getBasePositionAndOrientation(self._object)
         linear, angular = self._client.getBaseVelocity(self._object)
         if any(displacement):
-            self._client.resetBasePositionAndOrientation(self._object, np.add(position, displacement).tolist(), rotation)
+            self._client.resetBasePositionAndOrientation(
+                self._object, np.add(position, displacement).tolist(), rotation
+            )
         if any(impulse):
-            self._client.resetBaseVelocity(self._object, np.add(linear, np.asarray(impulse) / self._mass).tolist(), angular)
+            self._client.resetBaseVelocity(
+                self._object, np.add(linear, np.asarray(impulse) / self._mass).tolist(), angular
+            )
         self._hidden = hidden
 
     # -- cameras -------------------------------------------------------------------------------------------------
@@ -130,8 +148,17 @@ class ArmSim:
         device, view, projection = self._views[camera]
         pose = self._take_away() if self._hidden else None
         _, _, rgba, buffer, _ = self._client.getCameraImage(
-            device.width, device.height, view, projection, lightDirection=[0.6, 0.3, 1.5], lightAmbientCoeff=0.65, lightDiffuseCoeff=0.45,
-            lightSpecularCoeff=0.02, shadow=0, flags=pybullet.ER_NO_SEGMENTATION_MASK, renderer=pybullet.ER_TINY_RENDERER,
+            device.width,
+            device.height,
+            view,
+            projection,
+            lightDirection=[0.6, 0.3, 1.5],
+            lightAmbientCoeff=0.65,
+            lightDiffuseCoeff=0.45,
+            lightSpecularCoeff=0.02,
+            shadow=0,
+            flags=pybullet.ER_NO_SEGMENTATION_MASK,
+            renderer=pybullet.ER_TINY_RENDERER,
         )
         if pose is not None:
             self._put_back(pose)
@@ -142,6 +169,15 @@ class ArmSim:
         return np.ascontiguousarray(colour), depth.astype(np.float32)
 
     # -- inside --------------------------------------------------------------------------------------------------
+
+    def _checked_place(self, xy: Sequence[float]) -> np.ndarray:
+        place = np.asarray(xy, float)
+        on_table = place.shape == (2,) and (np.abs(place - TABLE_CENTRE) < np.divide(self.world.table_size, 2)).all()
+        if not on_table or np.linalg.norm(place - HOME_TOOL[:2]) < MIN_START_GAP:
+            raise ValueError(
+                f"expected a place x, y on the table, {MIN_START_GAP} m or more from the tool at {HOME_TOOL[:2]}, got {xy}"
+            )
+        return place
 
     def _draw_start(self, rng: np.random.Generator) -> np.ndarray:
         while True:
@@ -160,8 +196,10 @@ class ArmSim:
         half = [size[0] / 2, size[1] / 2, thickness / 2]
         table = self._client.createMultiBody(
             baseCollisionShapeIndex=self._client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half),
-            baseVisualShapeIndex=self._client.createVisualShape(pybullet.GEOM_BOX, halfExtents=half, rgbaColor=[*self.world.table_colour, 1]),
-            basePosition=[0.5, 0, -thickness / 2],
+            baseVisualShapeIndex=self._client.createVisualShape(
+                pybullet.GEOM_BOX, halfExtents=half, rgbaColor=[*self.world.table_colour, 1]
+            ),
+            basePosition=[*TABLE_CENTRE.tolist(), -thickness / 2],
         )
         self._client.changeDynamics(table, -1, lateralFriction=self.world.table_friction)
         return table
@@ -169,20 +207,34 @@ class ArmSim:
     def _make_object(self, place: np.ndarray, yaw: float, factors: dict[str, np.ndarray]) -> int:
         scale = float(factors["size"])
         solid = [part for part in self.world.parts if part.collides]
-        collision = self._client.createCollisionShapeArray(**_shapes(solid, scale), collisionFramePositions=_positions(solid, scale))
+        collision = self._client.createCollisionShapeArray(
+            **_shapes(solid, scale), collisionFramePositions=_positions(solid, scale)
+        )
         colours = [[*np.clip(np.asarray(part.colour) + factors["colour"], 0, 1), 1.0] for part in self.world.parts]
         visual = self._client.createVisualShapeArray(
-            **_looks(self.world.parts, scale), visualFramePositions=_positions(self.world.parts, scale), rgbaColors=colours
+            **_looks(self.world.parts, scale),
+            visualFramePositions=_positions(self.world.parts, scale),
+            rgbaColors=colours,
         )
         self._mass = self.world.mass * float(factors["mass"])
         self._centre = np.asarray(self.world.centre_of_mass) * scale
         rotation = self._client.getQuaternionFromEuler([0, 0, yaw])
         body = self._client.createMultiBody(
-            baseMass=self._mass, baseCollisionShapeIndex=collision, baseVisualShapeIndex=visual,
-            basePosition=[float(place[0]), float(place[1]), 0.001], baseOrientation=rotation, baseInertialFramePosition=self._centre.tolist(),
+            baseMass=self._mass,
+            baseCollisionShapeIndex=collision,
+            baseVisualShapeIndex=visual,
+            basePosition=[float(place[0]), float(place[1]), 0.001],
+            baseOrientation=rotation,
+            baseInertialFramePosition=self._centre.tolist(),
         )
-        self._client.changeDynamics(body, -1, lateralFriction=self.world.friction * float(factors["friction"]), spinningFriction=0.001,
-                                    linearDamping=0.04, angularDamping=0.04)
+        self._client.changeDynamics(
+            body,
+            -1,
+            lateralFriction=self.world.friction * float(factors["friction"]),
+            spinningFriction=0.001,
+            linearDamping=0.04,
+            angularDamping=0.04,
+        )
         return body
 
     def _take_away(self) -> tuple:
@@ -204,7 +256,9 @@ def _shapes(parts: Sequence[Part], scale: float) -> dict[str, list]:
     boxes = [part.shape == "box" for part in parts]
     return {
         "shapeTypes": [pybullet.GEOM_BOX if box else pybullet.GEOM_CYLINDER for box in boxes],
-        "halfExtents": [[scale * s / 2 for s in part.size] if box else [0, 0, 0] for part, box in zip(parts, boxes, strict=True)],
+        "halfExtents": [
+            [scale * s / 2 for s in part.size] if box else [0, 0, 0] for part, box in zip(parts, boxes, strict=True)
+        ],
         "radii": [0 if box else scale * part.size[0] for part, box in zip(parts, boxes, strict=True)],
         "lengths": [0 if box else scale * part.size[1] for part, box in zip(parts, boxes, strict=True)],
     }
@@ -215,7 +269,9 @@ def _looks(parts: Sequence[Part], scale: float) -> dict[str, list]:
     boxes = [part.shape == "box" for part in parts]
     return {
         "shapeTypes": [pybullet.GEOM_BOX if box else pybullet.GEOM_MESH for box in boxes],
-        "halfExtents": [[scale * s / 2 for s in part.size] if box else [0, 0, 0] for part, box in zip(parts, boxes, strict=True)],
+        "halfExtents": [
+            [scale * s / 2 for s in part.size] if box else [0, 0, 0] for part, box in zip(parts, boxes, strict=True)
+        ],
         "fileNames": ["" if box else str(urdf_path().parent / "meshes/unit_cylinder.obj") for box in boxes],
         "meshScales": [
             [1, 1, 1] if box else [scale * part.size[0], scale * part.size[0], scale * part.size[1]]
@@ -230,5 +286,11 @@ def _view_matrix(camera: Camera) -> list[float]:
 
 
 def _projection_matrix(camera: Camera) -> list[float]:
+    """OpenGL projection, column by column, after the camera's K."""
     fov_y = 2 * np.degrees(np.arctan(camera.height / (2 * camera.K[1, 1])))
-    return pybullet.computeProjectionMatrixFOV(float(fov_y), camera.width / camera.height, camera.near, camera.far)
+    aspect = camera.width / camera.height
+    matrix = list(pybullet.computeProjectionMatrixFOV(float(fov_y), aspect, camera.near, camera.far))
+    # TinyRenderer puts the optical axis at pixel (W/2, H/2 - 1); K has it in the middle, at (W/2 - 0.5, H/2 - 0.5).
+    matrix[8] += 1 / camera.width
+    matrix[9] += 1 / camera.height
+    return matrix

@@ -38,7 +38,7 @@ class TrajectoryController:
         self._velocities: np.ndarray | None = None  # (K, J): cubic segments; None: straight ones
 
     def accept(self, names: Sequence[str], stamp_ns: int, points: Sequence[Point], now_ns: int) -> None:
-        """Replace the present trajectory; `stamp_ns` 0 starts it now. Raises TrajectoryError and changes nothing if unfit.
+        """Replace the present trajectory; `stamp_ns` 0 starts it now. TrajectoryError, and no change, if unfit.
 
         Waypoints that lie in the past are left out, as long as one lies ahead.
         """
@@ -47,13 +47,17 @@ class TrajectoryController:
         if not len(points):
             raise TrajectoryError("expected at least one point, got an empty trajectory")
         if times[0] < 0 or (np.diff(times) <= 0).any():
-            raise TrajectoryError(f"expected strictly increasing time_from_start from 0 on, got {(times / 1e9).tolist()} s")
+            raise TrajectoryError(
+                f"expected strictly increasing time_from_start from 0 on, got {(times / 1e9).tolist()} s"
+            )
         positions = self._matrix("positions", [point.positions for point in points])[:, order]
         velocities = self._velocities_of(points, order)
         times = times + (stamp_ns or now_ns)
         if times[-1] < now_ns:
             late = (now_ns - times[-1]) / 1e9
-            raise TrajectoryError(f"expected a point in the future, the last one ended {late:.3f} s ago; check stamp and clock")
+            raise TrajectoryError(
+                f"expected a point in the future, the last one ended {late:.3f} s ago; check stamp and clock"
+            )
         ahead = times > now_ns
         ahead[-1] = True  # a last point due right now is still reached
         here, speed = self._state(now_ns)
@@ -109,7 +113,9 @@ class TrajectoryController:
         """Velocities (K, J), or None where any point has none: then all segments are straight."""
         for index, point in enumerate(points):
             if len(point.velocities) not in (0, len(self.joint_names)):
-                raise TrajectoryError(f"point {index}: expected {len(self.joint_names)} velocities or none, got {len(point.velocities)}")
+                raise TrajectoryError(
+                    f"point {index}: expected {len(self.joint_names)} velocities or none, got {len(point.velocities)}"
+                )
         last = np.array(list(points[-1].velocities), float)
         if last.any():  # NaN counts as not zero
             raise TrajectoryError(f"expected zero velocities at the last point, got {last.tolist()}")

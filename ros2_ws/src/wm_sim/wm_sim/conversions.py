@@ -47,14 +47,16 @@ class CameraMessages:
 
 
 def encode_depth(depth: np.ndarray, encoding: str) -> bytes:
-    """Depth image bytes after REP-118: whole millimetres, 0 for no measurement; or metres, infinity for nothing in range."""
+    """Depth image bytes after REP-118: whole millimetres, 0 for no measurement; or metres, infinity for none."""
     if encoding == "16UC1":
         return np.minimum(np.rint(1000 * depth), 65535).astype("<u2").tobytes()
     return np.where(depth > 0, depth, np.inf).astype("<f4").tobytes()
 
 
 def joint_state_message(stamp: Time, names: Sequence[str], position: np.ndarray, velocity: np.ndarray) -> JointState:
-    return JointState(header=Header(stamp=stamp), name=list(names), position=position.tolist(), velocity=velocity.tolist())
+    return JointState(
+        header=Header(stamp=stamp), name=list(names), position=position.tolist(), velocity=velocity.tolist()
+    )
 
 
 def pose_message(position: np.ndarray, quaternion: np.ndarray) -> Pose:
@@ -70,6 +72,7 @@ def stamped_pose(stamp: Time, frame_id: str, position: np.ndarray, quaternion: n
 def from_trajectory(message: JointTrajectory) -> tuple[list[str], int, list[Point]]:
     """Names, start [ns] (0: now) and waypoints of a trajectory."""
     points = [
-        Point(p.time_from_start.sec * NS_PER_S + p.time_from_start.nanosec, p.positions, p.velocities) for p in message.points
+        Point(p.time_from_start.sec * NS_PER_S + p.time_from_start.nanosec, p.positions, p.velocities)
+        for p in message.points
     ]
     return list(message.joint_names), to_ns(message.header.stamp), points

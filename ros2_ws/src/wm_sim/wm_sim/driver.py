@@ -17,10 +17,10 @@ class Due(NamedTuple):
 
 
 class Driver:
-    """Physics steps under control; says when joint states and camera frames are due. Frames come once per control period."""
+    """Physics steps under control; says when joint states and, once per control period, camera frames are due."""
 
     def __init__(self, sim: ArmSim, control_period: float, joint_state_rate: float | None) -> None:
-        """`control_period` [s]: a whole number of physics steps. `joint_state_rate` [Hz]; None: with the frames only."""
+        """`control_period` [s]: whole physics steps. `joint_state_rate` [Hz]; None: with the frames only."""
         steps = control_period * PHYSICS_HZ
         if steps < 1 or abs(steps - round(steps)) > 1e-6:
             raise ValueError(f"expected control_period to be a multiple of 1/{PHYSICS_HZ} s, got {control_period}")
@@ -58,5 +58,7 @@ class Driver:
     def _joints_due(self) -> bool:
         if self._joint_state_rate is None:
             return False
-        before, after = (int(count * self._joint_state_rate / PHYSICS_HZ + 1e-9) for count in (self._count - 1, self._count))
+        before, after = (
+            int(count * self._joint_state_rate / PHYSICS_HZ + 1e-9) for count in (self._count - 1, self._count)
+        )
         return after > before

@@ -8,12 +8,12 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
+from wm_msgs.srv import DisturbObject, ResetWorld, StepWorld
 
 from wm_core.lifecycle import OK, WARN, Param, WmNode, run
 from wm_core.qos import SENSOR, STATE
 from wm_core.rig import CameraRig
 from wm_core.stamps import to_msg
-from wm_msgs.srv import DisturbObject, ResetWorld, StepWorld
 from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
 from wm_sim.controller import TrajectoryError
 from wm_sim.conversions import (
@@ -36,8 +36,8 @@ MAX_STEP_PERIODS = 100
 class SimNode(WmNode):
     """Panda, table, object and cameras. Publishes what a robot's drivers would, takes joint trajectories.
 
-    real_time: stamps are system time. fast: as fast as the machine allows, with `clock`. lockstep: with `clock`, one control
-    period per accepted trajectory or `sim/step`, so the same seed and commands give the same bytes.
+    real_time: stamps are system time. fast: as fast as the machine allows, with `clock`. lockstep: with `clock`, one
+    control period per accepted trajectory or `sim/step`, so the same seed and commands give the same bytes.
     """
 
     PARAMETERS = (
@@ -45,7 +45,9 @@ class SimNode(WmNode):
         Param("rig", "", "Camera rig: a name in sim_worlds/rigs or the path of a file; empty: the world's"),
         Param("mode", "real_time", "Pace of time", choices=("real_time", "fast", "lockstep")),
         Param("seed", 0, "Draws the object's first place", 0),
-        Param("control_period", 0.1, "[s] Between two camera frames; a multiple of the physics step, 1/240 s", 0.0, 2.0),
+        Param(
+            "control_period", 0.1, "[s] Between two camera frames; a multiple of the physics step, 1/240 s", 0.0, 2.0
+        ),
         Param("joint_state_rate", 50.0, "[Hz] Joint states; in lockstep they come with the frames", 1.0, PHYSICS_HZ),
         Param("depth_encoding", "16UC1", "REP-118: millimetres or metres", choices=DEPTH_ENCODINGS),
         Param("randomise", False, "Draw mass, friction, size and colour at every reset from the world's ranges"),
@@ -89,7 +91,7 @@ class SimNode(WmNode):
         self._driver.reset(self.value("seed"))
         self._go_on()
         self._reported = (time.monotonic_ns(), self._driver.now_ns)
-        self._pacer.reset()  # the phase of the physics ticks is that of the frames: they are published when they are due
+        self._pacer.reset()  # physics ticks in phase with the frames: these are published when they are due
 
     def teardown(self) -> None:
         if hasattr(self, "_sim"):
@@ -122,8 +124,8 @@ class SimNode(WmNode):
             self.get_logger().warning(f"trajectory refused: {error}", throttle_duration_sec=1.0)
             return
         self._accepted += 1
-        # One that answers an older frame moves the arm but not the clock: else an extra trajectory (a hold of the guard) would
-        # leave two frames under way for ever.
+        # One that answers an older frame moves the arm but not the clock: else an extra trajectory (a hold of the guard)
+        # would leave two frames under way for ever.
         if self._mode == "lockstep" and (stamp_ns == 0 or stamp_ns >= now_ns):
             self._owed = True
             self._advance_if_owed()
@@ -134,7 +136,9 @@ class SimNode(WmNode):
         if self._paused:
             return
         behind_ns = time.time_ns() - self._driver.now_ns
-        if not -1_000_000_000 < behind_ns < MAX_LAG_NS:  # the machine slept or was too slow, or the system clock was set
+        if (
+            not -1_000_000_000 < behind_ns < MAX_LAG_NS
+        ):  # the machine slept or was too slow, or the system clock was set
             self._driver.set_now(time.time_ns())
             return
         for _ in range(behind_ns * PHYSICS_HZ // 1_000_000_000):
@@ -187,7 +191,9 @@ class SimNode(WmNode):
         self._truth.publish(stamped_pose(stamp, self._frame, *self._sim.object_pose()))
         for name, messages in self._cameras.items():
             messages.fill(stamp, *self._sim.render(name))
-            for publisher, message in zip(self._streams[name], (messages.info, messages.depth, messages.colour), strict=True):
+            for publisher, message in zip(
+                self._streams[name], (messages.info, messages.depth, messages.colour), strict=True
+            ):
                 publisher.publish(message)
         self._published_at = time.monotonic()
 
@@ -196,10 +202,24 @@ class SimNode(WmNode):
         factor = (simulated - self._reported[1]) / max(1, wall - self._reported[0])
         refused = self._rejected > self._rejected_before
         slow = self._mode == "real_time" and not self._paused and factor < 0.95
-        summary = "paused" if self._paused else "too slow for real time" if slow else "trajectories refused" if refused else "running"
+        summary = (
+            "paused"
+            if self._paused
+            else "too slow for real time"
+            if slow
+            else "trajectories refused"
+            if refused
+            else "running"
+        )
         self.diagnose(
-            WARN if slow or refused else OK, summary, mode=self._mode, world=self._sim.world.name, real_time_factor=f"{factor:.2f}",
-            time_s=f"{simulated / 1e9:.3f}", trajectories_accepted=self._accepted, trajectories_rejected=self._rejected,
+            WARN if slow or refused else OK,
+            summary,
+            mode=self._mode,
+            world=self._sim.world.name,
+            real_time_factor=f"{factor:.2f}",
+            time_s=f"{simulated / 1e9:.3f}",
+            trajectories_accepted=self._accepted,
+            trajectories_rejected=self._rejected,
             last_rejection=self._last_rejection,
         )
         self._reported, self._rejected_before = (wall, simulated), self._rejected

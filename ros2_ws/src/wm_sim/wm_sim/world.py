@@ -62,7 +62,12 @@ _SCHEMA: dict[str, Any] = {
                 },
             },
         },
-        "start": {"type": "object", "required": ["lower", "upper"], "additionalProperties": False, "properties": _REGION},
+        "start": {
+            "type": "object",
+            "required": ["lower", "upper"],
+            "additionalProperties": False,
+            "properties": _REGION,
+        },
         "goal": {
             "type": "object",
             "required": ["lower", "upper", "min_distance"],
@@ -73,7 +78,10 @@ _SCHEMA: dict[str, Any] = {
             "type": "object",
             "additionalProperties": False,
             "properties": {
-                "mass": _numbers(2), "friction": _numbers(2), "size": _numbers(2), "colour": {"type": "number", "minimum": 0, "maximum": 1},
+                "mass": _numbers(2),
+                "friction": _numbers(2),
+                "size": _numbers(2),
+                "colour": {"type": "number", "minimum": 0, "maximum": 1},
             },
         },
     },
@@ -140,7 +148,9 @@ class World:
             goal = self.goal.draw(rng)
             if np.linalg.norm(goal - start) >= self.min_distance:
                 return goal
-        raise WorldError(f"{self.name}: goal: no goal at least {self.min_distance} m from {np.round(start, 3)}; enlarge the goal region")
+        raise WorldError(
+            f"{self.name}: goal: no goal at least {self.min_distance} m from {np.round(start, 3)}; enlarge its region"
+        )
 
 
 def load_world(name_or_path: str | Path) -> World:
@@ -169,10 +179,22 @@ def rig_path(name_or_path: str | Path) -> Path:
 def _world(file: Path, data: dict[str, Any]) -> World:
     table, thing, goal = data["table"], data["object"], data["goal"]
     centre = thing.get("centre_of_mass") or _centre(thing["parts"])
-    ranges = {key: tuple(value) if isinstance(value, list) else value for key, value in data.get("randomise", {}).items()}
+    ranges = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in data.get("randomise", {}).items()
+    }
     return World(
-        data["name"], data["rig"], tuple(table["size"]), tuple(table["colour"]), table["friction"], thing["mass"], thing["friction"], tuple(centre),
-        tuple(_part(part) for part in thing["parts"]), _region(file, "start", data["start"]), _region(file, "goal", goal), goal["min_distance"],
+        data["name"],
+        data["rig"],
+        tuple(table["size"]),
+        tuple(table["colour"]),
+        table["friction"],
+        thing["mass"],
+        thing["friction"],
+        tuple(centre),
+        tuple(_part(part) for part in thing["parts"]),
+        _region(file, "start", data["start"]),
+        _region(file, "goal", goal),
+        goal["min_distance"],
         Randomisation(**ranges),
     )
 
@@ -192,5 +214,8 @@ def _region(file: Path, name: str, data: dict[str, Any]) -> Region:
 def _centre(parts: list[dict[str, Any]]) -> np.ndarray:
     """Mean position of the colliding parts, weighted by volume."""
     solid = [part for part in parts if part.get("collides", True)]
-    volumes = [np.prod(part["size"]) if part["shape"] == "box" else np.pi * part["radius"] ** 2 * part["height"] for part in solid]
+    volumes = [
+        np.prod(part["size"]) if part["shape"] == "box" else np.pi * part["radius"] ** 2 * part["height"]
+        for part in solid
+    ]
     return np.average([part["position"] for part in solid], axis=0, weights=volumes)

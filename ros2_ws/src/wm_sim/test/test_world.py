@@ -1,0 +1,50 @@
+"""World files: the shipped ones load, broken ones are refused by file and field."""
+
+import numpy as np
+import pytest
+import yaml
+
+from wm_core.paths import worlds_dir
+from wm_core.rig import CameraRig
+from wm_sim.world import WorldError, load_world, rig_path
+
+
+@pytest.mark.parametrize("path", sorted(worlds_dir().glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_worlds_load(path):
+    world = load_world(path)
+    assert world.name == path.stem
+    assert CameraRig.load(rig_path(world.rig)).cameras
+    assert load_world(path.stem).parts == world.parts
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("object.mass", -1), ("object.parts", []), ("table.size", [1]), ("start.lower", [9, 9]), ("goal.extra", 1)],
+)
+def test_a_broken_field_is_named(tmp_path, field, value):
+    data = yaml.safe_load((worlds_dir() / "tabletop_block.yaml").read_text())
+    section, key = field.split(".")
+    data[section][key] = value
+    file = tmp_path / "broken.yaml"
+    file.write_text(yaml.safe_dump(data))
+    with pytest.raises(WorldError) as caught:
+        load_world(file)
+    assert "broken.yaml" in str(caught.value) and section in str(caught.value)
+
+
+def test_a_missing_world_names_the_known_ones():
+    with pytest.raises(WorldError, match="tabletop_block"):
+        load_world("tabletop_unicorn")
+
+
+def test_text_that_is_not_yaml(tmp_path):
+    (tmp_path / "x.yaml").write_text("{: [")
+    with pytest.raises(WorldError, match="expected YAML"):
+        load_world(tmp_path / "x.yaml")
+
+
+def test_goals_keep_their_distance():
+    world = load_world("tabletop_disk")
+    rng = np.random.default_rng(0)
+    start = np.array([0.5, 0.0])
+    assert all(np.linalg.norm(world.draw_goal(rng, start) - start) >= world.min_distance for _ in range(100))

@@ -1,0 +1,116 @@
+"""The worlds as Gymnasium environments: push the object to the goal, from cameras and joints.
+
+import gymnasium, wm_sim.envs
+env = gymnasium.make("wm_sim/PushBlock-v0")
+"""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, KinematicsError
+from wm_core.rig import CameraRig
+from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
+from wm_sim.world import load_world, rig_path
+
+ACTION_SCALE = 0.03  # [m] largest displacement of the commanded tool position in one step
+STEPS_PER_ACTION = PHYSICS_HZ // 10  # 10 Hz
+REACH = np.array([[0.28, -0.32], [0.72, 0.32]])  # [m] of the commanded tool position
+SUCCESS_DISTANCE = 0.02  # [m]
+MAX_STEPS = 100
+WORLDS = {"PushBlock": "tabletop_block", "PushMug": "tabletop_mug", "PushDisk": "tabletop_disk"}
+
+Observation = dict[str, np.ndarray]
+
+
+class PushEnv(gymnasium.Env):
+    """Action (2,): displacement of the commanded tool position in the table's plane, in units of ACTION_SCALE.
+
+    Observation: per camera `<camera>_rgb` (H, W, 3) uint8 and `<camera>_depth` (H, W) float32 [m]; `joints` (7,) [rad];
+    `ee` (4,) measured and commanded tool x, y [m]; `goal` (2,) [m]. Reward: minus the object's distance to the goal [m].
+    `info`: true object pose, distance and success, for scoring only. Ends within 2 cm of the goal.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}
+
+    def __init__(
+        self, world: str, rig: str | None = None, randomise: bool = False, render_mode: str | None = None
+    ) -> None:
+        """`world` and `rig` (default: the world's): names in sim_worlds or paths. `randomise`: vary the object."""
+        self.render_mode = render_mode
+        loaded = load_world(world)
+        self._rig = CameraRig.load(rig_path(rig or loaded.rig))
+        self._sim = ArmSim(loaded, self._rig, randomise=randomise)
+        self._goal = np.zeros(2)
+        images: dict[str, spaces.Space] = {}
+        for camera in self._rig.cameras:
+            shape = (camera.height, camera.width)
+            images[f"{camera.name}_rgb"] = spaces.Box(0, 255, (*shape, 3), np.uint8)
+            images[f"{camera.name}_depth"] = spaces.Box(0.0, camera.far, shape, np.float32)
+        vectors = {"joints": 7, "ee": 4, "goal": 2}
+        bodies = {name: spaces.Box(-np.inf, np.inf, (size,), np.float64) for name, size in vectors.items()}
+        self.observation_space = spaces.Dict({**images, **bodies})
+        self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict]:
+        """`options`: `object_xy` and `goal_xy` (2,) [m] in place of drawn ones."""
+        super().reset(seed=seed)
+        options = options or {}
+        drawn = self._sim.reset(int(self.np_random.integers(2**32)), options.get("object_xy"))
+        self._goal = np.asarray(options.get("goal_xy", drawn["goal_xy"]), float)
+        self._q = self._sim.home
+        self._commanded = self._sim.kinematics.fk(self._q)[0][:2]
+        return self._observe(), self._info()
+
+    def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict]:
+        action = np.asarray(action, float)
+        if action.shape != (2,) or not np.isfinite(action).all():
+            raise ValueError(f"expected an action of 2 finite numbers, got {action}")
+        self._move(self._commanded + ACTION_SCALE * action / max(1.0, float(np.linalg.norm(action))))
+        info = self._info()
+        return self._observe(), -info["distance"], info["is_success"], False, info
+
+    def render(self) -> np.ndarray | None:
+        """The first camera's image (H, W, 3) uint8."""
+        return self._sim.render(self._rig.cameras[0].name)[0] if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        self._sim.close()
+
+    def _move(self, target: np.ndarray) -> None:
+        """Joints go straight to the tool's new place; out of the arm's reach it stays."""
+        target = np.clip(target, *REACH)
+        start = self._q
+        try:
+            self._q = self._sim.kinematics.ik(np.array([*target, TOOL_HEIGHT]), TOOL_DOWN, start)
+            self._commanded = target
+        except KinematicsError:
+            self._q = start
+        for i in range(1, STEPS_PER_ACTION + 1):
+            self._sim.set_target(start + (self._q - start) * i / STEPS_PER_ACTION)
+            self._sim.step(1)
+
+    def _observe(self) -> Observation:
+        joints = self._sim.joint_state()[1][:7]
+        tool = self._sim.kinematics.fk(joints)[0][:2]
+        observation = {"joints": joints, "ee": np.concatenate([tool, self._commanded]), "goal": self._goal.copy()}
+        for camera in self._rig.cameras:
+            rgb, depth = self._sim.render(camera.name)
+            observation |= {f"{camera.name}_rgb": rgb, f"{camera.name}_depth": depth}
+        return observation
+
+    def _info(self) -> dict[str, Any]:
+        position, quaternion = self._sim.object_pose()
+        distance = float(np.linalg.norm(position[:2] - self._goal))
+        return {
+            "object_position": position,
+            "object_quaternion": quaternion,
+            "distance": distance,
+            "is_success": distance < SUCCESS_DISTANCE,
+        }
+
+
+for _name, _world in WORLDS.items():
+    gymnasium.register(f"wm_sim/{_name}-v0", PushEnv, max_episode_steps=MAX_STEPS, kwargs={"world": _world})
