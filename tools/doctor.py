@@ -140,7 +140,7 @@ def ros() -> Finding:
 
 
 def pins() -> Finding:
-    files = ["requirements.txt"] + ([] if distribution() else ["requirements-colcon.txt", "requirements-ros.txt"])
+    files = ["requirements.txt", "requirements-colcon.txt"] + ([] if distribution() else ["requirements-ros.txt"])
     wrong = [pin for name in files for pin in wrong_pins((ROOT / name).read_text())]
     return Finding(FAIL, ", ".join(wrong), SETUP) if wrong else Finding(OK, f"as pinned in {', '.join(files)}")
 

@@ -145,7 +145,7 @@ make_venv() { # what was built over the last one goes with it
 ensure_venv() {
     local python
     python=$(find_python) || die "no Python 3.10 to 3.13 with venv and C headers found; install python3 python3-venv python3-dev"
-    step 2 "creating .wm/venv with $("$python" --version)" make_venv "$python"
+    step 2 "creating ${VENV#"$ROOT/"} with $("$python" --version)" make_venv "$python"
 }
 
 # --- 3 and 5: Python packages ----------------------------------------------------------------------------------------
@@ -153,11 +153,9 @@ ensure_venv() {
 requirement_files() { # [development]
     if [[ "${1:-}" == development ]]; then
         printf '%s\n' requirements-dev.txt
-    elif ros_is_sourced; then
-        printf '%s\n' requirements.txt
-        command -v colcon >/dev/null || printf '%s\n' requirements-colcon.txt
     else
-        printf '%s\n' requirements.txt requirements-colcon.txt requirements-ros.txt
+        printf '%s\n' requirements.txt requirements-colcon.txt
+        ros_is_sourced || printf '%s\n' requirements-ros.txt
     fi
 }
 
@@ -171,7 +169,7 @@ requirements_inputs() { # [development]
 compile_pybullet() {
     python -c 'import sys; sys.exit(sys.version_info < (3, 12))' || return 0
     python -c 'import pybullet' 2>/dev/null && return
-    pip_install numpy setuptools && CFLAGS="-O2 -g0" pip_install --no-build-isolation pybullet
+    pip_install numpy setuptools && CFLAGS="-O2 -g0" pip_install --no-build-isolation --no-cache-dir pybullet
 }
 
 pip_install() { python -m pip install --disable-pip-version-check --no-input -c constraints.txt "$@"; }
@@ -232,7 +230,8 @@ build_packages() { # PACKAGE...: builds them all, also when one fails
     (
         enter_venv
         cd "$WORKSPACE" || return
-        colcon --log-base "$BUILT/log" --log-level error build --build-base "$BUILT/build" \
+        # colcon of this Python: the installed programs then start with it too, also where a ROS 2 distribution is sourced
+        python -m colcon --log-base "$BUILT/log" --log-level error build --build-base "$BUILT/build" \
             --install-base "$BUILT/install" --symlink-install --continue-on-error --packages-select "$@" \
             --cmake-args -DBUILD_TESTING=OFF
     )
