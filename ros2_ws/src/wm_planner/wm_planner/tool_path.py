@@ -64,6 +64,10 @@ class ToolPath:
         self._q = np.array(q, float)
         self._xy = position[:2].copy()
 
+    def forget(self) -> None:
+        """Not anchored any more."""
+        self._q = None
+
     def hold(self, reason: str = "") -> ToolMotion:
         """Stay where commanded."""
         return ToolMotion(self.position, self.position, np.array([self._step]), self.joints[None], reason)

@@ -1,0 +1,233 @@
+"""wm_planner: belief and goal in, plan and command out. One command answers every belief."""
+
+import math
+import time
+from collections import Counter
+
+import numpy as np
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+
+from wm_core.bundle import Bundle
+from wm_core.kinematics import TOOL_HEIGHT, Kinematics
+from wm_core.lifecycle import OK, WARN, Param, WmNode, run
+from wm_core.paths import bundles_dir, urdf_path
+from wm_core.qos import LATCHED, STATE
+from wm_core.stamps import to_ns
+from wm_dynamics.rollout import RolloutEngine
+from wm_msgs.msg import Belief, Command, Goal, Plan
+from wm_planner import settings
+from wm_planner.controller import Decision, PlannerCore
+from wm_planner.conversions import command_message, plan_message
+from wm_planner.costs import CostModel
+from wm_planner.delay import DelayEstimator
+from wm_planner.goal import GoalError, ObjectGoal, object_goal
+from wm_planner.planners import PARAMS, PlanningError
+from wm_planner.pursuit import Pursuit
+from wm_planner.tool_path import ToolPath
+
+REANCHOR_DISTANCE = 0.03  # [m] between commanded and measured tool above which planning starts from the measured one
+
+
+class PlannerNode(WmNode):
+    PARAMETERS = (
+        Param("bundle", "", "model bundle folder; empty: the shipped one"),
+        Param("urdf", "", "robot description file; empty: the Panda of wm_sim"),
+        Param("base_frame", "panda_link0", "frame of goals and positions"),
+        Param("joint_topic", "joint_states", "joint states of the arm"),
+        Param("planner", "icem", "search algorithm", choices=(*PARAMS, "random")),
+        Param("horizon", 12, "steps planned ahead", 1, 200),
+        Param("seed", 0, "seed of the random candidates", 0, 2**31),
+        Param("lockstep", False, "simulated time stands still while computing: no delay to compensate, no deadline"),
+        Param("initial_delay", 0.04, "[s] assumed from camera to command before it is measured", 0.0, 1.0),
+        Param("planning_time", 0.045, "[s] deadline of one cycle from the belief's arrival; 0: none", 0.0, 10.0),
+        Param("belief_timeout", 0.5, "[s] an older belief is answered with a hold", 0.01, 10.0),
+        Param("tolerance", 0.010, "[m] default distance at which a goal is reached", 0.001, 0.5),
+        Param("timeout", 10.0, "[s] default time for a goal", 0.1, 3600.0),
+        Param("threads", 1, "onnxruntime threads of the rollouts", 1, 64),
+        *settings.parameters(),
+    )
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__("wm_planner", **kwargs)
+
+    # -- lifecycle -----------------------------------------------------------------------------------------------
+
+    def setup(self) -> None:
+        self._bundle = Bundle.load(self.value("bundle") or bundles_dir() / "default", self.value("threads"))
+        self._kinematics = Kinematics(self.value("urdf") or urdf_path())
+        search = settings.planner(self.value, self.value("horizon"), self._bundle.action_size)
+        self._core = PlannerCore(
+            RolloutEngine(self._bundle), search, CostModel(settings.cost_weights(self.value)), ToolPath(self._kinematics, self._bundle.step_duration)
+        )
+        self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)
+        self._measured: np.ndarray | None = None
+        self._stopped = False
+        self._counts: Counter[str] = Counter()
+        self._plan_ms: list[float] = []
+        self._last_error = ""
+        self._warm_up()
+        self._commands = self.publisher(Command, "wm/command", STATE)
+        self._plans = self.publisher(Plan, "wm/plan", STATE)
+        self._pursuit = Pursuit(self, self._accept, self.value("timeout"), lambda: self.get_clock().now().nanoseconds)
+        self._pursuit.on_start = self._core.reset
+        self.subscribe(Belief, "wm/belief", self._on_belief, STATE)
+        self.subscribe(Command, "wm/executed", self._on_executed, STATE)
+        self.subscribe(JointState, self.value("joint_topic"), self._on_joints, STATE)
+        self.subscribe(Bool, "wm/e_stopped", self._on_e_stopped, LATCHED)
+        self.every(1.0, self._report, wall=True)
+
+    def stop(self) -> None:
+        self._pursuit.end("the planner was deactivated")
+
+    def teardown(self) -> None:
+        if hasattr(self, "_pursuit"):
+            self._pursuit.destroy()
+            del self._pursuit
+
+    def _warm_up(self) -> None:
+        """First calls are slow; a robot must not wait for them."""
+        path = self._core.tool_path
+        middle = (self._kinematics.lower + self._kinematics.upper) / 2
+        goal = ObjectGoal(self._bundle.initial_mean[:2].astype(float), self.value("tolerance"))
+        for _ in range(3):
+            path.anchor(middle)
+            self._core.step(self._bundle.initial_mean, self._bundle.initial_variance, np.zeros(2), goal, delay=0.01)
+        self._core.reset()
+        path.forget()
+
+    # -- the latency path ----------------------------------------------------------------------------------------
+
+    def _on_belief(self, belief: Belief) -> None:
+        arrived = time.monotonic()
+        if not self._core.tool_path.anchored:
+            if self._measured is None:
+                self._reject("no_joint_state", "expected a joint state before the first command, none yet")
+                return
+            self._core.tool_path.anchor(self._measured)
+        stamp_ns = to_ns(belief.header.stamp)
+        delay = 0.0 if self.value("lockstep") else self._delay.delay_s
+        decision, status = self._decide(belief, stamp_ns, delay, arrived)
+        names = self._kinematics.joint_names
+        self._commands.publish(command_message(belief, decision, names, stamp_ns + round(delay * 1e9), status, TOOL_HEIGHT))
+        if not self.value("lockstep"):
+            self._delay.measured((self.get_clock().now().nanoseconds - stamp_ns) / 1e9)
+        self._counts["cycles"] += 1
+        progress = self._pursuit.progress
+        if decision.plan is not None:
+            self._plans.publish(plan_message(belief, decision, self.value("planner"), self._bundle.step_duration))
+            self._counts["deadline_misses"] += decision.plan.deadline_missed
+            self._plan_ms = [*self._plan_ms[-99:], decision.plan_ms]
+            self._pursuit.feedback(decision.plan.cost, decision.uncertainty)
+        if progress is not None and progress.reached:
+            self._pursuit.end("reached", success=True)
+        elif progress is not None and progress.timed_out:
+            self._pursuit.end("timeout")
+
+    def _decide(self, belief: Belief, stamp_ns: int, delay: float, arrived: float) -> tuple[Decision, int]:
+        """What to do with this belief; a hold whenever it is not safe to plan."""
+        if self._pursuit.cancel_requested():
+            self._pursuit.end("cancelled")
+        progress = self._pursuit.progress
+        if progress is None:
+            return self._core.hold(delay=delay), Command.IDLE
+        progress.update(np.array([belief.object.x, belief.object.y]), stamp_ns)
+        problem = self._problem(belief, stamp_ns)
+        if problem:
+            self._reject("holds", problem)
+            return self._core.hold(problem, delay), Command.HOLD
+        if progress.near:
+            return self._core.hold(delay=delay), Command.ACTIVE
+        budget = 0.0 if self.value("lockstep") else self.value("planning_time")
+        mean, variance = np.asarray(belief.mean, np.float32), np.asarray(belief.variance, np.float32)
+        try:
+            return (
+                self._core.step(
+                    mean, variance, np.array([belief.ee.x, belief.ee.y]), progress.goal, delay=delay,
+                    deadline_s=arrived + budget if budget > 0 else None,
+                ),
+                Command.ACTIVE,
+            )
+        except (PlanningError, ValueError) as error:
+            self._reject("planning_errors", str(error))
+            return self._core.hold(str(error), delay), Command.HOLD
+
+    def _problem(self, belief: Belief, stamp_ns: int) -> str:
+        """Why this belief must not move the arm; empty when it may."""
+        if self._stopped:
+            return "emergency stop"
+        if belief.model_id != self._bundle.id:
+            return f"expected beliefs of model '{self._bundle.id}', got '{belief.model_id}'; use one bundle in all nodes"
+        if len(belief.mean) != self._bundle.latent_size or len(belief.variance) != self._bundle.latent_size:
+            return f"expected a belief of {self._bundle.latent_size} numbers, got {len(belief.mean)}"
+        age = (self.get_clock().now().nanoseconds - stamp_ns) / 1e9
+        if not self.value("lockstep") and age > self.value("belief_timeout"):
+            return f"expected a belief younger than {self.value('belief_timeout')} s, got one of {age:.2f} s"
+        return ""
+
+    # -- other inputs --------------------------------------------------------------------------------------------
+
+    def _on_joints(self, message: JointState) -> None:
+        order = {name: i for i, name in enumerate(message.name)}
+        if any(name not in order for name in self._kinematics.joint_names) or len(message.position) != len(message.name):
+            self._counts["bad_joint_state"] += 1
+            return
+        q = np.array([message.position[order[name]] for name in self._kinematics.joint_names])
+        if not np.isfinite(q).all():
+            self._counts["bad_joint_state"] += 1
+            return
+        self._measured = q
+        path = self._core.tool_path
+        if path.anchored and self._pursuit.progress is None:
+            # Idle: follow the arm wherever somebody else moved it, so the next motion starts without a jump.
+            if float(np.linalg.norm(self._kinematics.fk(q)[0][:2] - path.position)) > REANCHOR_DISTANCE:
+                path.anchor(q)
+                self._counts["reanchored"] += 1
+
+    def _on_executed(self, message: Command) -> None:
+        """The guard replaced a command by a hold: continue from where the arm really is."""
+        if message.status == Command.HOLD and self._measured is not None and self._core.tool_path.anchored:
+            self._core.tool_path.anchor(self._measured)
+            self._counts["reanchored"] += 1
+
+    def _on_e_stopped(self, message: Bool) -> None:
+        if message.data and not self._stopped:
+            self._pursuit.end("emergency stop")
+        self._stopped = message.data
+
+    def _accept(self, goal: Goal) -> ObjectGoal:
+        if goal.kind != Goal.OBJECT_POSE:
+            kind = {Goal.IMAGE: "image", Goal.TEXT: "text"}.get(goal.kind, str(goal.kind))
+            raise GoalError(f"expected a goal of kind OBJECT_POSE, got '{kind}': this bundle does not pursue such goals")
+        if self._stopped:
+            raise GoalError("the emergency stop is set; reset it with wm/e_stop_reset first")
+        pose = goal.object_pose
+        place = (pose.pose.position.x, pose.pose.position.y)
+        return object_goal(place, pose.header.frame_id, self.value("base_frame"), goal.tolerance, self.value("tolerance"))
+
+    # -- diagnostics ---------------------------------------------------------------------------------------------
+
+    def _reject(self, count: str, message: str) -> None:
+        self._counts[count] += 1
+        if message != self._last_error:
+            self.get_logger().warning(message)
+            self._last_error = message
+
+    def _report(self) -> None:
+        times = np.array(self._plan_ms or [math.nan])
+        progress = self._pursuit.progress
+        summary = "emergency stop" if self._stopped else ("idle" if progress is None else f"{1000 * progress.distance:.0f} mm to the goal")
+        misses = self._counts["deadline_misses"] / max(1, self._counts["cycles"])
+        self.diagnose(
+            WARN if self._stopped or misses > 0.01 else OK, summary, planner=self.value("planner"), delay_ms=f"{1000 * self._delay.delay_s:.1f}",
+            plan_ms_p50=f"{np.median(times):.1f}", plan_ms_p99=f"{np.quantile(times, 0.99):.1f}", last_problem=self._last_error,
+            **{key: str(value) for key, value in self._counts.items()},
+        )
+
+
+def main() -> int:
+    return run(PlannerNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
