@@ -12,6 +12,7 @@ from wm_core.bundle import BevSpec
 
 Box = tuple[np.ndarray, np.ndarray]  # pose (4, 4) in the base frame and half extents (3,) [m]
 LOWEST = -0.03  # [m] points below are no table but noise
+TOOL_LOWEST = 0.015  # [m] below the fingertips, which stay at wm_core.kinematics.TOOL_HEIGHT
 CHANNELS = 5
 
 
@@ -51,7 +52,10 @@ class Projector:
             & (points[:, 2] > LOWEST) & (points[:, 2] < spec.z_max)
         )
         keep = np.flatnonzero(inside)
-        keep = keep[~in_boxes(points[keep], boxes)]
+        high = points[keep, 2] > TOOL_LOWEST  # most points are table: no robot can be there
+        robot = np.zeros(len(keep), bool)
+        robot[high] = in_boxes(points[keep[high]], boxes)
+        keep = keep[~robot]
         # Later writes win: ascending height leaves the highest point of each cell.
         keep = keep[np.argsort(points[keep, 2], kind="stable")]
         cell = row[keep] * spec.columns + column[keep]
@@ -73,8 +77,8 @@ def in_boxes(points: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
     """Which points (n, 3) lie inside any oriented box -> (n,) bool."""
     inside = np.zeros(len(points), bool)
     for pose, half in boxes:
-        local = (points - pose[:3, 3].astype(np.float32)) @ pose[:3, :3].astype(np.float32)
-        inside |= (np.abs(local) <= half.astype(np.float32)).all(1)
+        local = np.abs((points - pose[:3, 3].astype(np.float32)) @ pose[:3, :3].astype(np.float32))
+        inside |= (local[:, 0] <= half[0]) & (local[:, 1] <= half[1]) & (local[:, 2] <= half[2])
     return inside
 
 
