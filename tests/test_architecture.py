@@ -1,0 +1,79 @@
+"""Rules of docs/architecture.md that no linter knows, checked on the source of all packages."""
+
+import ast
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import doctor
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = sorted(path.parent for path in (ROOT / "ros2_ws/src").glob("*/package.xml"))
+PYTHON_PACKAGES = [package for package in PACKAGES if (package / "setup.py").is_file()]
+
+BESIDE_METADATA = {"pinocchio": ["pin"]}  # installed by a .pth file, so Python's metadata does not list it
+
+
+def imports(path: Path) -> set[str]:
+    """Returns the dotted names of the modules that a file imports."""
+    found = set()
+    for statement in ast.walk(ast.parse(path.read_text())):
+        if isinstance(statement, ast.Import):
+            found |= {alias.name for alias in statement.names}
+        elif isinstance(statement, ast.ImportFrom) and not statement.level:
+            found |= {statement.module or ""} | {f"{statement.module}.{alias.name}" for alias in statement.names}
+    return found
+
+
+def sources(package: Path) -> list[Path]:
+    return sorted((package / package.name).rglob("*.py"))
+
+
+def names(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imports(path)}
+
+
+@pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
+def test_only_learning_imports_torch(package: Path):
+    if package.name != "wm_learning":
+        assert not [path for path in sources(package) if "torch" in names(path)]
+
+
+@pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
+def test_nobody_imports_the_node_of_another_package(package: Path):
+    for path in sources(package):
+        other = {name for name in imports(path) if re.fullmatch(r"wm_\w+\.node", name)}
+        assert other <= {f"{package.name}.node"}, path
+
+
+@pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
+def test_what_a_package_imports_is_in_its_package_xml(package: Path):
+    declared = set(re.findall(r"<\w*depend[^>]*>([\w-]+)</", (package / "package.xml").read_text()))
+    workspace = {other.name for other in PACKAGES} - {package.name}
+    used = {name for path in sources(package) for name in names(path)}
+    ros = {name for name in used if name == "rclpy" or name.endswith(("_msgs", "_srvs", "_interfaces"))}
+    assert (used & workspace) | ros <= declared
+
+
+@pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
+def test_what_a_package_imports_is_in_the_requirements(package: Path):
+    files = ["requirements.txt"] + (["requirements-dev.txt"] if package.name == "wm_learning" else [])
+    required = {name for file in files for name, _, _ in doctor.requirements((ROOT / file).read_text())}
+    installed = {**packages_distributions(), **BESIDE_METADATA}
+    ours = {other.name for other in PACKAGES} | {"launch", "launch_ros"}  # the latter come with a ROS 2 distribution only
+    for path in sources(package):
+        for name in names(path) - ours - set(sys.stdlib_module_names) - {"__future__"}:
+            if name == "rclpy" or name.endswith(("_msgs", "_srvs", "_interfaces")) or name.startswith("ament_index"):
+                continue
+            assert required & set(installed.get(name, ())), f"{path}: {name} is in none of {files}"
+
+
+def test_no_committed_file_names_a_folder_of_one_machine():
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in filter(None, tracked.stdout.split("\0")):
+        path = ROOT / name
+        if path.suffix in {".py", ".md", ".yaml", ".xml", ".sh", ".txt", ".toml", ""} and path.is_file():
+            assert not re.search(r"/(root|home/\w+)/|/work/(main|shared)", path.read_text(errors="replace")), name
