@@ -7,8 +7,9 @@ import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-import doctor
 import pytest
+
+import doctor
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = sorted(path.parent for path in (ROOT / "ros2_ws/src").glob("*/package.xml"))
@@ -63,7 +64,7 @@ def test_what_a_package_imports_is_in_the_requirements(package: Path):
     files = ["requirements.txt"] + (["requirements-dev.txt"] if package.name == "wm_learning" else [])
     required = {name for file in files for name, _, _ in doctor.requirements((ROOT / file).read_text())}
     installed = {**packages_distributions(), **BESIDE_METADATA}
-    ours = {other.name for other in PACKAGES} | {"launch", "launch_ros"}  # the latter come with a ROS 2 distribution only
+    ours = {other.name for other in PACKAGES} | {"launch", "launch_ros"}  # these two come with ROS 2
     for path in sources(package):
         for name in names(path) - ours - set(sys.stdlib_module_names) - {"__future__"}:
             if name == "rclpy" or name.endswith(("_msgs", "_srvs", "_interfaces")) or name.startswith("ament_index"):

@@ -3,12 +3,13 @@
 import sys
 from pathlib import Path
 
-import doctor
-import lock
-import mend_wheels
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import doctor
+import lock
+import mend_wheels
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,20}", fullmatch=True)

@@ -77,7 +77,7 @@ def test_scripts_pass_shellcheck():
     assert done.returncode == 0, done.stdout
 
 
-# --- Debian packages: nothing is installed without the right to ---------------------------------------------------------
+# --- Debian packages: nothing is installed without the right to ------------------------------------------------------
 
 NO_PACKAGES = 'dpkg-query() { echo "make installed"; }\n'
 NOT_ROOT = "id() { echo 1000; }\nsudo() { return 1; }\n"
@@ -114,7 +114,7 @@ def test_unknown_machine_is_said(shell, machine: str, said: str):
     assert done.returncode == 1 and said in done.stderr
 
 
-# --- stamps: interrupting and repeating is safe ------------------------------------------------------------------------
+# --- stamps: interrupting and repeating is safe ---------------------------------------------------------------------
 
 
 def test_stamp_holds_until_inputs_change(shell):
@@ -132,14 +132,15 @@ def test_killed_install_makes_a_new_environment(shell):
 
 
 def test_failed_step_shows_the_end_of_its_log_and_leaves_no_stamp(shell):
-    done = shell('work() { echo the reason; return 3; }\nstep 3 "working" work && write_stamp working x || fresh working x')
+    done = shell('work() { echo the reason; return 3; }\nstep 3 "working" work && write_stamp w x || fresh w x')
     assert done.returncode == 1
     assert "[3/5] working ... failed" in done.stderr and "the reason" in done.stderr
 
 
 def test_package_is_built_again_when_its_build_files_change_but_not_for_python(shell, checkout: Path):
     package = checkout / "ros2_ws/src/wm_example"
-    record = 'declare -A inputs; read_build_inputs; write_stamp package-wm_example "${inputs[wm_example]}"; stale_packages'
+    record = "declare -A inputs; read_build_inputs; "
+    record += 'write_stamp package-wm_example "${inputs[wm_example]}"; stale_packages'
     assert shell("stale_packages").stdout == "wm_example\n"
     assert shell(record).stdout == ""
     (package / "node.py").write_text("print()")

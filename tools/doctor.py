@@ -1,4 +1,4 @@
-"""`./wm doctor`: checks every requirement of wm, one line each: ok, warn or FAIL with the remedy. Exit status 1 on FAIL.
+"""`./wm doctor`: checks every requirement of wm, one line each: ok, warn or FAIL with the remedy. Exits 1 on FAIL.
 
 Needs nothing but Python's standard library, so that it also runs where nothing is set up yet. `./wm` tells it through
 the environment: WM_STALE (packages of ros2_ws that are not built), WM_DISTRO (the sourced ROS 2, empty for the wheels).
@@ -60,7 +60,7 @@ def applies(marker: str, python: tuple[int, int]) -> bool:
 
 
 def wrong_pins(text: str) -> list[str]:
-    """Returns what of the requirement file `text` is not installed as pinned, for example 'numpy 2.1 (wanted 2.4.6)'."""
+    """Returns what of a requirement file is not installed as pinned, for example 'numpy 2.1 (wanted 2.4.6)'."""
     wrong = []
     for name, version, marker in requirements(text):
         if not applies(marker, sys.version_info[:2]):
@@ -135,8 +135,8 @@ def python() -> Finding:
 
 
 def ros() -> Finding:
-    version = run([sys.executable, "-c", "import rclpy; from importlib.metadata import version; print(version('rclpy'))"])
-    return Finding(OK, f"{distribution() or 'Jazzy wheels'}, rclpy {version}")
+    script = "import rclpy; from importlib.metadata import version; print(version('rclpy'))"
+    return Finding(OK, f"{distribution() or 'Jazzy wheels'}, rclpy {run([sys.executable, '-c', script])}")
 
 
 def pins() -> Finding:
