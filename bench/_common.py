@@ -4,7 +4,7 @@ import argparse
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -55,17 +55,18 @@ def parser(description: str, episodes: int) -> argparse.ArgumentParser:
     return parser
 
 
-def run_all(function: Callable[..., Any], calls: Sequence[tuple], workers: int) -> list[Any]:
-    """function(*call) for every call, in order, over worker processes of one thread each."""
+def run_all(function: Callable[..., Any], calls: Sequence[tuple], workers: int) -> Iterator[Any]:
+    """function(*call) for every call, in order as they finish, over worker processes of one thread each."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if workers <= 1:
-        return [function(*call) for call in calls]
+        yield from (function(*call) for call in calls)
+        return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(function, *zip(*calls, strict=True)))
+        yield from pool.map(function, *zip(*calls, strict=True))
 
 
 def write_json(path: Path | None, report: dict[str, Any]) -> None:
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(report, indent=1, default=float) + "\n")
+        path.write_text(json.dumps(report, indent=1, default=str) + "\n")
         print(f"\nwritten: {path}")

@@ -1,0 +1,88 @@
+"""One episode of the closed loop in a worker process; loops are built once per process and setting."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _baselines import RandomPolicy, ScriptedPusher
+from _common import rate
+
+from wm_bringup.loop import ClosedLoop
+from wm_planner.planners import PARAMS
+
+METHODS = {
+    "wm": "world model from pixels, all cameras of the world's rig",
+    "one_camera": "world model from pixels, the left camera alone",
+    "true_state": "the same planner and model, object position from the simulator",
+    "scripted": "scripted pusher, object position from the simulator",
+    "random": "random motions: the floor",
+}
+PROTOCOL = """\
+Protocol: start and goal are drawn by the world from the episode's seed, at least 10 cm apart; at most {steps} steps of
+0.1 s. Success: the true object position is within 2 cm (3 cm) of the goal when the episode ends, which is when wm
+believes the goal reached (scripted and random: when it is) or at the last step. Lockstep: the simulator waits for the
+planner. 95 % Wilson intervals. Seeds {first} to {last}; seeds below 10000 are for training."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an episode comes to: its row of a report, and (plans, 3) milliseconds, candidates and iterations."""
+
+    row: dict[str, Any]
+    plans: np.ndarray
+
+
+@cache
+def loop(
+    world: str,
+    bundle: Path | None,
+    planner: str,
+    cameras: tuple[str, ...] | None = None,
+    budget_ms: float | None = None,
+) -> ClosedLoop:
+    """With a budget, planners iterate until it is used up; without, they do the iterations of their defaults."""
+    if budget_ms is None:
+        return ClosedLoop.load(world, bundle, planner, cameras=cameras)
+    params = {"iterations": 1000} if planner in PARAMS else {}
+    return ClosedLoop.load(world, bundle, planner, cameras=cameras, budget_s=budget_ms / 1e3, planner_params=params)
+
+
+def episode(
+    world: str,
+    method: str,
+    seed: int,
+    bundle: Path | None = None,
+    planner: str = "icem",
+    max_steps: int = 100,
+    budget_ms: float | None = None,
+) -> Outcome:
+    """Run one episode of a method out of METHODS; without its trace, which is too much to pass between processes."""
+    cameras = ("camera_left",) if method == "one_camera" else None
+    run = loop(world, bundle, planner, cameras, budget_ms).episode
+    if method == "scripted":
+        result = run(seed, max_steps=max_steps, policy=ScriptedPusher())
+    elif method == "random":
+        result = run(seed, max_steps=max_steps, policy=RandomPolicy(seed))
+    else:
+        result = run(seed, max_steps=max_steps, oracle=method == "true_state")
+    names = ("seed", "goal", "start_distance_m", "final_distance_m", "steps", "time_s", "success_2cm", "success_3cm")
+    plans = [
+        (step.plan_ms, step.plan.candidates, step.plan.iterations) for step in result.trace if step.plan is not None
+    ]
+    return Outcome({name: getattr(result, name) for name in names}, np.array(plans).reshape(-1, 3))
+
+
+SUMMARY = ("within 2 cm", "within 3 cm", "median final [cm]", "median steps")
+
+
+def summary(outcomes: list[Outcome]) -> tuple[str, ...]:
+    """The cells of SUMMARY."""
+    rows = [outcome.row for outcome in outcomes]
+    return (
+        rate(row["success_2cm"] for row in rows),
+        rate(row["success_3cm"] for row in rows),
+        f"{100 * np.median([row['final_distance_m'] for row in rows]):.1f}",
+        f"{np.median([row['steps'] for row in rows]):.0f}",
+    )
