@@ -76,8 +76,10 @@ class CameraRig:
             raise RigError(f"expected a camera rig file, cannot read {file}: {error.strerror}") from error
         except yaml.YAMLError as error:
             raise RigError(f"{file}: expected YAML, got {error}") from error
-        for error in sorted(Draft202012Validator(_SCHEMA).iter_errors(data), key=lambda e: list(map(str, e.path))):
-            raise RigError(f"{file}: {'.'.join(map(str, error.path)) or 'file'}: {error.message}")
+        problems = sorted(Draft202012Validator(_SCHEMA).iter_errors(data), key=lambda e: list(map(str, e.path)))
+        if problems:
+            field = ".".join(map(str, problems[0].path)) or "file"
+            raise RigError(f"{file}: {field}: {problems[0].message}")
         cameras = tuple(_camera(file, entry) for entry in data["cameras"])
         names = [camera.name for camera in cameras]
         if len(set(names)) != len(names):

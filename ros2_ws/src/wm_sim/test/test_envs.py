@@ -12,7 +12,6 @@ IDS = ("wm_sim/PushBlock-v0", "wm_sim/PushMug-v0", "wm_sim/PushDisk-v0")
 
 @pytest.mark.parametrize("env_id", IDS)
 @pytest.mark.filterwarnings("error::UserWarning")
-@pytest.mark.filterwarnings("ignore:.*Box observation space.*:UserWarning")
 def test_environment_checker(env_id):
     env = gymnasium.make(env_id, render_mode="rgb_array")
     check_env(env.unwrapped)

@@ -1,6 +1,7 @@
 """The simulated arm, table and object in PyBullet. No ROS, no wall clock: same seed and commands, same bytes."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pybullet
@@ -9,7 +10,7 @@ from pybullet_utils.bullet_client import BulletClient
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import urdf_path
 from wm_core.rig import Camera, CameraRig
-from wm_sim.world import Part, World
+from wm_sim.world import Part, World, WorldError
 
 PHYSICS_HZ = 240
 HOME_TOOL = np.array([0.32, 0.0, TOOL_HEIGHT])  # [m] where the tool starts
@@ -21,6 +22,15 @@ ARM_FORCE = (87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0)  # [N m] Franka's limits
 FINGERS = ("panda_finger_joint1", "panda_finger_joint2")
 FINGER_FORCE = 20.0  # [N]
 LINK_PROPERTIES = {"lateralFriction": 0.5, "linearDamping": 0.0, "angularDamping": 0.0}
+
+
+class Factors(NamedTuple):
+    """How one episode's object differs from the world's: factors, and an offset of the colour (3,)."""
+
+    mass: float = 1.0
+    friction: float = 1.0
+    size: float = 1.0
+    colour: Sequence[float] | np.ndarray = (0.0, 0.0, 0.0)
 
 
 class ArmSim:
@@ -91,7 +101,9 @@ class ArmSim:
         return self._steps * 1_000_000_000 // PHYSICS_HZ
 
     def close(self) -> None:
-        self._client.disconnect()
+        """Free the physics server; calling again does nothing."""
+        if self._client.isConnected():
+            self._client.disconnect()
 
     # -- arm -----------------------------------------------------------------------------------------------------
 
@@ -119,7 +131,7 @@ class ArmSim:
     # -- object --------------------------------------------------------------------------------------------------
 
     def object_pose(self) -> tuple[np.ndarray, np.ndarray]:
-        """Position (3,) [m] of the object's origin (the middle of its footprint), quaternion (4,) xyzw. Ground truth."""
+        """Position (3,) [m] of the object's origin (middle of its footprint), quaternion (4,) xyzw. Ground truth."""
         position, rotation = self._client.getBasePositionAndOrientation(self._object)
         # Bullet reports the centre of mass.
         offset = self._client.rotateVector(rotation, self._centre.tolist())
@@ -175,21 +187,28 @@ class ArmSim:
         on_table = place.shape == (2,) and (np.abs(place - TABLE_CENTRE) < np.divide(self.world.table_size, 2)).all()
         if not on_table or np.linalg.norm(place - HOME_TOOL[:2]) < MIN_START_GAP:
             raise ValueError(
-                f"expected a place x, y on the table, {MIN_START_GAP} m or more from the tool at {HOME_TOOL[:2]}, got {xy}"
+                f"expected x, y on the table, {MIN_START_GAP} m or more from the tool at {HOME_TOOL[:2]}, got {xy}"
             )
         return place
 
     def _draw_start(self, rng: np.random.Generator) -> np.ndarray:
-        while True:
+        for _ in range(1000):
             place = self.world.start.draw(rng)
             if np.linalg.norm(place - HOME_TOOL[:2]) >= MIN_START_GAP:
                 return place
+        raise WorldError(
+            f"{self.world.name}: start: every place is within {MIN_START_GAP} m of the tool; move the region"
+        )
 
-    def _draw_factors(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def _draw_factors(self, rng: np.random.Generator) -> Factors:
         ranges = self.world.randomise
-        drawn = {key: rng.uniform(*getattr(ranges, key)) for key in ("mass", "friction", "size")}
-        drawn["colour"] = rng.uniform(-ranges.colour, ranges.colour, 3)
-        return drawn if self._randomise else {"mass": 1.0, "friction": 1.0, "size": 1.0, "colour": np.zeros(3)}
+        drawn = Factors(
+            rng.uniform(*ranges.mass),
+            rng.uniform(*ranges.friction),
+            rng.uniform(*ranges.size),
+            rng.uniform(-ranges.colour, ranges.colour, 3),
+        )
+        return drawn if self._randomise else Factors()
 
     def _make_table(self) -> int:
         size, thickness = self.world.table_size, 0.04
@@ -204,19 +223,21 @@ class ArmSim:
         self._client.changeDynamics(table, -1, lateralFriction=self.world.table_friction)
         return table
 
-    def _make_object(self, place: np.ndarray, yaw: float, factors: dict[str, np.ndarray]) -> int:
-        scale = float(factors["size"])
+    def _make_object(self, place: np.ndarray, yaw: float, factors: Factors) -> int:
+        scale = factors.size
         solid = [part for part in self.world.parts if part.collides]
         collision = self._client.createCollisionShapeArray(
             **_shapes(solid, scale), collisionFramePositions=_positions(solid, scale)
         )
-        colours = [[*np.clip(np.asarray(part.colour) + factors["colour"], 0, 1), 1.0] for part in self.world.parts]
+        colours = [
+            [*np.clip(np.asarray(part.colour) + np.asarray(factors.colour), 0, 1), 1.0] for part in self.world.parts
+        ]
         visual = self._client.createVisualShapeArray(
             **_looks(self.world.parts, scale),
             visualFramePositions=_positions(self.world.parts, scale),
             rgbaColors=colours,
         )
-        self._mass = self.world.mass * float(factors["mass"])
+        self._mass = self.world.mass * factors.mass
         self._centre = np.asarray(self.world.centre_of_mass) * scale
         rotation = self._client.getQuaternionFromEuler([0, 0, yaw])
         body = self._client.createMultiBody(
@@ -230,7 +251,7 @@ class ArmSim:
         self._client.changeDynamics(
             body,
             -1,
-            lateralFriction=self.world.friction * float(factors["friction"]),
+            lateralFriction=self.world.friction * factors.friction,
             spinningFriction=0.001,
             linearDamping=0.04,
             angularDamping=0.04,

@@ -18,6 +18,7 @@ from wm_sim.world import load_world, rig_path
 ACTION_SCALE = 0.03  # [m] largest displacement of the commanded tool position in one step
 STEPS_PER_ACTION = PHYSICS_HZ // 10  # 10 Hz
 REACH = np.array([[0.28, -0.32], [0.72, 0.32]])  # [m] of the commanded tool position
+ARM_LENGTH = 1.2  # [m] no tool position is farther out
 SUCCESS_DISTANCE = 0.02  # [m]
 MAX_STEPS = 100
 WORLDS = {"PushBlock": "tabletop_block", "PushMug": "tabletop_mug", "PushDisk": "tabletop_disk"}
@@ -29,7 +30,7 @@ class PushEnv(gymnasium.Env):
     """Action (2,): displacement of the commanded tool position in the table's plane, in units of ACTION_SCALE.
 
     Observation: per camera `<camera>_rgb` (H, W, 3) uint8 and `<camera>_depth` (H, W) float32 [m]; `joints` (7,) [rad];
-    `ee` (4,) measured and commanded tool x, y [m]; `goal` (2,) [m]. Reward: minus the object's distance to the goal [m].
+    `ee` (4,) measured and commanded tool x, y [m]; `goal` (2,) [m]. Reward: minus the distance of object and goal [m].
     `info`: true object pose, distance and success, for scoring only. Ends within 2 cm of the goal.
     """
 
@@ -49,9 +50,13 @@ class PushEnv(gymnasium.Env):
             shape = (camera.height, camera.width)
             images[f"{camera.name}_rgb"] = spaces.Box(0, 255, (*shape, 3), np.uint8)
             images[f"{camera.name}_depth"] = spaces.Box(0.0, camera.far, shape, np.float32)
-        vectors = {"joints": 7, "ee": 4, "goal": 2}
-        bodies = {name: spaces.Box(-np.inf, np.inf, (size,), np.float64) for name, size in vectors.items()}
-        self.observation_space = spaces.Dict({**images, **bodies})
+        arm = self._sim.kinematics
+        vectors = {
+            "joints": spaces.Box(arm.lower - 0.1, arm.upper + 0.1, dtype=np.float64),
+            "ee": spaces.Box(-ARM_LENGTH, ARM_LENGTH, (4,), np.float64),
+            "goal": spaces.Box(-ARM_LENGTH, ARM_LENGTH, (2,), np.float64),
+        }
+        self.observation_space = spaces.Dict({**images, **vectors})
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict]:
@@ -113,4 +118,6 @@ class PushEnv(gymnasium.Env):
 
 
 for _name, _world in WORLDS.items():
-    gymnasium.register(f"wm_sim/{_name}-v0", PushEnv, max_episode_steps=MAX_STEPS, kwargs={"world": _world})
+    gymnasium.register(
+        f"wm_sim/{_name}-v0", "wm_sim.envs:PushEnv", max_episode_steps=MAX_STEPS, kwargs={"world": _world}
+    )

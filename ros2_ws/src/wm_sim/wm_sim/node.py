@@ -101,7 +101,7 @@ class SimNode(WmNode):
     def _make_publishers(self) -> None:
         self._joint_states = self.publisher(JointState, "joint_states", STATE)
         self._truth = self.publisher(PoseStamped, "ground_truth/object_pose", STATE)
-        self._clock = None if self._mode == "real_time" else self.publisher(Clock, "clock", SENSOR)
+        self._clock_topic = None if self._mode == "real_time" else self.publisher(Clock, "clock", SENSOR)
         self._streams = {
             name: (
                 self.publisher(CameraInfo, f"{name}/color/camera_info", SENSOR),
@@ -124,8 +124,8 @@ class SimNode(WmNode):
             self.get_logger().warning(f"trajectory refused: {error}", throttle_duration_sec=1.0)
             return
         self._accepted += 1
-        # One that answers an older frame moves the arm but not the clock: else an extra trajectory (a hold of the guard)
-        # would leave two frames under way for ever.
+        # One that answers an older frame moves the arm but no time: else an extra one, say a hold of the guard, would
+        # leave two frames under way for ever.
         if self._mode == "lockstep" and (stamp_ns == 0 or stamp_ns >= now_ns):
             self._owed = True
             self._advance_if_owed()
@@ -180,8 +180,8 @@ class SimNode(WmNode):
 
     def _publish_joints(self) -> None:
         stamp = to_msg(self._driver.now_ns)
-        if self._clock is not None:
-            self._clock.publish(Clock(clock=stamp))
+        if self._clock_topic is not None:
+            self._clock_topic.publish(Clock(clock=stamp))
         self._joint_states.publish(joint_state_message(stamp, *self._sim.joint_state()))
 
     def _publish_frames(self) -> None:

@@ -47,7 +47,7 @@ _SCHEMA: dict[str, Any] = {
                         "additionalProperties": False,
                         "properties": {
                             "shape": {"enum": ["box", "cylinder"]},
-                            "size": _numbers(3),
+                            "size": {**_numbers(3), "items": _POSITIVE},
                             "radius": _POSITIVE,
                             "height": _POSITIVE,
                             "position": _numbers(3),
@@ -165,8 +165,10 @@ def load_world(name_or_path: str | Path) -> World:
         data = yaml.safe_load(file.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise WorldError(f"{file}: expected YAML, got {error}") from error
-    for error in sorted(Draft202012Validator(_SCHEMA).iter_errors(data), key=lambda e: list(map(str, e.path))):
-        raise WorldError(f"{file}: {'.'.join(map(str, error.path)) or 'file'}: {error.message}")
+    problems = sorted(Draft202012Validator(_SCHEMA).iter_errors(data), key=lambda e: list(map(str, e.path)))
+    if problems:
+        field = ".".join(map(str, problems[0].path)) or "file"
+        raise WorldError(f"{file}: {field}: {problems[0].message}")
     return _world(file, data)
 
 
@@ -179,7 +181,7 @@ def rig_path(name_or_path: str | Path) -> Path:
 def _world(file: Path, data: dict[str, Any]) -> World:
     table, thing, goal = data["table"], data["object"], data["goal"]
     centre = thing.get("centre_of_mass") or _centre(thing["parts"])
-    ranges = {
+    ranges: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in data.get("randomise", {}).items()
     }
     return World(
