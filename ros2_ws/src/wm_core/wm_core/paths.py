@@ -39,6 +39,12 @@ def rigs_dir() -> Path:
     return _first("rig folder", _SOURCE.parents[1] / "sim_worlds/rigs", share("wm_sim") / "sim_worlds/rigs")
 
 
+def rig_path(name_or_path: str | Path) -> Path:
+    """A camera rig by name (sim_worlds/rigs/NAME.yaml) or by path."""
+    file = Path(name_or_path).expanduser()
+    return file if file.suffix in (".yaml", ".yml") else rigs_dir() / f"{name_or_path}.yaml"
+
+
 def bundles_dir() -> Path:
     """Folder of the shipped model bundles."""
     return _first("bundle folder", _SOURCE / "wm_bringup/bundles", share("wm_bringup") / "bundles")

@@ -14,6 +14,8 @@ VISIBILITY = 4  # place of the visibility logit in the embedding
 HIDDEN_LOGIT = -20.0
 VISIBLE = 0.5  # probability above which the object counts as seen
 LONGEST_GAP_S = 2.0
+KIDNAPPED = 40.0  # normalised error of an object that was moved by somebody else, or of a new scene
+KIDNAPPED_STEPS = 2  # in a row, then the belief starts over from what is seen
 SETTLE_STEPS = 2  # updates after a restart whose error is no surprise
 
 
@@ -56,13 +58,15 @@ class BeliefFilter:
         self._stamp_ns: int | None = None
         self._seen_ns: int | None = None
         self._updates = 0
+        self._far_off = 0
         self._surprise.reset()
 
     def update(self, stamp_ns: int, embedding: np.ndarray, visibility: float, ee: np.ndarray, motion: ExecutedMotion) -> BeliefState:
         """Fuse one observation made at `stamp_ns`.
 
         `embedding` (D,), `visibility` 0..1, `ee` (2,) measured tool position [m], `motion` what was executed so far.
-        Missed frames are bridged by prediction; a gap above 2 s, or time running backwards, restarts the belief.
+        Missed frames are bridged by prediction; a gap above 2 s, time running backwards, or an
+        object seen elsewhere twice in a row restarts the belief.
         Raises ValueError on non-finite or wrongly shaped input and leaves the belief as it was.
         """
         began = time.perf_counter()
@@ -86,9 +90,19 @@ class BeliefFilter:
             target = motion.target(t1) if len(motion) else ee
             out = self._filter(action, embedding if last else self._hidden, ee, target)
             self._mean, self._variance = out["posterior_mean"], out["posterior_variance"]
+        if self._kidnapped(float(out["surprise"][0]), visibility):
+            self.reset()
+            restarted = True
+            out = self._filter(np.zeros(2), embedding, ee, target)
+            self._mean, self._variance = out["posterior_mean"], out["posterior_variance"]
         self._stamp_ns = stamp_ns
         self._updates += 1
         return self._state(stamp_ns, embedding[0], visibility, ee, target, out, restarted, began)
+
+    def _kidnapped(self, normalised: float, visibility: float) -> bool:
+        """Whether what is seen contradicts the belief again and again: the past is of no use any more."""
+        self._far_off = self._far_off + 1 if visibility > VISIBLE and normalised > KIDNAPPED else 0
+        return self._far_off >= KIDNAPPED_STEPS
 
     def _steps_since(self, stamp_ns: int) -> int | None:
         """Model steps since the last update; None when the past is of no use."""

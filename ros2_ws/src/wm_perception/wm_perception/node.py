@@ -13,7 +13,7 @@ from visualization_msgs.msg import MarkerArray
 from wm_core.bundle import Bundle
 from wm_core.kinematics import Kinematics
 from wm_core.lifecycle import OK, WARN, ConfigError, Param, WmNode, run
-from wm_core.paths import bundles_dir, rigs_dir, urdf_path
+from wm_core.paths import bundles_dir, rig_path, urdf_path
 from wm_core.qos import SENSOR, STATE
 from wm_core.rig import CameraRig
 from wm_core.stamps import to_msg, to_ns
@@ -31,7 +31,7 @@ WARM_UP = 3
 class PerceptionNode(WmNode):
     PARAMETERS = (
         Param("bundle", "", "model bundle folder; empty: the shipped one"),
-        Param("rig", "", "camera rig file; empty: sim_worlds/rigs/two_cameras.yaml"),
+        Param("rig", "two_cameras", "camera rig: a name in sim_worlds/rigs or the path of a file"),
         Param("urdf", "", "robot description file; empty: the Panda of wm_sim"),
         Param("cameras", [], "names of the rig's cameras to use; empty: all"),
         Param("base_frame", "panda_link0", "frame of all positions"),
@@ -54,7 +54,7 @@ class PerceptionNode(WmNode):
 
     def setup(self) -> None:
         self._bundle = Bundle.load(self.value("bundle") or bundles_dir() / "default", self.value("threads"))
-        rig = CameraRig.load(self.value("rig") or rigs_dir() / "two_cameras.yaml")
+        rig = CameraRig.load(rig_path(self.value("rig")))
         names = self.value("cameras")
         self._rig = rig.only(names) if names else rig
         if self._rig.frame_id != self.value("base_frame"):

@@ -1,0 +1,40 @@
+"""The closed loop in simulation: ros2 launch wm_bringup arm_sim.launch.py [world:=tabletop_mug episodes:=10 report:=FILE ...]"""
+
+from launch import LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument, EmitEvent, OpaqueFunction, RegisterEventHandler, SetEnvironmentVariable,
+)
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from wm_bringup.graph import ARGUMENTS, arm_sim
+
+
+def generate_launch_description() -> LaunchDescription:
+    declared = [DeclareLaunchArgument(a.name, default_value=a.default, description=a.description) for a in ARGUMENTS]
+    return LaunchDescription([*declared, OpaqueFunction(function=_start)])
+
+
+def _start(context):
+    graph = arm_sim({a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS})
+    actions = [SetEnvironmentVariable(name, value) for name, value in graph.environment.items()]
+    for node in graph.nodes:
+        process = Node(
+            package=node.package, executable=node.executable, name=node.name, namespace=graph.namespace, output="screen",
+            parameters=[*map(str, graph.params_files), node.parameters], arguments=["--ros-args", "--log-level", graph.log_level],
+        )
+        actions.append(process)
+        if node.ends_all:
+            actions.append(RegisterEventHandler(OnProcessExit(target_action=process, on_exit=_end_all)))
+    return actions
+
+
+def _end_all(event, context):
+    """One node's end is the end of all; a failure becomes the exit status of the launch."""
+    if context.is_shutdown:
+        return None
+    if event.returncode:
+        raise RuntimeError(f"{event.process_name} ended with exit status {event.returncode}")
+    return EmitEvent(event=Shutdown(reason=f"{event.process_name} ended"))

@@ -1,0 +1,128 @@
+"""Runs a graph as processes, for machines without ROS 2's launch: same nodes, same parameters, same end."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import IO
+
+import yaml
+
+from wm_bringup.graph import Graph, Node
+
+GRACE_S = 8.0  # for a clean end after SIGINT; then SIGTERM, then SIGKILL
+TERM_S = 3.0
+_PR_SET_PDEATHSIG = 1
+
+
+class Runner:
+    """Starts all nodes of a graph and ends them together, whatever happens."""
+
+    def __init__(self, graph: Graph, python: str = sys.executable) -> None:
+        self._graph = graph
+        self._python = python
+        self._processes: dict[str, subprocess.Popen] = {}
+        self._readers: list[threading.Thread] = []
+        self._print_lock = threading.Lock()
+        self._stop_signal: int | None = None
+
+    def run(self) -> int:
+        """Start everything, wait for the end, return the exit status: that of the node that ended it, 0 on Ctrl-C."""
+        previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            with tempfile.TemporaryDirectory(prefix="wm_launch_") as folder:
+                for index, node in enumerate(self._graph.nodes):
+                    self._start(node, Path(folder) / f"{index}.yaml")
+                status = self._wait()
+                self._end()
+                return status
+        finally:
+            self._end()
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def command(self, node: Node, overrides: Path) -> list[str]:
+        """Command line of a node; its parameter overrides are written to `overrides`."""
+        overrides.write_text(yaml.safe_dump({"/**": {"ros__parameters": node.parameters}}))
+        files = [argument for file in (*self._graph.params_files, overrides) for argument in ("--params-file", str(file))]
+        remap = ["-r", f"__node:={node.name}"]
+        if self._graph.namespace:
+            remap += ["-r", f"__ns:=/{self._graph.namespace}"]
+        return [self._python, "-m", node.module, "--ros-args", *remap, *files, "--log-level", self._graph.log_level]
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _start(self, node: Node, overrides: Path) -> None:
+        environment = {**os.environ, **self._graph.environment, "PYTHONUNBUFFERED": "1"}
+        environment.setdefault("OMP_NUM_THREADS", "1")  # two cores for seven processes
+        process = subprocess.Popen(
+            self.command(node, overrides), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, errors="replace",
+            env=environment, start_new_session=True, preexec_fn=_die_with_parent,
+        )
+        self._processes[node.name] = process
+        assert process.stdout is not None
+        reader = threading.Thread(target=self._forward, args=(node.name, process.stdout), daemon=True)
+        reader.start()
+        self._readers.append(reader)
+
+    def _forward(self, name: str, stream: IO[str]) -> None:
+        for line in stream:
+            with self._print_lock:
+                print(f"[{name}] {line.rstrip()}", flush=True)
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        self._stop_signal = number
+
+    def _wait(self) -> int:
+        ends_all = {node.name for node in self._graph.nodes if node.ends_all}
+        while self._stop_signal is None:
+            for name, process in self._processes.items():
+                status = process.poll()
+                if status is not None and name in ends_all:
+                    if status != 0:
+                        self._say(f"{name} ended with {_reason(status)}: ending all")
+                    return status if status >= 0 else 128 - status
+            time.sleep(0.05)
+        return 0
+
+    def _end(self) -> None:
+        """SIGINT to what still runs, in reverse order, then SIGTERM, then SIGKILL."""
+        for number, patience in ((signal.SIGINT, GRACE_S), (signal.SIGTERM, TERM_S), (signal.SIGKILL, TERM_S)):
+            running = {name: process for name, process in self._processes.items() if process.poll() is None}
+            if not running:
+                break
+            if number != signal.SIGINT:
+                self._say(f"{', '.join(running)} did not end: {number.name}")
+            for process in reversed(list(running.values())):
+                _send(process, number)
+            deadline = time.monotonic() + patience
+            while time.monotonic() < deadline and any(process.poll() is None for process in running.values()):
+                time.sleep(0.02)
+        for reader in self._readers:
+            reader.join(timeout=1.0)
+        self._readers.clear()
+
+    def _say(self, text: str) -> None:
+        with self._print_lock:
+            print(f"[wm] {text}", flush=True)
+
+
+def _send(process: subprocess.Popen, number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)  # start_new_session: the process leads its own group
+    except ProcessLookupError:
+        pass
+
+
+def _die_with_parent() -> None:
+    """In the child: the kernel kills it when the runner dies, even by SIGKILL. Linux only, like the wheels."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _reason(status: int) -> str:
+    return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"

@@ -1,0 +1,285 @@
+"""wm_episodes: gives goal after goal, scores them with ground truth, and writes the report.
+
+Uses only what any client can use: the PursueGoal action, the simulator's services, and wm's topics.
+"""
+
+import math
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+from geometry_msgs.msg import Pose, PoseStamped
+from rclpy.action import ActionClient
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import String
+
+from wm_bringup.report import Episode, Run, write_json
+from wm_bringup.summary import write_summary
+from wm_bringup.video import MOST_FRAMES, RATE, Shot, write_video
+from wm_core.qos import LATCHED, SENSOR, STATE
+from wm_core.rig import CameraRig
+from wm_core.stamps import to_ns
+from wm_msgs.action import PursueGoal
+from wm_msgs.msg import Belief, Command, Goal, Plan
+from wm_msgs.srv import ResetWorld
+from wm_sim.world import load_world, rig_path
+
+BRINGUP_S = 120.0
+ANSWER_S = 20.0  # until a service answers
+SETTLE_CYCLES = 8  # beliefs after a reset before a goal is given
+SETTLE_SPREAD = 0.005  # [m] in which the belief must stay for three cycles
+SETTLE_S = 15.0
+EPISODE_S = 10.0  # [s] of robot time
+WALL_S = 120.0  # [s] for one episode on the wall clock, however slow the machine
+REST_CYCLES = 3  # after the end, before the object is measured
+
+
+class EpisodeError(RuntimeError):
+    """An episode that could not be run."""
+
+
+class Stopped(Exception):
+    """The user asked for the end."""
+
+
+class Episodes(Node):
+    def __init__(self) -> None:
+        super().__init__("wm_episodes")
+        defaults = {"episodes": 0, "seed": 10000, "world": "tabletop_block", "report": "", "bundle": "", "planner": "", "lockstep": False}
+        for name, default in defaults.items():
+            self.declare_parameter(name, default)
+        value = {name: self.get_parameter(name).value for name in defaults}
+        self.wanted, self.seed, self.lockstep = value["episodes"], value["seed"], value["lockstep"]
+        self.report_file = Path(value["report"]) if value["report"] else None
+        self.world = load_world(value["world"])
+        self.outcome = Run(self.world.name, value["bundle"], value["planner"], self.seed, self.lockstep)
+        self.stopping = False
+        self._bringup = ""
+        self._belief: Belief | None = None
+        self._beliefs = 0
+        self._truth: Pose | None = None
+        self._frames: dict[int, int] = {}
+        self._plans: list[Plan] = []
+        self._shots: list[Shot] = []
+        self._camera_image: Image | None = None
+        self._imagined: Image | None = None
+        self._shot_ns = 0
+        self._recent: list[tuple[float, float]] = []
+        self._path: list[list[float]] = []
+        self._pursuing = False
+        self._reset = self.create_client(ResetWorld, "sim/reset")
+        self._pursue = ActionClient(self, PursueGoal, "wm/pursue_goal")
+        self._subscribe()
+
+    def _subscribe(self) -> None:
+        self.create_subscription(String, "wm/bringup", lambda m: setattr(self, "_bringup", m.data), LATCHED)
+        self.create_subscription(Belief, "wm/belief", self._on_belief, STATE)
+        self.create_subscription(Command, "wm/command", self._on_command, STATE)
+        self.create_subscription(Plan, "wm/plan", self._on_plan, STATE)
+        self.create_subscription(PoseStamped, "ground_truth/object_pose", lambda m: setattr(self, "_truth", m.pose), STATE)
+        camera = CameraRig.load(rig_path(self.world.rig)).cameras[0].name
+        self.create_subscription(CameraInfo, f"{camera}/color/camera_info", self._on_frame, SENSOR)
+        if self.report_file:
+            self.create_subscription(Image, f"{camera}/color/image_raw", lambda m: setattr(self, "_camera_image", m), SENSOR)
+            self.create_subscription(Image, "wm/imagined_image", lambda m: setattr(self, "_imagined", m), STATE)
+
+    # -- measuring -----------------------------------------------------------------------------------------------
+
+    def _on_frame(self, message: CameraInfo, info: dict[str, Any]) -> None:
+        self._frames[to_ns(message.header.stamp)] = info["source_timestamp"]
+        while len(self._frames) > 50:
+            del self._frames[next(iter(self._frames))]
+
+    def _on_command(self, message: Command, info: dict[str, Any]) -> None:
+        """Latency from the camera's stamp (in lockstep: from when the frame was sent) to when the command was sent."""
+        if not self._pursuing or message.status != Command.ACTIVE:
+            return
+        self.outcome.cycles += 1
+        stamp_ns = to_ns(message.header.stamp)
+        start_ns = self._frames.get(stamp_ns) if self.lockstep else stamp_ns
+        if start_ns is not None:
+            self.outcome.latency_ms["camera_to_command"].append((info["source_timestamp"] - start_ns) / 1e6)
+
+    def _on_belief(self, message: Belief) -> None:
+        self._belief = message
+        self._beliefs += 1
+        place = (message.object.x, message.object.y)
+        self._recent = [*self._recent[-2:], place]
+        if self._pursuing:
+            self._path.append([round(place[0], 4), round(place[1], 4)])
+            self.outcome.latency_ms["encode"].append(message.encode_ms)
+            self.outcome.latency_ms["filter"].append(message.filter_ms)
+            self._shoot(message)
+
+    def _on_plan(self, message: Plan) -> None:
+        if self._pursuing:
+            self.outcome.latency_ms["plan"].append(message.plan_ms)
+            self.outcome.deadline_misses += message.deadline_missed
+
+    def _shoot(self, belief: Belief) -> None:
+        stamp_ns = to_ns(belief.header.stamp)
+        due = abs(stamp_ns - self._shot_ns) >= 0.95e9 / RATE
+        if self._camera_image is None or len(self._shots) >= MOST_FRAMES or not due:
+            return
+        self._shot_ns = stamp_ns
+        imagined = None if self._imagined is None else _array(self._imagined)
+        self._shots.append(Shot(_array(self._camera_image), imagined, self._caption))
+
+    # -- running -------------------------------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """All episodes; returns the exit status."""
+        self._wait(lambda: self._bringup == "active" or self._bringup.startswith("failed"), BRINGUP_S, "bring-up")
+        if self._bringup != "active":
+            raise EpisodeError(f"bring-up {self._bringup}")
+        index = 0
+        while not self.wanted or index < self.wanted:
+            episode = self._episode(self.seed + index, index)
+            self.outcome.episodes.append(episode)
+            index += 1
+            mark = "reached" if episode.success(0.02) else "missed "
+            self.get_logger().info(
+                f"goal {index}{f' of {self.wanted}' if self.wanted else ''}: {mark} {1000 * episode.final_distance_m:5.1f} mm"
+                f" in {episode.time_s:4.1f} s, {episode.steps} steps ({episode.message})"
+            )
+            if not self.wanted:
+                del self.outcome.episodes[:-100]  # run for days without growing
+                for values in self.outcome.latency_ms.values():
+                    del values[:-10000]
+        return 0
+
+    def _episode(self, seed: int, index: int) -> Episode:
+        start = self._reset_world(seed)
+        goal = self.world.draw_goal(np.random.default_rng([seed, 1]), start)
+        self._settle()
+        self._caption = f"episode {index + 1}  seed {seed}  goal ({goal[0]:.2f}, {goal[1]:.2f})"
+        self._path = []
+        self._pursuing = True
+        result = self._pursue_goal(goal)
+        self._pursuing = False
+        beliefs = self._beliefs
+        self._wait(lambda: self._beliefs >= beliefs + REST_CYCLES, ANSWER_S, "beliefs after the episode")
+        if self._truth is None:
+            raise EpisodeError("expected ground_truth/object_pose for scoring, none came")
+        end = np.array([self._truth.position.x, self._truth.position.y])
+        return Episode(
+            seed, [round(float(v), 4) for v in start], [round(float(v), 4) for v in goal], round(float(np.linalg.norm(end - goal)), 5), result.steps,
+            round(result.duration, 3), result.message, self._path,
+        )
+
+    def _reset_world(self, seed: int) -> np.ndarray:
+        if not self._reset.wait_for_service(timeout_sec=ANSWER_S):
+            raise EpisodeError("expected the service sim/reset, it did not appear")
+        response = self._answer(self._reset.call_async(ResetWorld.Request(seed=seed)), ANSWER_S, "sim/reset")
+        if not response.success:
+            raise EpisodeError(f"sim/reset: {response.message}")
+        return np.array([response.object.position.x, response.object.position.y])
+
+    def _settle(self) -> None:
+        """Wait until wm sees the new scene and is sure of it, from wm's own topics alone."""
+        beliefs = self._beliefs
+
+        def settled() -> bool:
+            if self._beliefs < beliefs + SETTLE_CYCLES or self._belief is None or self._belief.visibility < 0.5:
+                return False
+            return float(np.ptp(np.array(self._recent), axis=0).max()) < SETTLE_SPREAD
+
+        self._wait(settled, SETTLE_S, "a settled belief", fatal=False)
+
+    def _pursue_goal(self, xy: np.ndarray) -> PursueGoal.Result:
+        if not self._pursue.wait_for_server(timeout_sec=ANSWER_S):
+            raise EpisodeError("expected the action wm/pursue_goal, it did not appear")
+        goal = PursueGoal.Goal(goal=Goal(kind=Goal.OBJECT_POSE), timeout=EPISODE_S)
+        goal.goal.object_pose.header.frame_id = "panda_link0"
+        goal.goal.object_pose.pose.position.x, goal.goal.object_pose.pose.position.y = map(float, xy)
+        goal.goal.object_pose.pose.orientation.w = 1.0
+        handle = self._answer(self._pursue.send_goal_async(goal), ANSWER_S, "wm/pursue_goal")
+        if not handle.accepted:
+            raise EpisodeError(f"wm/pursue_goal refused the goal {np.round(xy, 3)}; the planner's log says why")
+        return self._answer(handle.get_result_async(), WALL_S, "the result of wm/pursue_goal").result
+
+    def _answer(self, future: rclpy.task.Future, seconds: float, what: str) -> Any:
+        self._wait(future.done, seconds, what)
+        return future.result()
+
+    def _wait(self, condition: Callable[[], bool], seconds: float, what: str, fatal: bool = True) -> None:
+        """Spin until a condition holds; wall clock, so that it ends even when simulated time stands still."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if self.stopping:
+                raise Stopped
+            if time.monotonic() > deadline:
+                if fatal:
+                    raise EpisodeError(f"waited {seconds:.0f} s for {what}")
+                self.get_logger().warning(f"waited {seconds:.0f} s for {what}, going on")
+                return
+            rclpy.spin_once(self, timeout_sec=0.05)
+
+    # -- ending --------------------------------------------------------------------------------------------------
+
+    def write_report(self) -> None:
+        """JSON, PNG and MP4 of what was run; nothing without a report file or episodes."""
+        if self.report_file is None or not self.outcome.episodes:
+            return
+        write_json(self.outcome.summary(), self.report_file)
+        write_summary(self.outcome, self.report_file.with_suffix(".png"))
+        if self._shots:
+            write_video(self._shots, self.report_file.with_suffix(".mp4"))
+        self.get_logger().info(f"report written to {self.report_file}")
+
+    def print_table(self) -> None:
+        episodes = self.outcome.episodes
+        if not episodes:
+            return
+        good = sum(episode.success(0.02) for episode in episodes)
+        document = self.outcome.summary()
+        low, high = document["success_interval_2cm"]
+        median = 1000 * float(np.median([episode.final_distance_m for episode in episodes]))
+        latency = document["latency_ms"]["camera_to_command"]
+        self.get_logger().info(
+            f"{good} of {len(episodes)} within 2 cm ({100 * low:.0f}..{100 * high:.0f} %), median {median:.1f} mm,"
+            f" camera to command p50 {latency['p50'] or math.nan:.1f} ms p99 {latency['p99'] or math.nan:.1f} ms,"
+            f" {self.outcome.deadline_misses} of {self.outcome.cycles} deadlines missed"
+        )
+
+
+def _array(message: Image) -> np.ndarray:
+    return np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3).copy()
+
+
+def main() -> int:
+    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    try:
+        node = Episodes()
+    except ValueError as error:
+        print(f"wm_episodes: {error}", flush=True)
+        return 1
+
+    def stop(number: int, frame: object) -> None:
+        node.stopping = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    status = 0
+    try:
+        node.run()
+    except Stopped:
+        status = 1 if node.wanted else 0  # asked for N episodes, not all ran
+    except EpisodeError as error:
+        node.get_logger().error(str(error))
+        status = 1
+    finally:
+        node.print_table()
+        node.write_report()
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return status
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

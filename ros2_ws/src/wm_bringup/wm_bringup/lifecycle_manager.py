@@ -1,0 +1,125 @@
+"""wm_lifecycle_manager: configures and activates the nodes in order, takes them down in reverse.
+
+Jazzy's launch_ros cannot start lifecycle nodes by itself, and a failure must say which node and why.
+"""
+
+import signal
+import time
+
+import rclpy
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.node import Node
+from std_msgs.msg import String
+
+from wm_core.qos import LATCHED
+
+APPEAR_S = 30.0  # until a node's services are there
+TRANSITION_S = 60.0  # until a transition has answered: configuring loads models
+
+
+class BringupError(RuntimeError):
+    """A node that did not come up: names the node and the transition."""
+
+
+class LifecycleManager(Node):
+    """Publishes `wm/bringup` (std_msgs/String, latched): starting, active, failed: ..., stopped."""
+
+    def __init__(self) -> None:
+        super().__init__("wm_lifecycle_manager")
+        self.declare_parameter("nodes", [""])
+        self.names = [name for name in self.get_parameter("nodes").value if name]
+        self.stopping = False
+        self._status = self.create_publisher(String, "wm/bringup", LATCHED)
+        self._clients = {
+            name: (self.create_client(ChangeState, f"{name}/change_state"), self.create_client(GetState, f"{name}/get_state"))
+            for name in self.names
+        }
+        self._up: list[str] = []
+
+    def announce(self, status: str) -> None:
+        self._status.publish(String(data=status))
+        self.get_logger().info(status)
+
+    def bring_up(self) -> None:
+        """Configure all, then activate all, in order; raises BringupError."""
+        self.announce("starting")
+        for name in self.names:
+            self._wait_for(name)
+        for transition, label in ((Transition.TRANSITION_CONFIGURE, "configure"), (Transition.TRANSITION_ACTIVATE, "activate")):
+            for name in self.names:
+                self._change(name, transition, label)
+                if label == "configure":
+                    self._up.append(name)
+        self.announce("active")
+
+    def take_down(self) -> None:
+        """Deactivate and clean up in reverse order; nodes that are gone already are skipped."""
+        for transition, wanted in ((Transition.TRANSITION_DEACTIVATE, State.PRIMARY_STATE_ACTIVE),
+                                   (Transition.TRANSITION_CLEANUP, State.PRIMARY_STATE_INACTIVE)):
+            for name in reversed(self._up):
+                if self._state(name) == wanted:
+                    self._call(self._clients[name][0], ChangeState.Request(transition=Transition(id=transition)), 2.0)
+        self._up.clear()
+        self.announce("stopped")
+
+    def _wait_for(self, name: str) -> None:
+        deadline = time.monotonic() + APPEAR_S
+        while not self.stopping:
+            if self._clients[name][0].wait_for_service(timeout_sec=0.2):
+                return
+            if time.monotonic() > deadline:
+                raise BringupError(f"{name} did not appear within {APPEAR_S:.0f} s; look for its error above")
+
+    def _change(self, name: str, transition: int, label: str) -> None:
+        if self.stopping:
+            return
+        response = self._call(self._clients[name][0], ChangeState.Request(transition=Transition(id=transition)), TRANSITION_S)
+        if self.stopping:
+            return
+        if response is None:
+            raise BringupError(f"{name} did not {label} within {TRANSITION_S:.0f} s")
+        if not response.success:
+            raise BringupError(f"{name} could not {label}; its own error above says why")
+
+    def _state(self, name: str) -> int:
+        response = self._call(self._clients[name][1], GetState.Request(), 1.0)
+        return State.PRIMARY_STATE_UNKNOWN if response is None else response.current_state.id
+
+    def _call(self, client: rclpy.client.Client, request: object, timeout: float) -> object | None:
+        if not client.service_is_ready():
+            return None
+        future = client.call_async(request)
+        deadline = time.monotonic() + timeout
+        while rclpy.ok() and not future.done() and time.monotonic() < deadline:
+            rclpy.spin_once(self, timeout_sec=0.05)
+        return future.result() if future.done() else None
+
+
+def main() -> int:
+    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    manager = LifecycleManager()
+
+    def stop(number: int, frame: object) -> None:
+        manager.stopping = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    status = 0
+    try:
+        manager.bring_up()
+        while not manager.stopping:
+            rclpy.spin_once(manager, timeout_sec=0.2)
+    except BringupError as error:
+        manager.announce(f"failed: {error}")
+        time.sleep(0.3)  # until the latched status is out
+        status = 1
+    finally:
+        manager.take_down()
+        manager.destroy_node()
+        rclpy.try_shutdown()
+    return status
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

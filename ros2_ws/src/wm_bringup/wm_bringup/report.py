@@ -1,0 +1,120 @@
+"""The report of a run: per episode and over all, as JSON with stable keys. Pure: no ROS."""
+
+import json
+import math
+import os
+import platform
+import subprocess
+import tempfile
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+LATENCIES = ("camera_to_command", "encode", "filter", "plan")
+
+
+@dataclass
+class Episode:
+    """One goal: positions [m], `time_s` in robot time."""
+
+    seed: int
+    start: list[float]
+    goal: list[float]
+    final_distance_m: float
+    steps: int
+    time_s: float
+    message: str
+    path: list[list[float]] = field(default_factory=list)  # believed object positions
+
+    def success(self, tolerance_m: float) -> bool:
+        return bool(self.final_distance_m <= tolerance_m)
+
+
+@dataclass
+class Run:
+    """Everything measured in one run."""
+
+    world: str
+    bundle: str
+    planner: str
+    seed: int
+    lockstep: bool
+    episodes: list[Episode] = field(default_factory=list)
+    latency_ms: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in LATENCIES})
+    cycles: int = 0
+    deadline_misses: int = 0
+
+    def summary(self) -> dict[str, Any]:
+        """The JSON document; see README for the meaning of each key."""
+        rates = {tolerance: [episode.success(tolerance / 100) for episode in self.episodes] for tolerance in (2, 3)}
+        document: dict[str, Any] = {}
+        for tolerance, outcomes in rates.items():
+            document[f"success_rate_{tolerance}cm"] = float(np.mean(outcomes)) if outcomes else None
+            document[f"success_interval_{tolerance}cm"] = wilson(sum(outcomes), len(outcomes))
+        document["episodes"] = [
+            {**asdict(episode), "success_2cm": episode.success(0.02), "success_3cm": episode.success(0.03)} for episode in self.episodes
+        ]
+        document["latency_ms"] = {name: percentiles(values) for name, values in self.latency_ms.items()}
+        document["latency_clock"] = "wall time from frame to command" if self.lockstep else "camera stamp to command"
+        document |= {
+            "cycles": self.cycles, "deadline_misses": self.deadline_misses, "seed": self.seed, "world": self.world, "bundle": self.bundle,
+            "planner": self.planner, "real_time": not self.lockstep, "versions": versions(),
+        }
+        return document
+
+
+def percentiles(values: list[float]) -> dict[str, float | None]:
+    """p50 and p99 of finite values [ms]; null without any."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return {"p50": None, "p99": None}
+    return {"p50": round(float(np.quantile(finite, 0.5)), 3), "p99": round(float(np.quantile(finite, 0.99)), 3)}
+
+
+def wilson(successes: int, trials: int, z: float = 1.96) -> list[float] | None:
+    """95 % Wilson score interval of a rate (Wilson 1927); null without trials."""
+    if trials == 0:
+        return None
+    rate = successes / trials
+    middle = rate + z * z / (2 * trials)
+    half = z * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    return [round(max(0.0, (middle - half) / scale), 4), round(min(1.0, (middle + half) / scale), 4)]
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computed the run."""
+    found = {"python": platform.python_version(), "wm": _revision()}
+    for package in ("numpy", "onnxruntime", "pybullet", "pin", "opencv-python-headless", "ros-jazzy-rclpy"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def write_json(document: dict[str, Any], file: Path) -> None:
+    """Write completely or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "w") as stream:
+            json.dump(document, stream, indent=1, allow_nan=False)
+        os.chmod(name, 0o644)
+        os.replace(name, file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _revision() -> str:
+    """Git revision of the checkout this runs from; the package's version elsewhere."""
+    folder = Path(__file__).resolve().parent
+    try:
+        found = subprocess.run(["git", "-C", str(folder), "describe", "--always", "--dirty"], capture_output=True, text=True, timeout=5, check=True)
+        return found.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "0.1.0"

@@ -1,0 +1,54 @@
+"""A film of a run: what the camera saw beside what the model imagined."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+RATE = 5  # frames a second
+MOST_FRAMES = 300
+SIDE = 288  # [px] of the camera's picture
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One frame: camera picture (H, W, 3) uint8, imagined strip (h, k w, 3) uint8 or None, and a line of text."""
+
+    camera: np.ndarray
+    imagined: np.ndarray | None
+    text: str
+
+
+def write_video(shots: list[Shot], file: Path) -> None:
+    """Write an H.264 MP4 of the first MOST_FRAMES shots; well under 2 MB."""
+    partial = file.with_name(f".{file.name}.part.mp4")
+    with av.open(str(partial), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE)
+        stream.options = {"crf": "27", "preset": "veryfast"}
+        stream.pix_fmt = "yuv420p"
+        stream.height, stream.width = compose(shots[0]).shape[:2]
+        for shot in shots[:MOST_FRAMES]:
+            for packet in stream.encode(av.VideoFrame.from_ndarray(compose(shot), format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    partial.replace(file)
+
+
+def compose(shot: Shot, views: int = 4) -> np.ndarray:
+    """Picture (SIDE + 32, ...) with the camera on the left and the imagined top views in a 2 x 2 grid on the right."""
+    camera = cv2.resize(shot.camera, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    height, width = SIDE // 2, SIDE * 5 // 8  # a top view has 4 rows for 5 columns
+    canvas = np.full((SIDE + 32, SIDE + 2 * width, 3), 24, np.uint8)
+    canvas[32:, :SIDE] = camera
+    if shot.imagined is not None:
+        for i, view in enumerate(np.array_split(shot.imagined, views, axis=1)):
+            top, left = 32 + (i // 2) * height, SIDE + (i % 2) * width
+            # x away from the robot is up, y to the left, as REP-103 has it
+            canvas[top : top + height, left : left + width] = cv2.resize(view[::-1, ::-1], (width, height), interpolation=cv2.INTER_CUBIC)
+    cv2.putText(canvas, shot.text, (8, 21), cv2.FONT_HERSHEY_SIMPLEX, 0.48, (235, 235, 235), 1, cv2.LINE_AA)
+    cv2.putText(canvas, "imagined, from above", (SIDE + 8, 50), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
+    even = canvas[: canvas.shape[0] // 2 * 2, : canvas.shape[1] // 2 * 2]  # H.264 needs even sizes
+    return np.ascontiguousarray(even)
