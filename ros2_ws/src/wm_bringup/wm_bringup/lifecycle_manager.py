@@ -31,7 +31,7 @@ class LifecycleManager(Node):
         self.names = [name for name in self.get_parameter("nodes").value if name]
         self.stopping = False
         self._status = self.create_publisher(String, "wm/bringup", LATCHED)
-        self._clients = {
+        self._remote = {
             name: (self.create_client(ChangeState, f"{name}/change_state"), self.create_client(GetState, f"{name}/get_state"))
             for name in self.names
         }
@@ -59,14 +59,14 @@ class LifecycleManager(Node):
                                    (Transition.TRANSITION_CLEANUP, State.PRIMARY_STATE_INACTIVE)):
             for name in reversed(self._up):
                 if self._state(name) == wanted:
-                    self._call(self._clients[name][0], ChangeState.Request(transition=Transition(id=transition)), 2.0)
+                    self._call(self._remote[name][0], ChangeState.Request(transition=Transition(id=transition)), 2.0)
         self._up.clear()
         self.announce("stopped")
 
     def _wait_for(self, name: str) -> None:
         deadline = time.monotonic() + APPEAR_S
         while not self.stopping:
-            if self._clients[name][0].wait_for_service(timeout_sec=0.2):
+            if self._remote[name][0].wait_for_service(timeout_sec=0.2):
                 return
             if time.monotonic() > deadline:
                 raise BringupError(f"{name} did not appear within {APPEAR_S:.0f} s; look for its error above")
@@ -74,7 +74,7 @@ class LifecycleManager(Node):
     def _change(self, name: str, transition: int, label: str) -> None:
         if self.stopping:
             return
-        response = self._call(self._clients[name][0], ChangeState.Request(transition=Transition(id=transition)), TRANSITION_S)
+        response = self._call(self._remote[name][0], ChangeState.Request(transition=Transition(id=transition)), TRANSITION_S)
         if self.stopping:
             return
         if response is None:
@@ -83,7 +83,7 @@ class LifecycleManager(Node):
             raise BringupError(f"{name} could not {label}; its own error above says why")
 
     def _state(self, name: str) -> int:
-        response = self._call(self._clients[name][1], GetState.Request(), 1.0)
+        response = self._call(self._remote[name][1], GetState.Request(), 1.0)
         return State.PRIMARY_STATE_UNKNOWN if response is None else response.current_state.id
 
     def _call(self, client: rclpy.client.Client, request: object, timeout: float) -> object | None:
