@@ -1,0 +1,71 @@
+"""Camera rigs: geometry of the optical frames, and files that are refused by field."""
+
+import numpy as np
+import pytest
+import yaml
+
+from wm_core.paths import rigs_dir
+from wm_core.rig import CameraRig, RigError
+
+ENTRY = {"name": "cam", "width": 64, "height": 48, "fov_y_deg": 60.0, "position": [0.5, 0.6, 0.7], "look_at": [0.5, 0.0, 0.0]}
+
+
+def write(tmp_path, *cameras):
+    file = tmp_path / "rig.yaml"
+    file.write_text(yaml.safe_dump({"frame_id": "panda_link0", "cameras": list(cameras)}))
+    return file
+
+
+@pytest.mark.parametrize("name", ["two_cameras", "one_camera"])
+def test_shipped_rigs_load(name):
+    assert CameraRig.load(rigs_dir() / f"{name}.yaml").frame_id == "panda_link0"
+
+
+def test_what_is_looked_at_is_in_the_middle_of_the_image(tmp_path):
+    camera = CameraRig.load(write(tmp_path, ENTRY)).cameras[0]
+    in_camera = np.linalg.inv(camera.T_base_optical) @ np.array([0.5, 0.0, 0.0, 1.0])
+    u, v, depth = camera.K @ in_camera[:3]
+    assert u / depth == pytest.approx((camera.width - 1) / 2)
+    assert v / depth == pytest.approx((camera.height - 1) / 2)
+    assert depth > 0
+
+
+def test_up_is_up(tmp_path):
+    camera = CameraRig.load(write(tmp_path, ENTRY)).cameras[0]
+    below, above = ((np.linalg.inv(camera.T_base_optical) @ np.array([0.5, 0.0, z, 1.0]))[1] for z in (0.0, 0.1))
+    assert above < below  # y of an optical frame points down
+
+
+def test_a_rotation_may_be_given_as_a_quaternion(tmp_path):
+    entry = {key: value for key, value in ENTRY.items() if key != "look_at"} | {"orientation": [1.0, 0.0, 0.0, 0.0]}
+    camera = CameraRig.load(write(tmp_path, entry)).cameras[0]
+    np.testing.assert_allclose(camera.T_base_optical[:3, 2], [0, 0, -1], atol=1e-12)  # looks down
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"fov_y_deg": 400}, "fov_y_deg"), ({"width": "wide"}, "width"), ({"position": [0, 1]}, "position"), ({"look_at": None}, "cameras"),
+        ({"near": 3.0, "far": 1.0}, "near < far"), ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_bad_fields_are_refused_by_name(tmp_path, change, expected):
+    with pytest.raises(RigError, match=expected):
+        CameraRig.load(write(tmp_path, {**ENTRY, **change}))
+
+
+def test_two_cameras_of_one_name_are_refused(tmp_path):
+    with pytest.raises(RigError, match="different camera names"):
+        CameraRig.load(write(tmp_path, ENTRY, ENTRY))
+
+
+def test_choosing_cameras(tmp_path):
+    rig = CameraRig.load(rigs_dir() / "two_cameras.yaml")
+    assert [camera.name for camera in rig.only(["camera_right"]).cameras] == ["camera_right"]
+    with pytest.raises(RigError, match="camera_back"):
+        rig.only(["camera_back"])
+
+
+def test_a_missing_file_is_refused_by_name(tmp_path):
+    with pytest.raises(RigError, match=r"nothing\.yaml"):
+        CameraRig.load(tmp_path / "nothing.yaml")
