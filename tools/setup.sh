@@ -169,7 +169,10 @@ requirements_inputs() { # [development]
 compile_pybullet() {
     python -c 'import sys; sys.exit(sys.version_info < (3, 12))' || return 0
     python -c 'import pybullet' 2>/dev/null && return
-    pip_install numpy setuptools && CFLAGS="-O2 -g0" pip_install --no-build-isolation --no-cache-dir pybullet
+    pip_install numpy setuptools || return
+    # without debug information; gcc 14 refuses what earlier ones took
+    CFLAGS="-O2 -g0 -Wno-error=incompatible-pointer-types" \
+        pip_install --no-build-isolation --no-cache-dir pybullet
 }
 
 pip_install() { python -m pip install --disable-pip-version-check --no-input -c constraints.txt "$@"; }
