@@ -18,9 +18,7 @@ def main() -> None:
     args = options.parse_args()
     seeds = range(args.seed, args.seed + args.episodes)
     print(PROTOCOL.format(steps=args.max_steps, first=seeds[0], last=seeds[-1]))
-    print(
-        f"World {args.world}, from pixels. Every planner iterates for {args.budget_ms} ms; {args.workers} episodes at once."
-    )
+    print(f"World {args.world}, from pixels. Every planner iterates for {args.budget_ms} ms; {args.workers} workers.")
     calls = [
         (args.world, "wm", seed, args.bundle, planner, args.max_steps, args.budget_ms)
         for planner in args.planners

@@ -68,23 +68,29 @@ class Robot:
             + ["-p", f"urdf:={paths.urdf_path()}", *arguments]
         )
         self._change = self.node.create_client(ChangeState, "wm_guard/change_state")
-        assert self._change.wait_for_service(20)
 
-    def close(self) -> int:
-        """End the guard as launch does; returns its exit code."""
+    def __enter__(self) -> "Robot":
+        return self
+
+    def __exit__(self, failure: type | None, *_: object) -> None:
+        """End the guard as launch does, and whatever happened leave no process behind."""
         self.process.send_signal(signal.SIGINT)
-        code = self.process.wait(20)
-        self.executor.shutdown()
-        self.node.destroy_node()
-        return code
+        try:
+            code = self.process.wait(20)
+        finally:
+            self.process.kill()
+            self.executor.shutdown()
+            self.node.destroy_node()
+        assert failure or code == 0
 
-    def until(self, condition: Callable[[], object], seconds: float = 15.0) -> None:
+    def until(self, condition: Callable[[], object], seconds: float = 30.0) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "nothing came"
             self.executor.spin_once(timeout_sec=0.05)
 
     def transition(self, number: int) -> bool:
+        assert self._change.wait_for_service(60)
         return self.call(self._change, ChangeState.Request(transition=Transition(id=number))).success
 
     def trigger(self, name: str) -> Trigger.Response:
@@ -147,10 +153,10 @@ class Robot:
 
 @pytest.fixture(scope="module")
 def guarded_robot(ros, kinematics, start):
-    robot = Robot(kinematics, start)
-    robot.bring_up()
-    yield robot
-    assert robot.close() == 0
+    # Longer than the defaults, so that a loaded machine cannot make a test's own messages stale.
+    with Robot(kinematics, start, "-p", "max_age:=1.0", "-p", "timeout:=1.0") as robot:
+        robot.bring_up()
+        yield robot
 
 
 @pytest.fixture
@@ -164,11 +170,10 @@ def robot(guarded_robot):
 
 @pytest.fixture
 def lockstep(ros, kinematics, start):
-    robot = Robot(kinematics, start, "-p", "use_sim_time:=true")
-    robot.sim_ns = 5_000_000_000
-    robot.bring_up()
-    yield robot
-    assert robot.close() == 0
+    with Robot(kinematics, start, "-p", "use_sim_time:=true") as robot:
+        robot.sim_ns = 5_000_000_000
+        robot.bring_up()
+        yield robot
 
 
 def position(point) -> list[float]:
@@ -259,8 +264,7 @@ def test_in_lockstep_the_watchdog_waits_for_simulated_time(lockstep, step):
 
 
 def test_a_bad_workspace_is_refused_by_name(ros, kinematics, start):
-    robot = Robot(kinematics, start, "-p", "workspace_min:=[0.9, 0.0, 0.0]")
-    assert not robot.transition(CONFIGURE)
-    robot.until(lambda: robot.status and "workspace_min" in robot.status[-1].message)
-    assert robot.process.poll() is None
-    assert robot.close() == 0
+    with Robot(kinematics, start, "-p", "workspace_min:=[0.9, 0.0, 0.0]") as robot:
+        assert not robot.transition(CONFIGURE)
+        robot.until(lambda: robot.status and "workspace_min" in robot.status[-1].message)
+        assert robot.process.poll() is None
