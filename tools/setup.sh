@@ -178,16 +178,18 @@ compile_pybullet() {
 pip_install() { python -m pip install --disable-pip-version-check --no-input -c constraints.txt "$@"; }
 
 install_requirements() { # STAMP INPUTS [development]
-    local file options=()
+    local file options=() status=0
     while read -r file; do options+=(-r "$file"); done < <(requirement_files "${3:-}")
     begin pip
+    rm -f "$STATE/stamps/$1" # from here on the environment is neither what it was nor what it shall be
     (
         enter_venv
         cd "$ROOT" || return
         compile_pybullet && pip_install "${options[@]}" || return
         ros_is_sourced || python tools/mend_wheels.py
-    ) || { ended pip && return 1; }
-    ended pip
+    ) || status=$?
+    [[ $status -gt 128 ]] || ended pip # above: a signal
+    [[ $status == 0 ]] || return
     write_stamp "$1" "$2"
 }
 
