@@ -9,7 +9,8 @@ from pybullet_utils.bullet_client import BulletClient
 
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import urdf_path
-from wm_core.rig import Camera, CameraRig
+from wm_core.rig import CameraRig
+from wm_sim.rendering import SimCamera
 from wm_sim.world import Part, World, WorldError
 
 PHYSICS_HZ = 240
@@ -47,7 +48,8 @@ class ArmSim:
         self._client.setPhysicsEngineParameter(
             fixedTimeStep=1 / PHYSICS_HZ, numSolverIterations=50, deterministicOverlappingPairs=1
         )
-        self._table = self._make_table()
+        self._cameras = self._make_cameras()
+        self._make_table()
         self._arm = self._client.loadURDF(str(urdf_path()), useFixedBase=True)
         joints = {
             self._client.getJointInfo(self._arm, j)[1].decode(): j for j in range(self._client.getNumJoints(self._arm))
@@ -57,9 +59,6 @@ class ArmSim:
         for joint in joints.values():
             self._client.changeDynamics(self._arm, joint, **LINK_PROPERTIES)
         self._home = self.kinematics.ik(HOME_TOOL, TOOL_DOWN, HOME_GUESS)
-        self._views = {
-            camera.name: (camera, _view_matrix(camera), _projection_matrix(camera)) for camera in rig.cameras
-        }
         self._object: int | None = None
         self._hidden = False
         self._steps = 0
@@ -157,28 +156,11 @@ class ArmSim:
 
     def render(self, camera: str) -> tuple[np.ndarray, np.ndarray]:
         """Colour (H, W, 3) uint8 RGB and depth (H, W) float32 [m] along the optical axis, 0 beyond the far plane."""
-        device, view, projection = self._views[camera]
         pose = self._take_away() if self._hidden else None
-        _, _, rgba, buffer, _ = self._client.getCameraImage(
-            device.width,
-            device.height,
-            view,
-            projection,
-            lightDirection=[0.6, 0.3, 1.5],
-            lightAmbientCoeff=0.65,
-            lightDiffuseCoeff=0.45,
-            lightSpecularCoeff=0.02,
-            shadow=0,
-            flags=pybullet.ER_NO_SEGMENTATION_MASK,
-            renderer=pybullet.ER_TINY_RENDERER,
-        )
+        images = self._cameras[camera].render()
         if pose is not None:
             self._put_back(pose)
-        buffer = np.asarray(buffer, np.float64).reshape(device.height, device.width)
-        depth = device.far * device.near / (device.far - (device.far - device.near) * buffer)
-        depth[buffer >= 1.0] = 0.0
-        colour = np.asarray(rgba, np.uint8).reshape(device.height, device.width, 4)[..., :3]
-        return np.ascontiguousarray(colour), depth.astype(np.float32)
+        return images
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -210,18 +192,30 @@ class ArmSim:
         )
         return drawn if self._randomise else Factors()
 
-    def _make_table(self) -> int:
-        size, thickness = self.world.table_size, 0.04
-        half = [size[0] / 2, size[1] / 2, thickness / 2]
+    def _make_cameras(self) -> dict[str, SimCamera]:
+        """Cameras before a table that nothing stands on yet; it is drawn once, see SimCamera."""
+        half, place = self._table_box()
+        colour = [*self.world.table_colour, 1]
+        shape = self._client.createVisualShape(pybullet.GEOM_BOX, halfExtents=half, rgbaColor=colour)
+        look = self._client.createMultiBody(baseVisualShapeIndex=shape, basePosition=place)
+        cameras = {camera.name: SimCamera(self._client, camera) for camera in self.rig.cameras}
+        self._client.removeBody(look)
+        return cameras
+
+    def _make_table(self) -> None:
+        half, place = self._table_box()
+        shape = self._client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
+        # The cameras have drawn it. Without a look of its own it would look like its collision shape.
+        speck = self._client.createVisualShape(pybullet.GEOM_BOX, halfExtents=[1e-6] * 3)
         table = self._client.createMultiBody(
-            baseCollisionShapeIndex=self._client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half),
-            baseVisualShapeIndex=self._client.createVisualShape(
-                pybullet.GEOM_BOX, halfExtents=half, rgbaColor=[*self.world.table_colour, 1]
-            ),
-            basePosition=[*TABLE_CENTRE.tolist(), -thickness / 2],
+            baseCollisionShapeIndex=shape, baseVisualShapeIndex=speck, basePosition=place
         )
         self._client.changeDynamics(table, -1, lateralFriction=self.world.table_friction)
-        return table
+
+    def _table_box(self) -> tuple[list[float], list[float]]:
+        """Half extents and centre [m] of the table top."""
+        size, thickness = self.world.table_size, 0.04
+        return [size[0] / 2, size[1] / 2, thickness / 2], [*TABLE_CENTRE.tolist(), -thickness / 2]
 
     def _make_object(self, place: np.ndarray, yaw: float, factors: Factors) -> int:
         scale = factors.size
@@ -299,19 +293,3 @@ def _looks(parts: Sequence[Part], scale: float) -> dict[str, list]:
             for part, box in zip(parts, boxes, strict=True)
         ],
     }
-
-
-def _view_matrix(camera: Camera) -> list[float]:
-    rotation, eye = camera.T_base_optical[:3, :3], camera.T_base_optical[:3, 3]
-    return pybullet.computeViewMatrix(eye.tolist(), (eye + rotation[:, 2]).tolist(), (-rotation[:, 1]).tolist())
-
-
-def _projection_matrix(camera: Camera) -> list[float]:
-    """OpenGL projection, column by column, after the camera's K."""
-    fov_y = 2 * np.degrees(np.arctan(camera.height / (2 * camera.K[1, 1])))
-    aspect = camera.width / camera.height
-    matrix = list(pybullet.computeProjectionMatrixFOV(float(fov_y), aspect, camera.near, camera.far))
-    # TinyRenderer puts the optical axis at pixel (W/2, H/2 - 1); K has it in the middle, at (W/2 - 0.5, H/2 - 0.5).
-    matrix[8] += 1 / camera.width
-    matrix[9] += 1 / camera.height
-    return matrix
