@@ -12,7 +12,7 @@ import rclpy
 from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import SingleThreadedExecutor
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
@@ -68,6 +68,7 @@ class Robot:
             + ["-p", f"urdf:={paths.urdf_path()}", *arguments]
         )
         self._change = self.node.create_client(ChangeState, "wm_guard/change_state")
+        self._state = self.node.create_client(GetState, "wm_guard/get_state")
 
     def __enter__(self) -> "Robot":
         return self
@@ -90,18 +91,20 @@ class Robot:
             self.executor.spin_once(timeout_sec=0.05)
 
     def transition(self, number: int) -> bool:
-        assert self._change.wait_for_service(60)
-        return self.call(self._change, ChangeState.Request(transition=Transition(id=number))).success
+        self.ask(self._state, GetState.Request())
+        future = self._change.call_async(ChangeState.Request(transition=Transition(id=number)))
+        self.until(future.done)
+        return future.result().success
 
     def trigger(self, name: str) -> Trigger.Response:
-        client = self.node.create_client(Trigger, name)
-        assert client.wait_for_service(10)
-        return self.call(client, Trigger.Request())
+        return self.ask(self.node.create_client(Trigger, name), Trigger.Request())
 
-    def call(self, client, request):
+    def ask(self, client, request):
+        """Call until answered: a server that has not yet discovered the client's reader drops its reply."""
+        assert client.wait_for_service(60)
         future = client.call_async(request)
-        self.until(future.done)
-        return future.result()
+        self.executor.spin_until_future_complete(future, timeout_sec=2.0)
+        return future.result() if future.done() else self.ask(client, request)
 
     def bring_up(self) -> None:
         assert self.transition(CONFIGURE) and self.transition(ACTIVATE)
