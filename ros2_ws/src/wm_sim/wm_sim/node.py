@@ -91,7 +91,6 @@ class SimNode(WmNode):
         self._driver.reset(self.value("seed"))
         self._go_on()
         self._reported = (time.monotonic_ns(), self._driver.now_ns)
-        self._pacer.reset()  # physics ticks in phase with the frames: these are published when they are due
 
     def teardown(self) -> None:
         if hasattr(self, "_sim"):
@@ -171,6 +170,7 @@ class SimNode(WmNode):
         """Time starts or continues: in real time the present is now, but stamps never run back."""
         if self._mode == "real_time":
             self._driver.set_now(max(time.time_ns(), self._driver.now_ns))
+            self._pacer.reset()  # physics ticks in phase with the frames: these are published when they are due
 
     def _repeat_frames(self) -> None:
         if time.monotonic() - self._published_at >= REPEAT_AFTER and not self._paused:
