@@ -97,6 +97,15 @@ def test_a_measurement_ahead_of_the_clock_moves_the_clock(guard, kinematics, sta
     assert verdict.kind is Kind.PASS and verdict.effective_ns == now
 
 
+def test_a_hold_carries_the_stamp_of_the_command_it_answers(guard, kinematics, start):
+    """A simulator in lockstep advances for the command of its newest frame only."""
+    empty, now = Request((), 0, (), ()), T0 + 100 * MS
+    guard.observe(kinematics.joint_names, start, now, now)
+    late = guard.check(empty, T0, now)
+    assert late.motion.start_ns == T0 and late.motion.times_ns.tolist() == [200 * MS] and late.effective_ns == now
+    assert guard.e_stop(now).motion.start_ns == 0  # answers nothing: starts on arrival
+
+
 def test_without_joint_state_nothing_moves(kinematics, start, step):
     guard = Guard(kinematics, Limits())
     verdict = guard.check(step(dx=0.03), T0, T0)

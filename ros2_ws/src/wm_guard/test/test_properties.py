@@ -45,7 +45,7 @@ class Arm:
 
     def accept(self, motion: Motion, now_ns: int) -> None:
         ends = (motion.start_ns or now_ns) + motion.times_ns
-        assert (ends > now_ns).all()
+        assert (ends > now_ns).all() and (motion.times_ns >= 0).all()
         self.times, self.path = (
             np.concatenate([[now_ns], ends]).astype(float),
             np.vstack([self.at(now_ns), motion.positions]),

@@ -118,7 +118,9 @@ class Guard:
         try:
             verdict = self._judge(request, stamp_ns, now_ns, status)
         except Refusal as refusal:
-            return self._hold(Kind.REFUSED, refusal.reason, str(refusal), now_ns)
+            # Stamped like the command, so that a simulator in lockstep sees which of its frames is answered.
+            answers_ns = stamp_ns if 0 <= now_ns - stamp_ns <= self.limits.max_age * NS else 0
+            return self._hold(Kind.REFUSED, refusal.reason, str(refusal), now_ns, answers_ns)
         self.counts[verdict.kind.value if verdict.kind is Kind.PASS else verdict.reason] += 1
         self.mode, self.reason = Mode.PASSING, ""
         self._command_ns = now_ns
@@ -230,7 +232,7 @@ class Guard:
         text = "slowed to keep " + " and ".join(exceeded) if exceeded else ""
         return self._send(kind, exceeded[0] if exceeded else "", text, motion.start_ns, ends_ns, path, now_ns)
 
-    def _hold(self, kind: Kind, reason: str, text: str, now_ns: int) -> Verdict:
+    def _hold(self, kind: Kind, reason: str, text: str, now_ns: int, stamp_ns: int = 0) -> Verdict:
         self._advance(now_ns)
         self.counts[reason] += 1
         if self.mode is not Mode.STOPPED:
@@ -246,7 +248,7 @@ class Guard:
             return Verdict(kind, reason, f"{text}; nothing sent: no joint state yet", None, now_ns, nowhere, nowhere)
         duration = (np.abs(self._held - reference) / self._kinematics.velocity).max()
         ends_ns = np.array([now_ns + max(self._step_ns, int(np.ceil(duration * NS)))])
-        return self._send(kind, reason, text, 0, ends_ns, np.vstack([reference, self._held]), now_ns)
+        return self._send(kind, reason, text, stamp_ns, ends_ns, np.vstack([reference, self._held]), now_ns)
 
     def _send(
         self, kind: Kind, reason: str, text: str, stamp_ns: int, ends_ns: np.ndarray, path: np.ndarray, now_ns: int
