@@ -1,14 +1,18 @@
 """The closed loop in simulation: ros2 launch wm_bringup arm_sim.launch.py [world:=tabletop_mug episodes:=10 report:=FILE ...]"""
 
-from launch import LaunchDescription
 from launch.actions import (
-    DeclareLaunchArgument, EmitEvent, OpaqueFunction, RegisterEventHandler, SetEnvironmentVariable,
+    DeclareLaunchArgument,
+    EmitEvent,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
 )
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from launch import LaunchDescription
 from wm_bringup.graph import ARGUMENTS, arm_sim
 
 
@@ -22,8 +26,14 @@ def _start(context):
     actions = [SetEnvironmentVariable(name, value) for name, value in graph.environment.items()]
     for node in graph.nodes:
         process = Node(
-            package=node.package, executable=node.executable, name=node.name, namespace=graph.namespace, output="screen",
-            parameters=[*map(str, graph.params_files), node.parameters], arguments=["--ros-args", "--log-level", graph.log_level],
+            package=node.package,
+            executable=node.executable,
+            name=node.name,
+            namespace=graph.namespace,
+            output="screen",
+            parameters=[*map(str, graph.params_files), node.parameters],
+            remappings=list(graph.remappings),
+            arguments=["--ros-args", "--log-level", graph.log_level],
         )
         actions.append(process)
         if node.ends_all:

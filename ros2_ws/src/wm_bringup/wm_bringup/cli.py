@@ -45,7 +45,12 @@ def show_arguments() -> str:
     lines = ["Arguments (pass arguments as '<name>:=<value>'):"]
     for argument in ARGUMENTS:
         choices = f" Valid choices: {', '.join(argument.choices)}." if argument.choices else ""
-        lines += ["", f"    '{argument.name}':", f"        {argument.description}.{choices}", f"        (default: '{argument.default}')"]
+        lines += [
+            "",
+            f"    '{argument.name}':",
+            f"        {argument.description}.{choices}",
+            f"        (default: '{argument.default}')",
+        ]
     return "\n".join(lines)
 
 

@@ -49,10 +49,14 @@ class Runner:
     def command(self, node: Node, overrides: Path) -> list[str]:
         """Command line of a node; its parameter overrides are written to `overrides`."""
         overrides.write_text(yaml.safe_dump({"/**": {"ros__parameters": node.parameters}}))
-        files = [argument for file in (*self._graph.params_files, overrides) for argument in ("--params-file", str(file))]
+        files = [
+            argument for file in (*self._graph.params_files, overrides) for argument in ("--params-file", str(file))
+        ]
         remap = ["-r", f"__node:={node.name}"]
         if self._graph.namespace:
             remap += ["-r", f"__ns:=/{self._graph.namespace}"]
+        for source, target in self._graph.remappings:
+            remap += ["-r", f"{source}:={target}"]
         return [self._python, "-m", node.module, "--ros-args", *remap, *files, "--log-level", self._graph.log_level]
 
     # -- inside --------------------------------------------------------------------------------------------------
@@ -61,8 +65,15 @@ class Runner:
         environment = {**os.environ, **self._graph.environment, "PYTHONUNBUFFERED": "1"}
         environment.setdefault("OMP_NUM_THREADS", "1")  # two cores for seven processes
         process = subprocess.Popen(
-            self.command(node, overrides), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, errors="replace",
-            env=environment, start_new_session=True, preexec_fn=_die_with_parent,
+            self.command(node, overrides),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            env=environment,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
         )
         self._processes[node.name] = process
         assert process.stdout is not None

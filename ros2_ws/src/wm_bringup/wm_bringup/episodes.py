@@ -17,6 +17,9 @@ from rclpy.action import ActionClient
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
+from wm_msgs.action import PursueGoal
+from wm_msgs.msg import Belief, Command, Goal, Plan
+from wm_msgs.srv import ResetWorld
 
 from wm_bringup.report import Episode, Run, write_json
 from wm_bringup.summary import write_summary
@@ -24,9 +27,6 @@ from wm_bringup.video import MOST_FRAMES, RATE, Shot, write_video
 from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.rig import CameraRig
 from wm_core.stamps import to_ns
-from wm_msgs.action import PursueGoal
-from wm_msgs.msg import Belief, Command, Goal, Plan
-from wm_msgs.srv import ResetWorld
 from wm_sim.world import load_world, rig_path
 
 BRINGUP_S = 120.0
@@ -50,7 +50,15 @@ class Stopped(Exception):
 class Episodes(Node):
     def __init__(self) -> None:
         super().__init__("wm_episodes")
-        defaults = {"episodes": 0, "seed": 10000, "world": "tabletop_block", "report": "", "bundle": "", "planner": "", "lockstep": False}
+        defaults = {
+            "episodes": 0,
+            "seed": 10000,
+            "world": "tabletop_block",
+            "report": "",
+            "bundle": "",
+            "planner": "",
+            "lockstep": False,
+        }
         for name, default in defaults.items():
             self.declare_parameter(name, default)
         value = {name: self.get_parameter(name).value for name in defaults}
@@ -81,11 +89,15 @@ class Episodes(Node):
         self.create_subscription(Belief, "wm/belief", self._on_belief, STATE)
         self.create_subscription(Command, "wm/command", self._on_command, STATE)
         self.create_subscription(Plan, "wm/plan", self._on_plan, STATE)
-        self.create_subscription(PoseStamped, "ground_truth/object_pose", lambda m: setattr(self, "_truth", m.pose), STATE)
+        self.create_subscription(
+            PoseStamped, "ground_truth/object_pose", lambda m: setattr(self, "_truth", m.pose), STATE
+        )
         camera = CameraRig.load(rig_path(self.world.rig)).cameras[0].name
         self.create_subscription(CameraInfo, f"{camera}/color/camera_info", self._on_frame, SENSOR)
         if self.report_file:
-            self.create_subscription(Image, f"{camera}/color/image_raw", lambda m: setattr(self, "_camera_image", m), SENSOR)
+            self.create_subscription(
+                Image, f"{camera}/color/image_raw", lambda m: setattr(self, "_camera_image", m), SENSOR
+            )
             self.create_subscription(Image, "wm/imagined_image", lambda m: setattr(self, "_imagined", m), STATE)
 
     # -- measuring -----------------------------------------------------------------------------------------------
@@ -168,8 +180,14 @@ class Episodes(Node):
             raise EpisodeError("expected ground_truth/object_pose for scoring, none came")
         end = np.array([self._truth.position.x, self._truth.position.y])
         return Episode(
-            seed, [round(float(v), 4) for v in start], [round(float(v), 4) for v in goal], round(float(np.linalg.norm(end - goal)), 5), result.steps,
-            round(result.duration, 3), result.message, self._path,
+            seed,
+            [round(float(v), 4) for v in start],
+            [round(float(v), 4) for v in goal],
+            round(float(np.linalg.norm(end - goal)), 5),
+            result.steps,
+            round(result.duration, 3),
+            result.message,
+            self._path,
         )
 
     def _reset_world(self, seed: int) -> np.ndarray:

@@ -10,7 +10,8 @@ from wm_core.paths import bundles_dir, share
 
 PLANNERS = ("icem", "mppi", "cem", "gradient", "random")
 BOOLEANS = ("true", "false")
-LIFECYCLE_ORDER = ("wm_sim", "wm_guard", "wm_perception", "wm_dynamics", "wm_planner")
+# From the arm upwards; the simulator last, so that its first frames find everybody listening.
+LIFECYCLE_ORDER = ("wm_guard", "wm_perception", "wm_dynamics", "wm_planner", "wm_sim")
 
 
 class LaunchError(ValueError):
@@ -74,6 +75,11 @@ class Graph:
     log_level: str
     environment: dict[str, str]
 
+    @property
+    def remappings(self) -> tuple[tuple[str, str], ...]:
+        """rclpy listens to the absolute /clock; in a namespace the simulator's clock is there."""
+        return (("/clock", "clock"),) if self.namespace else ()
+
 
 def check_arguments(given: Mapping[str, str]) -> dict[str, str]:
     """Values of all arguments; raises LaunchError for unknown names and bad values."""
@@ -88,19 +94,29 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
     """The graph of arm_sim.launch.py for launch arguments; raises LaunchError before anything is started."""
     values = check_arguments(given)
     if values["record"] not in ("", "false"):
-        raise LaunchError("argument 'record': expected nothing, recording is not part of this version; use `ros2 bag record`")
+        raise LaunchError(
+            "argument 'record': expected nothing, recording is not part of this version; use `ros2 bag record`"
+        )
     lockstep = values["real_time"] == "false"
     time_of_sim = {"use_sim_time": lockstep}
     bundle = _folder("bundle", values["bundle"], "bundle.yaml") or str(bundles_dir() / "default")
     rig = values["rig"]
     sim: dict[str, Any] = {
-        "world": values["world"], "mode": "lockstep" if lockstep else "real_time", "seed": int(values["seed"]), "rig": rig,
+        "world": values["world"],
+        "mode": "lockstep" if lockstep else "real_time",
+        "seed": int(values["seed"]),
+        "rig": rig,
         "gui": values["headless"] == "false",
     }
     episodes: dict[str, Any] = {
-        "episodes": int(values["episodes"] or 0), "seed": int(values["seed"]), "world": values["world"],
-        "report": str(Path(values["report"]).expanduser().absolute()) if values["report"] else "", "bundle": bundle, "lockstep": lockstep,
-        "planner": values["planner"], **time_of_sim,
+        "episodes": int(values["episodes"] or 0),
+        "seed": int(values["seed"]),
+        "world": values["world"],
+        "report": str(Path(values["report"]).expanduser().absolute()) if values["report"] else "",
+        "bundle": bundle,
+        "lockstep": lockstep,
+        "planner": values["planner"],
+        **time_of_sim,
     }
     perception = {"bundle": bundle, **({"rig": rig} if rig else {}), **time_of_sim}
     nodes = (
@@ -108,9 +124,26 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         Node("wm_guard", "wm_guard", "wm_guard.node", "wm_guard", time_of_sim),
         Node("wm_perception", "wm_perception", "wm_perception.node", "wm_perception", perception),
         Node("wm_dynamics", "wm_dynamics", "wm_dynamics.node", "wm_dynamics", {"bundle": bundle, **time_of_sim}),
-        Node("wm_planner", "wm_planner", "wm_planner.node", "wm_planner",
-             {"bundle": bundle, "planner": values["planner"], "seed": int(values["seed"]), "lockstep": lockstep, **time_of_sim}),
-        Node("wm_bringup", "wm_lifecycle_manager", "wm_bringup.lifecycle_manager", "wm_lifecycle_manager", {"nodes": list(LIFECYCLE_ORDER)}),
+        Node(
+            "wm_planner",
+            "wm_planner",
+            "wm_planner.node",
+            "wm_planner",
+            {
+                "bundle": bundle,
+                "planner": values["planner"],
+                "seed": int(values["seed"]),
+                "lockstep": lockstep,
+                **time_of_sim,
+            },
+        ),
+        Node(
+            "wm_bringup",
+            "wm_lifecycle_manager",
+            "wm_bringup.lifecycle_manager",
+            "wm_lifecycle_manager",
+            {"nodes": list(LIFECYCLE_ORDER)},
+        ),
         Node("wm_bringup", "wm_episodes", "wm_bringup.episodes", "wm_episodes", episodes),
     )
     files = [config("arm_sim.yaml")]

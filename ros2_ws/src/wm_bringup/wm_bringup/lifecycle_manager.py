@@ -32,7 +32,10 @@ class LifecycleManager(Node):
         self.stopping = False
         self._status = self.create_publisher(String, "wm/bringup", LATCHED)
         self._remote = {
-            name: (self.create_client(ChangeState, f"{name}/change_state"), self.create_client(GetState, f"{name}/get_state"))
+            name: (
+                self.create_client(ChangeState, f"{name}/change_state"),
+                self.create_client(GetState, f"{name}/get_state"),
+            )
             for name in self.names
         }
         self._up: list[str] = []
@@ -46,7 +49,10 @@ class LifecycleManager(Node):
         self.announce("starting")
         for name in self.names:
             self._wait_for(name)
-        for transition, label in ((Transition.TRANSITION_CONFIGURE, "configure"), (Transition.TRANSITION_ACTIVATE, "activate")):
+        for transition, label in (
+            (Transition.TRANSITION_CONFIGURE, "configure"),
+            (Transition.TRANSITION_ACTIVATE, "activate"),
+        ):
             for name in self.names:
                 self._change(name, transition, label)
                 if label == "configure":
@@ -55,8 +61,10 @@ class LifecycleManager(Node):
 
     def take_down(self) -> None:
         """Deactivate and clean up in reverse order; nodes that are gone already are skipped."""
-        for transition, wanted in ((Transition.TRANSITION_DEACTIVATE, State.PRIMARY_STATE_ACTIVE),
-                                   (Transition.TRANSITION_CLEANUP, State.PRIMARY_STATE_INACTIVE)):
+        for transition, wanted in (
+            (Transition.TRANSITION_DEACTIVATE, State.PRIMARY_STATE_ACTIVE),
+            (Transition.TRANSITION_CLEANUP, State.PRIMARY_STATE_INACTIVE),
+        ):
             for name in reversed(self._up):
                 if self._state(name) == wanted:
                     self._call(self._remote[name][0], ChangeState.Request(transition=Transition(id=transition)), 2.0)
@@ -74,7 +82,9 @@ class LifecycleManager(Node):
     def _change(self, name: str, transition: int, label: str) -> None:
         if self.stopping:
             return
-        response = self._call(self._remote[name][0], ChangeState.Request(transition=Transition(id=transition)), TRANSITION_S)
+        response = self._call(
+            self._remote[name][0], ChangeState.Request(transition=Transition(id=transition)), TRANSITION_S
+        )
         if self.stopping:
             return
         if response is None:

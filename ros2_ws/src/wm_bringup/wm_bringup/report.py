@@ -55,13 +55,20 @@ class Run:
             document[f"success_rate_{tolerance}cm"] = float(np.mean(outcomes)) if outcomes else None
             document[f"success_interval_{tolerance}cm"] = wilson(sum(outcomes), len(outcomes))
         document["episodes"] = [
-            {**asdict(episode), "success_2cm": episode.success(0.02), "success_3cm": episode.success(0.03)} for episode in self.episodes
+            {**asdict(episode), "success_2cm": episode.success(0.02), "success_3cm": episode.success(0.03)}
+            for episode in self.episodes
         ]
         document["latency_ms"] = {name: percentiles(values) for name, values in self.latency_ms.items()}
         document["latency_clock"] = "wall time from frame to command" if self.lockstep else "camera stamp to command"
         document |= {
-            "cycles": self.cycles, "deadline_misses": self.deadline_misses, "seed": self.seed, "world": self.world, "bundle": self.bundle,
-            "planner": self.planner, "real_time": not self.lockstep, "versions": versions(),
+            "cycles": self.cycles,
+            "deadline_misses": self.deadline_misses,
+            "seed": self.seed,
+            "world": self.world,
+            "bundle": self.bundle,
+            "planner": self.planner,
+            "real_time": not self.lockstep,
+            "versions": versions(),
         }
         return document
 
@@ -114,7 +121,13 @@ def _revision() -> str:
     """Git revision of the checkout this runs from; the package's version elsewhere."""
     folder = Path(__file__).resolve().parent
     try:
-        found = subprocess.run(["git", "-C", str(folder), "describe", "--always", "--dirty"], capture_output=True, text=True, timeout=5, check=True)
+        found = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
         return found.stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return "0.1.0"

@@ -40,7 +40,11 @@ def _paths(axis: plt.Axes, run: Run) -> None:
         axis.plot(path[:, 1], path[:, 0], color=colour, linewidth=1, alpha=0.8)
         axis.plot(*episode.start[::-1], "o", color=colour, markersize=4)
         axis.plot(*episode.goal[::-1], "x", color="black", markersize=7)
-    axis.set(xlabel="y [m]", ylabel="x [m]", title=f"believed object paths of the first {min(SHOWN_PATHS, len(run.episodes))}: start o, goal x")
+    axis.set(
+        xlabel="y [m]",
+        ylabel="x [m]",
+        title=f"believed object paths of the first {min(SHOWN_PATHS, len(run.episodes))}: start o, goal x",
+    )
     axis.invert_xaxis()
     axis.set_aspect("equal")
 
@@ -50,7 +54,13 @@ def _distances(axis: plt.Axes, run: Run) -> None:
     axis.step(millimetres, np.arange(1, len(millimetres) + 1) / len(millimetres), where="post")
     for limit in (20, 30):
         axis.axvline(limit, color="grey", linestyle=":")
-    axis.set(xlabel="final distance, ground truth [mm]", ylabel="share of episodes", title="final distance", ylim=(0, 1.02), xlim=(0, max(40, millimetres[-1] * 1.05)))
+    axis.set(
+        xlabel="final distance, ground truth [mm]",
+        ylabel="share of episodes",
+        title="final distance",
+        ylim=(0, 1.02),
+        xlim=(0, max(40, millimetres[-1] * 1.05)),
+    )
 
 
 def _times(axis: plt.Axes, run: Run) -> None:
@@ -62,6 +72,17 @@ def _latencies(axis: plt.Axes, run: Run) -> None:
     for name in LATENCIES:
         values = np.sort([value for value in run.latency_ms[name] if np.isfinite(value)])
         if len(values):
-            axis.step(values, np.arange(1, len(values) + 1) / len(values), where="post", label=f"{name}: p50 {np.quantile(values, 0.5):.1f}, p99 {np.quantile(values, 0.99):.1f}")
-    axis.set(xlabel="ms", ylabel="share of cycles", title=f"latency, {run.deadline_misses} of {run.cycles} deadlines missed", xscale="log", ylim=(0, 1.02))
+            axis.step(
+                values,
+                np.arange(1, len(values) + 1) / len(values),
+                where="post",
+                label=f"{name}: p50 {np.quantile(values, 0.5):.1f}, p99 {np.quantile(values, 0.99):.1f}",
+            )
+    axis.set(
+        xlabel="ms",
+        ylabel="share of cycles",
+        title=f"latency, {run.deadline_misses} of {run.cycles} deadlines missed",
+        xscale="log",
+        ylim=(0, 1.02),
+    )
     axis.legend(loc="lower right", fontsize=8)

@@ -47,8 +47,12 @@ def compose(shot: Shot, views: int = 4) -> np.ndarray:
         for i, view in enumerate(np.array_split(shot.imagined, views, axis=1)):
             top, left = 32 + (i // 2) * height, SIDE + (i % 2) * width
             # x away from the robot is up, y to the left, as REP-103 has it
-            canvas[top : top + height, left : left + width] = cv2.resize(view[::-1, ::-1], (width, height), interpolation=cv2.INTER_CUBIC)
+            canvas[top : top + height, left : left + width] = cv2.resize(
+                view[::-1, ::-1], (width, height), interpolation=cv2.INTER_CUBIC
+            )
     cv2.putText(canvas, shot.text, (8, 21), cv2.FONT_HERSHEY_SIMPLEX, 0.48, (235, 235, 235), 1, cv2.LINE_AA)
-    cv2.putText(canvas, "imagined, from above", (SIDE + 8, 50), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
+    cv2.putText(
+        canvas, "imagined, from above", (SIDE + 8, 50), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA
+    )
     even = canvas[: canvas.shape[0] // 2 * 2, : canvas.shape[1] // 2 * 2]  # H.264 needs even sizes
     return np.ascontiguousarray(even)

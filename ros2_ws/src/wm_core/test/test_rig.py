@@ -7,7 +7,14 @@ import yaml
 from wm_core.paths import rigs_dir
 from wm_core.rig import CameraRig, RigError
 
-ENTRY = {"name": "cam", "width": 64, "height": 48, "fov_y_deg": 60.0, "position": [0.5, 0.6, 0.7], "look_at": [0.5, 0.0, 0.0]}
+ENTRY = {
+    "name": "cam",
+    "width": 64,
+    "height": 48,
+    "fov_y_deg": 60.0,
+    "position": [0.5, 0.6, 0.7],
+    "look_at": [0.5, 0.0, 0.0],
+}
 
 
 def write(tmp_path, *cameras):
@@ -45,8 +52,12 @@ def test_a_rotation_may_be_given_as_a_quaternion(tmp_path):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"fov_y_deg": 400}, "fov_y_deg"), ({"width": "wide"}, "width"), ({"position": [0, 1]}, "position"), ({"look_at": None}, "cameras"),
-        ({"near": 3.0, "far": 1.0}, "near < far"), ({"surprise": 1}, "surprise"),
+        ({"fov_y_deg": 400}, "fov_y_deg"),
+        ({"width": "wide"}, "width"),
+        ({"position": [0, 1]}, "position"),
+        ({"look_at": None}, "cameras"),
+        ({"near": 3.0, "far": 1.0}, "near < far"),
+        ({"surprise": 1}, "surprise"),
     ],
 )
 def test_bad_fields_are_refused_by_name(tmp_path, change, expected):

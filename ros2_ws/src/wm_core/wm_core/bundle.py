@@ -19,8 +19,20 @@ _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
 _NUMBERS = {"type": "array", "items": {"type": "number"}}
 _SCHEMA: dict[str, Any] = {
     "type": "object",
-    "required": ["schema", "id", "family", "step_duration", "action_scale", "horizon", "ensemble", "sizes", "bev",
-                 "initial", "surprise_threshold", "files"],
+    "required": [
+        "schema",
+        "id",
+        "family",
+        "step_duration",
+        "action_scale",
+        "horizon",
+        "ensemble",
+        "sizes",
+        "bev",
+        "initial",
+        "surprise_threshold",
+        "files",
+    ],
     "properties": {
         "schema": {"const": SCHEMA_VERSION},
         "id": {"type": "string", "minLength": 1},
@@ -40,7 +52,11 @@ _SCHEMA: dict[str, Any] = {
             "required": ["x_min", "y_min", "cell", "rows", "columns", "z_max"],
             "properties": {"cell": _POSITIVE, "rows": _POSITIVE_INT, "columns": _POSITIVE_INT, "z_max": _POSITIVE},
         },
-        "initial": {"type": "object", "required": ["mean", "variance"], "properties": {"mean": _NUMBERS, "variance": _NUMBERS}},
+        "initial": {
+            "type": "object",
+            "required": ["mean", "variance"],
+            "properties": {"mean": _NUMBERS, "variance": _NUMBERS},
+        },
         "files": {
             "type": "object",
             "required": [f"{graph}.onnx" for graph in GRAPHS],
@@ -94,7 +110,9 @@ class Bundle:
         initial = [np.asarray(spec["initial"][key], np.float32) for key in ("mean", "variance")]
         for key, values in zip(("mean", "variance"), initial, strict=True):
             if values.shape != (latent,) or not np.isfinite(values).all():
-                raise BundleError(f"{folder}/bundle.yaml: expected initial.{key} to be {latent} finite numbers, got {values.shape}")
+                raise BundleError(
+                    f"{folder}/bundle.yaml: expected initial.{key} to be {latent} finite numbers, got {values.shape}"
+                )
         return Bundle(folder, spec, bev, initial[0], initial[1], sessions)
 
     @property
@@ -163,7 +181,9 @@ def sha256(path: Path) -> str:
 def _read_spec(folder: Path) -> dict[str, Any]:
     file = folder / "bundle.yaml"
     if not file.is_file():
-        raise BundleError(f"expected a model bundle with {file}, found none; give the folder of a bundle, e.g. bundles/default")
+        raise BundleError(
+            f"expected a model bundle with {file}, found none; give the folder of a bundle, e.g. bundles/default"
+        )
     try:
         spec = yaml.safe_load(file.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -181,7 +201,9 @@ def _verify_checksums(folder: Path, files: dict[str, str]) -> None:
             raise BundleError(f"{folder}: expected the file {name}, found none; copy the whole bundle again")
         found = sha256(file)
         if found != expected:
-            raise BundleError(f"{file}: expected sha256 {expected[:12]}..., got {found[:12]}...; the file is corrupt, copy it again")
+            raise BundleError(
+                f"{file}: expected sha256 {expected[:12]}..., got {found[:12]}...; the file is corrupt, copy it again"
+            )
 
 
 def _open_graph(file: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -189,7 +211,9 @@ def _open_graph(file: Path, threads: int) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning starves the other nodes on two cores
+    options.add_session_config_entry(
+        "session.intra_op.allow_spinning", "0"
+    )  # spinning starves the other nodes on two cores
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
@@ -197,30 +221,53 @@ def _open_graph(file: Path, threads: int) -> onnxruntime.InferenceSession:
         raise BundleError(f"{file}: expected an ONNX graph, onnxruntime says: {error}") from error
 
 
-def _verify_shapes(folder: Path, spec: dict[str, Any], bev: BevSpec, sessions: dict[str, onnxruntime.InferenceSession]) -> None:
+def _verify_shapes(
+    folder: Path, spec: dict[str, Any], bev: BevSpec, sessions: dict[str, onnxruntime.InferenceSession]
+) -> None:
     sizes = spec["sizes"]
     latent, embedding, action, proprio = (sizes[key] for key in ("latent", "embedding", "action", "proprio"))
     ensemble, horizon, readout = spec["ensemble"], spec["horizon"], len(READOUT)
     expected: dict[str, tuple[dict[str, list[int | None]], dict[str, list[int | None]]]] = {
         "encode": ({"bev": [None, 5, bev.rows, bev.columns]}, {"embedding": [None, embedding]}),
         "filter": (
-            {"mean": [1, latent], "variance": [1, latent], "action": [1, action], "embedding": [1, embedding], "proprio": [1, proprio]},
-            {"posterior_mean": [1, latent], "posterior_variance": [1, latent], "predicted_object": [1, 2], "predicted_variance": [1, 2], "surprise": [1]},
+            {
+                "mean": [1, latent],
+                "variance": [1, latent],
+                "action": [1, action],
+                "embedding": [1, embedding],
+                "proprio": [1, proprio],
+            },
+            {
+                "posterior_mean": [1, latent],
+                "posterior_variance": [1, latent],
+                "predicted_object": [1, 2],
+                "predicted_variance": [1, 2],
+                "surprise": [1],
+            },
         ),
         "rollout": (
             {"latent": [None, None, latent], "actions": [None, horizon, action]},
-            {"readout": [ensemble, None, horizon, readout], "variance": [ensemble, None, horizon, 2], "final": [ensemble, None, latent]},
+            {
+                "readout": [ensemble, None, horizon, readout],
+                "variance": [ensemble, None, horizon, 2],
+                "final": [ensemble, None, latent],
+            },
         ),
         "decode": ({"latent": [None, latent]}, {"image": [None, bev.rows, bev.columns, 3], "readout": [None, readout]}),
     }
     for graph, (inputs, outputs) in expected.items():
         session = sessions[graph]
-        for kind, wanted, found in (("input", inputs, session.get_inputs()), ("output", outputs, session.get_outputs())):
+        for kind, wanted, found in (
+            ("input", inputs, session.get_inputs()),
+            ("output", outputs, session.get_outputs()),
+        ):
             shapes = {node.name: list(node.shape) for node in found}
             for name, shape in wanted.items():
                 if name not in shapes or not _fits(shape, shapes[name]):
                     got = shapes.get(name, f"only {sorted(shapes)}")
-                    raise BundleError(f"{folder}/{graph}.onnx: expected {kind} '{name}' of shape {shape}, got {got}; export the bundle again")
+                    raise BundleError(
+                        f"{folder}/{graph}.onnx: expected {kind} '{name}' of shape {shape}, got {got}; export the bundle again"
+                    )
 
 
 def _fits(wanted: list[int | None], found: list[Any]) -> bool:

@@ -82,10 +82,14 @@ class Kinematics:
             size = float(np.abs(error).max())
             if size < tolerance:
                 return q
-            jacobian = pinocchio.computeFrameJacobian(self._model, self._data, q, self._tip, pinocchio.ReferenceFrame.LOCAL)
+            jacobian = pinocchio.computeFrameJacobian(
+                self._model, self._data, q, self._tip, pinocchio.ReferenceFrame.LOCAL
+            )
             step = jacobian.T @ np.linalg.solve(jacobian @ jacobian.T + damping, error)
             q = np.clip(q + np.clip(step, -0.3, 0.3), self.lower, self.upper)
-        raise KinematicsError(f"expected a reachable tool pose, {np.round(position, 4)} leaves an error of {size:.2g}; choose a pose within the reach box")
+        raise KinematicsError(
+            f"expected a reachable tool pose, {np.round(position, 4)} leaves an error of {size:.2g}; choose a pose within the reach box"
+        )
 
     def _place(self, q: np.ndarray, frame: int) -> pinocchio.SE3:
         pinocchio.forwardKinematics(self._model, self._data, self._checked(q))

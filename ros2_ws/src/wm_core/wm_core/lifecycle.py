@@ -42,9 +42,13 @@ class Param:
         lower = -_HUGE if self.lower is None else self.lower
         upper = _HUGE if self.upper is None else self.upper
         if isinstance(self.default, int):
-            descriptor.integer_range = [IntegerRange(from_value=int(max(lower, -(2**62))), to_value=int(min(upper, 2**62)), step=0)]
+            descriptor.integer_range = [
+                IntegerRange(from_value=int(max(lower, -(2**62))), to_value=int(min(upper, 2**62)), step=0)
+            ]
         elif isinstance(self.default, float):
-            descriptor.floating_point_range = [FloatingPointRange(from_value=float(lower), to_value=float(upper), step=0.0)]
+            descriptor.floating_point_range = [
+                FloatingPointRange(from_value=float(lower), to_value=float(upper), step=0.0)
+            ]
         return descriptor
 
     def constraints(self) -> str:

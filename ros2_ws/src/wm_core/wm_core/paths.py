@@ -9,7 +9,9 @@ def _first(kind: str, *candidates: Path) -> Path:
     for path in candidates:
         if path.exists():
             return path
-    raise FileNotFoundError(f"no {kind} found; looked in {', '.join(map(str, candidates))}; build the workspace (./wm build)")
+    raise FileNotFoundError(
+        f"no {kind} found; looked in {', '.join(map(str, candidates))}; build the workspace (./wm build)"
+    )
 
 
 def share(package: str) -> Path:

@@ -61,7 +61,9 @@ class BeliefFilter:
         self._far_off = 0
         self._surprise.reset()
 
-    def update(self, stamp_ns: int, embedding: np.ndarray, visibility: float, ee: np.ndarray, motion: ExecutedMotion) -> BeliefState:
+    def update(
+        self, stamp_ns: int, embedding: np.ndarray, visibility: float, ee: np.ndarray, motion: ExecutedMotion
+    ) -> BeliefState:
         """Fuse one observation made at `stamp_ns`.
 
         `embedding` (D,), `visibility` 0..1, `ee` (2,) measured tool position [m], `motion` what was executed so far.
@@ -73,7 +75,9 @@ class BeliefFilter:
         embedding = np.asarray(embedding, np.float32).reshape(1, -1)
         ee = np.asarray(ee, float)
         if embedding.shape[1] != self._bundle.embedding_size or not np.isfinite(embedding).all():
-            raise ValueError(f"expected {self._bundle.embedding_size} finite embedding values, got {embedding.shape[1]} values: {embedding}")
+            raise ValueError(
+                f"expected {self._bundle.embedding_size} finite embedding values, got {embedding.shape[1]} values: {embedding}"
+            )
         if ee.shape != (2,) or not np.isfinite(ee).all():
             raise ValueError(f"expected a finite tool position (2,), got {ee}")
         steps = self._steps_since(stamp_ns)
@@ -113,15 +117,29 @@ class BeliefFilter:
             return None
         return max(1, round(gap / self._step_ns))
 
-    def _filter(self, action: np.ndarray, embedding: np.ndarray, ee: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
+    def _filter(
+        self, action: np.ndarray, embedding: np.ndarray, ee: np.ndarray, target: np.ndarray
+    ) -> dict[str, np.ndarray]:
         proprio = np.concatenate([ee, target]).astype(np.float32)[None]
         return self._bundle.run(
-            "filter", mean=self._mean, variance=self._variance, action=action.astype(np.float32)[None], embedding=embedding, proprio=proprio
+            "filter",
+            mean=self._mean,
+            variance=self._variance,
+            action=action.astype(np.float32)[None],
+            embedding=embedding,
+            proprio=proprio,
         )
 
     def _state(
-        self, stamp_ns: int, embedding: np.ndarray, visibility: float, ee: np.ndarray, target: np.ndarray, out: dict[str, np.ndarray],
-        restarted: bool, began: float,
+        self,
+        stamp_ns: int,
+        embedding: np.ndarray,
+        visibility: float,
+        ee: np.ndarray,
+        target: np.ndarray,
+        out: dict[str, np.ndarray],
+        restarted: bool,
+        began: float,
     ) -> BeliefState:
         seen = visibility > VISIBLE
         if seen or self._seen_ns is None:
@@ -133,6 +151,19 @@ class BeliefFilter:
         error = float(np.linalg.norm(embedding[OBJECT] - predicted)) if seen else float("nan")
         mean, variance = self._mean[0].copy(), self._variance[0].copy()
         return BeliefState(
-            stamp_ns, mean, variance, mean[OBJECT].astype(float), np.sqrt(variance[OBJECT]).astype(float), ee, np.asarray(target, float), visibility,
-            (stamp_ns - self._seen_ns) / 1e9, predicted, error, normalised, surprise, restarted, 1e3 * (time.perf_counter() - began),
+            stamp_ns,
+            mean,
+            variance,
+            mean[OBJECT].astype(float),
+            np.sqrt(variance[OBJECT]).astype(float),
+            ee,
+            np.asarray(target, float),
+            visibility,
+            (stamp_ns - self._seen_ns) / 1e9,
+            predicted,
+            error,
+            normalised,
+            surprise,
+            restarted,
+            1e3 * (time.perf_counter() - began),
         )

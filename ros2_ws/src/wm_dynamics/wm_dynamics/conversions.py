@@ -6,12 +6,12 @@ import numpy as np
 from geometry_msgs.msg import Point
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
+from wm_msgs.msg import Belief, Branch, Command, Future, Observation, PredictionError
 
 from wm_core.stamps import to_msg, to_ns
 from wm_dynamics.belief import BeliefState
 from wm_dynamics.executed import ExecutedMotion
 from wm_dynamics.rollout import Futures
-from wm_msgs.msg import Belief, Branch, Command, Future, Observation, PredictionError
 
 
 def point(xy: np.ndarray, z: float = 0.0) -> Point:
@@ -20,15 +20,29 @@ def point(xy: np.ndarray, z: float = 0.0) -> Point:
 
 def belief_message(header: Header, model_id: str, state: BeliefState, observation: Observation) -> Belief:
     return Belief(
-        header=header, model_id=model_id, mean=state.mean.tolist(), variance=state.variance.tolist(), object=point(state.object_xy),
-        object_std=state.object_std.tolist(), ee=observation.ee, ee_target=point(state.ee_target, observation.ee.z), visibility=state.visibility,
-        time_unseen=state.time_unseen, surprise=state.surprise, encode_ms=observation.encode_ms, filter_ms=state.filter_ms,
+        header=header,
+        model_id=model_id,
+        mean=state.mean.tolist(),
+        variance=state.variance.tolist(),
+        object=point(state.object_xy),
+        object_std=state.object_std.tolist(),
+        ee=observation.ee,
+        ee_target=point(state.ee_target, observation.ee.z),
+        visibility=state.visibility,
+        time_unseen=state.time_unseen,
+        surprise=state.surprise,
+        encode_ms=observation.encode_ms,
+        filter_ms=state.filter_ms,
     )
 
 
 def error_message(header: Header, model_id: str, state: BeliefState) -> PredictionError:
     return PredictionError(
-        header=header, model_id=model_id, error=state.error, normalised=state.normalised_error, surprise=state.surprise,
+        header=header,
+        model_id=model_id,
+        error=state.error,
+        normalised=state.normalised_error,
+        surprise=state.surprise,
         surprising=state.surprise > 1,
     )
 
@@ -38,7 +52,10 @@ def record_executed(motion: ExecutedMotion, command: Command) -> None:
     points = command.trajectory.points
     duration_ns = to_ns(points[-1].time_from_start) if points else 0
     motion.record(
-        to_ns(command.effective), duration_ns, np.array([command.ee_start.x, command.ee_start.y]), np.array([command.ee_end.x, command.ee_end.y])
+        to_ns(command.effective),
+        duration_ns,
+        np.array([command.ee_start.x, command.ee_start.y]),
+        np.array([command.ee_end.x, command.ee_end.y]),
     )
 
 
@@ -47,17 +64,33 @@ def branch_message(actions: np.ndarray, futures: Futures, index: int, cost: floa
     thing, tool = futures.object[:, index].mean(0), futures.ee[:, index].mean(0)
     spread = np.sqrt((futures.object[:, index].var(0) + futures.variance[:, index].mean(0)).max(-1))
     return Branch(
-        actions=actions[index].reshape(-1).tolist(), object=[point(xy) for xy in thing], object_std=spread.astype(float).tolist(),
-        ee=[point(xy) for xy in tool], cost=cost,
+        actions=actions[index].reshape(-1).tolist(),
+        object=[point(xy) for xy in thing],
+        object_std=spread.astype(float).tolist(),
+        ee=[point(xy) for xy in tool],
+        cost=cost,
     )
 
 
 def future_message(
-    header: Header, model_id: str, step_duration: float, actions: np.ndarray, futures: Futures, images: np.ndarray, steps: list[int]
+    header: Header,
+    model_id: str,
+    step_duration: float,
+    actions: np.ndarray,
+    futures: Futures,
+    images: np.ndarray,
+    steps: list[int],
 ) -> Future:
     branches = [branch_message(actions, futures, i) for i in range(len(actions))]
     pictures = [image_message(header, image) for image in images]
-    return Future(header=header, model_id=model_id, step_duration=step_duration, branches=branches, images=pictures, image_steps=steps)
+    return Future(
+        header=header,
+        model_id=model_id,
+        step_duration=step_duration,
+        branches=branches,
+        images=pictures,
+        image_steps=steps,
+    )
 
 
 def image_message(header: Header, image: np.ndarray) -> Image:

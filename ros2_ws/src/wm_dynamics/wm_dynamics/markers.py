@@ -24,8 +24,13 @@ def future_markers(header: Header, futures: Futures) -> MarkerArray:
         size = np.maximum(4 * deviation[step], 0.004)
         markers.append(
             Marker(
-                header=header, ns="future", id=2 + i, type=Marker.SPHERE, pose=Pose(position=_point(thing[step])),
-                scale=Vector3(x=float(size[0]), y=float(size[1]), z=0.004), color=ColorRGBA(r=1.0, g=0.5, b=0.1, a=0.6 * (1 - step / (len(thing) + 1))),
+                header=header,
+                ns="future",
+                id=2 + i,
+                type=Marker.SPHERE,
+                pose=Pose(position=_point(thing[step])),
+                scale=Vector3(x=float(size[0]), y=float(size[1]), z=0.004),
+                color=ColorRGBA(r=1.0, g=0.5, b=0.1, a=0.6 * (1 - step / (len(thing) + 1))),
             )
         )
     return MarkerArray(markers=markers)
@@ -33,7 +38,13 @@ def future_markers(header: Header, futures: Futures) -> MarkerArray:
 
 def _line(header: Header, number: int, path: np.ndarray, colour: ColorRGBA) -> Marker:
     return Marker(
-        header=header, ns="future", id=number, type=Marker.LINE_STRIP, scale=Vector3(x=0.004), color=colour, points=[_point(xy) for xy in path]
+        header=header,
+        ns="future",
+        id=number,
+        type=Marker.LINE_STRIP,
+        scale=Vector3(x=0.004),
+        color=colour,
+        points=[_point(xy) for xy in path],
     )
 
 

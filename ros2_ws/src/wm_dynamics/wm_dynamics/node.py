@@ -7,6 +7,8 @@ from collections import Counter
 import numpy as np
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
+from wm_msgs.msg import Belief, Command, Future, Observation, Plan, PredictionError
+from wm_msgs.srv import Imagine
 
 from wm_core.bundle import Bundle
 from wm_core.lifecycle import OK, WARN, Param, WmNode, run
@@ -15,14 +17,17 @@ from wm_core.qos import STATE
 from wm_core.stamps import to_ns
 from wm_dynamics.belief import BeliefFilter, BeliefState
 from wm_dynamics.conversions import (
-    belief_message, error_message, future_message, image_message, record_executed, stamp_header,
+    belief_message,
+    error_message,
+    future_message,
+    image_message,
+    record_executed,
+    stamp_header,
 )
 from wm_dynamics.executed import ExecutedMotion
 from wm_dynamics.imagine import draw, draw_steps, parse_actions
 from wm_dynamics.markers import future_markers
 from wm_dynamics.rollout import RolloutEngine
-from wm_msgs.msg import Belief, Command, Future, Observation, Plan, PredictionError
-from wm_msgs.srv import Imagine
 
 IMAGES = 4  # decoded views of a future
 STALE_S = 1.0
@@ -75,7 +80,9 @@ class DynamicsNode(WmNode):
         for stamp in range(3):
             self._filter.update(stamp * 10**8 + 1, hidden, 0.0, np.zeros(2), self._motion)
         self._filter.reset()
-        futures = self._engine.rollout(self._bundle.initial_mean, np.zeros((1, self._bundle.horizon, self._bundle.action_size), np.float32))
+        futures = self._engine.rollout(
+            self._bundle.initial_mean, np.zeros((1, self._bundle.horizon, self._bundle.action_size), np.float32)
+        )
         draw(self._engine, self._bundle.initial_mean, futures, draw_steps(self._bundle.horizon, IMAGES))
 
     # -- the latency path ----------------------------------------------------------------------------------------
@@ -83,12 +90,19 @@ class DynamicsNode(WmNode):
     def _on_observation(self, message: Observation) -> None:
         self._received = time.monotonic()
         if message.model_id != self._bundle.id:
-            self._reject("wrong_model", f"expected observations of model '{self._bundle.id}', got '{message.model_id}'; use one bundle in all nodes")
+            self._reject(
+                "wrong_model",
+                f"expected observations of model '{self._bundle.id}', got '{message.model_id}'; use one bundle in all nodes",
+            )
             return
         stamp_ns = to_ns(message.header.stamp)
         try:
             state = self._filter.update(
-                stamp_ns, np.asarray(message.embedding, np.float32), message.visibility, np.array([message.ee.x, message.ee.y]), self._motion
+                stamp_ns,
+                np.asarray(message.embedding, np.float32),
+                message.visibility,
+                np.array([message.ee.x, message.ee.y]),
+                self._motion,
             )
         except ValueError as error:
             self._reject("bad_observation", str(error))
@@ -125,7 +139,9 @@ class DynamicsNode(WmNode):
         steps = draw_steps(actions.shape[1], IMAGES)
         pictures = draw(self._engine, state.mean, futures, steps)
         header = stamp_header(state.stamp_ns, self.value("base_frame"))
-        self._futures.publish(future_message(header, self._bundle.id, self._bundle.step_duration, actions, futures, pictures, steps))
+        self._futures.publish(
+            future_message(header, self._bundle.id, self._bundle.step_duration, actions, futures, pictures, steps)
+        )
         self._markers.publish(future_markers(header, futures))
         self._images.publish(image_message(header, np.concatenate(list(pictures), 1)))
 
@@ -139,7 +155,9 @@ class DynamicsNode(WmNode):
         pictures = draw(self._engine, state.mean, futures, steps) if steps else np.empty((0, 0, 0, 3), np.uint8)
         header = stamp_header(state.stamp_ns, self.value("base_frame"))
         response.success = True
-        response.future = future_message(header, self._bundle.id, self._bundle.step_duration, actions, futures, pictures, steps)
+        response.future = future_message(
+            header, self._bundle.id, self._bundle.step_duration, actions, futures, pictures, steps
+        )
         return response
 
     # -- diagnostics ---------------------------------------------------------------------------------------------
@@ -154,11 +172,21 @@ class DynamicsNode(WmNode):
         times = np.array(self._filter_ms or [math.nan])
         stale = time.monotonic() - self._received > STALE_S
         surprise = self._state.surprise if self._state else 0.0
-        summary = "no observations" if stale else ("surprised: the world behaves unlike the model" if surprise > 1 else "predicting")
+        summary = (
+            "no observations"
+            if stale
+            else ("surprised: the world behaves unlike the model" if surprise > 1 else "predicting")
+        )
         self.diagnose(
-            WARN if stale or surprise > 1 else OK, summary, model_id=self._bundle.id, surprise=f"{surprise:.3f}",
-            threshold=f"{self._bundle.surprise_threshold:.3f}", filter_ms_p50=f"{np.median(times):.2f}", filter_ms_p99=f"{np.quantile(times, 0.99):.2f}",
-            last_problem=self._last_error, **{key: str(value) for key, value in self._counts.items()},
+            WARN if stale or surprise > 1 else OK,
+            summary,
+            model_id=self._bundle.id,
+            surprise=f"{surprise:.3f}",
+            threshold=f"{self._bundle.surprise_threshold:.3f}",
+            filter_ms_p50=f"{np.median(times):.2f}",
+            filter_ms_p99=f"{np.quantile(times, 0.99):.2f}",
+            last_problem=self._last_error,
+            **{key: str(value) for key, value in self._counts.items()},
         )
 
 

@@ -52,7 +52,9 @@ class RolloutEngine:
         if latent.ndim == 1:
             latent = latent[None, None]
         if latent.ndim != 3 or latent.shape[-1] != bundle.latent_size:
-            raise ValueError(f"expected a latent of shape ({bundle.latent_size},) or (E, N, {bundle.latent_size}), got {latent.shape}")
+            raise ValueError(
+                f"expected a latent of shape ({bundle.latent_size},) or (E, N, {bundle.latent_size}), got {latent.shape}"
+            )
         if actions.ndim != 3 or actions.shape[-1] != bundle.action_size or 0 in actions.shape:
             raise ValueError(f"expected actions of shape (N, H, {bundle.action_size}), got {actions.shape}")
         count, steps = actions.shape[:2]
@@ -62,7 +64,12 @@ class RolloutEngine:
             latent = parts[-1]["final"]
         if len(parts) == 1:
             part, size = parts[0], steps
-            return Futures(part["readout"][:, :, :size, 0:2], part["readout"][:, :, :size, 2:4], part["variance"][:, :, :size], part["final"])
+            return Futures(
+                part["readout"][:, :, :size, 0:2],
+                part["readout"][:, :, :size, 2:4],
+                part["variance"][:, :, :size],
+                part["final"],
+            )
         readout = np.concatenate([part["readout"] for part in parts], 2)[:, :, :steps]
         # The graph accumulates variance from its own start: carry the sum over.
         variances, carried = [], np.zeros((bundle.ensemble, count, 1, 2), np.float32)

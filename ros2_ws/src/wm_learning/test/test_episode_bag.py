@@ -15,7 +15,15 @@ def make_step(stamp_ns: int, seed: int) -> Step:
         (rng.integers(0, 2000, (8, 6)) / 1000).astype(np.float32),
         np.array([[100.0, 0, 3], [0, 100, 4], [0, 0, 1]]),
     )
-    return Step(stamp_ns, {"camera_left": frame}, JOINTS, rng.normal(size=7), rng.normal(size=2), rng.normal(size=2), rng.normal(size=7))
+    return Step(
+        stamp_ns,
+        {"camera_left": frame},
+        JOINTS,
+        rng.normal(size=7),
+        rng.normal(size=2),
+        rng.normal(size=2),
+        rng.normal(size=7),
+    )
 
 
 def write(path, episodes=2, steps=3):

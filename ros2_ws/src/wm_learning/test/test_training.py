@@ -9,7 +9,9 @@ from wm_learning.grounded import GroundedModel
 from wm_learning.pipeline import train_bundle
 from wm_learning.train import TrainConfig, embed, split, train_joint, train_sequence
 
-SHORT = TrainConfig(joint_steps=90, joint_batch=16, sequence_steps=60, sequence_batch=64, threads=1, validation_share=0.2)
+SHORT = TrainConfig(
+    joint_steps=90, joint_batch=16, sequence_steps=60, sequence_batch=64, threads=1, validation_share=0.2
+)
 
 
 def test_training_learns_to_see_and_predict(dataset):

@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("reproduce", help="the shipped bundle from nothing: collect, dataset, train, export")
     verb.add_argument("--work", type=Path, default=Path("runs/reproduce"), help="folder for bags and dataset")
     verb.add_argument("--out", type=Path, default=Path("runs/reproduce/bundle"), help="bundle folder")
-    verb.add_argument("--episodes", type=int, default=300, help="episodes per world")
+    verb.add_argument("--episodes", type=int, default=240, help="episodes per world")
     verb.add_argument("--steps", type=int, default=50)
     verb.add_argument("--workers", type=int, default=2)
     training(verb)

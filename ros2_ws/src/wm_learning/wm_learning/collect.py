@@ -68,7 +68,13 @@ def collect_bag(batch: Batch) -> Path:
 
 
 def _episode(
-    sim: "ArmSim", rig: CameraRig, kinematics: Kinematics, writer: EpisodeWriter, rng: np.random.Generator, steps: int, clock_ns: int  # noqa: F821
+    sim: "ArmSim",
+    rig: CameraRig,
+    kinematics: Kinematics,
+    writer: EpisodeWriter,
+    rng: np.random.Generator,
+    steps: int,
+    clock_ns: int,  # noqa: F821
 ) -> int:
     explore = Exploration(rng)
     names, joints, _ = sim.joint_state()

@@ -76,27 +76,42 @@ def _convert(bag: Path, part: Path) -> None:
     kinematics = Kinematics(urdf_path())
     mask = RobotMask(kinematics)
     rig = CameraRig.load(rigs_dir() / "two_cameras.yaml")
-    projectors = {camera.name: Projector(camera.K, camera.T_base_optical, camera.height, camera.width, spec) for camera in rig.cameras}
+    projectors = {
+        camera.name: Projector(camera.K, camera.T_base_optical, camera.height, camera.width, spec)
+        for camera in rig.cameras
+    }
     rows: dict[str, list[np.ndarray]] = {name: [] for name in FIELDS[:-2]}
     episodes, worlds, seeds = [], [], []
     for index, (facts, steps) in enumerate(read_episodes(bag)):
         for step in steps:
             q = arm_joints(bag, step, kinematics)
             boxes = mask.boxes(q)
-            maps = [projectors[camera.name].project(frame.rgb, frame.depth, boxes)
-                    for camera in rig.cameras if (frame := step.frames.get(camera.name)) is not None]
+            maps = [
+                projectors[camera.name].project(frame.rgb, frame.depth, boxes)
+                for camera in rig.cameras
+                if (frame := step.frames.get(camera.name)) is not None
+            ]
             if len(maps) != len(rig.cameras):
-                raise BagError(f"{bag}: step at {step.stamp_ns} ns: expected cameras {[c.name for c in rig.cameras]}, got {sorted(step.frames)}")
+                raise BagError(
+                    f"{bag}: step at {step.stamp_ns} ns: expected cameras {[c.name for c in rig.cameras]}, got {sorted(step.frames)}"
+                )
             rows["bev"].append(np.rint(np.stack(maps) * 255).astype(np.uint8))
             rows["tool"].append(kinematics.fk(q)[0][:2])
             rows["target"].append(step.ee_start)
             rows["action"].append((step.ee_end - step.ee_start) / ACTION_SCALE)
-            rows["object"].append(np.full(3, np.nan) if step.truth is None else np.array([*step.truth[:2], yaw(step.truth[3:])]))
+            rows["object"].append(
+                np.full(3, np.nan) if step.truth is None else np.array([*step.truth[:2], yaw(step.truth[3:])])
+            )
         episodes += [index] * len(steps)
         worlds += [facts["world"]] * len(steps)
         seeds.append(int(facts["seed"]))
-    np.savez(part, episode=np.array(episodes, np.int32), world=np.array(worlds), seeds=np.array(seeds),
-             **{name: np.stack(values).astype(np.uint8 if name == "bev" else np.float32) for name, values in rows.items()})
+    np.savez(
+        part,
+        episode=np.array(episodes, np.int32),
+        world=np.array(worlds),
+        seeds=np.array(seeds),
+        **{name: np.stack(values).astype(np.uint8 if name == "bev" else np.float32) for name, values in rows.items()},
+    )
 
 
 def _merge(work: Path, count: int) -> None:
@@ -114,7 +129,10 @@ def _merge(work: Path, count: int) -> None:
         episode_offset += int(part["episode"].max()) + 1
     bev.flush()
     np.save(work / "episode.npy", np.concatenate(episode))
-    np.save(work / "world.npy", np.concatenate([np.array([names.index(w) for w in part["world"]], np.int16) for part in parts]))
+    np.save(
+        work / "world.npy",
+        np.concatenate([np.array([names.index(w) for w in part["world"]], np.int16) for part in parts]),
+    )
     for name in ("tool", "target", "action", "object"):
         np.save(work / f"{name}.npy", np.concatenate([part[name] for part in parts]))
     seeds = [int(seed) for part in parts for seed in part["seeds"]]
@@ -128,7 +146,9 @@ def arm_joints(bag: Path, step: Step, kinematics: Kinematics) -> np.ndarray:
     order = {name: i for i, name in enumerate(step.joint_names)}
     missing = [name for name in kinematics.joint_names if name not in order]
     if missing:
-        raise BagError(f"{bag}: step at {step.stamp_ns} ns: expected joints {missing} in /joint_states, got {list(step.joint_names)}")
+        raise BagError(
+            f"{bag}: step at {step.stamp_ns} ns: expected joints {missing} in /joint_states, got {list(step.joint_names)}"
+        )
     q = step.joints[[order[name] for name in kinematics.joint_names]]
     if not np.isfinite(q).all():
         raise BagError(f"{bag}: step at {step.stamp_ns} ns: expected finite joint positions, got {q}")

@@ -79,14 +79,19 @@ class EpisodeWriter:
         self._writer = Writer(self._bag, version=9, storage_plugin=StoragePlugin.MCAP)
         self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         self._writer.open()
-        topics = {EPISODE: "std_msgs/msg/String", EXECUTED: "wm_msgs/msg/Command", JOINTS: "sensor_msgs/msg/JointState",
-                  TRUTH: "geometry_msgs/msg/PoseStamped"}
+        topics = {
+            EPISODE: "std_msgs/msg/String",
+            EXECUTED: "wm_msgs/msg/Command",
+            JOINTS: "sensor_msgs/msg/JointState",
+            TRUTH: "geometry_msgs/msg/PoseStamped",
+        }
         for camera in cameras:
             topics[f"{camera}/color/image_raw"] = "sensor_msgs/msg/Image"
             topics[f"{camera}/color/camera_info"] = "sensor_msgs/msg/CameraInfo"
             topics[f"{camera}/aligned_depth_to_color/image_raw"] = "sensor_msgs/msg/Image"
         self._connections = {
-            topic: self._writer.add_connection(f"/{topic}", kind, typestore=self._store) for topic, kind in topics.items()
+            topic: self._writer.add_connection(f"/{topic}", kind, typestore=self._store)
+            for topic, kind in topics.items()
         }
         self._kinds = topics
 
@@ -99,25 +104,78 @@ class EpisodeWriter:
         for camera, frame in step.frames.items():
             height, width = frame.depth.shape
             optical = self._header(step.stamp_ns, f"{camera}_color_optical_frame")
-            self._write(f"{camera}/color/image_raw", step.stamp_ns, header=optical, height=height, width=width, encoding="rgb8",
-                        is_bigendian=0, step=3 * width, data=np.ascontiguousarray(frame.rgb).reshape(-1))
+            self._write(
+                f"{camera}/color/image_raw",
+                step.stamp_ns,
+                header=optical,
+                height=height,
+                width=width,
+                encoding="rgb8",
+                is_bigendian=0,
+                step=3 * width,
+                data=np.ascontiguousarray(frame.rgb).reshape(-1),
+            )
             millimetres = np.clip(np.rint(frame.depth * 1000), 0, 65535).astype("<u2")
-            self._write(f"{camera}/aligned_depth_to_color/image_raw", step.stamp_ns, header=optical, height=height, width=width,
-                        encoding="16UC1", is_bigendian=0, step=2 * width, data=millimetres.view(np.uint8).reshape(-1))
-            self._write(f"{camera}/color/camera_info", step.stamp_ns, header=optical, height=height, width=width,
-                        distortion_model="plumb_bob", d=np.zeros(5), k=frame.K.reshape(-1).astype(float), r=np.eye(3).reshape(-1),
-                        p=np.hstack([frame.K, np.zeros((3, 1))]).reshape(-1), binning_x=0, binning_y=0,
-                        roi=self._message("sensor_msgs/msg/RegionOfInterest", x_offset=0, y_offset=0, height=0, width=0, do_rectify=False))
+            self._write(
+                f"{camera}/aligned_depth_to_color/image_raw",
+                step.stamp_ns,
+                header=optical,
+                height=height,
+                width=width,
+                encoding="16UC1",
+                is_bigendian=0,
+                step=2 * width,
+                data=millimetres.view(np.uint8).reshape(-1),
+            )
+            self._write(
+                f"{camera}/color/camera_info",
+                step.stamp_ns,
+                header=optical,
+                height=height,
+                width=width,
+                distortion_model="plumb_bob",
+                d=np.zeros(5),
+                k=frame.K.reshape(-1).astype(float),
+                r=np.eye(3).reshape(-1),
+                p=np.hstack([frame.K, np.zeros((3, 1))]).reshape(-1),
+                binning_x=0,
+                binning_y=0,
+                roi=self._message(
+                    "sensor_msgs/msg/RegionOfInterest", x_offset=0, y_offset=0, height=0, width=0, do_rectify=False
+                ),
+            )
         empty = np.zeros(0)
-        self._write(JOINTS, step.stamp_ns, header=header, name=list(step.joint_names), position=np.asarray(step.joints, float),
-                    velocity=empty, effort=empty)
+        self._write(
+            JOINTS,
+            step.stamp_ns,
+            header=header,
+            name=list(step.joint_names),
+            position=np.asarray(step.joints, float),
+            velocity=empty,
+            effort=empty,
+        )
         if step.truth is not None:
             self._write(TRUTH, step.stamp_ns, header=header, pose=self._pose(step.truth))
         stamp = header.stamp
-        start, end = (self._message("geometry_msgs/msg/Point", x=float(p[0]), y=float(p[1]), z=0.0) for p in (step.ee_start, step.ee_end))
-        self._write(EXECUTED, step.stamp_ns, header=header, effective=stamp, action=np.zeros(2, np.float32), ee_start=start, ee_end=end,
-                    trajectory=self._message("trajectory_msgs/msg/JointTrajectory", header=header, joint_names=[], points=[]),
-                    status=1, reason="", IDLE=0, ACTIVE=1, HOLD=2)
+        start, end = (
+            self._message("geometry_msgs/msg/Point", x=float(p[0]), y=float(p[1]), z=0.0)
+            for p in (step.ee_start, step.ee_end)
+        )
+        self._write(
+            EXECUTED,
+            step.stamp_ns,
+            header=header,
+            effective=stamp,
+            action=np.zeros(2, np.float32),
+            ee_start=start,
+            ee_end=end,
+            trajectory=self._message("trajectory_msgs/msg/JointTrajectory", header=header, joint_names=[], points=[]),
+            status=1,
+            reason="",
+            IDLE=0,
+            ACTIVE=1,
+            HOLD=2,
+        )
 
     def close(self) -> Path:
         """Finish the bag; it appears under its own name."""
@@ -145,7 +203,9 @@ class EpisodeWriter:
         kind = self._kinds[topic]
         # Constants of a message are class attributes in rosbags, not fields.
         known = self._store.types[kind].__dataclass_fields__
-        message = self._message(kind, **{key: value for key, value in fields.items() if key in known and known[key].init})
+        message = self._message(
+            kind, **{key: value for key, value in fields.items() if key in known and known[key].init}
+        )
         self._writer.write(self._connections[topic], stamp_ns, self._store.serialize_cdr(message, kind))
 
 
@@ -161,7 +221,9 @@ def read_episodes(path: Path) -> Iterator[tuple[dict[str, Any], list[Step]]]:
         topics = {connection.topic.lstrip("/") for connection in reader.connections}
         for needed in (EPISODE, EXECUTED, JOINTS):
             if needed not in topics:
-                raise BagError(f"{path}: expected the topic /{needed}, found {sorted(topics)}; record it or use another bag")
+                raise BagError(
+                    f"{path}: expected the topic /{needed}, found {sorted(topics)}; record it or use another bag"
+                )
         facts: dict[str, Any] | None = None
         steps: list[Step] = []
         pending: dict[str, Any] = {}
@@ -190,7 +252,9 @@ def _step(path: Path, stamp_ns: int, messages: dict[str, Any]) -> Step:
         depth = messages.get(f"{camera}/aligned_depth_to_color/image_raw")
         info = messages.get(f"{camera}/color/camera_info")
         if depth is None or info is None:
-            raise BagError(f"{path}: camera {camera} at {stamp_ns} ns: expected colour, depth and camera_info of one instant")
+            raise BagError(
+                f"{path}: camera {camera} at {stamp_ns} ns: expected colour, depth and camera_info of one instant"
+            )
         shape = (image.height, image.width)
         frames[camera] = Frame(
             np.frombuffer(image.data, np.uint8).reshape(*shape, 3),
@@ -203,6 +267,11 @@ def _step(path: Path, stamp_ns: int, messages: dict[str, Any]) -> Step:
         p, o = truth.pose.position, truth.pose.orientation
         pose = np.array([p.x, p.y, p.z, o.x, o.y, o.z, o.w])
     return Step(
-        stamp_ns, frames, tuple(joints.name), np.asarray(joints.position, float),
-        np.array([executed.ee_start.x, executed.ee_start.y]), np.array([executed.ee_end.x, executed.ee_end.y]), pose,
+        stamp_ns,
+        frames,
+        tuple(joints.name),
+        np.asarray(joints.position, float),
+        np.array([executed.ee_start.x, executed.ee_start.y]),
+        np.array([executed.ee_end.x, executed.ee_end.y]),
+        pose,
     )

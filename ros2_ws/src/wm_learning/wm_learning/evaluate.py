@@ -47,7 +47,11 @@ def evaluate(model: GroundedModel, data: Dataset, embeddings: Tensor, episodes: 
     open_loop = open_loop_errors(model, data, beliefs, episodes)
     model.train()
     return HeldOut(
-        float(np.median(see)), float(np.quantile(see, 0.95)), float(np.median(filtered)), float(np.quantile(filtered, 0.95)), open_loop,
+        float(np.median(see)),
+        float(np.quantile(see, 0.95)),
+        float(np.median(filtered)),
+        float(np.quantile(filtered, 0.95)),
+        open_loop,
         float(np.quantile(surprises, SURPRISE_QUANTILE)),
     )
 
@@ -69,19 +73,33 @@ def filter_episodes(
             if i >= BURN_IN:
                 average += smoothing * (float(surprise) - average)
                 surprises.append(average)
-                errors.append(1000 * float(torch.linalg.vector_norm(mean[0, OBJECT] - torch.from_numpy(data.object[step, :2]))))
+                errors.append(
+                    1000 * float(torch.linalg.vector_norm(mean[0, OBJECT] - torch.from_numpy(data.object[step, :2])))
+                )
     return np.array(errors), beliefs, np.array(surprises)
 
 
 def open_loop_errors(
-    model: GroundedModel, data: Dataset, beliefs: dict[int, Tensor], episodes: np.ndarray, horizons: tuple[int, ...] = HORIZONS
+    model: GroundedModel,
+    data: Dataset,
+    beliefs: dict[int, Tensor],
+    episodes: np.ndarray,
+    horizons: tuple[int, ...] = HORIZONS,
 ) -> dict[str, dict[str, float]]:
     """Mean error [mm] after h steps of known actions over windows in which the object moves, from the belief alone."""
     result: dict[str, dict[str, float]] = {"model": {}, "copy_last": {}, "constant_velocity": {}}
     longest = max(horizons)
     starts = data.windows(longest + 1, episodes)
-    starts = np.array([s for s in starts if s in beliefs and s - 1 in beliefs and data.episode[s - 1] == data.episode[s]
-                       and data.episode[max(0, s - BURN_IN)] == data.episode[s]])
+    starts = np.array(
+        [
+            s
+            for s in starts
+            if s in beliefs
+            and s - 1 in beliefs
+            and data.episode[s - 1] == data.episode[s]
+            and data.episode[max(0, s - BURN_IN)] == data.episode[s]
+        ]
+    )
     latent = torch.stack([beliefs[int(s)] for s in starts])
     actions = torch.from_numpy(data.action[starts[:, None] + np.arange(longest)])
     latents, _ = model.dynamics.rollout(latent.expand(model.sizes.members, -1, -1), actions)
@@ -90,7 +108,11 @@ def open_loop_errors(
     for h in horizons:
         truth = data.object[starts + h, :2]
         moving = np.linalg.norm(truth - data.object[starts, :2], axis=1) > MOVED
-        for name, guess in (("model", predicted[:, h - 1]), ("copy_last", now), ("constant_velocity", now + h * (now - before))):
+        for name, guess in (
+            ("model", predicted[:, h - 1]),
+            ("copy_last", now),
+            ("constant_velocity", now + h * (now - before)),
+        ):
             errors = np.linalg.norm(guess - truth, axis=1)[moving]
             result[name][str(h)] = 1000 * float(errors.mean()) if moving.any() else float("nan")
     return result

@@ -27,7 +27,13 @@ class _Rollout(nn.Module):
 
 
 def export_bundle(
-    model: GroundedModel, folder: Path, bundle_id: str, *, surprise_threshold: float, data: dict[str, Any], metrics: dict[str, Any]
+    model: GroundedModel,
+    folder: Path,
+    bundle_id: str,
+    *,
+    surprise_threshold: float,
+    data: dict[str, Any],
+    metrics: dict[str, Any],
 ) -> Path:
     """Write the bundle to `folder` (replacing an older one at the end in one rename) and load it back as a check."""
     model = model.eval().cpu()
@@ -73,26 +79,48 @@ def _write_graphs(model: GroundedModel, folder: Path) -> None:
     state = torch.zeros(1, sizes.latent)
     graphs: dict[str, tuple[nn.Module, tuple[Tensor, ...], list[str], list[str], dict[str, dict[int, str]]]] = {
         "encode": (
-            model.encoder, (torch.zeros(2, 5, bev.rows, bev.columns),), ["bev"], ["embedding"],
+            model.encoder,
+            (torch.zeros(2, 5, bev.rows, bev.columns),),
+            ["bev"],
+            ["embedding"],
             {"bev": {0: "b"}, "embedding": {0: "b"}},
         ),
         "filter": (
-            model.filter, (state, state + 1, torch.zeros(1, 2), torch.zeros(1, sizes.embedding), torch.zeros(1, 4)),
+            model.filter,
+            (state, state + 1, torch.zeros(1, 2), torch.zeros(1, sizes.embedding), torch.zeros(1, 4)),
             ["mean", "variance", "action", "embedding", "proprio"],
-            ["posterior_mean", "posterior_variance", "predicted_object", "predicted_variance", "surprise"], {},
+            ["posterior_mean", "posterior_variance", "predicted_object", "predicted_variance", "surprise"],
+            {},
         ),
         "rollout": (
-            _Rollout(model), (torch.zeros(1, 1, sizes.latent), candidates), ["latent", "actions"],
+            _Rollout(model),
+            (torch.zeros(1, 1, sizes.latent), candidates),
+            ["latent", "actions"],
             ["readout", "variance", "final"],
-            {"latent": {0: "e", 1: "n"}, "actions": {0: "N"}, "readout": {1: "N"}, "variance": {1: "N"}, "final": {1: "N"}},
+            {
+                "latent": {0: "e", 1: "n"},
+                "actions": {0: "N"},
+                "readout": {1: "N"},
+                "variance": {1: "N"},
+                "final": {1: "N"},
+            },
         ),
         "decode": (
-            model.decoder, (torch.zeros(2, sizes.latent),), ["latent"], ["image", "readout"],
+            model.decoder,
+            (torch.zeros(2, sizes.latent),),
+            ["latent"],
+            ["image", "readout"],
             {"latent": {0: "b"}, "image": {0: "b"}, "readout": {0: "b"}},
         ),
     }
     for name, (module, inputs, input_names, output_names, axes) in graphs.items():
         torch.onnx.export(
-            module, inputs, str(folder / f"{name}.onnx"), input_names=input_names, output_names=output_names, dynamic_axes=axes,
-            opset_version=18, dynamo=False,
+            module,
+            inputs,
+            str(folder / f"{name}.onnx"),
+            input_names=input_names,
+            output_names=output_names,
+            dynamic_axes=axes,
+            opset_version=18,
+            dynamo=False,
         )

@@ -28,7 +28,9 @@ def train_bundle(data: Dataset, folder: Path, config: TrainConfig, sizes: Sizes 
     training, validation = split(data, config)
     labelled = np.isfinite(data.object).all()
     if not labelled:
-        raise ValueError("expected object labels in every step (ground_truth/object_pose); record them or label the bags first")
+        raise ValueError(
+            "expected object labels in every step (ground_truth/object_pose); record them or label the bags first"
+        )
     model = GroundedModel(sizes)
     train_joint(model, data, training, config)
     embeddings = embed(model, data)
@@ -38,10 +40,21 @@ def train_bundle(data: Dataset, folder: Path, config: TrainConfig, sizes: Sizes 
         print(f"held out {name}: {value}")
     fingerprint = hashlib.sha256(json.dumps([data.seeds, asdict(config), asdict(model.sizes)]).encode()).hexdigest()[:8]
     facts = {
-        "worlds": data.worlds, "episodes": len(np.unique(data.episode)), "steps": len(data.episode), "seeds": [min(data.seeds), max(data.seeds)],
-        "training": {**asdict(config), **asdict(model.sizes)}, "validation_episodes": len(validation),
+        "worlds": data.worlds,
+        "episodes": len(np.unique(data.episode)),
+        "steps": len(data.episode),
+        "seeds": [min(data.seeds), max(data.seeds)],
+        "training": {**asdict(config), **asdict(model.sizes)},
+        "validation_episodes": len(validation),
     }
-    export_bundle(model, folder, f"grounded-{fingerprint}", surprise_threshold=held_out.surprise_threshold, data=facts, metrics=held_out.metrics())
+    export_bundle(
+        model,
+        folder,
+        f"grounded-{fingerprint}",
+        surprise_threshold=held_out.surprise_threshold,
+        data=facts,
+        metrics=held_out.metrics(),
+    )
     print(f"exported {folder} after {time.monotonic() - began:.0f} s")
     return folder
 
@@ -49,7 +62,9 @@ def train_bundle(data: Dataset, folder: Path, config: TrainConfig, sizes: Sizes 
 def reproduce(work: Path, bundle: Path, episodes: int, steps: int, workers: int, config: TrainConfig) -> Path:
     """The shipped bundle from nothing."""
     if len(WORLDS) * episodes > TRAINING_SEEDS:
-        raise ValueError(f"expected at most {TRAINING_SEEDS // len(WORLDS)} episodes per world, got {episodes}; seeds above are for tests")
+        raise ValueError(
+            f"expected at most {TRAINING_SEEDS // len(WORLDS)} episodes per world, got {episodes}; seeds above are for tests"
+        )
     began = time.monotonic()
     bags = collect(WORLDS, episodes, steps, work / "bags", 0, workers)
     print(f"collected {len(bags)} bags after {time.monotonic() - began:.0f} s", flush=True)

@@ -28,11 +28,11 @@ class TrainConfig:
 
     seed: int = 0
     validation_share: float = 0.06
-    joint_steps: int = 4000
-    joint_batch: int = 40
+    joint_steps: int = 1500
+    joint_batch: int = 32
     joint_horizon: int = 6
     joint_rate: float = 1.5e-3
-    sequence_steps: int = 6000
+    sequence_steps: int = 2500
     sequence_batch: int = 192
     burn_in: int = 6
     horizon: int = 10
@@ -104,15 +104,33 @@ def joint_loss(
     drawn = model.decoder.canvas(truth, codes)
     near = torch.norm(model.decoder.cells[None] - truth[:, None, None], dim=-1) < 0.09
     mask = full[:, 4:5] * (0.05 + near[:, None].float())
-    picture = weighted_mean((drawn - full[:, 1:4]) ** 2, mask.expand_as(drawn) * torch.cat([seen[:, 0], both_seen])[:, None, None, None])
+    picture = weighted_mean(
+        (drawn - full[:, 1:4]) ** 2, mask.expand_as(drawn) * torch.cat([seen[:, 0], both_seen])[:, None, None, None]
+    )
 
-    loss = see + weighted_mean(heat, weight) + 0.3 * noise + visible + predict + 0.3 * spread + 0.3 * consistent + 20 * picture
-    report = {"see": _mm((position - truth)[share > 0.5]), "predict": _mm((latents[..., OBJECT] - _future(data, first, horizon))[:, :, -1]),
-              "visible": visible.item(), "code": consistent.item(), "picture": picture.item()}
+    loss = (
+        see
+        + weighted_mean(heat, weight)
+        + 0.3 * noise
+        + visible
+        + predict
+        + 0.3 * spread
+        + 0.3 * consistent
+        + 20 * picture
+    )
+    report = {
+        "see": _mm((position - truth)[share > 0.5]),
+        "predict": _mm((latents[..., OBJECT] - _future(data, first, horizon))[:, :, -1]),
+        "visible": visible.item(),
+        "code": consistent.item(),
+        "picture": picture.item(),
+    }
     return loss, report
 
 
-def rollout_loss(latents: Tensor, variances: Tensor, data: Dataset, start: np.ndarray, horizon: int) -> tuple[Tensor, Tensor]:
+def rollout_loss(
+    latents: Tensor, variances: Tensor, data: Dataset, start: np.ndarray, horizon: int
+) -> tuple[Tensor, Tensor]:
     """Multi-step loss of predicted object and tool against what happened; every member is trained on every sequence."""
     steps = start[:, None] + 1 + np.arange(horizon)
     error = latents[..., OBJECT] - _future(data, start, horizon)
@@ -136,7 +154,9 @@ def embed(model: GroundedModel, data: Dataset, batch: int = 256) -> Tensor:
     return torch.stack([torch.cat(parts) for parts in views])
 
 
-def train_sequence(model: GroundedModel, data: Dataset, embeddings: Tensor, episodes: np.ndarray, config: TrainConfig) -> None:
+def train_sequence(
+    model: GroundedModel, data: Dataset, embeddings: Tensor, episodes: np.ndarray, config: TrainConfig
+) -> None:
     """Phase 2: the encoder is fixed."""
     starts = data.windows(config.burn_in + config.horizon + 1, episodes)
     rng = np.random.default_rng(config.seed + 1)
@@ -151,7 +171,12 @@ def train_sequence(model: GroundedModel, data: Dataset, embeddings: Tensor, epis
 
 
 def sequence_loss(
-    model: GroundedModel, data: Dataset, embeddings: Tensor, start: np.ndarray, config: TrainConfig, rng: np.random.Generator
+    model: GroundedModel,
+    data: Dataset,
+    embeddings: Tensor,
+    start: np.ndarray,
+    config: TrainConfig,
+    rng: np.random.Generator,
 ) -> tuple[Tensor, dict[str, float]]:
     """Filter through `burn_in` observations, then predict `horizon` steps from the belief."""
     batch = len(start)
@@ -164,21 +189,33 @@ def sequence_loss(
         now = start + t
         seen = embeddings[view, now]
         hide = torch.from_numpy((t >= hidden_from) & (t < hidden_from + hidden_for))
-        seen = torch.where(hide[:, None] & (torch.arange(seen.shape[1]) == 4), torch.full_like(seen, HIDDEN_LOGIT), seen)
+        seen = torch.where(
+            hide[:, None] & (torch.arange(seen.shape[1]) == 4), torch.full_like(seen, HIDDEN_LOGIT), seen
+        )
         proprio = torch.from_numpy(np.concatenate([data.tool[now], data.target[now]], 1))
         action = torch.from_numpy(data.action[now - 1] if t else np.zeros((batch, 2), np.float32))
         mean, variance, _, _, _ = model.filter(mean, variance, action, seen, proprio)
         error = mean[:, OBJECT] - torch.from_numpy(data.object[now, :2])
-        filtered = filtered + position_loss(error).clamp(max=20).mean() + 0.3 * gaussian_nll(error, variance[:, OBJECT]).clamp(max=50).mean()
+        filtered = (
+            filtered
+            + position_loss(error).clamp(max=20).mean()
+            + 0.3 * gaussian_nll(error, variance[:, OBJECT]).clamp(max=50).mean()
+        )
     now = start + config.burn_in - 1
     window = now[:, None] + np.arange(config.horizon)
-    latents, variances = model.dynamics.rollout(mean.expand(model.sizes.members, -1, -1), torch.from_numpy(data.action[window]))
+    latents, variances = model.dynamics.rollout(
+        mean.expand(model.sizes.members, -1, -1), torch.from_numpy(data.action[window])
+    )
     predict, spread = rollout_loss(latents, variances + variance[:, None, OBJECT], data, now, config.horizon)
     future = torch.from_numpy(now) + config.horizon
     aim = embeddings[0, future]
     consistent = weighted_mean(((latents[:, :, -1, CODE] - aim[:, 5:]) ** 2).mean((0, 2)), torch.sigmoid(aim[:, 4]))
     loss = 0.2 * filtered / config.burn_in + predict + 0.3 * spread + 0.1 * consistent
-    report = {"filter": _mm(error), "predict": _mm((latents[..., OBJECT] - _future(data, now, config.horizon))[:, :, -1]), "code": consistent.item()}
+    report = {
+        "filter": _mm(error),
+        "predict": _mm((latents[..., OBJECT] - _future(data, now, config.horizon))[:, :, -1]),
+        "code": consistent.item(),
+    }
     return loss, report
 
 
@@ -203,7 +240,9 @@ def _update(
     optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LRScheduler, loss: Tensor, model: GroundedModel
 ) -> None:
     if not torch.isfinite(loss):
-        raise FloatingPointError(f"training diverged: loss is {loss.item()}; lower the learning rate or check the data for NaN")
+        raise FloatingPointError(
+            f"training diverged: loss is {loss.item()}; lower the learning rate or check the data for NaN"
+        )
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)

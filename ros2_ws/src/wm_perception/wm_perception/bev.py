@@ -48,8 +48,12 @@ class Projector:
         row = ((points[:, 0] - spec.x_min) / spec.cell).astype(np.int32)
         column = ((points[:, 1] - spec.y_min) / spec.cell).astype(np.int32)
         inside = (
-            (points[:, 0] >= spec.x_min) & (row < spec.rows) & (points[:, 1] >= spec.y_min) & (column < spec.columns)
-            & (points[:, 2] > LOWEST) & (points[:, 2] < spec.z_max)
+            (points[:, 0] >= spec.x_min)
+            & (row < spec.rows)
+            & (points[:, 1] >= spec.y_min)
+            & (column < spec.columns)
+            & (points[:, 2] > LOWEST)
+            & (points[:, 2] < spec.z_max)
         )
         keep = np.flatnonzero(inside)
         high = points[keep, 2] > TOOL_LOWEST  # most points are table: no robot can be there

@@ -64,7 +64,9 @@ class Geometry:
             frame = shrink(frame)
             camera = Projector(frame.K, self._rig[name].T_base_optical, *frame.depth.shape, self._workspace)
             points, pixels = camera.points(frame.depth)
-            inside = ((points[:, :2] >= self._lower) & (points[:, :2] < self._upper)).all(1) & (np.abs(points[:, 2]) < ABOVE[1])
+            inside = ((points[:, :2] >= self._lower) & (points[:, :2] < self._upper)).all(1) & (
+                np.abs(points[:, 2]) < ABOVE[1]
+            )
             keep = np.flatnonzero(inside)
             keep = keep[~in_boxes(points[keep], boxes)]
             clouds.append(points[keep])
@@ -75,7 +77,9 @@ class Geometry:
 def detect(points: np.ndarray, colours: np.ndarray) -> Detections:
     """Table plane by RANSAC (seeded), DBSCAN clusters above it, boxes about the plane's vertical."""
     if len(points) < 100:
-        raise ValueError(f"expected a view of the table (100 points or more), got {len(points)} points; check cameras and calibration")
+        raise ValueError(
+            f"expected a view of the table (100 points or more), got {len(points)} points; check cameras and calibration"
+        )
     cloud = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(points.astype(float)))
     cloud.colors = open3d.utility.Vector3dVector(colours / 255.0)
     cloud = cloud.voxel_down_sample(VOXEL)
@@ -83,13 +87,17 @@ def detect(points: np.ndarray, colours: np.ndarray) -> Detections:
     plane, _ = cloud.segment_plane(PLANE_DISTANCE, 3, 200)
     plane = np.asarray(plane) * (1 if plane[2] >= 0 else -1)
     if plane[2] < 0.9:
-        raise ValueError(f"expected a horizontal table, the largest plane has normal {np.round(plane[:3], 2)}; check the calibration")
+        raise ValueError(
+            f"expected a horizontal table, the largest plane has normal {np.round(plane[:3], 2)}; check the calibration"
+        )
     places, tints = np.asarray(cloud.points), np.asarray(cloud.colors)
     height = places @ plane[:3] + plane[3]
     above = (height > ABOVE[0]) & (height < ABOVE[1])
     objects_cloud = cloud.select_by_index(np.flatnonzero(above))
     places, tints, height = places[above], (255 * tints[above]).astype(np.uint8), height[above]
-    labels = np.asarray(objects_cloud.cluster_dbscan(CLUSTER_DISTANCE, CLUSTER_POINTS)) if len(places) else np.empty(0, int)
+    labels = (
+        np.asarray(objects_cloud.cluster_dbscan(CLUSTER_DISTANCE, CLUSTER_POINTS)) if len(places) else np.empty(0, int)
+    )
     found = [_box(places[labels == label], height[labels == label]) for label in range(labels.max(initial=-1) + 1)]
     found.sort(key=lambda detection: -detection.points)
     return Detections(found, plane, places[labels >= 0].astype(np.float32), tints[labels >= 0])

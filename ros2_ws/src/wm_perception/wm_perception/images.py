@@ -7,7 +7,11 @@ import numpy as np
 
 # encoding -> (bytes per pixel, channel order that makes RGB)
 _COLOUR: dict[str, tuple[int, tuple[int, int, int]]] = {
-    "rgb8": (3, (0, 1, 2)), "bgr8": (3, (2, 1, 0)), "rgba8": (4, (0, 1, 2)), "bgra8": (4, (2, 1, 0)), "mono8": (1, (0, 0, 0)),
+    "rgb8": (3, (0, 1, 2)),
+    "bgr8": (3, (2, 1, 0)),
+    "rgba8": (4, (0, 1, 2)),
+    "bgra8": (4, (2, 1, 0)),
+    "mono8": (1, (0, 0, 0)),
 }
 _DEPTH: dict[str, tuple[int, str]] = {"16UC1": (2, "u2"), "32FC1": (4, "f4")}
 
@@ -59,7 +63,9 @@ def _rows(message: Any, pixel_bytes: int) -> np.ndarray:
     if height <= 0 or width <= 0:
         raise ImageError(f"expected an image with pixels, got {width} x {height}")
     if step < row:
-        raise ImageError(f"expected a step of at least {row} bytes for {width} pixels of {message.encoding}, got {step}")
+        raise ImageError(
+            f"expected a step of at least {row} bytes for {width} pixels of {message.encoding}, got {step}"
+        )
     data = np.frombuffer(message.data, np.uint8)
     if data.size != step * height:
         raise ImageError(f"expected {step * height} bytes for {height} rows of {step}, got {data.size}")

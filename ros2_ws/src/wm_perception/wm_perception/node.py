@@ -9,6 +9,7 @@ from geometry_msgs.msg import Point
 from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
+from wm_msgs.msg import DetectedObjects, Observation
 
 from wm_core.bundle import Bundle
 from wm_core.kinematics import Kinematics
@@ -17,7 +18,6 @@ from wm_core.paths import bundles_dir, rig_path, urdf_path
 from wm_core.qos import SENSOR, STATE
 from wm_core.rig import CameraRig
 from wm_core.stamps import to_msg, to_ns
-from wm_msgs.msg import DetectedObjects, Observation
 from wm_perception.conversions import cloud_message, detections_message, marker_message
 from wm_perception.geometry import Geometry
 from wm_perception.images import ImageError, colour_image, depth_image
@@ -43,7 +43,9 @@ class PerceptionNode(WmNode):
         Param("sync_timeout", 0.06, "[s] after which an instant is used without the missing camera", 0.0, 5.0),
         Param("joint_tolerance", 0.06, "[s] largest distance between images and the joint state used", 0.0, 1.0),
         Param("detection_period", 1.0, "[s] between detections by geometry; 0 turns them off", 0.0, 3600.0),
-        Param("frozen_repeats", 10, "identical images in a row, while the arm moves, that mean a frozen camera", 2, 10000),
+        Param(
+            "frozen_repeats", 10, "identical images in a row, while the arm moves, that mean a frozen camera", 2, 10000
+        ),
         Param("threads", 1, "onnxruntime threads of the encoder", 1, 64),
     )
 
@@ -83,7 +85,9 @@ class PerceptionNode(WmNode):
 
     def _reset_streams(self) -> None:
         names = [camera.name for camera in self._rig.cameras]
-        self._pairing = StampPairing(names, round(self.value("sync_tolerance") * 1e9), round(self.value("sync_timeout") * 1e9))
+        self._pairing = StampPairing(
+            names, round(self.value("sync_tolerance") * 1e9), round(self.value("sync_timeout") * 1e9)
+        )
         self._joints = JointHistory()
         self._frozen = FrozenDetector(self.value("frozen_repeats"))
         self._still_at: dict[str, np.ndarray] = {}
@@ -104,7 +108,9 @@ class PerceptionNode(WmNode):
         """The first calls of a network are slow; a robot must not wait for them."""
         frames = {
             camera.name: CameraFrame(
-                np.zeros((camera.height, camera.width, 3), np.uint8), np.ones((camera.height, camera.width), np.float32), camera.K
+                np.zeros((camera.height, camera.width, 3), np.uint8),
+                np.ones((camera.height, camera.width), np.float32),
+                camera.K,
             )
             for camera in self._rig.cameras
         }
@@ -125,7 +131,10 @@ class PerceptionNode(WmNode):
         order = {name: i for i, name in enumerate(message.name)}
         missing = [name for name in self._kinematics.joint_names if name not in order]
         if missing or len(message.position) != len(message.name):
-            self._reject("bad_joint_state", f"joint_states: expected joints {missing or 'and as many positions'}, got {list(message.name)}")
+            self._reject(
+                "bad_joint_state",
+                f"joint_states: expected joints {missing or 'and as many positions'}, got {list(message.name)}",
+            )
             return
         q = np.array([message.position[order[name]] for name in self._kinematics.joint_names])
         if not np.isfinite(q).all():
@@ -159,7 +168,9 @@ class PerceptionNode(WmNode):
             self._still_at[name] = tool
         elif repeated and float(np.linalg.norm(tool - start)) > FROZEN_MOTION:
             self._pairing.counts["frozen"] += 1
-            raise ImageError("expected changing images while the arm moves, got the same one again and again; restart the camera")
+            raise ImageError(
+                "expected changing images while the arm moves, got the same one again and again; restart the camera"
+            )
 
     def _on_set(self, images: ImageSet) -> None:
         q = self._joints.nearest(images.stamp_ns, round(self.value("joint_tolerance") * 1e9))
@@ -168,7 +179,8 @@ class PerceptionNode(WmNode):
             return
         rig = {camera.name: camera for camera in self._rig.cameras}
         frames = {
-            name: CameraFrame(images.colour[name], images.depth[name], self._intrinsics.get(name, rig[name].K)) for name in images.colour
+            name: CameraFrame(images.colour[name], images.depth[name], self._intrinsics.get(name, rig[name].K))
+            for name in images.colour
         }
         try:
             data = self._pipeline.process(frames, q)
@@ -236,8 +248,11 @@ class PerceptionNode(WmNode):
         times = np.array(self._encode_ms or [math.nan])
         self.diagnose(
             WARN if bad or not self._counts["observations"] else OK,
-            f"{self._counts['observations']} observations" + (f"; last problem: {self._last_error}" if self._last_error else ""),
-            model_id=self._bundle.id, encode_ms_p50=f"{np.median(times):.2f}", encode_ms_p99=f"{np.quantile(times, 0.99):.2f}",
+            f"{self._counts['observations']} observations"
+            + (f"; last problem: {self._last_error}" if self._last_error else ""),
+            model_id=self._bundle.id,
+            encode_ms_p50=f"{np.median(times):.2f}",
+            encode_ms_p99=f"{np.quantile(times, 0.99):.2f}",
             **{key: str(value) for key, value in counts.items()},
         )
 

@@ -95,13 +95,17 @@ def shrink(frame: CameraFrame, largest: int = LARGEST_SIDE) -> CameraFrame:
     """The frame with its longer side at most `largest` pixels, intrinsics scaled with it."""
     height, width = frame.depth.shape
     if frame.rgb.shape[:2] != (height, width):
-        raise ValueError(f"expected colour and depth of one size, got {frame.rgb.shape[:2]} and {frame.depth.shape}; use depth aligned to colour")
+        raise ValueError(
+            f"expected colour and depth of one size, got {frame.rgb.shape[:2]} and {frame.depth.shape}; use depth aligned to colour"
+        )
     factor = largest / max(height, width)
     if factor >= 1:
         return frame
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     rgb = cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA)
-    depth = cv2.resize(frame.depth, size, interpolation=cv2.INTER_NEAREST)  # averaging would invent surfaces between edges
+    depth = cv2.resize(
+        frame.depth, size, interpolation=cv2.INTER_NEAREST
+    )  # averaging would invent surfaces between edges
     scale_x, scale_y = size[0] / width, size[1] / height
     K = np.array(frame.K, float)
     # Pixel centres sit at integers: shift by half a pixel around the scaling.

@@ -11,7 +11,15 @@ from wm_core.paths import urdf_path
 from wm_perception.bev import Box
 
 # The links that come near the table.
-LINKS = ("panda_link4", "panda_link5", "panda_link6", "panda_link7", "panda_hand", "panda_leftfinger", "panda_rightfinger")
+LINKS = (
+    "panda_link4",
+    "panda_link5",
+    "panda_link6",
+    "panda_link7",
+    "panda_hand",
+    "panda_leftfinger",
+    "panda_rightfinger",
+)
 MARGIN = 0.008  # [m] around a link: calibration and joint errors
 FINGER_MARGIN = 0.004  # [m] fingers touch the object: a larger margin would cut it away
 
@@ -66,10 +74,12 @@ def _origin(visual: ElementTree.Element) -> np.ndarray:
     if origin is not None:
         roll, pitch, yaw = (float(v) for v in origin.get("rpy", "0 0 0").split())
         cr, sr, cp, sp, cy, sy = np.cos(roll), np.sin(roll), np.cos(pitch), np.sin(pitch), np.cos(yaw), np.sin(yaw)
-        pose[:3, :3] = np.array([
-            [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
-            [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
-            [-sp, cp * sr, cp * cr],
-        ])
+        pose[:3, :3] = np.array(
+            [
+                [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
+                [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
+                [-sp, cp * sr, cp * cr],
+            ]
+        )
         pose[:3, 3] = [float(v) for v in origin.get("xyz", "0 0 0").split()]
     return pose

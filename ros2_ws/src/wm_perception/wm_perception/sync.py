@@ -101,7 +101,11 @@ class StampPairing:
             if names:
                 self.counts["complete" if whole else "partial"] += 1
                 self._emitted_ns = pending.stamp_ns
-                sets.append(ImageSet(pending.stamp_ns, {n: pending.colour[n] for n in names}, {n: pending.depth[n] for n in names}))
+                sets.append(
+                    ImageSet(
+                        pending.stamp_ns, {n: pending.colour[n] for n in names}, {n: pending.depth[n] for n in names}
+                    )
+                )
             else:
                 self.counts["missing"] += 1
         return sets

@@ -52,7 +52,14 @@ class PlannerCore:
         return Decision(np.zeros(2), self.tool_path.hold(reason), None, None, {}, 0.0, delay, 0.0)
 
     def step(
-        self, mean: np.ndarray, variance: np.ndarray, ee: np.ndarray, goal: ObjectGoal, *, delay: float = 0.0, deadline_s: float | None = None
+        self,
+        mean: np.ndarray,
+        variance: np.ndarray,
+        ee: np.ndarray,
+        goal: ObjectGoal,
+        *,
+        delay: float = 0.0,
+        deadline_s: float | None = None,
     ) -> Decision:
         """One cycle from belief mean and variance (L,) and measured tool position `ee` (2,) [m].
 
@@ -66,7 +73,9 @@ class PlannerCore:
         if delay > 0:
             share = min(1.0, delay / self._step)
             moved = np.asarray(ee) + share * self._scale * self._last_action
-            latent = roll_forward(self._engine.bundle, latent, variance, self._last_action, share, moved, self.tool_path.position)
+            latent = roll_forward(
+                self._engine.bundle, latent, variance, self._last_action, share, moved, self.tool_path.position
+            )
 
         def evaluate(actions: np.ndarray) -> np.ndarray:
             return self._costs.cost(self._engine.rollout(latent, actions), actions, goal.xy)
@@ -77,7 +86,16 @@ class PlannerCore:
         self._last_action = (motion.ee_end - motion.ee_start) / self._scale
         self._warm = np.concatenate([result.actions[1:], result.actions[-1:]])
         chosen = self._engine.rollout(latent, result.actions[None])
-        terms = {name: float(value[0]) for name, value in self._costs.terms(chosen, result.actions[None], goal.xy).items()}
+        terms = {
+            name: float(value[0]) for name, value in self._costs.terms(chosen, result.actions[None], goal.xy).items()
+        }
         return Decision(
-            self._last_action, motion, result, chosen, terms, float(chosen.epistemic_std().mean()), delay, 1e3 * (time.perf_counter() - began)
+            self._last_action,
+            motion,
+            result,
+            chosen,
+            terms,
+            float(chosen.epistemic_std().mean()),
+            delay,
+            1e3 * (time.perf_counter() - began),
         )

@@ -5,9 +5,9 @@ from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point
 from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+from wm_msgs.msg import Belief, Command, Plan
 
 from wm_core.stamps import to_msg
-from wm_msgs.msg import Belief, Command, Plan
 from wm_planner.controller import Decision
 from wm_planner.tool_path import ToolMotion
 
@@ -19,18 +19,26 @@ def trajectory_message(names: tuple[str, ...], motion: ToolMotion, stamp: Time) 
         nanoseconds = round(float(seconds) * 1e9)
         points.append(
             JointTrajectoryPoint(
-                positions=joints.tolist(), time_from_start=Duration(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+                positions=joints.tolist(),
+                time_from_start=Duration(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9),
             )
         )
     return JointTrajectory(header=Header(stamp=stamp), joint_names=list(names), points=points)
 
 
-def command_message(belief: Belief, decision: Decision, names: tuple[str, ...], effective_ns: int, status: int, height: float) -> Command:
+def command_message(
+    belief: Belief, decision: Decision, names: tuple[str, ...], effective_ns: int, status: int, height: float
+) -> Command:
     motion, effective = decision.motion, to_msg(effective_ns)
     return Command(
-        header=belief.header, effective=effective, action=np.asarray(decision.action, np.float32).tolist(),
-        ee_start=_point(motion.ee_start, height), ee_end=_point(motion.ee_end, height),
-        trajectory=trajectory_message(names, motion, effective), status=status, reason=motion.reason,
+        header=belief.header,
+        effective=effective,
+        action=np.asarray(decision.action, np.float32).tolist(),
+        ee_start=_point(motion.ee_start, height),
+        ee_end=_point(motion.ee_end, height),
+        trajectory=trajectory_message(names, motion, effective),
+        status=status,
+        reason=motion.reason,
     )
 
 
@@ -41,11 +49,24 @@ def plan_message(belief: Belief, decision: Decision, planner: str, step_duration
         raise ValueError("expected a decision with a plan, got a hold")
     horizon, size = result.actions.shape
     return Plan(
-        header=belief.header, model_id=belief.model_id, planner=planner, step_duration=step_duration, horizon=horizon, action_size=size,
-        actions=result.actions.reshape(-1).tolist(), object=[_point(xy) for xy in futures.mean_object()[0]],
-        ee=[_point(xy) for xy in futures.mean_ee()[0]], cost=result.cost, cost_names=list(decision.cost_terms),
-        cost_values=list(decision.cost_terms.values()), uncertainty=decision.uncertainty, candidates=result.candidates, iterations=result.iterations,
-        deadline_missed=result.deadline_missed, delay=decision.delay, plan_ms=decision.plan_ms,
+        header=belief.header,
+        model_id=belief.model_id,
+        planner=planner,
+        step_duration=step_duration,
+        horizon=horizon,
+        action_size=size,
+        actions=result.actions.reshape(-1).tolist(),
+        object=[_point(xy) for xy in futures.mean_object()[0]],
+        ee=[_point(xy) for xy in futures.mean_ee()[0]],
+        cost=result.cost,
+        cost_names=list(decision.cost_terms),
+        cost_values=list(decision.cost_terms.values()),
+        uncertainty=decision.uncertainty,
+        candidates=result.candidates,
+        iterations=result.iterations,
+        deadline_missed=result.deadline_missed,
+        delay=decision.delay,
+        plan_ms=decision.plan_ms,
     )
 
 

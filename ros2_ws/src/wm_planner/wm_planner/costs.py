@@ -69,7 +69,9 @@ class CostModel:
         away = np.sqrt(((from_object - geometry.behind * back) ** 2).sum(-1))
         cosine = (from_object * back).sum(-1) / (gap + _EPS)
         wrong_side = np.maximum(0.0, 0.75 - cosine) * np.maximum(0.0, 1 - gap / geometry.near)
-        outside = _outside(thing, geometry.object_lower, geometry.object_upper) + _outside(tool, geometry.tool_lower, geometry.tool_upper)
+        outside = _outside(thing, geometry.object_lower, geometry.object_upper) + _outside(
+            tool, geometry.tool_lower, geometry.tool_upper
+        )
         changes = np.diff(actions, axis=1)
         return {
             "goal": weights.goal * distance.mean(1),

@@ -27,7 +27,13 @@ class DelayEstimator:
 
 
 def roll_forward(
-    bundle: Bundle, mean: np.ndarray, variance: np.ndarray, action: np.ndarray, share: float, ee: np.ndarray, ee_target: np.ndarray
+    bundle: Bundle,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    action: np.ndarray,
+    share: float,
+    ee: np.ndarray,
+    ee_target: np.ndarray,
 ) -> np.ndarray:
     """Belief mean (L,) after `share` of a step under the executing `action` (2,), without a new observation.
 
@@ -37,7 +43,11 @@ def roll_forward(
     unseen = np.zeros((1, bundle.embedding_size), np.float32)
     unseen[0, 4] = HIDDEN_LOGIT
     out = bundle.run(
-        "filter", mean=np.asarray(mean, np.float32)[None], variance=np.asarray(variance, np.float32)[None],
-        action=(share * np.asarray(action, np.float32))[None], embedding=unseen, proprio=np.concatenate([ee, ee_target]).astype(np.float32)[None],
+        "filter",
+        mean=np.asarray(mean, np.float32)[None],
+        variance=np.asarray(variance, np.float32)[None],
+        action=(share * np.asarray(action, np.float32))[None],
+        embedding=unseen,
+        proprio=np.concatenate([ee, ee_target]).astype(np.float32)[None],
     )
     return out["posterior_mean"][0]

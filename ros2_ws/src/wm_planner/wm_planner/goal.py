@@ -20,7 +20,9 @@ class ObjectGoal:
     tolerance: float
 
 
-def object_goal(xy: tuple[float, float], frame: str, base_frame: str, tolerance: float, default_tolerance: float) -> ObjectGoal:
+def object_goal(
+    xy: tuple[float, float], frame: str, base_frame: str, tolerance: float, default_tolerance: float
+) -> ObjectGoal:
     """Check an object goal; raises GoalError."""
     if frame != base_frame:
         raise GoalError(f"expected a goal in frame '{base_frame}', got '{frame}'; transform it first")
@@ -28,7 +30,9 @@ def object_goal(xy: tuple[float, float], frame: str, base_frame: str, tolerance:
     if not np.isfinite(place).all() or not np.isfinite(tolerance):
         raise GoalError(f"expected a finite goal, got {xy} with tolerance {tolerance}")
     if (place < WORKSPACE_LOWER).any() or (place > WORKSPACE_UPPER).any():
-        raise GoalError(f"expected a goal within x {WORKSPACE_LOWER[0]}..{WORKSPACE_UPPER[0]}, y {WORKSPACE_LOWER[1]}..{WORKSPACE_UPPER[1]} m, got {xy}")
+        raise GoalError(
+            f"expected a goal within x {WORKSPACE_LOWER[0]}..{WORKSPACE_UPPER[0]}, y {WORKSPACE_LOWER[1]}..{WORKSPACE_UPPER[1]} m, got {xy}"
+        )
     if tolerance < 0:
         raise GoalError(f"expected a tolerance of at least 0 m, got {tolerance}")
     return ObjectGoal(place, tolerance or default_tolerance)

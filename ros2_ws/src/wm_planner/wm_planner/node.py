@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
+from wm_msgs.msg import Belief, Command, Goal, Plan
 
 from wm_core.bundle import Bundle
 from wm_core.kinematics import TOOL_HEIGHT, Kinematics
@@ -15,7 +16,6 @@ from wm_core.paths import bundles_dir, urdf_path
 from wm_core.qos import LATCHED, STATE
 from wm_core.stamps import to_ns
 from wm_dynamics.rollout import RolloutEngine
-from wm_msgs.msg import Belief, Command, Goal, Plan
 from wm_planner import settings
 from wm_planner.controller import Decision, PlannerCore
 from wm_planner.conversions import command_message, plan_message
@@ -58,7 +58,10 @@ class PlannerNode(WmNode):
         self._kinematics = Kinematics(self.value("urdf") or urdf_path())
         search = settings.planner(self.value, self.value("horizon"), self._bundle.action_size)
         self._core = PlannerCore(
-            RolloutEngine(self._bundle), search, CostModel(settings.cost_weights(self.value)), ToolPath(self._kinematics, self._bundle.step_duration)
+            RolloutEngine(self._bundle),
+            search,
+            CostModel(settings.cost_weights(self.value)),
+            ToolPath(self._kinematics, self._bundle.step_duration),
         )
         self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)
         self._measured: np.ndarray | None = None
@@ -109,7 +112,9 @@ class PlannerNode(WmNode):
         delay = 0.0 if self.value("lockstep") else self._delay.delay_s
         decision, status = self._decide(belief, stamp_ns, delay, arrived)
         names = self._kinematics.joint_names
-        self._commands.publish(command_message(belief, decision, names, stamp_ns + round(delay * 1e9), status, TOOL_HEIGHT))
+        self._commands.publish(
+            command_message(belief, decision, names, stamp_ns + round(delay * 1e9), status, TOOL_HEIGHT)
+        )
         if not self.value("lockstep"):
             self._delay.measured((self.get_clock().now().nanoseconds - stamp_ns) / 1e9)
         self._counts["cycles"] += 1
@@ -143,7 +148,11 @@ class PlannerNode(WmNode):
         try:
             return (
                 self._core.step(
-                    mean, variance, np.array([belief.ee.x, belief.ee.y]), progress.goal, delay=delay,
+                    mean,
+                    variance,
+                    np.array([belief.ee.x, belief.ee.y]),
+                    progress.goal,
+                    delay=delay,
                     deadline_s=arrived + budget if budget > 0 else None,
                 ),
                 Command.ACTIVE,
@@ -157,7 +166,9 @@ class PlannerNode(WmNode):
         if self._stopped:
             return "emergency stop"
         if belief.model_id != self._bundle.id:
-            return f"expected beliefs of model '{self._bundle.id}', got '{belief.model_id}'; use one bundle in all nodes"
+            return (
+                f"expected beliefs of model '{self._bundle.id}', got '{belief.model_id}'; use one bundle in all nodes"
+            )
         if len(belief.mean) != self._bundle.latent_size or len(belief.variance) != self._bundle.latent_size:
             return f"expected a belief of {self._bundle.latent_size} numbers, got {len(belief.mean)}"
         age = (self.get_clock().now().nanoseconds - stamp_ns) / 1e9
@@ -169,7 +180,9 @@ class PlannerNode(WmNode):
 
     def _on_joints(self, message: JointState) -> None:
         order = {name: i for i, name in enumerate(message.name)}
-        if any(name not in order for name in self._kinematics.joint_names) or len(message.position) != len(message.name):
+        if any(name not in order for name in self._kinematics.joint_names) or len(message.position) != len(
+            message.name
+        ):
             self._counts["bad_joint_state"] += 1
             return
         q = np.array([message.position[order[name]] for name in self._kinematics.joint_names])
@@ -198,12 +211,16 @@ class PlannerNode(WmNode):
     def _accept(self, goal: Goal) -> ObjectGoal:
         if goal.kind != Goal.OBJECT_POSE:
             kind = {Goal.IMAGE: "image", Goal.TEXT: "text"}.get(goal.kind, str(goal.kind))
-            raise GoalError(f"expected a goal of kind OBJECT_POSE, got '{kind}': this bundle does not pursue such goals")
+            raise GoalError(
+                f"expected a goal of kind OBJECT_POSE, got '{kind}': this bundle does not pursue such goals"
+            )
         if self._stopped:
             raise GoalError("the emergency stop is set; reset it with wm/e_stop_reset first")
         pose = goal.object_pose
         place = (pose.pose.position.x, pose.pose.position.y)
-        return object_goal(place, pose.header.frame_id, self.value("base_frame"), goal.tolerance, self.value("tolerance"))
+        return object_goal(
+            place, pose.header.frame_id, self.value("base_frame"), goal.tolerance, self.value("tolerance")
+        )
 
     # -- diagnostics ---------------------------------------------------------------------------------------------
 
@@ -216,11 +233,20 @@ class PlannerNode(WmNode):
     def _report(self) -> None:
         times = np.array(self._plan_ms or [math.nan])
         progress = self._pursuit.progress
-        summary = "emergency stop" if self._stopped else ("idle" if progress is None else f"{1000 * progress.distance:.0f} mm to the goal")
+        summary = (
+            "emergency stop"
+            if self._stopped
+            else ("idle" if progress is None else f"{1000 * progress.distance:.0f} mm to the goal")
+        )
         misses = self._counts["deadline_misses"] / max(1, self._counts["cycles"])
         self.diagnose(
-            WARN if self._stopped or misses > 0.01 else OK, summary, planner=self.value("planner"), delay_ms=f"{1000 * self._delay.delay_s:.1f}",
-            plan_ms_p50=f"{np.median(times):.1f}", plan_ms_p99=f"{np.quantile(times, 0.99):.1f}", last_problem=self._last_error,
+            WARN if self._stopped or misses > 0.01 else OK,
+            summary,
+            planner=self.value("planner"),
+            delay_ms=f"{1000 * self._delay.delay_s:.1f}",
+            plan_ms_p50=f"{np.median(times):.1f}",
+            plan_ms_p99=f"{np.quantile(times, 0.99):.1f}",
+            last_problem=self._last_error,
             **{key: str(value) for key, value in self._counts.items()},
         )
 

@@ -7,18 +7,20 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.task import Future
 from std_srvs.srv import Trigger
-
-from wm_core.lifecycle import WmNode
 from wm_msgs.action import PursueGoal
 from wm_msgs.msg import Goal
 from wm_msgs.srv import SetGoal
+
+from wm_core.lifecycle import WmNode
 from wm_planner.goal import GoalError, ObjectGoal, Progress
 
 
 class Pursuit:
     """Keeps the goal being pursued; the node's belief callback drives it, so nothing here blocks."""
 
-    def __init__(self, node: WmNode, accept: Callable[[Goal], ObjectGoal], default_timeout: float, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, node: WmNode, accept: Callable[[Goal], ObjectGoal], default_timeout: float, now_ns: Callable[[], int]
+    ) -> None:
         """`accept` checks a goal message and raises GoalError."""
         self._node = node
         self._accept = accept
@@ -29,7 +31,12 @@ class Pursuit:
         self.progress: Progress | None = None
         self.on_start: Callable[[], None] = lambda: None
         self._server = ActionServer(
-            node, PursueGoal, "wm/pursue_goal", self._execute, goal_callback=self._on_goal, cancel_callback=lambda _: CancelResponse.ACCEPT,
+            node,
+            PursueGoal,
+            "wm/pursue_goal",
+            self._execute,
+            goal_callback=self._on_goal,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
             handle_accepted_callback=self._on_accepted,
         )
         node.service(SetGoal, "wm/set_goal", self._on_set_goal)
@@ -47,7 +54,9 @@ class Pursuit:
     def feedback(self, cost: float, uncertainty: float) -> None:
         if self._handle is not None and self.progress is not None and self._handle.is_active:
             self._handle.publish_feedback(
-                PursueGoal.Feedback(distance=self.progress.distance, cost=cost, uncertainty=uncertainty, steps=self.progress.steps)
+                PursueGoal.Feedback(
+                    distance=self.progress.distance, cost=cost, uncertainty=uncertainty, steps=self.progress.steps
+                )
             )
 
     def end(self, message: str, success: bool = False) -> None:
@@ -56,11 +65,17 @@ class Pursuit:
         self.progress = self._handle = self._done = None
         if progress is None:
             return
-        self._node.get_logger().info(f"goal ended: {message} at {1000 * progress.distance:.1f} mm after {progress.steps} steps")
+        self._node.get_logger().info(
+            f"goal ended: {message} at {1000 * progress.distance:.1f} mm after {progress.steps} steps"
+        )
         if handle is None or done is None:
             return
         result = PursueGoal.Result(
-            success=success, message=message, final_distance=progress.distance, steps=progress.steps, duration=progress.duration
+            success=success,
+            message=message,
+            final_distance=progress.distance,
+            steps=progress.steps,
+            duration=progress.duration,
         )
         if handle.is_cancel_requested:
             handle.canceled()

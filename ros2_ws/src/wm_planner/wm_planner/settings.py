@@ -16,7 +16,13 @@ def parameters() -> tuple[Param, ...]:
         for field in fields(CostWeights)
     )
     planners = tuple(
-        Param(f"{name}.{field.name}", field.default, f"{name}: {field.name.replace('_', ' ')}", 0 if isinstance(field.default, int) else 0.0, 10000)
+        Param(
+            f"{name}.{field.name}",
+            field.default,
+            f"{name}: {field.name.replace('_', ' ')}",
+            0 if isinstance(field.default, int) else 0.0,
+            10000,
+        )
         for name, kind in PARAMS.items()
         for field in fields(kind)
     )

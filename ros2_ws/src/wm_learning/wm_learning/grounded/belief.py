@@ -16,7 +16,9 @@ class BeliefFilter(nn.Module):
     def __init__(self, dynamics: EnsembleDynamics, code: int) -> None:
         super().__init__()
         self.dynamics = dynamics
-        self.log_floor = nn.Parameter(torch.tensor(-14.0))  # encoder errors repeat from frame to frame: never trust one fully
+        self.log_floor = nn.Parameter(
+            torch.tensor(-14.0)
+        )  # encoder errors repeat from frame to frame: never trust one fully
         self.log_code_process = nn.Parameter(torch.full((code,), -5.0))
         self.log_code_measurement = nn.Parameter(torch.full((code,), -3.0))
 
@@ -37,7 +39,11 @@ class BeliefFilter(nn.Module):
         innovation = embedding[:, 0:2] - predicted[:, OBJECT]
         gain = prior / (prior + noise)
         code_prior = variance[..., CODE] + torch.exp(self.log_code_process)
-        code_noise = torch.exp(self.log_code_measurement) + 10.0 * (1 - visible) ** 2 + 10.0 * torch.exp(embedding[:, 2:4]).sum(-1, keepdim=True)
+        code_noise = (
+            torch.exp(self.log_code_measurement)
+            + 10.0 * (1 - visible) ** 2
+            + 10.0 * torch.exp(embedding[:, 2:4]).sum(-1, keepdim=True)
+        )
         code_gain = code_prior / (code_prior + code_noise)
         tool, target = proprio[:, 0:2], proprio[:, 2:4]
         mean = torch.cat(

@@ -18,9 +18,13 @@ class Decoder(nn.Module):
         super().__init__()
         self.spec = spec
         self.patch = nn.Sequential(
-            nn.Linear(code, 96), nn.ReLU(),
-            nn.Linear(96, 32 * 6 * 6), nn.ReLU(), nn.Unflatten(1, (32, 6, 6)),
-            nn.ConvTranspose2d(32, 24, 4, stride=2, padding=1), nn.ReLU(),
+            nn.Linear(code, 96),
+            nn.ReLU(),
+            nn.Linear(96, 32 * 6 * 6),
+            nn.ReLU(),
+            nn.Unflatten(1, (32, 6, 6)),
+            nn.ConvTranspose2d(32, 24, 4, stride=2, padding=1),
+            nn.ReLU(),
             nn.ConvTranspose2d(24, 4, 4, stride=2, padding=1),
         )
         self.table = nn.Parameter(torch.full((3,), 0.0))

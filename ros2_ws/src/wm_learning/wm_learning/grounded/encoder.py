@@ -22,18 +22,26 @@ class Encoder(nn.Module):
         self.spec = spec
         self.code = code
         self.coarse = nn.Sequential(
-            nn.Conv2d(5, 12, 5, stride=2, padding=2), nn.ReLU(),
-            nn.Conv2d(12, 24, 3, stride=2, padding=1), nn.ReLU(),
-            nn.Conv2d(24, 32, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(32, 32, 3, padding=2, dilation=2), nn.ReLU(),
+            nn.Conv2d(5, 12, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(12, 24, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(24, 32, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(32, 32, 3, padding=2, dilation=2),
+            nn.ReLU(),
         )
         self.heat = nn.Conv2d(32, 1, 1)
         self.look = nn.Sequential(
-            nn.Conv2d(5, 16, 3, stride=2, padding=1), nn.ReLU(),
-            nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU(),
-            nn.Conv2d(32, 48, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(5, 16, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(32, 48, 3, padding=1),
+            nn.ReLU(),
             nn.Flatten(),
-            nn.Linear(48 * (WINDOW // 4) ** 2, 96), nn.ReLU(),
+            nn.Linear(48 * (WINDOW // 4) ** 2, 96),
+            nn.ReLU(),
         )
         self.offset = nn.Linear(96, 2)
         self.log_variance = nn.Linear(96 + 1, 2)
@@ -42,7 +50,9 @@ class Encoder(nn.Module):
         rows, columns = spec.rows // 4, spec.columns // 4
         x = spec.x_min + (torch.arange(rows) + 0.5) * 4 * spec.cell
         y = spec.y_min + (torch.arange(columns) + 0.5) * 4 * spec.cell
-        self.register_buffer("cells", torch.stack(torch.meshgrid(x, y, indexing="ij"), -1).reshape(-1, 2), persistent=False)
+        self.register_buffer(
+            "cells", torch.stack(torch.meshgrid(x, y, indexing="ij"), -1).reshape(-1, 2), persistent=False
+        )
         steps = (torch.arange(WINDOW) + 0.5 - WINDOW / 2) * spec.cell
         self.register_buffer("window", torch.stack(torch.meshgrid(steps, steps, indexing="ij"), -1), persistent=False)
 

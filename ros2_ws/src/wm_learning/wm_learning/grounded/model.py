@@ -40,7 +40,9 @@ class GroundedModel(nn.Module):
         self.sizes = sizes or Sizes()
         self.bev = bev or BevSpec()
         self.encoder = Encoder(self.bev, self.sizes.code)
-        self.dynamics = EnsembleDynamics(self.sizes.members, self.sizes.code, self.sizes.hidden, self.sizes.action_scale)
+        self.dynamics = EnsembleDynamics(
+            self.sizes.members, self.sizes.code, self.sizes.hidden, self.sizes.action_scale
+        )
         self.filter = BeliefFilter(self.dynamics, self.sizes.code)
         self.decoder = Decoder(self.bev, self.sizes.code)
 

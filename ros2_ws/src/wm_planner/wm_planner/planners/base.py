@@ -49,7 +49,9 @@ class Planner(ABC):
         `start`: (H, A) actions to begin from, e.g. the last plan shifted by one step. `deadline_s`: value of
         time.monotonic() at which the best so far is returned. Raises PlanningError when no candidate has a finite cost.
         """
-        mean = np.zeros((self.horizon, self.action_size), np.float32) if start is None else np.asarray(start, np.float32)
+        mean = (
+            np.zeros((self.horizon, self.action_size), np.float32) if start is None else np.asarray(start, np.float32)
+        )
         if mean.shape != (self.horizon, self.action_size):
             raise ValueError(f"expected start actions of shape {(self.horizon, self.action_size)}, got {mean.shape}")
         search = _Search(evaluate, deadline_s)
@@ -97,7 +99,9 @@ class _Search:
 
     def result(self) -> PlanResult:
         if self._best is None or self._last is None:
-            raise PlanningError("expected finite costs, every candidate's cost is not finite; the belief or the model is broken")
+            raise PlanningError(
+                "expected finite costs, every candidate's cost is not finite; the belief or the model is broken"
+            )
         return PlanResult(self._best, self._best_cost, self._iterations, self._candidates, self._missed, *self._last)
 
 

@@ -31,7 +31,9 @@ class Gradient(Planner):
     def _search(self, search: _Search, mean: np.ndarray) -> None:
         params, size = self.params, mean.size
         # The best of a few random starts, and the warm start.
-        pool = to_unit_disk(mean + params.std * coloured_noise(self._rng, 24 * params.starts, *mean.shape, params.noise_beta))
+        pool = to_unit_disk(
+            mean + params.std * coloured_noise(self._rng, 24 * params.starts, *mean.shape, params.noise_beta)
+        )
         pool[0] = to_unit_disk(mean)
         order = np.argsort(search.evaluate(pool))
         points = pool[np.concatenate([[0], order[order != 0][: params.starts - 1]])]
@@ -42,7 +44,9 @@ class Gradient(Planner):
                 return
             probes = np.concatenate([points[:, None] + offsets, points[:, None] - offsets, points[:, None]], 1)
             costs = search.evaluate(to_unit_disk(probes.reshape(-1, *mean.shape))).reshape(len(points), -1)
-            gradient = np.nan_to_num((costs[:, :size] - costs[:, size : 2 * size]) / (2 * params.difference)).reshape(points.shape)
+            gradient = np.nan_to_num((costs[:, :size] - costs[:, size : 2 * size]) / (2 * params.difference)).reshape(
+                points.shape
+            )
             first = 0.8 * first + 0.2 * gradient
             second = 0.95 * second + 0.05 * gradient**2
             step = (first / (1 - 0.8**iteration)) / (np.sqrt(second / (1 - 0.95**iteration)) + 1e-8)

@@ -1,0 +1,74 @@
+"""The graph: launch arguments reach the nodes, bad ones are refused before anything starts."""
+
+import pytest
+import yaml
+
+from wm_bringup.cli import main, parse, show_arguments
+from wm_bringup.graph import ARGUMENTS, LIFECYCLE_ORDER, LaunchError, arm_sim, config
+
+
+def parameters(graph, name):
+    return next(node.parameters for node in graph.nodes if node.name == name)
+
+
+def test_defaults_start_everything_in_real_time():
+    graph = arm_sim({})
+    assert {node.name for node in graph.nodes} == {*LIFECYCLE_ORDER, "wm_lifecycle_manager", "wm_episodes"}
+    assert parameters(graph, "wm_sim")["mode"] == "real_time"
+    assert parameters(graph, "wm_planner") | {
+        "use_sim_time": False,
+        "lockstep": False,
+        "planner": "icem",
+    } == parameters(graph, "wm_planner")
+
+
+def test_lockstep_uses_simulated_time_everywhere():
+    graph = arm_sim({"real_time": "false"})
+    assert parameters(graph, "wm_sim")["mode"] == "lockstep"
+    for name in LIFECYCLE_ORDER[:-1]:
+        assert parameters(graph, name)["use_sim_time"] is True
+
+
+def test_all_nodes_get_the_same_bundle():
+    graph = arm_sim({})
+    assert len({node.parameters["bundle"] for node in graph.nodes if "bundle" in node.parameters}) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"planer": "icem"}, "planer.*known are"),
+        ({"planner": "magic"}, "planner.*icem"),
+        ({"episodes": "many"}, "episodes"),
+        ({"real_time": "yes"}, "real_time.*true, false"),
+        ({"bundle": "/nowhere"}, "bundle.*bundle.yaml"),
+        ({"params_file": "/nowhere"}, "params_file"),
+        ({"record": "true"}, "record"),
+        ({"namespace": "1 2"}, "namespace"),
+        ({"seed": "-1"}, "seed"),
+    ],
+)
+def test_bad_arguments_are_refused_by_name(given, expected):
+    with pytest.raises(LaunchError, match=expected):
+        arm_sim(given)
+
+
+def test_the_command_line_refuses_clearly(capsys):
+    assert main(["launch", "arm_sim.launch.py", "planner:=magic"]) == 2
+    assert "icem" in capsys.readouterr().err
+    assert main(["launch", "nothing.launch.py"]) == 2
+    assert "arm_sim.launch.py" in capsys.readouterr().err
+    with pytest.raises(LaunchError, match="name:=value"):
+        parse(["world=tabletop_mug"])
+
+
+def test_arguments_are_documented():
+    shown = show_arguments()
+    for argument in ARGUMENTS:
+        assert f"'{argument.name}'" in shown and argument.description in shown
+
+
+def test_parameter_files_name_only_nodes_of_the_graph():
+    names = {f"/**/{node.name}" for node in arm_sim({}).nodes}
+    for file in ("arm_sim.yaml", "arm_real.example.yaml"):
+        assert set(yaml.safe_load(config(file).read_text())) <= names

@@ -1,0 +1,62 @@
+"""Kinematics of the Panda: forward and inverse agree, what is out of reach is refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics, KinematicsError
+from wm_core.paths import urdf_path
+
+ARM = Kinematics(urdf_path())
+ELBOW_UP = np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0.30, 0.70), st.floats(-0.30, 0.30))
+def test_inverse_kinematics_reaches_the_table(x, y):
+    position = np.array([x, y, TOOL_HEIGHT])
+    q = ARM.ik(position, TOOL_DOWN, ELBOW_UP)
+    reached, rotation = ARM.fk(q)
+    np.testing.assert_allclose(reached, position, atol=1e-4)
+    np.testing.assert_allclose(rotation, TOOL_DOWN, atol=1e-3)
+    assert (q >= ARM.lower).all() and (q <= ARM.upper).all()
+
+
+def test_the_arm_has_frankas_joints_and_limits():
+    assert ARM.joint_names == tuple(f"panda_joint{i}" for i in range(1, 8))
+    assert ARM.velocity[0] == pytest.approx(2.175)
+
+
+def test_the_jacobian_predicts_small_motions():
+    q = ARM.ik(np.array([0.5, 0.1, 0.1]), TOOL_DOWN, ELBOW_UP)
+    step = 1e-6 * np.arange(1, 8)
+    moved = ARM.fk(q + step)[0] - ARM.fk(q)[0]
+    np.testing.assert_allclose(moved, (ARM.jacobian(q) @ step)[:3], atol=1e-9)
+
+
+def test_link_poses_agree_with_link_pose():
+    one, two = ARM.link_poses(["panda_hand", "panda_link4"], ELBOW_UP)
+    np.testing.assert_allclose(one, ARM.link_pose("panda_hand", ELBOW_UP))
+    np.testing.assert_allclose(two, ARM.link_pose("panda_link4", ELBOW_UP))
+
+
+def test_out_of_reach_is_refused():
+    with pytest.raises(KinematicsError, match="reachable"):
+        ARM.ik(np.array([3.0, 0.0, 0.5]), TOOL_DOWN, ELBOW_UP)
+
+
+@pytest.mark.parametrize("q", [np.zeros(6), np.full(7, np.nan)])
+def test_wrong_joint_vectors_are_refused(q):
+    with pytest.raises(KinematicsError, match="7 finite"):
+        ARM.fk(q)
+
+
+def test_a_missing_description_is_refused(tmp_path):
+    with pytest.raises(KinematicsError, match="does not exist"):
+        Kinematics(tmp_path / "robot.urdf")
+
+
+def test_an_unknown_tip_is_refused():
+    with pytest.raises(KinematicsError, match="no_such_link"):
+        Kinematics(urdf_path(), tip="no_such_link")

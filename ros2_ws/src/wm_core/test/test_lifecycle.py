@@ -1,0 +1,82 @@
+"""The base class of all nodes: parameters are checked by name, a failed configuration leaves the node alive."""
+
+import pytest
+import rclpy
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from std_msgs.msg import String
+
+from wm_core.lifecycle import ConfigError, Param, WmNode
+from wm_core.qos import STATE
+
+
+class Echo(WmNode):
+    PARAMETERS = (
+        Param("rate", 10.0, "[Hz]", 0.1, 100.0),
+        Param("mode", "fast", "how", choices=("fast", "slow")),
+        Param("names", [], "some names"),
+    )
+
+    def setup(self):
+        if self.value("mode") == "slow":
+            raise ConfigError("slow is not built yet; use fast")
+        self.heard = []
+        self.subscribe(String, "heard", self.on_message, STATE)
+
+    def on_message(self, message):
+        if message.data == "bad":
+            raise RuntimeError("cannot stand this")
+        self.heard.append(message.data)
+
+
+@pytest.fixture
+def node():
+    rclpy.init()
+    node = Echo("echo", namespace="/wm_core_test")
+    yield node
+    node.destroy_node()
+    rclpy.shutdown()
+
+
+def send(node, *texts):
+    sender = rclpy.create_node("sender", namespace="/wm_core_test")
+    publisher = sender.create_publisher(String, "heard", STATE)
+    while not publisher.get_subscription_count():
+        rclpy.spin_once(node, timeout_sec=0.05)
+    for text in texts:
+        publisher.publish(String(data=text))
+    for _ in range(20):
+        rclpy.spin_once(node, timeout_sec=0.05)
+    sender.destroy_node()
+
+
+def test_parameters_have_their_defaults(node):
+    assert node.value("rate") == 10.0
+    assert node.value("names") == []
+
+
+@pytest.mark.parametrize(("name", "value"), [("rate", 1000.0), ("mode", "backwards")])
+def test_a_bad_value_is_refused_by_name(node, name, value):
+    result = node.set_parameters([Parameter(name, value=value)])[0]
+    assert not result.successful
+    assert name in result.reason
+    assert node.value(name) != value
+
+
+def test_callbacks_run_only_while_active_and_their_errors_are_not_fatal(node):
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    send(node, "too early")
+    node.trigger_activate()
+    send(node, "one", "bad", "two")
+    assert node.heard == ["one", "two"]
+    node.trigger_deactivate()
+    send(node, "too late")
+    assert node.heard == ["one", "two"]
+
+
+def test_a_failed_configuration_can_be_mended(node):
+    node.set_parameters([Parameter("mode", value="slow")])
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    node.set_parameters([Parameter("mode", value="fast")])
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS

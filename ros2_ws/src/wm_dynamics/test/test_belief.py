@@ -1,0 +1,96 @@
+"""The belief: follows what is seen, remembers what is hidden, starts over when the world is another."""
+
+import numpy as np
+import pytest
+
+from wm_dynamics.belief import BeliefFilter
+from wm_dynamics.executed import ExecutedMotion
+
+STEP_NS = 100_000_000
+AWAY = np.array([0.30, -0.25])  # a tool that touches nothing
+
+
+@pytest.fixture
+def belief(bundle):
+    return BeliefFilter(bundle)
+
+
+def seen_at(bundle, xy, visible=True):
+    embedding = np.zeros(bundle.embedding_size, np.float32)
+    embedding[:2] = xy
+    embedding[2:4] = np.log(0.003**2)
+    embedding[4] = 8.0 if visible else -8.0
+    return embedding, float(visible)
+
+
+def watch(belief, bundle, xy, steps, begin=1, visible=True, tool=AWAY):
+    for i in range(begin, begin + steps):
+        state = belief.update(i * STEP_NS, *seen_at(bundle, xy, visible), tool, ExecutedMotion())
+    return state
+
+
+def test_the_first_sight_is_believed(belief, bundle):
+    state = watch(belief, bundle, [0.5, 0.1], 1)
+    np.testing.assert_allclose(state.object_xy, [0.5, 0.1], atol=0.005)
+    assert state.restarted
+
+
+def test_repeated_sight_makes_surer(belief, bundle):
+    first = watch(belief, bundle, [0.5, 0.1], 1)
+    later = watch(belief, bundle, [0.5, 0.1], 10, begin=2)
+    assert (later.object_std <= first.object_std).all()
+    np.testing.assert_allclose(later.object_xy, [0.5, 0.1], atol=0.004)
+
+
+def test_a_hidden_object_is_not_forgotten(belief, bundle):
+    watch(belief, bundle, [0.5, 0.1], 8)
+    hidden = watch(belief, bundle, [0.3, 0.3], 10, begin=9, visible=False)  # what a blind encoder says does not count
+    np.testing.assert_allclose(hidden.object_xy, [0.5, 0.1], atol=0.02)
+    assert hidden.time_unseen == pytest.approx(1.0)
+    assert np.isnan(hidden.error)
+
+
+def test_a_hidden_object_moves_when_it_is_pushed(belief, bundle):
+    motion, place, tool = ExecutedMotion(), np.array([0.5, 0.0]), np.array([0.43, 0.0])
+    for i in range(1, 6):
+        belief.update(i * STEP_NS, *seen_at(bundle, place), tool, motion)
+    for i in range(6, 11):
+        motion.record((i - 1) * STEP_NS, STEP_NS, tool, tool + [0.03, 0])
+        tool = tool + [0.03, 0]
+        state = belief.update(i * STEP_NS, *seen_at(bundle, place, visible=False), tool, motion)
+    assert state.object_xy[0] > 0.56
+
+
+def test_missed_frames_are_bridged(belief, bundle):
+    watch(belief, bundle, [0.5, 0.1], 5)
+    state = belief.update(9 * STEP_NS, *seen_at(bundle, [0.5, 0.1]), AWAY, ExecutedMotion())
+    assert not state.restarted
+
+
+@pytest.mark.parametrize("stamp", [3 * STEP_NS, 100 * STEP_NS])
+def test_time_that_jumps_restarts(belief, bundle, stamp):
+    watch(belief, bundle, [0.5, 0.1], 5)
+    state = belief.update(stamp, *seen_at(bundle, [0.4, -0.1]), AWAY, ExecutedMotion())
+    assert state.restarted
+    np.testing.assert_allclose(state.object_xy, [0.4, -0.1], atol=0.005)
+
+
+def test_an_object_put_elsewhere_surprises_and_is_believed_soon(belief, bundle):
+    calm = watch(belief, bundle, [0.5, 0.1], 10)
+    assert calm.surprise < 1
+    first = watch(belief, bundle, [0.4, -0.1], 1, begin=11)
+    assert first.surprise > 1
+    after = watch(belief, bundle, [0.4, -0.1], 2, begin=12)
+    np.testing.assert_allclose(after.object_xy, [0.4, -0.1], atol=0.006)
+
+
+def test_nonsense_is_refused_and_changes_nothing(belief, bundle):
+    before = watch(belief, bundle, [0.5, 0.1], 5)
+    embedding, visibility = seen_at(bundle, [0.5, 0.1])
+    for bad in (np.full_like(embedding, np.nan), embedding[:3]):
+        with pytest.raises(ValueError, match="finite embedding"):
+            belief.update(6 * STEP_NS, bad, visibility, AWAY, ExecutedMotion())
+    with pytest.raises(ValueError, match="tool position"):
+        belief.update(6 * STEP_NS, embedding, visibility, np.array([np.nan, 0]), ExecutedMotion())
+    after = watch(belief, bundle, [0.5, 0.1], 1, begin=6)
+    np.testing.assert_allclose(after.object_xy, before.object_xy, atol=0.003)

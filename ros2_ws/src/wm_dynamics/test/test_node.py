@@ -1,0 +1,113 @@
+"""The dynamics node through real DDS: observations in; belief, errors and imagined futures out."""
+
+import numpy as np
+import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import Image
+from wm_msgs.msg import Belief, Future, Observation, Plan, PredictionError
+from wm_msgs.srv import Imagine
+
+from wm_core.qos import STATE
+from wm_core.stamps import to_msg, to_ns
+from wm_dynamics.node import DynamicsNode
+
+pytestmark = pytest.mark.ros
+NAMESPACE = "/wm_dynamics_test"
+STEP_NS = 100_000_000
+
+
+@pytest.fixture
+def world(bundle):
+    rclpy.init()
+    node = DynamicsNode(namespace=NAMESPACE)
+    node.trigger_configure()
+    node.trigger_activate()
+    world = World(node, bundle)
+    yield world
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+    world.me.destroy_node()
+    node.destroy_node()
+    rclpy.shutdown()
+
+
+class World:
+    def __init__(self, node, bundle):
+        self.node, self.bundle = node, bundle
+        self.me = rclpy.create_node("world", namespace=NAMESPACE)
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(node)
+        self.executor.add_node(self.me)
+        self.beliefs, self.errors, self.futures, self.images = [], [], [], []
+        for kind, topic, heard in (
+            (Belief, "wm/belief", self.beliefs),
+            (PredictionError, "wm/prediction_error", self.errors),
+            (Future, "wm/future", self.futures),
+            (Image, "wm/imagined_image", self.images),
+        ):
+            self.me.create_subscription(kind, topic, heard.append, STATE)
+        self.observations = self.me.create_publisher(Observation, "wm/observation", STATE)
+        self.plans = self.me.create_publisher(Plan, "wm/plan", STATE)
+        self.imagine = self.me.create_client(Imagine, "wm/imagine")
+        self.until(lambda: self.observations.get_subscription_count() and self.imagine.service_is_ready())
+
+    def observe(self, stamp_ns, model_id=None, embedding=None):
+        if embedding is None:
+            embedding = np.zeros(self.bundle.embedding_size)
+            embedding[:5] = [0.5, 0.1, -11, -11, 8]
+        message = Observation(model_id=model_id or self.bundle.id, embedding=embedding.tolist(), visibility=1.0)
+        message.header.stamp, message.header.frame_id = to_msg(stamp_ns), "panda_link0"
+        message.ee.x, message.ee.y, message.ee.z = 0.3, -0.25, 0.027
+        self.observations.publish(message)
+
+    def until(self, condition, seconds=10.0):
+        end = self.me.get_clock().now().nanoseconds + seconds * 1e9
+        while not condition() and self.me.get_clock().now().nanoseconds < end:
+            self.executor.spin_once(timeout_sec=0.05)
+        assert condition()
+
+    def ask(self, **fields):
+        future = self.imagine.call_async(Imagine.Request(**fields))
+        self.until(future.done)
+        return future.result()
+
+
+def test_every_observation_gives_a_belief_with_its_stamp(world):
+    for i in range(1, 4):
+        world.observe(i * STEP_NS)
+    world.until(lambda: len(world.beliefs) == 3 and len(world.errors) == 3)
+    assert [to_ns(b.header.stamp) for b in world.beliefs] == [STEP_NS, 2 * STEP_NS, 3 * STEP_NS]
+    last = world.beliefs[-1]
+    assert last.model_id == world.bundle.id and len(last.mean) == world.bundle.latent_size
+    assert (last.object.x, last.object.y) == pytest.approx((0.5, 0.1), abs=0.005)
+    assert not world.errors[-1].surprising
+
+
+def test_observations_of_another_model_or_with_nan_are_counted_not_believed(world):
+    world.observe(STEP_NS, model_id="another")
+    world.observe(2 * STEP_NS, embedding=np.full(world.bundle.embedding_size, np.nan))
+    world.observe(3 * STEP_NS)  # the sentinel: what comes before it has been handled
+    world.until(lambda: world.beliefs)
+    assert [to_ns(b.header.stamp) for b in world.beliefs] == [3 * STEP_NS]
+    assert world.node._counts["wrong_model"] == 1 and world.node._counts["bad_observation"] == 1
+
+
+def test_what_if(world):
+    refused = world.ask(branches=1, horizon=3, actions=[0.0] * 6)
+    assert not refused.success and "belief" in refused.message
+    world.observe(STEP_NS)
+    world.until(lambda: world.beliefs)
+    answer = world.ask(branches=2, horizon=3, actions=[0.1] * 12, decode=True)
+    assert answer.success and len(answer.future.branches) == 2 and len(answer.future.branches[0].object) == 3
+    assert answer.future.images[0].height == world.bundle.bev.rows
+    wrong = world.ask(branches=2, horizon=3, actions=[0.1] * 5)
+    assert not wrong.success and "got 5" in wrong.message
+
+
+def test_the_current_plan_is_imagined(world):
+    world.observe(STEP_NS)
+    world.plans.publish(Plan(horizon=6, action_size=2, actions=[0.5] * 12))
+    world.until(lambda: world.futures and world.images)
+    assert len(world.futures[0].branches[0].object) == 6
+    assert world.futures[0].branches[0].object_std[-1] >= 0

@@ -1,0 +1,88 @@
+"""Rollouts of the shipped model: shapes, chaining, physics that a push must show."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wm_dynamics.rollout import RolloutEngine
+
+
+@pytest.fixture(scope="module")
+def engine(bundle):
+    return RolloutEngine(bundle)
+
+
+@pytest.fixture
+def latent(bundle):
+    """Block at (0.5, 0), tool 8 cm before it."""
+    start = bundle.initial_mean.copy()
+    start[0:4] = [0.5, 0.0, 0.42, 0.0]
+    start[4:6] = 0
+    return start
+
+
+def forward(count, steps):
+    return np.tile(np.array([1.0, 0.0], np.float32), (count, steps, 1))
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 30))
+def test_any_number_of_branches_and_steps(bundle, count, steps):
+    futures = RolloutEngine(bundle).rollout(bundle.initial_mean, np.zeros((count, steps, 2), np.float32))
+    assert futures.object.shape == futures.ee.shape == futures.variance.shape == (bundle.ensemble, count, steps, 2)
+    assert futures.mean_object().shape == (count, steps, 2)
+    assert futures.epistemic_std().shape == futures.total_std().shape == (count, steps)
+    assert (futures.total_std() >= futures.epistemic_std()).all()
+
+
+def test_a_shorter_horizon_is_the_beginning_of_a_longer_one(engine, bundle, latent):
+    actions = np.random.default_rng(0).uniform(-0.7, 0.7, (4, bundle.horizon, 2)).astype(np.float32)
+    whole = engine.rollout(latent, actions).object[:, :, :5].copy()
+    part = engine.rollout(latent, actions[:, :5]).object
+    np.testing.assert_allclose(part, whole, atol=1e-6)
+
+
+def test_long_horizons_chain(engine, bundle, latent):
+    steps = bundle.horizon + 5
+    actions = np.random.default_rng(1).uniform(-0.7, 0.7, (3, steps, 2)).astype(np.float32)
+    chained = engine.rollout(latent, actions)
+    whole, variance = chained.object.copy(), chained.variance.copy()
+    first = engine.rollout(latent, actions[:, : bundle.horizon])
+    second = engine.rollout(first.final.copy(), actions[:, bundle.horizon :])
+    np.testing.assert_allclose(whole[:, :, bundle.horizon :], second.object, atol=1e-5)
+    assert (np.diff(variance, axis=2) >= -1e-9).all()  # uncertainty grows over the seam
+
+
+def test_branches_do_not_influence_each_other(engine, bundle, latent):
+    actions = np.random.default_rng(2).uniform(-0.7, 0.7, (16, bundle.horizon, 2)).astype(np.float32)
+    together = engine.rollout(latent, actions).object.copy()
+    np.testing.assert_allclose(engine.rollout(latent, actions[3:4]).object[:, 0], together[:, 3], atol=1e-6)
+
+
+def test_the_tool_goes_where_it_is_commanded(engine, latent):
+    path = engine.rollout(latent, forward(1, 3)).mean_ee()[0]
+    np.testing.assert_allclose(path[-1], [0.42 + 0.09, 0.0], atol=0.01)
+
+
+def test_a_push_moves_the_object_and_a_retreat_does_not(engine, latent):
+    pushed = engine.rollout(latent, forward(1, 5)).mean_object()[0, -1].copy()
+    left_alone = engine.rollout(latent, -forward(1, 3)).mean_object()[0, -1].copy()
+    assert pushed[0] > 0.53
+    np.testing.assert_allclose(left_alone, [0.5, 0.0], atol=0.01)
+
+
+def test_decoded_views_show_the_tool(engine, bundle, latent):
+    images, readout = engine.decode(latent[None])
+    assert images.shape == (1, bundle.bev.rows, bundle.bev.columns, 3) and images.dtype == np.uint8
+    np.testing.assert_allclose(readout[0], latent[:4], atol=1e-6)
+    row = int((latent[2] - bundle.bev.x_min) / bundle.bev.cell)
+    column = int((latent[3] - bundle.bev.y_min) / bundle.bev.cell)
+    assert images[0, row, column].mean() < images[0].mean()
+
+
+@pytest.mark.parametrize(("latent_shape", "action_shape"), [((3,), (1, 2, 2)), ((18,), (1, 2, 3)), ((18,), (0, 2, 2))])
+def test_wrong_shapes_are_refused(engine, bundle, latent_shape, action_shape):
+    shape = (bundle.latent_size,) if latent_shape == (18,) else latent_shape
+    with pytest.raises(ValueError, match="expected"):
+        engine.rollout(np.zeros(shape, np.float32), np.zeros(action_shape, np.float32))

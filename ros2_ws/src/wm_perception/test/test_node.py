@@ -1,0 +1,136 @@
+"""The perception node through real DDS: a camera's messages in, observations out, bad input counted."""
+
+import numpy as np
+import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from wm_msgs.msg import DetectedObjects, Observation
+
+from wm_core.qos import SENSOR, STATE
+from wm_core.stamps import to_msg, to_ns
+from wm_perception.node import PerceptionNode
+
+pytestmark = pytest.mark.ros
+NAMESPACE = "/wm_perception_test"
+STEP_NS = 100_000_000
+
+
+class Robot:
+    """Publishes a scene as drivers do, and collects what perception says."""
+
+    def __init__(self, scene, node):
+        self.scene = scene
+        self.node = node
+        self.me = rclpy.create_node("robot", namespace=NAMESPACE)
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(node)
+        self.executor.add_node(self.me)
+        self.seen: list[Observation] = []
+        self.objects: list[DetectedObjects] = []
+        self.me.create_subscription(Observation, "wm/observation", self.seen.append, STATE)
+        self.me.create_subscription(DetectedObjects, "wm/objects", self.objects.append, STATE)
+        self.joints = self.me.create_publisher(JointState, "joint_states", STATE)
+        self.streams = {
+            camera.name: (
+                self.me.create_publisher(CameraInfo, f"{camera.name}/color/camera_info", SENSOR),
+                self.me.create_publisher(Image, f"{camera.name}/color/image_raw", SENSOR),
+                self.me.create_publisher(Image, f"{camera.name}/aligned_depth_to_color/image_raw", SENSOR),
+            )
+            for camera in scene.rig.cameras
+        }
+        self.spin_until(lambda: all(p.get_subscription_count() for stream in self.streams.values() for p in stream))
+
+    def send(self, stamp_ns, seed=10_000, encoding="rgb8", names=None, depth_change=None):
+        frames = self.scene.frames(seed)
+        q = self.scene.q
+        header = {"stamp": to_msg(stamp_ns), "frame_id": "camera"}
+        state = JointState(name=names or list(self.scene.kinematics.joint_names), position=q.tolist())
+        state.header.stamp = to_msg(stamp_ns)
+        self.joints.publish(state)
+        self.spin(0.05)
+        for name, (info, colour, depth) in self.streams.items():
+            frame = frames[name]
+            metres = frame.depth.copy()
+            if depth_change is not None:
+                depth_change(metres)
+            height, width = metres.shape
+            for publisher, message in (
+                (info, CameraInfo(height=height, width=width, k=frame.K.reshape(-1))),
+                (
+                    colour,
+                    Image(height=height, width=width, encoding=encoding, step=3 * width, data=frame.rgb.tobytes()),
+                ),
+                (depth, Image(height=height, width=width, encoding="32FC1", step=4 * width, data=metres.tobytes())),
+            ):
+                message.header.stamp, message.header.frame_id = header["stamp"], header["frame_id"]
+                publisher.publish(message)
+        self.spin(0.2)
+
+    def spin(self, seconds):
+        end = self.me.get_clock().now().nanoseconds + seconds * 1e9
+        while self.me.get_clock().now().nanoseconds < end:
+            self.executor.spin_once(timeout_sec=0.02)
+
+    def spin_until(self, condition, seconds=10.0):
+        end = self.me.get_clock().now().nanoseconds + seconds * 1e9
+        while not condition() and self.me.get_clock().now().nanoseconds < end:
+            self.executor.spin_once(timeout_sec=0.05)
+        assert condition()
+
+
+@pytest.fixture
+def robot(scene):
+    rclpy.init()
+    node = PerceptionNode(namespace=NAMESPACE)
+    node.set_parameters([Parameter("detection_period", value=0.2)])
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    robot = Robot(scene, node)
+    yield robot
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+    robot.me.destroy_node()
+    node.destroy_node()
+    rclpy.shutdown()
+
+
+def test_images_become_observations_with_their_own_stamp(robot):
+    robot.send(STEP_NS)
+    robot.spin_until(lambda: robot.seen)
+    seen = robot.seen[0]
+    assert to_ns(seen.header.stamp) == STEP_NS
+    assert seen.header.frame_id == "panda_link0"
+    assert np.hypot(seen.object.x - robot.scene.truth[0], seen.object.y - robot.scene.truth[1]) < 0.02
+    robot.spin_until(lambda: robot.objects)
+    assert robot.objects[0].objects
+
+
+def test_bad_input_is_counted_and_the_node_goes_on(robot):
+    def spoil(depth):
+        depth[:40] = np.nan
+
+    robot.send(1 * STEP_NS, encoding="yuv422")
+    robot.send(2 * STEP_NS, names=[f"elbow{i}" for i in range(7)])
+    assert robot.seen == []
+    assert robot.node._counts["bad_colour"] == 2
+    assert robot.node._counts["bad_joint_state"] == 1
+    robot.send(4 * STEP_NS, depth_change=spoil)
+    robot.spin_until(lambda: robot.seen)
+    assert robot.node._counts["invalid_depth_pixels"] > 0
+    assert np.isfinite(robot.seen[-1].embedding).all()
+
+
+def test_a_wrong_bundle_is_refused_and_the_node_lives(tmp_path):
+    rclpy.init()
+    try:
+        node = PerceptionNode(namespace=NAMESPACE)
+        node.set_parameters([Parameter("bundle", value=str(tmp_path))])
+        assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+        node.set_parameters([Parameter("bundle", value="")])
+        assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        node.destroy_node()
+    finally:
+        rclpy.shutdown()

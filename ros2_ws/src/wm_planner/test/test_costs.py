@@ -1,0 +1,64 @@
+"""Cost terms prefer what a person would."""
+
+import numpy as np
+import pytest
+
+from wm_dynamics.rollout import Futures
+from wm_planner.costs import CostModel
+
+GOAL = np.array([0.6, 0.0])
+
+
+def future(thing, tool, spread=0.0):
+    """One branch of five equal steps, two ensemble members `spread` apart."""
+    members = np.array([-0.5, 0.5])[:, None, None, None] * spread
+    objects = np.tile(np.asarray(thing, float), (2, 1, 5, 1)) + members
+    tools = np.tile(np.asarray(tool, float), (2, 1, 5, 1))
+    return Futures(objects, tools, np.zeros_like(objects), np.zeros((2, 1, 6)))
+
+
+def terms(thing, tool, actions=0.0, **options):
+    return {
+        k: float(v[0])
+        for k, v in CostModel().terms(future(thing, tool, **options), np.full((1, 5, 2), actions), GOAL).items()
+    }
+
+
+def test_nearer_the_goal_is_better():
+    far, near, there = (terms([x, 0], [0.3, 0.2]) for x in (0.45, 0.55, 0.6))
+    for name in ("goal", "terminal", "fine"):
+        assert far[name] > near[name] > there[name] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_last_centimetre_still_counts():
+    assert terms([0.59, 0], [0.3, 0.2])["fine"] > 0.3
+
+
+def test_the_tool_belongs_behind_the_object():
+    behind, beside, before = (terms([0.5, 0], tool) for tool in ([0.445, 0], [0.5, 0.055], [0.555, 0]))
+    assert behind["approach"] < beside["approach"] < before["approach"]
+    assert behind["side"] == 0 and before["side"] > beside["side"] > 0
+
+
+def test_at_the_goal_the_tool_may_be_anywhere():
+    assert terms([0.6, 0], [0.65, 0])["approach"] == pytest.approx(0, abs=1e-6)
+    assert terms([0.6, 0], [0.65, 0])["side"] == pytest.approx(0, abs=1e-6)
+
+
+def test_leaving_the_workspace_costs():
+    assert terms([0.5, 0], [0.45, 0])["workspace"] == 0
+    assert terms([0.7, 0], [0.65, 0])["workspace"] > 1
+    assert terms([0.5, 0], [0.2, 0])["workspace"] > 1
+
+
+def test_moving_and_not_knowing_cost():
+    assert terms([0.5, 0], [0.45, 0], actions=0.7)["effort"] > terms([0.5, 0], [0.45, 0])["effort"] == 0
+    assert terms([0.5, 0], [0.45, 0], spread=0.04)["uncertainty"] > terms([0.5, 0], [0.45, 0])["uncertainty"]
+
+
+def test_the_cost_is_the_sum_of_its_terms():
+    imagined, actions = future([0.5, 0.1], [0.4, 0.1]), np.full((1, 5, 2), 0.3)
+    model = CostModel()
+    assert model.cost(imagined, actions, GOAL)[0] == pytest.approx(
+        sum(v[0] for v in model.terms(imagined, actions, GOAL).values())
+    )

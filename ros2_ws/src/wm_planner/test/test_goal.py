@@ -1,0 +1,62 @@
+"""Goals and delays."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wm_planner.delay import DelayEstimator
+from wm_planner.goal import GoalError, ObjectGoal, Progress, object_goal
+
+BASE = "panda_link0"
+SECOND = 10**9
+
+
+@pytest.mark.parametrize(
+    ("xy", "frame", "tolerance", "expected"),
+    [
+        ((0.5, 0.0), "camera", 0.0, "frame 'panda_link0'"),
+        ((np.nan, 0.0), BASE, 0.0, "finite"),
+        ((0.5, 0.9), BASE, 0.0, "within x"),
+        ((0.5, 0.0), BASE, -1.0, "tolerance"),
+    ],
+)
+def test_goals_that_cannot_be_pursued_are_refused(xy, frame, tolerance, expected):
+    with pytest.raises(GoalError, match=expected):
+        object_goal(xy, frame, BASE, tolerance, 0.01)
+
+
+def test_no_tolerance_means_the_default():
+    assert object_goal((0.5, 0.0), BASE, BASE, 0.0, 0.01).tolerance == 0.01
+    assert object_goal((0.5, 0.0), BASE, BASE, 0.02, 0.01).tolerance == 0.02
+
+
+def test_reached_means_staying_there():
+    progress = Progress(ObjectGoal(np.array([0.5, 0.0]), 0.01), 10.0, 0)
+    for step, x in enumerate([0.4, 0.495, 0.47, 0.495, 0.5, 0.505], 1):
+        progress.update(np.array([x, 0.0]), step * SECOND // 10)
+        assert progress.reached == (step == 6)
+    assert progress.steps == 6 and progress.duration == pytest.approx(0.6)
+
+
+def test_time_runs_out():
+    progress = Progress(ObjectGoal(np.array([0.5, 0.0]), 0.01), 1.0, 0)
+    progress.update(np.array([0.4, 0.0]), SECOND - 1)
+    assert not progress.timed_out
+    progress.update(np.array([0.4, 0.0]), SECOND)
+    assert progress.timed_out
+
+
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=100))
+def test_the_delay_stays_between_zero_and_a_step(samples):
+    delay = DelayEstimator(0.04, 0.1)
+    for sample in samples:
+        delay.measured(sample)
+    assert 0 <= delay.delay_s <= 0.09
+
+
+def test_the_delay_follows_the_slow_cycles():
+    delay = DelayEstimator(0.02, 0.1)
+    for i in range(50):
+        delay.measured(0.05 if i % 10 == 0 else 0.03)
+    assert delay.delay_s == pytest.approx(0.05)

@@ -1,0 +1,212 @@
+"""The planner node through real DDS: one command for every belief; goals by action and by service."""
+
+import numpy as np
+import pytest
+import rclpy
+from action_msgs.msg import GoalStatus
+from rclpy.action import ActionClient
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+from wm_msgs.action import PursueGoal
+from wm_msgs.msg import Belief, Command, Goal, Plan
+from wm_msgs.srv import SetGoal
+
+from wm_core.bundle import Bundle
+from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
+from wm_core.paths import bundles_dir, urdf_path
+from wm_core.qos import LATCHED, STATE
+from wm_core.stamps import to_msg, to_ns
+from wm_planner.node import PlannerNode
+
+pytestmark = pytest.mark.ros
+NAMESPACE = "/wm_planner_test"
+TOOL = np.array([0.42, 0.0])
+BUNDLE = Bundle.load(bundles_dir() / "default")
+ARM = Kinematics(urdf_path())
+Q = ARM.ik(np.array([*TOOL, TOOL_HEIGHT]), TOOL_DOWN, np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785]))
+
+
+def goal_at(x, y, frame="panda_link0", kind=Goal.OBJECT_POSE):
+    goal = Goal(kind=kind)
+    goal.object_pose.header.frame_id = frame
+    goal.object_pose.pose.position.x, goal.object_pose.pose.position.y = x, y
+    return goal
+
+
+class Rest:
+    """The rest of the robot."""
+
+    def __init__(self, node):
+        self.node = node
+        self.me = rclpy.create_node("rest", namespace=NAMESPACE)
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(node)
+        self.executor.add_node(self.me)
+        self.commands, self.plans, self.feedback = [], [], []
+        self.me.create_subscription(Command, "wm/command", self.commands.append, STATE)
+        self.me.create_subscription(Plan, "wm/plan", self.plans.append, STATE)
+        self.beliefs = self.me.create_publisher(Belief, "wm/belief", STATE)
+        self.joints = self.me.create_publisher(JointState, "joint_states", STATE)
+        self.e_stopped = self.me.create_publisher(Bool, "wm/e_stopped", LATCHED)
+        self.action = ActionClient(self.me, PursueGoal, "wm/pursue_goal")
+        self.set_goal = self.me.create_client(SetGoal, "wm/set_goal")
+        self.cancel = self.me.create_client(Trigger, "wm/cancel_goal")
+        self.step = 0
+        self.until(
+            lambda: (
+                self.beliefs.get_subscription_count()
+                and self.action.server_is_ready()
+                and self.set_goal.service_is_ready()
+            )
+        )
+        self.until(lambda: self.commands_are_heard())
+        self.joints.publish(JointState(name=list(ARM.joint_names), position=Q.tolist()))
+        self.until(lambda: self.node._measured is not None)
+
+    def commands_are_heard(self):
+        return self.me.count_publishers("wm/command") > 0 and self.node.count_subscribers("wm/command") > 0
+
+    def believe(self, xy=(0.5, 0.0), mean=None, model_id=BUNDLE.id):
+        """One belief; returns the command that answers it."""
+        self.step += 1
+        if mean is None:
+            mean = BUNDLE.initial_mean.copy()
+            mean[0:4] = [*xy, *TOOL]
+        message = Belief(model_id=model_id, mean=np.asarray(mean, float).tolist(), variance=[1e-5] * BUNDLE.latent_size)
+        message.header.stamp, message.header.frame_id = to_msg(self.step * 10**8), "panda_link0"
+        message.object.x, message.object.y = float(xy[0]), float(xy[1])
+        message.ee.x, message.ee.y = map(float, TOOL)
+        count = len(self.commands)
+        self.beliefs.publish(message)
+        self.until(lambda: len(self.commands) > count)
+        return self.commands[-1]
+
+    def until(self, condition, seconds=10.0):
+        end = self.me.get_clock().now().nanoseconds + seconds * 1e9
+        while not condition() and self.me.get_clock().now().nanoseconds < end:
+            self.executor.spin_once(timeout_sec=0.02)
+        assert condition()
+
+    def wait(self, future):
+        self.until(future.done)
+        return future.result()
+
+    def pursue(self, goal):
+        return self.wait(
+            self.action.send_goal_async(
+                PursueGoal.Goal(goal=goal, timeout=5.0), feedback_callback=lambda m: self.feedback.append(m.feedback)
+            )
+        )
+
+
+@pytest.fixture
+def rest():
+    rclpy.init()
+    node = PlannerNode(namespace=NAMESPACE)
+    node.set_parameters([Parameter("lockstep", value=True), Parameter("icem.samples", value=64)])
+    node.trigger_configure()
+    node.trigger_activate()
+    rest = Rest(node)
+    yield rest
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+    rest.action.destroy()
+    rest.me.destroy_node()
+    node.destroy_node()
+    rclpy.shutdown()
+
+
+def test_without_a_goal_every_belief_is_answered_with_a_hold(rest):
+    for _ in range(3):
+        command = rest.believe()
+        assert command.status == Command.IDLE
+        assert to_ns(command.header.stamp) == to_ns(command.effective) == rest.step * 10**8
+        np.testing.assert_allclose(command.trajectory.points[-1].positions, Q, atol=1e-6)
+    assert len(rest.commands) == 3 and rest.plans == []
+
+
+def test_a_goal_moves_the_tool_and_is_reached(rest):
+    handle = rest.pursue(goal_at(0.6, 0.0))
+    assert handle.accepted
+    command = rest.believe()
+    assert command.status == Command.ACTIVE
+    assert np.linalg.norm(command.action) > 0.1
+    assert (command.ee_end.x - command.ee_start.x, command.ee_end.y - command.ee_start.y) == pytest.approx(
+        0.03 * np.array(command.action), abs=1e-6
+    )
+    rest.until(lambda: rest.plans and rest.feedback)
+    assert rest.plans[0].horizon == len(rest.plans[0].object) == 12
+    assert rest.feedback[0].distance == pytest.approx(0.1)
+    for _ in range(3):
+        command = rest.believe((0.6, 0.0))
+        assert list(command.action) == [0, 0]  # at the goal: be still
+    result = rest.wait(handle.get_result_async())
+    assert result.status == GoalStatus.STATUS_SUCCEEDED and result.result.message == "reached"
+
+
+def test_cancel_preempt_and_timeout(rest):
+    first = rest.pursue(goal_at(0.6, 0.0))
+    rest.believe()
+    second = rest.pursue(goal_at(0.55, 0.1))
+    assert rest.wait(first.get_result_async()).result.message == "preempted"
+    cancelled = second.cancel_goal_async()
+    rest.wait(cancelled)
+    assert rest.believe().status == Command.IDLE
+    assert rest.wait(second.get_result_async()).status == GoalStatus.STATUS_CANCELED
+
+
+def test_goals_through_plain_services(rest):
+    assert rest.wait(rest.set_goal.call_async(SetGoal.Request(goal=goal_at(0.6, 0.0)))).success
+    assert rest.believe().status == Command.ACTIVE
+    assert rest.wait(rest.cancel.call_async(Trigger.Request())).success
+    assert rest.believe().status == Command.IDLE
+
+
+@pytest.mark.parametrize(
+    ("goal", "expected"),
+    [
+        (goal_at(0.6, 0.0, frame="map"), "frame"),
+        (goal_at(2.0, 0.0), "within x"),
+        (goal_at(0.6, 0.0, kind=Goal.IMAGE), "image"),
+    ],
+)
+def test_goals_that_cannot_be_pursued_are_refused(rest, goal, expected):
+    answer = rest.wait(rest.set_goal.call_async(SetGoal.Request(goal=goal)))
+    assert not answer.success and expected in answer.message
+    assert not rest.pursue(goal).accepted
+    assert rest.believe().status == Command.IDLE
+
+
+def test_broken_beliefs_hold_the_arm(rest):
+    rest.pursue(goal_at(0.6, 0.0))
+    for belief in ({"mean": np.full(BUNDLE.latent_size, np.nan)}, {"mean": np.zeros(3)}, {"model_id": "another"}):
+        command = rest.believe(**belief)
+        assert command.status == Command.HOLD and command.reason
+        assert list(command.action) == [0, 0]
+    assert rest.believe().status == Command.ACTIVE
+
+
+def test_the_emergency_stop_ends_the_goal(rest):
+    handle = rest.pursue(goal_at(0.6, 0.0))
+    rest.e_stopped.publish(Bool(data=True))
+    rest.until(lambda: rest.node._stopped)
+    assert rest.wait(handle.get_result_async()).result.message == "emergency stop"
+    assert rest.believe().status == Command.IDLE
+    assert not rest.pursue(goal_at(0.6, 0.0)).accepted
+
+
+def test_after_a_hold_by_the_guard_planning_starts_from_the_measured_arm(rest):
+    elsewhere = ARM.ik(np.array([0.5, 0.1, TOOL_HEIGHT]), TOOL_DOWN, Q)
+    rest.pursue(goal_at(0.6, 0.0))
+    rest.believe()
+    rest.joints.publish(JointState(name=list(ARM.joint_names), position=elsewhere.tolist()))
+    rest.until(lambda: np.allclose(rest.node._measured, elsewhere))
+    executed = rest.me.create_publisher(Command, "wm/executed", STATE)
+    rest.until(lambda: executed.get_subscription_count())
+    executed.publish(Command(status=Command.HOLD))
+    rest.until(lambda: rest.node._counts["reanchored"])
+    command = rest.believe()
+    assert (command.ee_start.x, command.ee_start.y) == pytest.approx((0.5, 0.1), abs=1e-3)
