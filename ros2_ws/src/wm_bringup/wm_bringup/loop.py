@@ -26,8 +26,9 @@ from wm_planner.costs import CostModel
 from wm_planner.goal import ObjectGoal, Progress
 from wm_planner.planners import PlanResult, make_planner
 from wm_planner.tool_path import ToolPath
-from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
-from wm_sim.controller import Point, TrajectoryController
+from wm_sim.arm_sim import ArmSim
+from wm_sim.controller import Point
+from wm_sim.driver import Driver
 from wm_sim.world import World, load_world
 
 HORIZON = 12  # steps planned ahead, as in the planner node
@@ -100,7 +101,7 @@ class ClosedLoop:
         self.sim = ArmSim(world, rig.only(cameras) if cameras else rig)
         self.bundle = bundle
         self._budget_s = budget_s
-        self._period = round(bundle.step_duration * PHYSICS_HZ)
+        self._driver = Driver(self.sim, bundle.step_duration, None)
         self._perception = PerceptionPipeline(bundle, self.sim.rig, self.kinematics)
         self._filter = BeliefFilter(bundle)
         self._tool_path = ToolPath(self.kinematics, bundle.step_duration)
@@ -155,7 +156,7 @@ class ClosedLoop:
     def _reset(self, seed: int) -> dict[str, np.ndarray]:
         start = self.sim.reset(seed)
         home = self.sim.home
-        self._controller = TrajectoryController(self.kinematics.joint_names, home)
+        self._driver.controller.reset(home)
         self._guard = Guard(self.kinematics, Limits(), self.bundle.step_duration)
         self._motion = ExecutedMotion()
         self._filter.reset()
@@ -184,7 +185,8 @@ class ClosedLoop:
             decision = Decision(action, motion, None, None, {}, 0.0, 0.0, 0.0)
         self._guard.observe(names, positions, stamp_ns, stamp_ns)
         verdict = self._send(decision, joints, stamp_ns)
-        self._move()
+        for _ in range(self._driver.steps_per_period):
+            self._driver.step()
         return Step(
             stamp_ns,
             truth,
@@ -224,14 +226,8 @@ class ClosedLoop:
         if sent is None:
             raise RuntimeError(f"expected a trajectory from the guard, got none: {verdict.text}")
         points = [Point(int(t), q) for t, q in zip(sent.times_ns, sent.positions, strict=True)]
-        self._controller.accept(self.kinematics.joint_names, sent.start_ns, points, stamp_ns)
+        self._driver.controller.accept(self.kinematics.joint_names, sent.start_ns, points, stamp_ns)
         self._motion.record(verdict.effective_ns, int(sent.times_ns[-1]), verdict.ee_start[:2], verdict.ee_end[:2])
         if verdict.kind is Kind.REFUSED:
             self._tool_path.anchor(joints)
         return verdict.kind.value
-
-    def _move(self) -> None:
-        """One control period of physics."""
-        for _ in range(self._period):
-            self.sim.set_target(self._controller.sample(self.sim.time_ns + 1_000_000_000 // PHYSICS_HZ))
-            self.sim.step(1)
