@@ -12,8 +12,19 @@ import pytest
 from wm_bringup.embedded import Runner
 from wm_bringup.graph import Graph, Node
 
-SLEEPER = "import signal, sys, time\nsignal.signal(signal.SIGINT, lambda *a: sys.exit(0))\nprint('ready', flush=True)\ntime.sleep(60)\n"
-STUBBORN = "import signal, time\nfor s in (signal.SIGINT, signal.SIGTERM): signal.signal(s, signal.SIG_IGN)\nprint('ready', flush=True)\ntime.sleep(60)\n"
+SLEEPER = """
+import signal, sys, time
+signal.signal(signal.SIGINT, lambda *a: sys.exit(0))
+print('ready', flush=True)
+time.sleep(60)
+"""
+STUBBORN = """
+import signal, time
+for s in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(s, signal.SIG_IGN)
+print('ready', flush=True)
+time.sleep(60)
+"""
 
 
 @pytest.fixture

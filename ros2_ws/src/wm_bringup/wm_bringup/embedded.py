@@ -1,5 +1,6 @@
 """Runs a graph as processes, for machines without ROS 2's launch: same nodes, same parameters, same end."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -124,10 +125,8 @@ class Runner:
 
 
 def _send(process: subprocess.Popen, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)  # start_new_session: the process leads its own group
-    except ProcessLookupError:
-        pass
 
 
 def _die_with_parent() -> None:

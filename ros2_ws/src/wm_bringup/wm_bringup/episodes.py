@@ -43,7 +43,7 @@ class EpisodeError(RuntimeError):
     """An episode that could not be run."""
 
 
-class Stopped(Exception):
+class StopRequestedError(Exception):
     """The user asked for the end."""
 
 
@@ -85,23 +85,32 @@ class Episodes(Node):
         self._subscribe()
 
     def _subscribe(self) -> None:
-        self.create_subscription(String, "wm/bringup", lambda m: setattr(self, "_bringup", m.data), LATCHED)
+        self.create_subscription(String, "wm/bringup", self._on_bringup, LATCHED)
         self.create_subscription(Belief, "wm/belief", self._on_belief, STATE)
-        self.create_subscription(Command, "wm/command", self._on_command, STATE)
+        self.create_subscription(Command, "wm/command", self._on_command, STATE)  # type: ignore[arg-type]
         self.create_subscription(Plan, "wm/plan", self._on_plan, STATE)
-        self.create_subscription(
-            PoseStamped, "ground_truth/object_pose", lambda m: setattr(self, "_truth", m.pose), STATE
-        )
+        self.create_subscription(PoseStamped, "ground_truth/object_pose", self._on_truth, STATE)
         camera = CameraRig.load(rig_path(self.world.rig)).cameras[0].name
-        self.create_subscription(CameraInfo, f"{camera}/color/camera_info", self._on_frame, SENSOR)
+        self.create_subscription(CameraInfo, f"{camera}/color/camera_info", self._on_frame, SENSOR)  # type: ignore[arg-type]
         if self.report_file:
-            self.create_subscription(
-                Image, f"{camera}/color/image_raw", lambda m: setattr(self, "_camera_image", m), SENSOR
-            )
-            self.create_subscription(Image, "wm/imagined_image", lambda m: setattr(self, "_imagined", m), STATE)
+            self.create_subscription(Image, f"{camera}/color/image_raw", self._on_camera_image, SENSOR)
+            self.create_subscription(Image, "wm/imagined_image", self._on_imagined, STATE)
+
+    def _on_bringup(self, message: String) -> None:
+        self._bringup = message.data
+
+    def _on_truth(self, message: PoseStamped) -> None:
+        self._truth = message.pose
+
+    def _on_camera_image(self, message: Image) -> None:
+        self._camera_image = message
+
+    def _on_imagined(self, message: Image) -> None:
+        self._imagined = message
 
     # -- measuring -----------------------------------------------------------------------------------------------
 
+    # rclpy gives the message's send time to callbacks of two arguments; its type hints do not know.
     def _on_frame(self, message: CameraInfo, info: dict[str, Any]) -> None:
         self._frames[to_ns(message.header.stamp)] = info["source_timestamp"]
         while len(self._frames) > 50:
@@ -230,7 +239,7 @@ class Episodes(Node):
         deadline = time.monotonic() + seconds
         while not condition():
             if self.stopping:
-                raise Stopped
+                raise StopRequestedError
             if time.monotonic() > deadline:
                 if fatal:
                     raise EpisodeError(f"waited {seconds:.0f} s for {what}")
@@ -286,7 +295,7 @@ def main() -> int:
     status = 0
     try:
         node.run()
-    except Stopped:
+    except StopRequestedError:
         status = 1 if node.wanted else 0  # asked for N episodes, not all ran
     except EpisodeError as error:
         node.get_logger().error(str(error))

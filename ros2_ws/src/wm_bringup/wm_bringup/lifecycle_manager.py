@@ -5,6 +5,7 @@ Jazzy's launch_ros cannot start lifecycle nodes by itself, and a failure must sa
 
 import signal
 import time
+from typing import Any
 
 import rclpy
 from lifecycle_msgs.msg import State, Transition
@@ -96,7 +97,7 @@ class LifecycleManager(Node):
         response = self._call(self._remote[name][1], GetState.Request(), 1.0)
         return State.PRIMARY_STATE_UNKNOWN if response is None else response.current_state.id
 
-    def _call(self, client: rclpy.client.Client, request: object, timeout: float) -> object | None:
+    def _call(self, client: rclpy.client.Client, request: Any, timeout: float) -> Any:
         if not client.service_is_ready():
             return None
         future = client.call_async(request)

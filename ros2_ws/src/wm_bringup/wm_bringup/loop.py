@@ -183,7 +183,7 @@ class ClosedLoop:
             action = np.asarray(policy(ee_target, truth, progress.goal.xy), float)
             motion = self._tool_path.move(self.bundle.action_scale * action)
             decision = Decision(action, motion, None, None, {}, 0.0, 0.0, 0.0)
-        self._guard.observe(names, positions, stamp_ns, stamp_ns)
+        self._guard.observe(names, positions.tolist(), stamp_ns, stamp_ns)
         verdict = self._send(decision, joints, stamp_ns)
         for _ in range(self._driver.steps_per_period):
             self._driver.step()
@@ -220,7 +220,7 @@ class ClosedLoop:
         """Through the guard to the arm's controller, as the nodes do; returns the verdict."""
         motion = decision.motion
         times_ns = np.round(motion.times * 1e9).astype(np.int64)
-        request = Request(self._tool_path.joint_names, stamp_ns, times_ns.tolist(), motion.joints)
+        request = Request(self._tool_path.joint_names, stamp_ns, times_ns.tolist(), motion.joints.tolist())
         verdict = self._guard.check(request, stamp_ns, stamp_ns)
         sent = verdict.motion
         if sent is None:

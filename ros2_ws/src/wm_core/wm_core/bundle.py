@@ -188,9 +188,9 @@ def _read_spec(folder: Path) -> dict[str, Any]:
         spec = yaml.safe_load(file.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BundleError(f"{file}: expected YAML, got {error}") from error
-    for error in sorted(Draft202012Validator(_SCHEMA).iter_errors(spec), key=lambda e: list(map(str, e.path))):
-        where = ".".join(map(str, error.path)) or "bundle.yaml"
-        raise BundleError(f"{file}: {where}: {error.message}; export the bundle again with this version of wm")
+    for fault in sorted(Draft202012Validator(_SCHEMA).iter_errors(spec), key=lambda e: list(map(str, e.path))):
+        where = ".".join(map(str, fault.path)) or "bundle.yaml"
+        raise BundleError(f"{file}: {where}: {fault.message}; export the bundle again with this version of wm")
     return spec
 
 

@@ -4,8 +4,12 @@ import argparse
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wm_learning.episode_bag import BagError
+
+if TYPE_CHECKING:  # torch takes a second to import: not for --help
+    from wm_learning.train import TrainConfig
 
 
 def main(args: list[str] | None = None) -> int:
@@ -59,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _config(options: argparse.Namespace) -> "TrainConfig":  # noqa: F821
+def _config(options: argparse.Namespace) -> "TrainConfig":
     from wm_learning.train import TrainConfig
 
     return TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})

@@ -13,6 +13,8 @@ from wm_core.rig import CameraRig
 from wm_learning.episode_bag import EpisodeWriter, Frame, Step
 from wm_learning.exploration import Exploration
 from wm_learning.settings import ACTION_SCALE, PHYSICS_PER_STEP, REACH_BOX
+from wm_sim.arm_sim import ArmSim
+from wm_sim.world import load_world
 
 EPISODES_PER_BAG = 20
 
@@ -50,9 +52,6 @@ def collect(worlds: list[str], episodes: int, steps: int, folder: Path, first_se
 
 def collect_bag(batch: Batch) -> Path:
     """Collect one bag."""
-    from wm_sim.arm_sim import ArmSim
-    from wm_sim.world import load_world
-
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     world = load_world(worlds_dir() / f"{batch.world}.yaml")
     rig = CameraRig.load(rigs_dir() / "two_cameras.yaml")
@@ -68,13 +67,13 @@ def collect_bag(batch: Batch) -> Path:
 
 
 def _episode(
-    sim: "ArmSim",
+    sim: ArmSim,
     rig: CameraRig,
     kinematics: Kinematics,
     writer: EpisodeWriter,
     rng: np.random.Generator,
     steps: int,
-    clock_ns: int,  # noqa: F821
+    clock_ns: int,
 ) -> int:
     explore = Exploration(rng)
     names, joints, _ = sim.joint_state()
@@ -86,7 +85,10 @@ def _episode(
         if np.any(position[:2] < REACH_BOX[0]) or np.any(position[:2] > REACH_BOX[1]):
             break  # out of reach: nothing more to learn in this episode
         names, joints, _ = sim.joint_state()
-        frames = {camera.name: Frame(*sim.render(camera.name), camera.K) for camera in rig.cameras}
+        frames = {}
+        for camera in rig.cameras:
+            rgb, depth = sim.render(camera.name)
+            frames[camera.name] = Frame(rgb, depth, camera.K)
         action = explore.action(commanded, np.asarray(position)[:2])
         target = np.clip(commanded + ACTION_SCALE * action, REACH_BOX[0], REACH_BOX[1])
         try:

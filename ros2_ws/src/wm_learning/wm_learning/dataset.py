@@ -10,6 +10,7 @@ import shutil
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -105,13 +106,10 @@ def _convert(bag: Path, part: Path) -> None:
         episodes += [index] * len(steps)
         worlds += [facts["world"]] * len(steps)
         seeds.append(int(facts["seed"]))
-    np.savez(
-        part,
-        episode=np.array(episodes, np.int32),
-        world=np.array(worlds),
-        seeds=np.array(seeds),
-        **{name: np.stack(values).astype(np.uint8 if name == "bev" else np.float32) for name, values in rows.items()},
-    )
+    arrays: dict[str, Any] = {
+        name: np.stack(values).astype(np.uint8 if name == "bev" else np.float32) for name, values in rows.items()
+    }
+    np.savez(part, episode=np.array(episodes, np.int32), world=np.array(worlds), seeds=np.array(seeds), **arrays)
 
 
 def _merge(work: Path, count: int) -> None:

@@ -3,6 +3,7 @@
 A bag holds whole episodes, each announced by a message on `wm/episode` (std_msgs/String with YAML).
 """
 
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -202,7 +203,7 @@ class EpisodeWriter:
     def _write(self, topic: str, stamp_ns: int, **fields: Any) -> None:
         kind = self._kinds[topic]
         # Constants of a message are class attributes in rosbags, not fields.
-        known = self._store.types[kind].__dataclass_fields__
+        known = {field.name: field for field in dataclasses.fields(self._store.types[kind])}  # type: ignore[arg-type]
         message = self._message(
             kind, **{key: value for key, value in fields.items() if key in known and known[key].init}
         )
@@ -229,7 +230,7 @@ def read_episodes(path: Path) -> Iterator[tuple[dict[str, Any], list[Step]]]:
         pending: dict[str, Any] = {}
         for connection, stamp_ns, data in reader.messages():
             topic = connection.topic.lstrip("/")
-            message = reader.deserialize(data, connection.msgtype)
+            message: Any = reader.deserialize(data, connection.msgtype)
             if topic == EPISODE:
                 if facts is not None:
                     yield facts, steps

@@ -74,7 +74,8 @@ def project(
     rgb: np.ndarray, depth: np.ndarray, K: np.ndarray, T_base_optical: np.ndarray, boxes: Sequence[Box], spec: BevSpec
 ) -> np.ndarray:
     """Map (5, rows, columns) of one camera's images; use a Projector for a stream."""
-    return Projector(K, T_base_optical, *depth.shape, spec).project(rgb, depth, boxes)
+    height, width = depth.shape
+    return Projector(K, T_base_optical, height, width, spec).project(rgb, depth, boxes)
 
 
 def in_boxes(points: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:

@@ -62,7 +62,8 @@ class Geometry:
         clouds, colours = [], []
         for name, frame in frames.items():
             frame = shrink(frame)
-            camera = Projector(frame.K, self._rig[name].T_base_optical, *frame.depth.shape, self._workspace)
+            height, width = frame.depth.shape
+            camera = Projector(frame.K, self._rig[name].T_base_optical, height, width, self._workspace)
             points, pixels = camera.points(frame.depth)
             inside = ((points[:, :2] >= self._lower) & (points[:, :2] < self._upper)).all(1) & (
                 np.abs(points[:, 2]) < ABOVE[1]
@@ -93,7 +94,7 @@ def detect(points: np.ndarray, colours: np.ndarray) -> Detections:
     places, tints = np.asarray(cloud.points), np.asarray(cloud.colors)
     height = places @ plane[:3] + plane[3]
     above = (height > ABOVE[0]) & (height < ABOVE[1])
-    objects_cloud = cloud.select_by_index(np.flatnonzero(above))
+    objects_cloud = cloud.select_by_index(np.flatnonzero(above).tolist())
     places, tints, height = places[above], (255 * tints[above]).astype(np.uint8), height[above]
     labels = (
         np.asarray(objects_cloud.cluster_dbscan(CLUSTER_DISTANCE, CLUSTER_POINTS)) if len(places) else np.empty(0, int)

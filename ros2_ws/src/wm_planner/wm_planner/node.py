@@ -191,11 +191,12 @@ class PlannerNode(WmNode):
             return
         self._measured = q
         path = self._core.tool_path
-        if path.anchored and self._pursuit.progress is None:
-            # Idle: follow the arm wherever somebody else moved it, so the next motion starts without a jump.
-            if float(np.linalg.norm(self._kinematics.fk(q)[0][:2] - path.position)) > REANCHOR_DISTANCE:
-                path.anchor(q)
-                self._counts["reanchored"] += 1
+        if not path.anchored or self._pursuit.progress is not None:
+            return
+        # Idle: follow the arm wherever somebody else moved it, so the next motion starts without a jump.
+        if float(np.linalg.norm(self._kinematics.fk(q)[0][:2] - path.position)) > REANCHOR_DISTANCE:
+            path.anchor(q)
+            self._counts["reanchored"] += 1
 
     def _on_executed(self, message: Command) -> None:
         """The guard replaced a command by a hold: continue from where the arm really is."""

@@ -14,6 +14,8 @@ TOOL_RADIUS = 0.014  # [m] how large the tool is drawn
 class Decoder(nn.Module):
     """`latent` (b, L) -> `image` (b, rows, columns, 3) in 0..1, `readout` (b, 4)."""
 
+    cells: Tensor
+
     def __init__(self, spec: BevSpec, code: int) -> None:
         super().__init__()
         self.spec = spec

@@ -17,6 +17,9 @@ LOG_VARIANCE = (-14.0, -3.0)  # bounds of log variance [m^2]: 0.9 mm to 22 cm
 class Encoder(nn.Module):
     """`bev` (b, 5, rows, columns) -> `embedding` (b, 5 + code): x, y [m], log variance x, y [m^2], visibility logit, code."""
 
+    cells: Tensor
+    window: Tensor
+
     def __init__(self, spec: BevSpec, code: int) -> None:
         super().__init__()
         self.spec = spec

@@ -31,9 +31,9 @@ class Gradient(Planner):
     def _search(self, search: _Search, mean: np.ndarray) -> None:
         params, size = self.params, mean.size
         # The best of a few random starts, and the warm start.
-        pool = to_unit_disk(
-            mean + params.std * coloured_noise(self._rng, 24 * params.starts, *mean.shape, params.noise_beta)
-        )
+        steps, width = mean.shape
+        noise = coloured_noise(self._rng, 24 * params.starts, steps, width, params.noise_beta)
+        pool = to_unit_disk(mean + params.std * noise)
         pool[0] = to_unit_disk(mean)
         order = np.argsort(search.evaluate(pool))
         points = pool[np.concatenate([[0], order[order != 0][: params.starts - 1]])]

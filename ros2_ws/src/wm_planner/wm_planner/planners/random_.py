@@ -9,4 +9,5 @@ class Random(Planner):
     name = "random"
 
     def _search(self, search: _Search, mean: np.ndarray) -> None:
-        search.evaluate(to_unit_disk(coloured_noise(self._rng, 1, *mean.shape, 1.0)))
+        steps, width = mean.shape
+        search.evaluate(to_unit_disk(coloured_noise(self._rng, 1, steps, width, 1.0)))
