@@ -59,12 +59,13 @@ def main() -> None:
         pushes = [push for push in found[i * len(seeds) : (i + 1) * len(seeds)] if push is not None]
         report[world] = pushes
         if not pushes:
-            rows.append((world, 0, *["-"] * 6))
+            rows.append((world, 0, *["-"] * 7))
             continue
         columns = {key: 100 * np.array([push[key] for push in pushes]) for key in ("moved", "belief", "frozen")}
         errors = [f"{np.percentile(columns[key], q):.1f}" for key in ("belief", "frozen") for q in (50, 95)]
         within = f"{100 * np.mean(columns['belief'] <= 1.5):.0f} %"
-        rows.append((world, len(pushes), f"{np.median(columns['moved']):.1f}", *errors, within))
+        sight = f"{np.mean([push['visibility'] for push in pushes]):.2f}"
+        rows.append((world, len(pushes), f"{np.median(columns['moved']):.1f}", *errors, within, sight))
     header = (
         "world",
         "pushes",
@@ -74,6 +75,7 @@ def main() -> None:
         "frozen last sight median",
         "p95",
         "belief within 1.5 cm",
+        "visibility while hidden",
     )
     print("\n" + table(header, rows))
     write_json(args.json, {"protocol": vars(args), "results": report})
