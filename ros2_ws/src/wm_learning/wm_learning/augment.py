@@ -1,4 +1,4 @@
-"""Augmentation of camera maps: lost cameras, occluders, colour and height noise. Teaches the encoder to know when it does not see."""
+"""Augmentation of camera maps: lost cameras, missing objects, occluders, noise. Teaches the encoder when it does not see."""
 
 import torch
 from torch import Tensor
@@ -17,41 +17,72 @@ def fuse_maps(maps: Tensor) -> Tensor:
     return fused
 
 
-def augment(maps: Tensor, generator: torch.Generator, *, strong: bool = True) -> Tensor:
-    """Random training view (b, 5, r, c) of camera maps (b, cameras, 5, r, c) in 0..1."""
-    maps = maps.clone()
+def augment(maps: Tensor, position: Tensor, cells: Tensor, generator: torch.Generator) -> Tensor:
+    """Random training view (b, 5, r, c) of camera maps (b, cameras, 5, r, c) in 0..1.
+
+    `position` (b, 2): the object, which is taken off the table now and then; `cells` (r, c, 2): cell centres [m].
+    """
+    fused = fuse_maps(_lose_cameras(maps, generator))
+    fused = _take_off_the_table(fused, position, cells, generator)
+    fused = _repaint(fused, generator)
+    return _occlude(fused, generator)
+
+
+def _uniform(generator: torch.Generator, *shape: int) -> Tensor:
+    return torch.rand(shape, generator=generator)
+
+
+def _lose_cameras(maps: Tensor, generator: torch.Generator, share: float = 0.35) -> Tensor:
+    """One camera of some samples sees nothing."""
     batch, cameras = maps.shape[:2]
+    if cameras == 1:
+        return maps
+    lost = _uniform(generator, batch) < share
+    victim = (_uniform(generator, batch) * cameras).long()
+    dark = lost[:, None] & (torch.arange(cameras)[None] == victim[:, None])
+    return torch.where(dark[:, :, None, None, None], torch.zeros(()), maps)
 
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator)
 
-    if strong and cameras > 1:
-        lost = uniform(batch)
-        victim = (uniform(batch) * cameras).long()
-        for camera in range(cameras):
-            maps[(lost < 0.35) & (victim == camera), camera] = 0
-    fused = fuse_maps(maps)
-    gain = 0.8 + 0.4 * uniform(batch, 3, 1, 1)
-    fused[:, 1:4] = (fused[:, 1:4] * gain + 0.02 * torch.randn(batch, 3, 1, 1, generator=generator)).clamp(0, 1)
-    fused[:, 0:1] = fused[:, 0:1] + 0.006 * torch.randn(fused[:, 0:1].shape, generator=generator)
-    if strong:
-        rows, columns = fused.shape[-2:]
-        r, c = torch.arange(rows)[None, :, None], torch.arange(columns)[None, None, :]
-        keep = uniform(batch, rows, columns) > 0.04 * uniform(batch, 1, 1)
-        for _ in range(2):  # rectangles that nobody sees
-            height, width = 4 + 14 * uniform(batch, 1, 1), 4 + 14 * uniform(batch, 1, 1)
-            r0, c0 = rows * uniform(batch, 1, 1), columns * uniform(batch, 1, 1)
-            hit = (r >= r0) & (r < r0 + height) & (c >= c0) & (c < c0 + width) & (uniform(batch, 1, 1) < 0.5)
-            keep &= ~hit
-        fused = fused * keep[:, None]
-    fused = fused * (fused[:, 4:5] > 0)
-    return fused
+def _take_off_the_table(
+    fused: Tensor, position: Tensor, cells: Tensor, generator: torch.Generator, share: float = 0.12
+) -> Tensor:
+    """Some samples show the bare table where the object (and its shadow) is: an encoder that always saw one invents it."""
+    batch = len(fused)
+    radius = 0.07 + 0.06 * _uniform(generator, batch, 1, 1)
+    near = torch.norm(cells[None] - position[:, None, None], dim=-1) < radius
+    gone = near & (_uniform(generator, batch, 1, 1) < share)
+    low = (fused[:, 4] > 0) & (fused[:, 0] < 0.01)
+    table = (fused[:, 1:4] * low[:, None]).sum((2, 3)) / low.sum((1, 2)).clamp(min=1)[:, None]
+    bare = torch.cat([torch.zeros(batch, 1), table, torch.ones(batch, 1)], 1)[:, :, None, None]
+    return torch.where(gone[:, None], bare, fused)
+
+
+def _repaint(fused: Tensor, generator: torch.Generator) -> Tensor:
+    """Other light and colours, noisy heights."""
+    batch = len(fused)
+    gain = 0.8 + 0.4 * _uniform(generator, batch, 3, 1, 1)
+    shift = 0.02 * torch.randn(batch, 3, 1, 1, generator=generator)
+    height = fused[:, 0:1] + 0.006 * torch.randn(fused[:, 0:1].shape, generator=generator)
+    return torch.cat([height, (fused[:, 1:4] * gain + shift).clamp(0, 1), fused[:, 4:5]], 1)
+
+
+def _occlude(fused: Tensor, generator: torch.Generator) -> Tensor:
+    """Single cells and up to two rectangles that nobody sees; unobserved cells are zero in all channels."""
+    batch, _, rows, columns = fused.shape
+    r, c = torch.arange(rows)[None, :, None], torch.arange(columns)[None, None, :]
+    seen = _uniform(generator, batch, rows, columns) > 0.04 * _uniform(generator, batch, 1, 1)
+    for _ in range(2):
+        height, width = (4 + 14 * _uniform(generator, batch, 1, 1) for _ in range(2))
+        top, left = rows * _uniform(generator, batch, 1, 1), columns * _uniform(generator, batch, 1, 1)
+        hit = (r >= top) & (r < top + height) & (c >= left) & (c < left + width)
+        seen &= ~(hit & (_uniform(generator, batch, 1, 1) < 0.5))
+    return fused * (seen[:, None] & (fused[:, 4:5] > 0))
 
 
 def visible_share(fused: Tensor, full: Tensor, position: Tensor, cells: Tensor, z_max: float) -> Tensor:
     """Share (b,) of the object's cells in the `full` view (high and near `position` (b, 2)) that the augmented view still shows."""
     near = torch.norm(cells[None] - position[:, None, None], dim=-1) < NEAR
     there = near & (full[:, 0] > MAX_HEIGHT / z_max)
-    shown = there & (fused[:, 4] > 0)
+    shown = there & (fused[:, 4] > 0) & (fused[:, 0] > 0.5 * MAX_HEIGHT / z_max)
     count = there.sum((1, 2))
     return shown.sum((1, 2)) / count.clamp(min=12)

@@ -73,7 +73,7 @@ def joint_loss(
     index = np.concatenate([first, later])
     maps = torch.from_numpy(np.asarray(data.bev[index])).float() / 255
     truth = torch.from_numpy(data.object[index, :2])
-    fused = augment(maps, generator)
+    fused = augment(maps, truth, model.decoder.cells, generator)
     full = fuse_maps(maps)
     share = visible_share(fused, full, truth, model.decoder.cells, model.bev.z_max)
     embedding = model.encoder(fused)
