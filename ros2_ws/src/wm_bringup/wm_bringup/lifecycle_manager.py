@@ -62,6 +62,7 @@ class LifecycleManager(Node):
 
     def take_down(self) -> None:
         """Deactivate and clean up in reverse order; nodes that are gone already are skipped."""
+        self.stopping = False
         for transition, wanted in (
             (Transition.TRANSITION_DEACTIVATE, State.PRIMARY_STATE_ACTIVE),
             (Transition.TRANSITION_CLEANUP, State.PRIMARY_STATE_INACTIVE),
@@ -102,7 +103,7 @@ class LifecycleManager(Node):
             return None
         future = client.call_async(request)
         deadline = time.monotonic() + timeout
-        while rclpy.ok() and not future.done() and time.monotonic() < deadline:
+        while not (self.stopping or future.done()) and time.monotonic() < deadline:
             rclpy.spin_once(self, timeout_sec=0.05)
         return future.result() if future.done() else None
 

@@ -1,0 +1,94 @@
+"""Open-loop prediction: object error after 1, 5, 10, 20 steps of known actions, beside copy-last and constant velocity."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from _common import FIRST_TEST_SEED, table, write_json
+
+from wm_core.bundle import Bundle
+from wm_core.paths import bundles_dir
+from wm_dynamics.belief import BeliefFilter
+from wm_dynamics.executed import ExecutedMotion
+from wm_dynamics.rollout import RolloutEngine
+from wm_learning.collect import collect
+from wm_learning.dataset import Dataset, build_dataset
+from wm_learning.settings import STEP_NS
+from wm_perception.bev import fuse
+
+HORIZONS = (1, 5, 10, 20)
+BURN_IN = 6  # observations before a prediction
+MOVED = 0.01  # [m] windows in which the object moves at least this far
+PROTOCOL = """\
+Protocol: {episodes} exploration episodes per world of {steps} steps of 0.1 s, seeds {first} on, never trained on, collected
+now into bags and read back. The belief is filtered from pixels and joints; then h steps are predicted from the actions
+alone. Error: predicted against true object position, over windows in which the object moves at least 1 cm."""
+
+
+def beliefs(bundle: Bundle, data: Dataset) -> np.ndarray:
+    """Belief means (T, L) of every step, filtered episode by episode; NaN during the burn-in."""
+    means = np.full((len(data.episode), bundle.latent_size), np.nan, np.float32)
+    for episode in np.unique(data.episode):
+        belief, motion = BeliefFilter(bundle), ExecutedMotion()
+        for i, step in enumerate(np.flatnonzero(data.episode == episode)):
+            bev = fuse(list(np.asarray(data.bev[step], np.float32) / 255))
+            embedding = bundle.run("encode", bev=bev[None])["embedding"][0]
+            visibility = 1 / (1 + np.exp(-embedding[4]))
+            begin_ns = (i + 1) * STEP_NS
+            target = data.target[step].astype(float)
+            motion.record(begin_ns, STEP_NS, target, target + bundle.action_scale * data.action[step])
+            state = belief.update(begin_ns, embedding, float(visibility), data.tool[step].astype(float), motion)
+            if i >= BURN_IN:
+                means[step] = state.mean
+    return means
+
+
+def errors(bundle: Bundle, data: Dataset, means: np.ndarray) -> dict[str, dict[int, np.ndarray]]:
+    """Errors [mm] per method and horizon over moving windows."""
+    engine, longest = RolloutEngine(bundle), max(HORIZONS)
+    starts = data.windows(longest + 1)
+    starts = np.array([s for s in starts if np.isfinite(means[s]).all() and np.isfinite(means[s - 1]).all()])
+    predicted = np.stack(
+        [engine.rollout(means[s], data.action[None, s : s + longest]).mean_object()[0].copy() for s in starts]
+    )
+    now, before = means[starts, :2], means[starts - 1, :2]
+    result: dict[str, dict[int, np.ndarray]] = {"model": {}, "copy-last": {}, "constant velocity": {}}
+    for h in HORIZONS:
+        truth = data.object[starts + h, :2]
+        moving = np.linalg.norm(truth - data.object[starts, :2], axis=1) >= MOVED
+        guesses = {"model": predicted[:, h - 1], "copy-last": now, "constant velocity": now + h * (now - before)}
+        for name, guess in guesses.items():
+            result[name][h] = 1000 * np.linalg.norm(guess - truth, axis=1)[moving]
+    return result
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    options.add_argument("--worlds", nargs="+", default=["tabletop_block", "tabletop_mug", "tabletop_disk"])
+    options.add_argument("--episodes", type=int, default=20, help="held-out episodes per world")
+    options.add_argument("--steps", type=int, default=50, help="steps per episode")
+    options.add_argument("--seed", type=int, default=FIRST_TEST_SEED + 50_000, help="seed of the first episode")
+    options.add_argument("--workers", type=int, default=2)
+    options.add_argument("--bundle", type=Path, default=None, help="model bundle folder (default: the shipped one)")
+    options.add_argument("--json", type=Path, default=None)
+    args = options.parse_args()
+    print(PROTOCOL.format(episodes=args.episodes, steps=args.steps, first=args.seed))
+    bundle = Bundle.load(args.bundle or bundles_dir() / "default")
+    rows, report = [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        for world in args.worlds:
+            bags = collect([world], args.episodes, args.steps, Path(folder) / "bags", args.seed, args.workers)
+            data = build_dataset(bags, Path(folder) / world, args.workers)
+            found = errors(bundle, data, beliefs(bundle, data))
+            for method, by_horizon in found.items():
+                cells = [f"{e.mean():.1f} / {np.median(e):.1f}" if len(e) else "-" for e in by_horizon.values()]
+                rows.append((world, method, *cells, len(by_horizon[max(HORIZONS)])))
+            report[world] = {m: {h: float(e.mean()) for h, e in by.items()} for m, by in found.items()}
+    header = ("world", "method", *(f"{h} steps: mean / median [mm]" for h in HORIZONS), "windows at 20")
+    print("\n" + table(header, rows))
+    write_json(args.json, {"protocol": vars(args), "mean_mm": report})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""arm_sim.launch.py under the embedded runner: the whole stack in processes of its own, over real DDS."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_spec = importlib.util.spec_from_file_location("checks", Path(__file__).with_name("checks.py"))
+checks = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(checks)
+
+pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def launch(*arguments, domain):
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+    command = [sys.executable, "-m", "wm_bringup.cli", "launch", "arm_sim.launch.py", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+
+def children(pid):
+    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_one_goal_from_pixels_in_lockstep(tmp_path):
+    report = tmp_path / "report.json"
+    process = launch(*(f"{k}:={v}" for k, v in checks.ARGUMENTS.items()), f"report:={report}", domain=61)
+    output, _ = process.communicate(timeout=280)
+    assert process.returncode == 0, output
+    checks.check_report(report)
+
+
+def test_ctrl_c_ends_everything_without_orphans():
+    process = launch("real_time:=false", domain=62)
+    output = []
+    for line in process.stdout:
+        output.append(line)
+        if "goal 1:" in line:
+            break
+    nodes = children(process.pid)
+    assert len(nodes) == 7, "".join(output)
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, rest
+    assert not [pid for pid in nodes if running(pid)]
+    assert "Traceback" not in "".join(output) + rest
+
+
+def test_a_missing_world_fails_by_name():
+    process = launch("world:=tabletop_nothing", "real_time:=false", domain=63)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "tabletop_nothing" in output and "tabletop_block" in output
+
+
+def test_a_corrupt_bundle_fails_by_name(tmp_path):
+    (tmp_path / "bundle.yaml").write_text("schema: 1\n")
+    process = launch(f"bundle:={tmp_path}", "real_time:=false", domain=64)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "bundle.yaml" in output and "could not configure" in output
