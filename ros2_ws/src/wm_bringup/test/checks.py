@@ -10,7 +10,9 @@ def check_report(file: Path) -> None:
     """The report of one episode from pixels: reached, complete, with picture and film beside it."""
     report = json.loads(file.read_text())
     (episode,) = report["episodes"]
-    assert report["success_rate_2cm"] == 1.0, f"the goal was missed by {1000 * episode['final_distance_m']:.0f} mm: {episode['message']}"
+    assert report["success_rate_2cm"] == 1.0, (
+        f"the goal was missed by {1000 * episode['final_distance_m']:.0f} mm: {episode['message']}"
+    )
     assert episode["message"] == "reached" and 0 < episode["time_s"] <= 10
     assert report["seed"] == 10000 and report["world"] == "tabletop_block"
     assert report["cycles"] > 0 and report["deadline_misses"] == 0

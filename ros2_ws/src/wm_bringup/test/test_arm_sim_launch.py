@@ -8,10 +8,11 @@ import pytest
 launch_pytest = pytest.importorskip("launch_pytest")
 pytest.importorskip("launch_ros.actions")
 
-from launch import LaunchDescription  # noqa: E402
 from launch.actions import ExecuteProcess, IncludeLaunchDescription, SetEnvironmentVariable  # noqa: E402
 from launch.launch_description_sources import PythonLaunchDescriptionSource  # noqa: E402
 from launch_pytest.tools import process as process_tools  # noqa: E402
+
+from launch import LaunchDescription  # noqa: E402
 
 _spec = importlib.util.spec_from_file_location("checks", Path(__file__).with_name("checks.py"))
 checks = importlib.util.module_from_spec(_spec)
@@ -30,7 +31,9 @@ def report(tmp_path):
 def sentinel(report):
     """Ends when the report's film, which is written last, is there."""
     film = report.with_suffix(".mp4")
-    return ExecuteProcess(cmd=["sh", "-c", f"until [ -f '{film}' ]; do sleep 0.2; done; echo written"], cached_output=True)
+    return ExecuteProcess(
+        cmd=["sh", "-c", f"until [ -f '{film}' ]; do sleep 0.2; done; echo written"], cached_output=True
+    )
 
 
 @launch_pytest.fixture
@@ -41,7 +44,9 @@ def arm_sim(report, sentinel):
             SetEnvironmentVariable("ROS_DOMAIN_ID", "65"),
             SetEnvironmentVariable("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST"),
             sentinel,
-            IncludeLaunchDescription(PythonLaunchDescriptionSource(str(LAUNCH_FILE)), launch_arguments=arguments.items()),
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(str(LAUNCH_FILE)), launch_arguments=arguments.items()
+            ),
             launch_pytest.actions.ReadyToTest(),
         ]
     )

@@ -34,7 +34,9 @@ def start():
     environment = {**os.environ, "ROS_DOMAIN_ID": "66", "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
 
     def start(*command):
-        process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+        process = subprocess.Popen(
+            [sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        )
         processes.append(process)
         return process
 

@@ -15,82 +15,93 @@ def belief(bundle):
     return BeliefFilter(bundle)
 
 
-def seen_at(bundle, xy, visible=True):
-    embedding = np.zeros(bundle.embedding_size, np.float32)
-    embedding[:2] = xy
-    embedding[2:4] = np.log(0.003**2)
-    embedding[4] = 8.0 if visible else -8.0
-    return embedding, float(visible)
+@pytest.fixture
+def seen_at(block):
+    """Embedding and visibility of a block at a place, seen or hidden."""
+
+    def seen_at(xy, visible=True):
+        embedding = block(xy)
+        embedding[2:4] = np.log(0.003**2)
+        embedding[4] = 8.0 if visible else -8.0
+        return embedding, float(visible)
+
+    return seen_at
 
 
-def watch(belief, bundle, xy, steps, begin=1, visible=True, tool=AWAY):
-    for i in range(begin, begin + steps):
-        state = belief.update(i * STEP_NS, *seen_at(bundle, xy, visible), tool, ExecutedMotion())
-    return state
+@pytest.fixture
+def watch(belief, seen_at):
+    """Looks at a block for some steps; returns the last belief."""
+
+    def watch(xy, steps, begin=1, visible=True, tool=AWAY):
+        for i in range(begin, begin + steps):
+            state = belief.update(i * STEP_NS, *seen_at(xy, visible), tool, ExecutedMotion())
+        return state
+
+    return watch
 
 
-def test_the_first_sight_is_believed(belief, bundle):
-    state = watch(belief, bundle, [0.5, 0.1], 1)
+def test_the_first_sight_is_believed(belief, watch, seen_at):
+    state = watch([0.5, 0.1], 1)
     np.testing.assert_allclose(state.object_xy, [0.5, 0.1], atol=0.005)
     assert state.restarted
 
 
-def test_repeated_sight_makes_surer(belief, bundle):
-    first = watch(belief, bundle, [0.5, 0.1], 1)
-    later = watch(belief, bundle, [0.5, 0.1], 10, begin=2)
+def test_repeated_sight_makes_surer(belief, watch, seen_at):
+    first = watch([0.5, 0.1], 1)
+    later = watch([0.5, 0.1], 10, begin=2)
     assert (later.object_std <= first.object_std).all()
     np.testing.assert_allclose(later.object_xy, [0.5, 0.1], atol=0.004)
 
 
-def test_a_hidden_object_is_not_forgotten(belief, bundle):
-    watch(belief, bundle, [0.5, 0.1], 8)
-    hidden = watch(belief, bundle, [0.3, 0.3], 10, begin=9, visible=False)  # what a blind encoder says does not count
+def test_a_hidden_object_is_not_forgotten(belief, watch, seen_at):
+    watch([0.5, 0.1], 8)
+    hidden = watch([0.3, 0.3], 10, begin=9, visible=False)  # what a blind encoder says does not count
     np.testing.assert_allclose(hidden.object_xy, [0.5, 0.1], atol=0.02)
     assert hidden.time_unseen == pytest.approx(1.0)
     assert np.isnan(hidden.error)
 
 
-def test_a_hidden_object_moves_when_it_is_pushed(belief, bundle):
+def test_a_hidden_object_moves_when_it_is_pushed(belief, watch, seen_at):
     motion, place, tool = ExecutedMotion(), np.array([0.5, 0.0]), np.array([0.43, 0.0])
     for i in range(1, 6):
-        belief.update(i * STEP_NS, *seen_at(bundle, place), tool, motion)
+        belief.update(i * STEP_NS, *seen_at(place), tool, motion)
     for i in range(6, 11):
         motion.record((i - 1) * STEP_NS, STEP_NS, tool, tool + [0.03, 0])
         tool = tool + [0.03, 0]
-        state = belief.update(i * STEP_NS, *seen_at(bundle, place, visible=False), tool, motion)
+        state = belief.update(i * STEP_NS, *seen_at(place, visible=False), tool, motion)
     assert state.object_xy[0] > 0.56
 
 
-def test_missed_frames_are_bridged(belief, bundle):
-    watch(belief, bundle, [0.5, 0.1], 5)
-    state = belief.update(9 * STEP_NS, *seen_at(bundle, [0.5, 0.1]), AWAY, ExecutedMotion())
+def test_missed_frames_are_bridged(belief, watch, seen_at):
+    watch([0.5, 0.1], 5)
+    state = belief.update(9 * STEP_NS, *seen_at([0.5, 0.1]), AWAY, ExecutedMotion())
     assert not state.restarted
 
 
 @pytest.mark.parametrize("stamp", [3 * STEP_NS, 100 * STEP_NS])
-def test_time_that_jumps_restarts(belief, bundle, stamp):
-    watch(belief, bundle, [0.5, 0.1], 5)
-    state = belief.update(stamp, *seen_at(bundle, [0.4, -0.1]), AWAY, ExecutedMotion())
+def test_time_that_jumps_restarts(belief, watch, seen_at, stamp):
+    watch([0.5, 0.1], 5)
+    state = belief.update(stamp, *seen_at([0.4, -0.1]), AWAY, ExecutedMotion())
     assert state.restarted
     np.testing.assert_allclose(state.object_xy, [0.4, -0.1], atol=0.005)
 
 
-def test_an_object_put_elsewhere_surprises_and_is_believed_soon(belief, bundle):
-    calm = watch(belief, bundle, [0.5, 0.1], 10)
+def test_an_object_put_elsewhere_surprises_and_is_believed_soon(belief, watch, seen_at):
+    calm = watch([0.5, 0.1], 10)
     assert calm.surprise < 1
-    first = watch(belief, bundle, [0.4, -0.1], 1, begin=11)
+    first = watch([0.4, -0.1], 1, begin=11)
     assert first.surprise > 1
-    after = watch(belief, bundle, [0.4, -0.1], 2, begin=12)
+    after = watch([0.4, -0.1], 2, begin=12)
     np.testing.assert_allclose(after.object_xy, [0.4, -0.1], atol=0.006)
 
 
-def test_nonsense_is_refused_and_changes_nothing(belief, bundle):
-    before = watch(belief, bundle, [0.5, 0.1], 5)
-    embedding, visibility = seen_at(bundle, [0.5, 0.1])
+def test_nonsense_is_refused_and_changes_nothing(belief, watch, seen_at):
+    before = watch([0.5, 0.1], 5)
+    embedding, visibility = seen_at([0.5, 0.1])
     for bad in (np.full_like(embedding, np.nan), embedding[:3]):
         with pytest.raises(ValueError, match="finite embedding"):
             belief.update(6 * STEP_NS, bad, visibility, AWAY, ExecutedMotion())
     with pytest.raises(ValueError, match="tool position"):
         belief.update(6 * STEP_NS, embedding, visibility, np.array([np.nan, 0]), ExecutedMotion())
-    after = watch(belief, bundle, [0.5, 0.1], 1, begin=6)
+    after = watch([0.5, 0.1], 1, begin=6)
     np.testing.assert_allclose(after.object_xy, before.object_xy, atol=0.003)

@@ -14,12 +14,9 @@ def engine(bundle):
 
 
 @pytest.fixture
-def latent(bundle):
+def latent(bundle, block):
     """Block at (0.5, 0), tool 8 cm before it."""
-    start = bundle.initial_mean.copy()
-    start[0:4] = [0.5, 0.0, 0.42, 0.0]
-    start[4:6] = 0
-    return start
+    return np.concatenate([[0.5, 0.0, 0.42, 0.0, 0.0, 0.0], block([0.5, 0.0])[5:]]).astype(np.float32)
 
 
 def forward(count, steps):

@@ -44,9 +44,9 @@ class Gradient(Planner):
                 return
             probes = np.concatenate([points[:, None] + offsets, points[:, None] - offsets, points[:, None]], 1)
             costs = search.evaluate(to_unit_disk(probes.reshape(-1, *mean.shape))).reshape(len(points), -1)
-            gradient = np.nan_to_num((costs[:, :size] - costs[:, size : 2 * size]) / (2 * params.difference)).reshape(
-                points.shape
-            )
+            with np.errstate(invalid="ignore"):  # two infinite costs have no difference: stay
+                difference = costs[:, :size] - costs[:, size : 2 * size]
+            gradient = np.nan_to_num(difference / (2 * params.difference), posinf=0, neginf=0).reshape(points.shape)
             first = 0.8 * first + 0.2 * gradient
             second = 0.95 * second + 0.05 * gradient**2
             step = (first / (1 - 0.8**iteration)) / (np.sqrt(second / (1 - 0.95**iteration)) + 1e-8)
