@@ -27,6 +27,7 @@ setup(
         "console_scripts": [
             "wm_lifecycle_manager = wm_bringup.lifecycle_manager:main",
             "wm_episodes = wm_bringup.episodes:main",
+            "wm_recorder = wm_bringup.recorder:main",
         ]
     },
 )

@@ -60,7 +60,7 @@ def test_ctrl_c_ends_everything_without_orphans():
 def test_a_missing_world_fails_by_name():
     process = launch("world:=tabletop_nothing", "real_time:=false", domain=63)
     output, _ = process.communicate(timeout=120)
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert "tabletop_nothing" in output and "tabletop_block" in output
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import rclpy
+import yaml
 from geometry_msgs.msg import Pose, PoseStamped
 from rclpy.action import ActionClient
 from rclpy.node import Node
@@ -24,10 +25,11 @@ from wm_msgs.srv import ResetWorld
 from wm_bringup.report import Episode, Run, write_json
 from wm_bringup.summary import write_summary
 from wm_bringup.video import MOST_FRAMES, RATE, Shot, write_video
+from wm_core.paths import rig_path
 from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.rig import CameraRig
 from wm_core.stamps import to_ns
-from wm_sim.world import load_world, rig_path
+from wm_sim.world import load_world
 
 BRINGUP_S = 120.0
 ANSWER_S = 20.0  # until a service answers
@@ -54,6 +56,7 @@ class Episodes(Node):
             "episodes": 0,
             "seed": 10000,
             "world": "tabletop_block",
+            "rig": "two_cameras",
             "report": "",
             "bundle": "",
             "planner": "",
@@ -65,6 +68,7 @@ class Episodes(Node):
         self.wanted, self.seed, self.lockstep = value["episodes"], value["seed"], value["lockstep"]
         self.report_file = Path(value["report"]) if value["report"] else None
         self.world = load_world(value["world"])
+        self._rig = value["rig"]
         self.outcome = Run(self.world.name, value["bundle"], value["planner"], self.seed, self.lockstep)
         self.stopping = False
         self._bringup = ""
@@ -82,6 +86,7 @@ class Episodes(Node):
         self._pursuing = False
         self._reset = self.create_client(ResetWorld, "sim/reset")
         self._pursue = ActionClient(self, PursueGoal, "wm/pursue_goal")
+        self._announcements = self.create_publisher(String, "wm/episode", STATE)
         self._subscribe()
 
     def _subscribe(self) -> None:
@@ -90,7 +95,7 @@ class Episodes(Node):
         self.create_subscription(Command, "wm/command", self._on_command, STATE)  # type: ignore[arg-type]
         self.create_subscription(Plan, "wm/plan", self._on_plan, STATE)
         self.create_subscription(PoseStamped, "ground_truth/object_pose", self._on_truth, STATE)
-        camera = CameraRig.load(rig_path(self.world.rig)).cameras[0].name
+        camera = CameraRig.load(rig_path(self._rig)).cameras[0].name
         self.create_subscription(CameraInfo, f"{camera}/color/camera_info", self._on_frame, SENSOR)  # type: ignore[arg-type]
         if self.report_file:
             self.create_subscription(Image, f"{camera}/color/image_raw", self._on_camera_image, SENSOR)
@@ -180,6 +185,8 @@ class Episodes(Node):
         self._settle()
         self._caption = f"episode {index + 1}  seed {seed}  goal ({goal[0]:.2f}, {goal[1]:.2f})"
         self._path = []
+        facts = {"world": self.world.name, "seed": seed, "goal": [round(float(v), 4) for v in goal]}
+        self._announcements.publish(String(data=yaml.safe_dump(facts, default_flow_style=True).strip()))
         self._pursuing = True
         result = self._pursue_goal(goal)
         self._pursuing = False

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wm_core.paths import bundles_dir, share
+from wm_sim.world import WorldError, load_world
 
 PLANNERS = ("icem", "mppi", "cem", "gradient", "random")
 BOOLEANS = ("true", "false")
@@ -46,7 +47,7 @@ ARGUMENTS = (
     Argument("headless", "true", "false opens the simulator's window", BOOLEANS),
     Argument("real_time", "true", "false: lockstep, as fast as the machine computes, deterministic", BOOLEANS),
     Argument("report", "", "a JSON file for the results; a PNG and an MP4 are written beside it"),
-    Argument("record", "", "recording is not part of this version: leave it empty"),
+    Argument("record", "", "a new folder for a rosbag2 (MCAP) of the run; empty: no recording"),
     Argument("namespace", "", "a namespace for all nodes", pattern=r"(/?[A-Za-z_][A-Za-z0-9_]*)*/?"),
     Argument("params_file", "", "a parameter file read after config/arm_sim.yaml"),
     Argument("log_level", "info", "the log level of all nodes", ("debug", "info", "warn", "error", "fatal")),
@@ -93,67 +94,80 @@ def check_arguments(given: Mapping[str, str]) -> dict[str, str]:
 def arm_sim(given: Mapping[str, str]) -> Graph:
     """The graph of arm_sim.launch.py for launch arguments; raises LaunchError before anything is started."""
     values = check_arguments(given)
-    if values["record"] not in ("", "false"):
-        raise LaunchError(
-            "argument 'record': expected nothing, recording is not part of this version; use `ros2 bag record`"
-        )
     lockstep = values["real_time"] == "false"
-    time_of_sim = {"use_sim_time": lockstep}
+    seed, world, rig = int(values["seed"]), values["world"], values["rig"] or _rig_of(values["world"])
     bundle = _folder("bundle", values["bundle"], "bundle.yaml") or str(bundles_dir() / "default")
-    rig = values["rig"]
-    sim: dict[str, Any] = {
-        "world": values["world"],
-        "mode": "lockstep" if lockstep else "real_time",
-        "seed": int(values["seed"]),
+    clock = {"use_sim_time": lockstep}
+    sim = {
+        "world": world,
         "rig": rig,
+        "mode": "lockstep" if lockstep else "real_time",
+        "seed": seed,
         "gui": values["headless"] == "false",
     }
-    episodes: dict[str, Any] = {
+    planner = {"bundle": bundle, "planner": values["planner"], "seed": seed, "lockstep": lockstep, **clock}
+    episodes = {
         "episodes": int(values["episodes"] or 0),
-        "seed": int(values["seed"]),
-        "world": values["world"],
-        "report": str(Path(values["report"]).expanduser().absolute()) if values["report"] else "",
+        "seed": seed,
+        "world": world,
+        "rig": rig,
+        "report": _path(values["report"]),
         "bundle": bundle,
         "lockstep": lockstep,
         "planner": values["planner"],
-        **time_of_sim,
+        **clock,
     }
-    perception = {"bundle": bundle, **({"rig": rig} if rig else {}), **time_of_sim}
-    nodes = (
-        Node("wm_sim", "wm_sim", "wm_sim.node", "wm_sim", sim),
-        Node("wm_guard", "wm_guard", "wm_guard.node", "wm_guard", time_of_sim),
-        Node("wm_perception", "wm_perception", "wm_perception.node", "wm_perception", perception),
-        Node("wm_dynamics", "wm_dynamics", "wm_dynamics.node", "wm_dynamics", {"bundle": bundle, **time_of_sim}),
-        Node(
-            "wm_planner",
-            "wm_planner",
-            "wm_planner.node",
-            "wm_planner",
-            {
-                "bundle": bundle,
-                "planner": values["planner"],
-                "seed": int(values["seed"]),
-                "lockstep": lockstep,
-                **time_of_sim,
-            },
-        ),
-        Node(
-            "wm_bringup",
-            "wm_lifecycle_manager",
-            "wm_bringup.lifecycle_manager",
-            "wm_lifecycle_manager",
-            {"nodes": list(LIFECYCLE_ORDER)},
-        ),
-        Node("wm_bringup", "wm_episodes", "wm_bringup.episodes", "wm_episodes", episodes),
-    )
-    files = [config("arm_sim.yaml")]
-    if values["params_file"]:
-        file = Path(values["params_file"]).expanduser()
-        if not file.is_file():
-            raise LaunchError(f"argument 'params_file': expected a file, {file} does not exist")
-        files.append(file)
+    nodes = [
+        _node("wm_sim", sim),
+        _node("wm_guard", clock),
+        _node("wm_perception", {"bundle": bundle, "rig": rig, **clock}),
+        _node("wm_dynamics", {"bundle": bundle, **clock}),
+        _node("wm_planner", planner),
+        _bringup("wm_lifecycle_manager", {"nodes": list(LIFECYCLE_ORDER)}),
+        _bringup("wm_episodes", episodes),
+    ]
+    if values["record"]:
+        nodes.append(_bringup("wm_recorder", {"folder": _new(values["record"]), "rig": rig}))
     environment = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(config("fastdds.xml"))}
-    return Graph(nodes, tuple(files), values["namespace"].strip("/"), values["log_level"], environment)
+    files = (config("arm_sim.yaml"), *_params_file(values["params_file"]))
+    return Graph(tuple(nodes), files, values["namespace"].strip("/"), values["log_level"], environment)
+
+
+def _node(package: str, parameters: dict[str, Any]) -> Node:
+    return Node(package, package, f"{package}.node", package, parameters)
+
+
+def _bringup(name: str, parameters: dict[str, Any]) -> Node:
+    return Node("wm_bringup", name, f"wm_bringup.{name.removeprefix('wm_')}", name, parameters)
+
+
+def _rig_of(world: str) -> str:
+    try:
+        return load_world(world).rig
+    except WorldError as error:
+        raise LaunchError(f"argument 'world': {error}") from error
+
+
+def _path(value: str) -> str:
+    return str(Path(value).expanduser().absolute()) if value else ""
+
+
+def _new(value: str) -> str:
+    folder = _path(value)
+    if Path(folder).exists():
+        raise LaunchError(
+            f"argument 'record': expected a new folder, {folder} exists; recordings are never overwritten"
+        )
+    return folder
+
+
+def _params_file(value: str) -> tuple[Path, ...]:
+    if not value:
+        return ()
+    file = Path(value).expanduser()
+    if not file.is_file():
+        raise LaunchError(f"argument 'params_file': expected a file, {file} does not exist")
+    return (file,)
 
 
 def config(name: str) -> Path:

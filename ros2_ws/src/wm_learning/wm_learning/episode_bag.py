@@ -15,16 +15,15 @@ import numpy as np
 import yaml
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
-from rosbags.typesys.store import Typestore
 
-from wm_core.paths import share
+from wm_core.bags import typestore
 
 TRUTH = "ground_truth/object_pose"
 EPISODE = "wm/episode"
 EXECUTED = "wm/executed"
 JOINTS = "joint_states"
 BASE_FRAME = "panda_link0"
+COLOUR = "/color/image_raw"
 
 
 class BagError(ValueError):
@@ -51,17 +50,6 @@ class Step:
     ee_start: np.ndarray  # (2,) [m] commanded tool position at the stamp
     ee_end: np.ndarray  # (2,) [m] commanded tool position one step later
     truth: np.ndarray | None  # (7,) object position [m] and quaternion xyzw, simulation only
-
-
-def typestore() -> Typestore:
-    """Jazzy's messages and wm_msgs."""
-    store = get_typestore(Stores.ROS2_JAZZY)
-    folder = share("wm_msgs") / "msg"
-    types: dict[str, Any] = {}
-    for file in sorted(folder.glob("*.msg")):
-        types.update(get_types_from_msg(file.read_text(), f"wm_msgs/msg/{file.stem}"))
-    store.register(types)
-    return store
 
 
 class EpisodeWriter:
@@ -238,7 +226,8 @@ def read_episodes(path: Path) -> Iterator[tuple[dict[str, Any], list[Step]]]:
                 continue
             pending[topic] = message
             if topic == EXECUTED:  # closes the step
-                steps.append(_step(path, stamp_ns, pending))
+                if JOINTS in pending and any(name.endswith(COLOUR) for name in pending):  # else a hold between frames
+                    steps.append(_step(path, stamp_ns, pending))
                 pending = {}
         if facts is not None:
             yield facts, steps
@@ -247,9 +236,9 @@ def read_episodes(path: Path) -> Iterator[tuple[dict[str, Any], list[Step]]]:
 def _step(path: Path, stamp_ns: int, messages: dict[str, Any]) -> Step:
     frames: dict[str, Frame] = {}
     for topic, image in messages.items():
-        if not topic.endswith("/color/image_raw"):
+        if not topic.endswith(COLOUR):
             continue
-        camera = topic.removesuffix("/color/image_raw")
+        camera = topic.removesuffix(COLOUR)
         depth = messages.get(f"{camera}/aligned_depth_to_color/image_raw")
         info = messages.get(f"{camera}/color/camera_info")
         if depth is None or info is None:

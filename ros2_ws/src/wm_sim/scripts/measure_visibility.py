@@ -12,9 +12,10 @@ import numpy as np
 
 from wm_core.bundle import BevSpec
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT
+from wm_core.paths import rig_path
 from wm_core.rig import Camera, CameraRig
 from wm_sim.arm_sim import ArmSim
-from wm_sim.world import load_world, rig_path
+from wm_sim.world import load_world
 
 ENOUGH = 0.4
 REACH = np.array([[0.28, -0.32], [0.72, 0.32]])  # [m]

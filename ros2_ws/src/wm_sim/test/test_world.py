@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import yaml
 
-from wm_core.paths import worlds_dir
+from wm_core.paths import rig_path, worlds_dir
 from wm_core.rig import CameraRig
-from wm_sim.world import WorldError, load_world, rig_path
+from wm_sim.world import WorldError, load_world
 
 
 @pytest.mark.parametrize("path", sorted(worlds_dir().glob("*.yaml")), ids=lambda path: path.stem)

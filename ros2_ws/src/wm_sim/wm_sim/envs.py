@@ -11,9 +11,10 @@ import numpy as np
 from gymnasium import spaces
 
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, KinematicsError
+from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
 from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
-from wm_sim.world import load_world, rig_path
+from wm_sim.world import load_world
 
 ACTION_SCALE = 0.03  # [m] largest displacement of the commanded tool position in one step
 STEPS_PER_ACTION = PHYSICS_HZ // 10  # 10 Hz

@@ -11,6 +11,7 @@ from trajectory_msgs.msg import JointTrajectory
 from wm_msgs.srv import DisturbObject, ResetWorld, StepWorld
 
 from wm_core.lifecycle import OK, WARN, Param, WmNode, run
+from wm_core.paths import rig_path
 from wm_core.qos import SENSOR, STATE
 from wm_core.rig import CameraRig
 from wm_core.stamps import to_msg
@@ -25,7 +26,7 @@ from wm_sim.conversions import (
     stamped_pose,
 )
 from wm_sim.driver import Driver
-from wm_sim.world import load_world, rig_path
+from wm_sim.world import load_world
 
 TICK = 0.01  # [s] between bursts of physics steps in real time
 MAX_LAG_NS = 250_000_000  # further behind the wall clock than this, simulated time is dropped

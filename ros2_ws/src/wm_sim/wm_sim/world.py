@@ -8,7 +8,7 @@ import numpy as np
 import yaml
 from jsonschema import Draft202012Validator
 
-from wm_core.paths import rigs_dir, worlds_dir
+from wm_core.paths import worlds_dir
 
 
 def _numbers(count: int) -> dict[str, Any]:
@@ -170,12 +170,6 @@ def load_world(name_or_path: str | Path) -> World:
         field = ".".join(map(str, problems[0].path)) or "file"
         raise WorldError(f"{file}: {field}: {problems[0].message}")
     return _world(file, data)
-
-
-def rig_path(name_or_path: str | Path) -> Path:
-    """A camera rig by name (sim_worlds/rigs/NAME.yaml) or by path."""
-    file = Path(name_or_path)
-    return file if file.suffix in (".yaml", ".yml") else rigs_dir() / f"{name_or_path}.yaml"
 
 
 def _world(file: Path, data: dict[str, Any]) -> World:
