@@ -22,6 +22,7 @@ class Robot:
     """Publishes a scene as drivers do, and collects what perception says."""
 
     def __init__(self, scene, node):
+        scene.frames(10_000)
         self.scene = scene
         self.node = node
         self.me = rclpy.create_node("robot", namespace=NAMESPACE)
@@ -44,13 +45,19 @@ class Robot:
         self.spin_until(lambda: all(p.get_subscription_count() for stream in self.streams.values() for p in stream))
 
     def send(self, stamp_ns, seed=10_000, encoding="rgb8", names=None, depth_change=None):
-        frames = self.scene.frames(seed)
-        q = self.scene.q
-        header = {"stamp": to_msg(stamp_ns), "frame_id": "camera"}
-        state = JointState(name=names or list(self.scene.kinematics.joint_names), position=q.tolist())
+        self.send_joints(stamp_ns, names)
+        self.spin(0.05)
+        self.send_images(stamp_ns, seed, encoding, depth_change)
+        self.spin(0.2)
+
+    def send_joints(self, stamp_ns, names=None):
+        state = JointState(name=names or list(self.scene.kinematics.joint_names), position=self.scene.q.tolist())
         state.header.stamp = to_msg(stamp_ns)
         self.joints.publish(state)
-        self.spin(0.05)
+
+    def send_images(self, stamp_ns, seed=10_000, encoding="rgb8", depth_change=None):
+        frames = self.scene.frames(seed)
+        header = {"stamp": to_msg(stamp_ns), "frame_id": "camera"}
         for name, (info, colour, depth) in self.streams.items():
             frame = frames[name]
             metres = frame.depth.copy()
@@ -67,7 +74,6 @@ class Robot:
             ):
                 message.header.stamp, message.header.frame_id = header["stamp"], header["frame_id"]
                 publisher.publish(message)
-        self.spin(0.2)
 
     def spin(self, seconds):
         end = self.me.get_clock().now().nanoseconds + seconds * 1e9
@@ -106,6 +112,18 @@ def test_images_become_observations_with_their_own_stamp(robot):
     assert np.hypot(seen.object.x - robot.scene.truth[0], seen.object.y - robot.scene.truth[1]) < 0.02
     robot.spin_until(lambda: robot.objects)
     assert robot.objects[0].objects
+
+
+def test_images_wait_for_a_joint_state_that_they_overtook(robot):
+    robot.send(1 * STEP_NS)
+    robot.spin_until(lambda: len(robot.seen) == 1)
+    robot.send_images(2 * STEP_NS)
+    robot.spin(0.3)
+    assert len(robot.seen) == 1
+    robot.send_joints(2 * STEP_NS)
+    robot.spin_until(lambda: len(robot.seen) == 2)
+    assert to_ns(robot.seen[1].header.stamp) == 2 * STEP_NS
+    assert robot.node._counts["no_joint_state"] == 0
 
 
 def test_bad_input_is_counted_and_the_node_goes_on(robot):

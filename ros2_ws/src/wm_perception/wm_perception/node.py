@@ -92,6 +92,7 @@ class PerceptionNode(WmNode):
         self._frozen = FrozenDetector(self.value("frozen_repeats"))
         self._still_at: dict[str, np.ndarray] = {}
         self._intrinsics: dict[str, np.ndarray] = {}
+        self._waiting: ImageSet | None = None  # for its joint state
         self._counts: Counter[str] = Counter()
         self._encode_ms: list[float] = []
         self._last_error = ""
@@ -141,6 +142,9 @@ class PerceptionNode(WmNode):
             self._reject("bad_joint_state", "joint_states: expected finite positions, got NaN or infinity")
             return
         self._joints.add(to_ns(message.header.stamp), q)
+        if self._waiting is not None:
+            images, self._waiting = self._waiting, None
+            self._on_set(images)
 
     def _on_image(self, kind: str, name: str, message: Image) -> None:
         try:
@@ -175,7 +179,7 @@ class PerceptionNode(WmNode):
     def _on_set(self, images: ImageSet) -> None:
         q = self._joints.nearest(images.stamp_ns, round(self.value("joint_tolerance") * 1e9))
         if q is None:
-            self._reject("no_joint_state", "expected a joint state near the images' stamp, got none")
+            self._await_joints(images)
             return
         rig = {camera.name: camera for camera in self._rig.cameras}
         frames = {
@@ -194,6 +198,13 @@ class PerceptionNode(WmNode):
         self._counts["observations"] += 1
         self._encode_ms = [*self._encode_ms[-99:], data.encode_ms]
         self._latest = (images.stamp_ns, frames, q)
+
+    def _await_joints(self, images: ImageSet) -> None:
+        """Topics overtake each other: the joint state of these images may be on its way. Only the newest images wait."""
+        passed = self._joints.newest_ns is not None and self._joints.newest_ns > images.stamp_ns
+        if passed or self._waiting is not None:
+            self._reject("no_joint_state", "expected a joint state near the images' stamp, got none")
+        self._waiting = None if passed else images
 
     def _observation(self, stamp_ns: int, data: ObservationData) -> Observation:
         return Observation(

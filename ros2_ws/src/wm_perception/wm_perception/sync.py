@@ -144,6 +144,11 @@ class JointHistory:
         self._states.append((stamp_ns, positions))
         del self._states[: -self._memory]
 
+    @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest state; None without any."""
+        return self._states[-1][0] if self._states else None
+
     def nearest(self, stamp_ns: int, tolerance_ns: int) -> Any | None:
         """Positions within `tolerance_ns` of a stamp; None without."""
         if not self._states:
