@@ -70,9 +70,10 @@ class PerceptionNode(WmNode):
         self._clouds = self.publisher(PointCloud2, "wm/object_cloud", STATE)
         self._objects = self.publisher(DetectedObjects, "wm/objects", STATE)
         self._markers = self.publisher(MarkerArray, "wm/object_markers", STATE)
+        # Joint states first: the executor serves what has arrived in this order.
+        self.subscribe(JointState, self.value("joint_topic"), self._on_joints, STATE)
         for camera in self._rig.cameras:
             self._subscribe_camera(camera.name)
-        self.subscribe(JointState, self.value("joint_topic"), self._on_joints, STATE)
         self._detecting: threading.Thread | None = None
         self._latest: tuple[int, dict[str, CameraFrame], np.ndarray] | None = None
         if self.value("detection_period") > 0:

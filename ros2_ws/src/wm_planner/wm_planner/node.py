@@ -26,6 +26,7 @@ from wm_planner.planners import PARAMS, PlanningError
 from wm_planner.pursuit import Pursuit
 from wm_planner.tool_path import ToolPath
 
+AT_REST = 0.01  # [rad] between two joint states
 REANCHOR_DISTANCE = 0.03  # [m] between commanded and measured tool above which planning starts from the measured one
 
 
@@ -74,9 +75,10 @@ class PlannerNode(WmNode):
         self._plans = self.publisher(Plan, "wm/plan", STATE)
         self._pursuit = Pursuit(self, self._accept, self.value("timeout"), lambda: self.get_clock().now().nanoseconds)
         self._pursuit.on_start = self._core.reset
+        # Joint states first: the executor serves what has arrived in this order.
+        self.subscribe(JointState, self.value("joint_topic"), self._on_joints, STATE)
         self.subscribe(Belief, "wm/belief", self._on_belief, STATE)
         self.subscribe(Command, "wm/executed", self._on_executed, STATE)
-        self.subscribe(JointState, self.value("joint_topic"), self._on_joints, STATE)
         self.subscribe(Bool, "wm/e_stopped", self._on_e_stopped, LATCHED)
         self.every(1.0, self._report, wall=True)
 
@@ -189,11 +191,14 @@ class PlannerNode(WmNode):
         if not np.isfinite(q).all():
             self._counts["bad_joint_state"] += 1
             return
-        self._measured = q
+        before, self._measured = self._measured, q
         path = self._core.tool_path
         if not path.anchored or self._pursuit.progress is not None:
             return
-        # Idle: follow the arm wherever somebody else moved it, so the next motion starts without a jump.
+        if before is None or np.abs(q - before).max() > AT_REST:
+            return
+        # Idle: follow the arm to where somebody else moved it, so the next motion starts without a jump. Only once it
+        # rests: holding where it was while it moved would drag it back and forth.
         if float(np.linalg.norm(self._kinematics.fk(q)[0][:2] - path.position)) > REANCHOR_DISTANCE:
             path.anchor(q)
             self._counts["reanchored"] += 1

@@ -197,6 +197,18 @@ def test_an_answer_to_an_older_frame_does_not_advance_time(fresh):
     assert fresh.now_ns == second_ns
 
 
+def test_a_trajectory_from_before_a_reset_does_not_reach_the_new_scene(fresh):
+    old_ns, q = fresh.now_ns, np.array(fresh.first["joint_states"].position[:7])
+    assert fresh.ask(ResetWorld, "sim/reset", seed=4).success
+    frame = fresh.frame(old_ns)
+    new_ns = to_ns(frame["joint_states"].header.stamp)
+    assert new_ns - old_ns == pytest.approx(100_000_000, abs=1)  # no jump that would set off a watchdog
+    fresh.move(q + 0.3, old_ns)
+    assert "reset" in fresh.status()["last_rejection"]
+    fresh.move(q, new_ns)
+    assert fresh.frame(new_ns)["joint_states"].position[:7] == pytest.approx(q, abs=2e-3)
+
+
 def digest(frame: dict[str, object]) -> str:
     total = hashlib.sha256()
     for topic in sorted(frame):

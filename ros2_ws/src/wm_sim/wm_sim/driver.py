@@ -41,8 +41,10 @@ class Driver:
         self._offset_ns = now_ns - self.sim.time_ns
 
     def reset(self, seed: int, object_xy: Sequence[float] | None = None) -> None:
-        """A new episode; the arm holds its home. Simulated time goes on."""
+        """A new episode; the arm holds its home. Time goes on by one control period, however long the object settles."""
+        next_ns = self.now_ns + self.steps_per_period * 1_000_000_000 // PHYSICS_HZ
         self.sim.reset(seed, object_xy)
+        self.set_now(next_ns)
         self.controller.reset(self.sim.home)
         self._count = 0
 

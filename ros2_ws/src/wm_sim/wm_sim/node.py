@@ -1,6 +1,7 @@
 """The wm_sim node: a simulated arm behind the topics of a real one."""
 
 import time
+from collections.abc import Sequence
 from math import isfinite
 
 from geometry_msgs.msg import PoseStamped
@@ -89,8 +90,7 @@ class SimNode(WmNode):
         self._accepted = self._rejected = self._rejected_before = 0
         self._last_rejection = ""
         self._published_at = -REPEAT_AFTER
-        self._driver.reset(self.value("seed"))
-        self._go_on()
+        self._reset(self.value("seed"))
         self._reported = (time.monotonic_ns(), self._driver.now_ns)
 
     def teardown(self) -> None:
@@ -117,6 +117,7 @@ class SimNode(WmNode):
         now_ns = self._driver.now_ns
         try:
             names, stamp_ns, points = from_trajectory(message)
+            self._refuse_the_past(stamp_ns)
             self._driver.controller.accept(names, stamp_ns, points, now_ns)
         except TrajectoryError as error:
             self._rejected += 1
@@ -129,6 +130,11 @@ class SimNode(WmNode):
         if self._mode == "lockstep" and (stamp_ns == 0 or stamp_ns >= now_ns):
             self._owed = True
             self._advance_if_owed()
+
+    def _refuse_the_past(self, stamp_ns: int) -> None:
+        """A trajectory planned before a reset would sweep the arm from its home back through the new scene."""
+        if 0 < stamp_ns < self._valid_from_ns:
+            raise TrajectoryError("expected a trajectory planned after the reset, this one answers an earlier frame")
 
     # -- time ----------------------------------------------------------------------------------------------------
 
@@ -167,10 +173,19 @@ class SimNode(WmNode):
             self._publish_joints()
         return due.frames
 
-    def _go_on(self) -> None:
+    def _reset(self, seed: int, object_xy: Sequence[float] | None = None) -> None:
+        before_ns = self._driver.now_ns
+        self._driver.reset(seed, object_xy)
+        self._owed = False
+        self._go_on(before_ns)
+        self._valid_from_ns = self._driver.now_ns
+        if self._mode != "lockstep":  # there, what answers an earlier frame may start up to a period later
+            self._valid_from_ns += round(self.value("control_period") * 1e9)
+
+    def _go_on(self, since_ns: int) -> None:
         """Time starts or continues: in real time the present is now, but stamps never run back."""
         if self._mode == "real_time":
-            self._driver.set_now(max(time.time_ns(), self._driver.now_ns))
+            self._driver.set_now(max(time.time_ns(), since_ns))
             self._pacer.reset()  # physics ticks in phase with the frames: these are published when they are due
 
     def _repeat_frames(self) -> None:
@@ -181,9 +196,10 @@ class SimNode(WmNode):
 
     def _publish_joints(self) -> None:
         stamp = to_msg(self._driver.now_ns)
+        # Before the clock: a watchdog that time sets off must know where the arm is by then.
+        self._joint_states.publish(joint_state_message(stamp, *self._sim.joint_state()))
         if self._clock_topic is not None:
             self._clock_topic.publish(Clock(clock=stamp))
-        self._joint_states.publish(joint_state_message(stamp, *self._sim.joint_state()))
 
     def _publish_frames(self) -> None:
         """Everything there is to measure at this instant; images last, they start the next cycle."""
@@ -229,9 +245,7 @@ class SimNode(WmNode):
 
     def _on_reset(self, request: ResetWorld.Request, response: ResetWorld.Response) -> ResetWorld.Response:
         self._require_active()
-        self._driver.reset(request.seed, request.object_xy if request.set_object else None)
-        self._owed = False
-        self._go_on()
+        self._reset(request.seed, request.object_xy if request.set_object else None)
         self._publish_frames()
         response.object = pose_message(*self._sim.object_pose())
         response.success, response.message = True, f"reset with seed {request.seed}"
@@ -249,7 +263,7 @@ class SimNode(WmNode):
     def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._require_active()
         if self._paused and not request.data:
-            self._go_on()
+            self._go_on(self._driver.now_ns)
         self._paused = request.data
         self._advance_if_owed()
         response.success, response.message = True, "paused" if request.data else "running"
@@ -261,7 +275,7 @@ class SimNode(WmNode):
             raise ValueError("expected a paused or lockstep simulation; call sim/pause first")
         if not 1 <= request.periods <= MAX_STEP_PERIODS:
             raise ValueError(f"expected 1 to {MAX_STEP_PERIODS} periods, got {request.periods}")
-        self._go_on()
+        self._go_on(self._driver.now_ns)
         for _ in range(request.periods):
             self._advance()
         response.success, response.message = True, f"advanced {request.periods} periods"
