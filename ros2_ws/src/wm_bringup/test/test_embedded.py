@@ -14,7 +14,7 @@ from wm_bringup.graph import Graph, Node
 
 SLEEPER = """
 import signal, sys, time
-signal.signal(signal.SIGINT, lambda *a: sys.exit(0))
+signal.signal(signal.SIGTERM, lambda *a: sys.exit(0))
 print('ready', flush=True)
 time.sleep(60)
 """
@@ -68,7 +68,7 @@ def start_runner(tmp_path, **sources):
     script = textwrap.dedent(f"""
         import wm_bringup.embedded as e
         from wm_bringup.graph import Graph, Node
-        e.GRACE_S = e.TERM_S = 0.5
+        e.GRACE_S = e.KILL_S = 0.5
         nodes = tuple(Node("test", n, n, n) for n in {list(sources)!r})
         raise SystemExit(e.Runner(Graph(nodes, (), "", "info", {{}})).run())
     """)

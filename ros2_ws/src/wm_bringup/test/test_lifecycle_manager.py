@@ -77,6 +77,16 @@ def test_a_node_that_cannot_be_configured_is_named(start):
     manager = manage(start, "good", "broken")
     output, _ = manager.communicate(timeout=60)
     assert manager.returncode == 1
-    assert "failed: broken could not configure" in output
+    assert "failed: broken could not configure: the flux is missing; buy some" in output
     read_until(broken, "the flux is missing; buy some")
     assert broken.poll() is None  # it lives, and could be mended
+
+
+def test_a_stop_during_bring_up_is_no_success(start):
+    start("-c", NODE, "one")
+    manager = manage(start, "one", "absent")
+    read_until(manager, "starting")
+    manager.send_signal(signal.SIGINT)
+    output, _ = manager.communicate(timeout=20)
+    assert manager.returncode == 0
+    assert "active" not in output and "stopped" in output

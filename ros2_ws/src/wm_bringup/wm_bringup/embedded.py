@@ -16,8 +16,8 @@ import yaml
 
 from wm_bringup.graph import Graph, Node
 
-GRACE_S = 8.0  # for a clean end after SIGINT; then SIGTERM, then SIGKILL
-TERM_S = 3.0
+GRACE_S = 10.0  # for a clean end after SIGTERM, then SIGKILL
+KILL_S = 3.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -103,12 +103,12 @@ class Runner:
         return 0
 
     def _end(self) -> None:
-        """SIGINT to what still runs, in reverse order, then SIGTERM, then SIGKILL."""
-        for number, patience in ((signal.SIGINT, GRACE_S), (signal.SIGTERM, TERM_S), (signal.SIGKILL, TERM_S)):
+        """SIGTERM to what still runs, in reverse order, then SIGKILL. Not SIGINT: it litters imports with tracebacks."""
+        for number, patience in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, KILL_S)):
             running = {name: process for name, process in self._processes.items() if process.poll() is None}
             if not running:
                 break
-            if number != signal.SIGINT:
+            if number == signal.SIGKILL:
                 self._say(f"{', '.join(running)} did not end: {number.name}")
             for process in reversed(list(running.values())):
                 _send(process, number)

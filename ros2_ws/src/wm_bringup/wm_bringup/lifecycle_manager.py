@@ -8,19 +8,25 @@ import time
 from typing import Any
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.node import Node
 from std_msgs.msg import String
 
-from wm_core.qos import LATCHED
+from wm_core.qos import LATCHED, STATE
 
 APPEAR_S = 30.0  # until a node's services are there
 TRANSITION_S = 60.0  # until a transition has answered: configuring loads models
+REASON_S = 2.5  # until a node that failed has said why on `diagnostics`, which it does once a second
 
 
 class BringupError(RuntimeError):
-    """A node that did not come up: names the node and the transition."""
+    """A node that did not come up: names the node, the transition and the reason."""
+
+
+class StopRequestedError(Exception):
+    """The end was asked for before everything was up."""
 
 
 class LifecycleManager(Node):
@@ -40,13 +46,20 @@ class LifecycleManager(Node):
             for name in self.names
         }
         self._up: list[str] = []
+        self._problems: dict[str, str] = {}
+        self.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, STATE)
 
     def announce(self, status: str) -> None:
         self._status.publish(String(data=status))
         self.get_logger().info(status)
 
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.level == DiagnosticStatus.ERROR:
+                self._problems[status.name.rpartition("/")[2]] = status.message
+
     def bring_up(self) -> None:
-        """Configure all, then activate all, in order; raises BringupError."""
+        """Configure all, then activate all, in order; raises BringupError, or StopRequestedError."""
         self.announce("starting")
         for name in self.names:
             self._wait_for(name)
@@ -75,24 +88,31 @@ class LifecycleManager(Node):
 
     def _wait_for(self, name: str) -> None:
         deadline = time.monotonic() + APPEAR_S
-        while not self.stopping:
-            if self._remote[name][0].wait_for_service(timeout_sec=0.2):
-                return
+        while not self._remote[name][0].wait_for_service(timeout_sec=0.2):
+            self._heed_stop()
             if time.monotonic() > deadline:
                 raise BringupError(f"{name} did not appear within {APPEAR_S:.0f} s; look for its error above")
 
     def _change(self, name: str, transition: int, label: str) -> None:
-        if self.stopping:
-            return
+        self._heed_stop()
         response = self._call(
             self._remote[name][0], ChangeState.Request(transition=Transition(id=transition)), TRANSITION_S
         )
-        if self.stopping:
-            return
+        self._heed_stop()
         if response is None:
             raise BringupError(f"{name} did not {label} within {TRANSITION_S:.0f} s")
         if not response.success:
-            raise BringupError(f"{name} could not {label}; its own error above says why")
+            raise BringupError(f"{name} could not {label}: {self._reason(name)}")
+
+    def _heed_stop(self) -> None:
+        if self.stopping:
+            raise StopRequestedError
+
+    def _reason(self, name: str) -> str:
+        deadline = time.monotonic() + REASON_S
+        while name not in self._problems and not self.stopping and time.monotonic() < deadline:
+            rclpy.spin_once(self, timeout_sec=0.1)
+        return self._problems.get(name, "its own error above says why").removeprefix("cannot configure: ")
 
     def _state(self, name: str) -> int:
         response = self._call(self._remote[name][1], GetState.Request(), 1.0)
@@ -122,6 +142,8 @@ def main() -> int:
         manager.bring_up()
         while not manager.stopping:
             rclpy.spin_once(manager, timeout_sec=0.2)
+    except StopRequestedError:
+        pass
     except BringupError as error:
         manager.announce(f"failed: {error}")
         time.sleep(0.3)  # until the latched status is out
