@@ -25,6 +25,7 @@ from wm_msgs.srv import ResetWorld
 from wm_bringup.report import Episode, Run, write_json
 from wm_bringup.summary import write_summary
 from wm_bringup.video import MOST_FRAMES, RATE, Shot, write_video
+from wm_core.lifecycle import ignore_stop_signals
 from wm_core.paths import rig_path
 from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.rig import CameraRig
@@ -308,6 +309,7 @@ def main() -> int:
         node.get_logger().error(str(error))
         status = 1
     finally:
+        ignore_stop_signals()
         node.print_table()
         node.write_report()
         node.destroy_node()

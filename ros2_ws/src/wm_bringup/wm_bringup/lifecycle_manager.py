@@ -14,6 +14,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.node import Node
 from std_msgs.msg import String
 
+from wm_core.lifecycle import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
 
 APPEAR_S = 30.0  # until a node's services are there
@@ -150,6 +151,7 @@ def main() -> int:
         status = 1
     finally:
         manager.take_down()
+        ignore_stop_signals()
         manager.destroy_node()
         rclpy.try_shutdown()
     return status

@@ -21,6 +21,7 @@ from trajectory_msgs.msg import JointTrajectory
 from wm_msgs.msg import Belief, Command, Observation, Plan, PredictionError
 
 from wm_core.bags import typestore
+from wm_core.lifecycle import ignore_stop_signals
 from wm_core.paths import rig_path
 from wm_core.qos import SENSOR, STATE
 from wm_core.rig import CameraRig
@@ -110,6 +111,7 @@ def main() -> int:
         while not stopping.is_set():
             rclpy.spin_once(recorder, timeout_sec=0.2)
     finally:
+        ignore_stop_signals()
         recorder.close()
         recorder.destroy_node()
         rclpy.try_shutdown()

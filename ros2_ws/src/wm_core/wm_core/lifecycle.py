@@ -260,6 +260,12 @@ def _stamped(node: LifecycleNode) -> Any:
     return Header(stamp=node.get_clock().now().to_msg())
 
 
+def ignore_stop_signals() -> None:
+    """For the very end of a main: launch and terminal each send SIGINT, and the second one would kill the interpreter as it ends."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def run(node_class: Callable[[], WmNode], args: list[str] | None = None) -> int:
     """Run one node until SIGINT or SIGTERM; returns the exit code (0 on a requested end)."""
     rclpy.init(args=args, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
@@ -288,6 +294,7 @@ def run(node_class: Callable[[], WmNode], args: list[str] | None = None) -> int:
             return 1
         raise
     finally:
+        ignore_stop_signals()
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
