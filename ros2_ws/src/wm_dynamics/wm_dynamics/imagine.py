@@ -33,12 +33,10 @@ def draw_steps(horizon: int, most: int) -> list[int]:
 def draw(engine: RolloutEngine, latent: np.ndarray, futures: Futures, steps: list[int]) -> np.ndarray:
     """Top views (k, rows, columns, 3) uint8 of branch 0 at `steps` (1-based).
 
-    The graph returns positions at every step but the whole latent only at its end, so the appearance is blended from the
-    start's to the end's.
+    The positions are the imagined ones; the looks are those of the belief that the future starts from, because the
+    rollout graph returns positions at every step but the whole latent only at its end.
     """
-    start, end = np.asarray(latent, np.float32), futures.final[:, 0].mean(0)
-    horizon = futures.object.shape[2]
-    latents = np.stack([start + (end - start) * min(1.0, step / horizon) for step in steps])
+    latents = np.tile(np.asarray(latent, np.float32), (len(steps), 1))
     for row, step in zip(latents, steps, strict=True):
         row[0:2] = futures.object[:, 0, step - 1].mean(0)
         row[2:4] = futures.ee[:, 0, step - 1].mean(0)
