@@ -102,3 +102,20 @@ def test_coloured_noise_has_unit_variance_and_larger_beta_is_smoother(steps, bet
     if steps == 12 and beta:
         white = coloured_noise(np.random.default_rng(0), 4000, steps, 2, 0.0)
         assert np.abs(np.diff(noise, axis=1)).mean() < 0.8 * np.abs(np.diff(white, axis=1)).mean()
+
+
+@pytest.mark.parametrize("name", SEARCHING)
+def test_a_search_that_ends_in_time_has_missed_nothing(name):
+    planner = make_planner(name, HORIZON, 2)
+    iterations = planner.plan(cost).iterations
+    calls = []
+
+    def slow_last(actions):
+        calls.append(len(actions))
+        if len(calls) == iterations:
+            time.sleep(0.3)
+        return cost(actions)
+
+    # After the last iteration there would be no time for another one, but none is needed.
+    result = planner.plan(slow_last, None, time.monotonic() + 0.5)
+    assert result.iterations == iterations and not result.deadline_missed

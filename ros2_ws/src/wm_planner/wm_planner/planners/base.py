@@ -92,7 +92,7 @@ class _Search:
         return costs
 
     def late(self) -> bool:
-        """Whether another iteration would pass the deadline; then the cycle ends with the best so far."""
+        """Ask before each iteration: whether it would pass the deadline; then the cycle ends with the best so far."""
         if self._deadline is not None and self._iterations and time.monotonic() + self._longest > self._deadline:
             self._missed = True
         return self._missed
@@ -102,7 +102,8 @@ class _Search:
             raise PlanningError(
                 "expected finite costs, every candidate's cost is not finite; the belief or the model is broken"
             )
-        return PlanResult(self._best, self._best_cost, self._iterations, self._candidates, self._missed, *self._last)
+        missed = self._missed or (self._deadline is not None and time.monotonic() > self._deadline)
+        return PlanResult(self._best, self._best_cost, self._iterations, self._candidates, missed, *self._last)
 
 
 def to_unit_disk(actions: np.ndarray) -> np.ndarray:

@@ -27,6 +27,8 @@ class CEM(Planner):
         params = self.params
         std = np.full_like(mean, params.std)
         for _ in range(params.iterations):
+            if search.late():
+                return
             noise = self._rng.standard_normal((params.samples, *mean.shape))
             candidates = to_unit_disk(mean + std * noise)
             candidates[0] = to_unit_disk(mean)
@@ -34,5 +36,3 @@ class CEM(Planner):
             elites = candidates[np.argsort(costs)[: params.elites]]
             mean = elites.mean(0)
             std = np.maximum(elites.std(0), params.min_std)
-            if search.late():
-                return

@@ -9,8 +9,8 @@ from wm_planner.planners.base import Planner, _Search, coloured_noise, to_unit_d
 
 @dataclass(frozen=True)
 class ICEMParams:
-    samples: int = 192  # candidates of the first iteration
-    iterations: int = 3
+    samples: int = 64  # candidates of the first iteration
+    iterations: int = 2  # more of both is not better: the search goes on from the last plan, ten times a second
     elites: int = 16
     kept: float = 0.4  # share of the elites kept for the next iteration
     shrink: float = 1.25  # population divided by this per iteration
@@ -37,6 +37,8 @@ class ICEM(Planner):
         # The last cycle's elites, shifted by the step that has passed.
         kept = np.concatenate([self._kept[:, 1:], self._kept[:, -1:]], 1)
         for iteration in range(params.iterations):
+            if search.late():
+                return
             count = max(2 * params.elites, round(params.samples / params.shrink**iteration))
             noise = coloured_noise(self._rng, count, self.horizon, self.action_size, params.noise_beta)
             fresh = to_unit_disk(mean + std * noise)
@@ -48,5 +50,3 @@ class ICEM(Planner):
             std = np.maximum(params.momentum * std + (1 - params.momentum) * elites.std(0), params.min_std)
             kept = elites[: round(params.kept * params.elites)]
             self._kept = kept
-            if search.late():
-                return

@@ -28,6 +28,8 @@ class MPPI(Planner):
         params = self.params
         std = params.std
         for _ in range(params.iterations):
+            if search.late():
+                return
             noise = coloured_noise(self._rng, params.samples, self.horizon, self.action_size, params.noise_beta)
             candidates = to_unit_disk(mean + std * noise)
             candidates[0] = to_unit_disk(mean)
@@ -40,6 +42,4 @@ class MPPI(Planner):
             weights = np.where(finite, np.exp(-np.minimum((costs - lowest) / scale, 700)), 0)
             mean = np.tensordot(weights / weights.sum(), candidates, 1).astype(np.float32)
             std *= params.std_decay
-            if search.late():
-                return
         search.evaluate(to_unit_disk(mean)[None])
