@@ -1,5 +1,7 @@
 """The graph: launch arguments reach the nodes, bad ones are refused before anything starts."""
 
+import importlib
+
 import pytest
 import yaml
 
@@ -73,3 +75,16 @@ def test_parameter_files_name_only_nodes_of_the_graph():
     names = {f"/**/{node.name}" for node in arm_sim({}).nodes}
     for file in ("arm_sim.yaml", "arm_real.example.yaml"):
         assert set(yaml.safe_load(config(file).read_text())) <= names
+
+
+def test_every_parameter_in_the_files_exists_and_is_allowed():
+    """ROS ignores a misspelt parameter in silence."""
+    for file in ("arm_sim.yaml", "arm_real.example.yaml"):
+        for node, content in yaml.safe_load(config(file).read_text()).items():
+            name = node.removeprefix("/**/")
+            module = importlib.import_module(f"{name}.node")
+            (kind,) = (k for k in vars(module).values() if isinstance(k, type) and k.__module__ == module.__name__)
+            declared = {parameter.name: parameter for parameter in kind.PARAMETERS}
+            for parameter, value in content["ros__parameters"].items():
+                declared[parameter].check(value)
+                assert type(value) is type(declared[parameter].default), f"{file}: {name}: {parameter}"
