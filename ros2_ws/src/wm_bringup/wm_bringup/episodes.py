@@ -15,6 +15,7 @@ import rclpy
 import yaml
 from geometry_msgs.msg import Pose, PoseStamped
 from rclpy.action import ActionClient
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
@@ -87,6 +88,9 @@ class Episodes(Node):
         self._pursuing = False
         self._reset = self.create_client(ResetWorld, "sim/reset")
         self._pursue = ActionClient(self, PursueGoal, "wm/pursue_goal")
+        # One executor for the whole run: rclpy.spin_once would set one up again at every call.
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
         self._announcements = self.create_publisher(String, "wm/episode", STATE)
         self._subscribe()
 
@@ -253,7 +257,7 @@ class Episodes(Node):
                     raise EpisodeError(f"waited {seconds:.0f} s for {what}")
                 self.get_logger().warning(f"waited {seconds:.0f} s for {what}, going on")
                 return
-            rclpy.spin_once(self, timeout_sec=0.05)
+            self._executor.spin_once(timeout_sec=0.05)
 
     # -- ending --------------------------------------------------------------------------------------------------
 
