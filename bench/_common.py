@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -10,17 +9,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from wm_bringup.report import wilson
+
 FIRST_TEST_SEED = 10_000  # seeds below are for training, validation and tuning
-
-
-def wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson score interval of a proportion (Wilson 1927), 95 % by default; (0, 1) without trials."""
-    if trials == 0:
-        return 0.0, 1.0
-    rate, spread = successes / trials, z * z / trials
-    centre = (rate + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * math.sqrt(rate * (1 - rate) / trials + spread / (4 * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def rate(successes: Iterable[bool]) -> str:

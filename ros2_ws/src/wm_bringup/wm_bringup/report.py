@@ -53,7 +53,7 @@ class Run:
         document: dict[str, Any] = {}
         for tolerance, outcomes in rates.items():
             document[f"success_rate_{tolerance}cm"] = float(np.mean(outcomes)) if outcomes else None
-            document[f"success_interval_{tolerance}cm"] = wilson(sum(outcomes), len(outcomes))
+            document[f"success_interval_{tolerance}cm"] = [round(bound, 4) for bound in wilson(sum(outcomes), len(outcomes))]
         document["episodes"] = [
             {**asdict(episode), "success_2cm": episode.success(0.02), "success_3cm": episode.success(0.03)}
             for episode in self.episodes
@@ -81,15 +81,14 @@ def percentiles(values: list[float]) -> dict[str, float | None]:
     return {"p50": round(float(np.quantile(finite, 0.5)), 3), "p99": round(float(np.quantile(finite, 0.99)), 3)}
 
 
-def wilson(successes: int, trials: int, z: float = 1.96) -> list[float] | None:
-    """95 % Wilson score interval of a rate (Wilson 1927); null without trials."""
+def wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson score interval of a rate (Wilson 1927), 95 % by default; (0, 1) without trials."""
     if trials == 0:
-        return None
-    rate = successes / trials
-    middle = rate + z * z / (2 * trials)
-    half = z * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials))
-    scale = 1 + z * z / trials
-    return [round(max(0.0, (middle - half) / scale), 4), round(min(1.0, (middle + half) / scale), 4)]
+        return 0.0, 1.0
+    rate, spread = successes / trials, z * z / trials
+    centre = (rate + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * math.sqrt(rate * (1 - rate) / trials + spread / (4 * trials))
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def versions() -> dict[str, str]:
