@@ -1,5 +1,7 @@
 """The belief: follows what is seen, remembers what is hidden, starts over when the world is another."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -105,3 +107,20 @@ def test_nonsense_is_refused_and_changes_nothing(belief, watch, seen_at):
         belief.update(6 * STEP_NS, embedding, visibility, np.array([np.nan, 0]), ExecutedMotion())
     after = watch([0.5, 0.1], 1, begin=6)
     np.testing.assert_allclose(after.object_xy, before.object_xy, atol=0.003)
+
+
+def test_an_observation_that_overflows_does_not_spoil_the_belief_for_good(belief, watch, seen_at):
+    watch([0.5, 0.1], 5)
+    embedding, visibility = seen_at([0.5, 0.1])
+    embedding[5:] = 1e30
+    with contextlib.suppress(ValueError):
+        belief.update(6 * STEP_NS, embedding, visibility, AWAY, ExecutedMotion())
+    after = watch([0.5, 0.1], 5, begin=7)
+    assert np.isfinite(after.mean).all()
+    np.testing.assert_allclose(after.object_xy, [0.5, 0.1], atol=0.005)
+
+
+@pytest.mark.parametrize("visibility", [np.nan, -0.1, 1.1])
+def test_a_visibility_that_is_no_probability_is_refused(belief, seen_at, visibility):
+    with pytest.raises(ValueError, match="visibility"):
+        belief.update(STEP_NS, seen_at([0.5, 0.1])[0], visibility, AWAY, ExecutedMotion())

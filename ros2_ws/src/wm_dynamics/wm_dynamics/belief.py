@@ -80,6 +80,8 @@ class BeliefFilter:
             )
         if ee.shape != (2,) or not np.isfinite(ee).all():
             raise ValueError(f"expected a finite tool position (2,), got {ee}")
+        if not 0 <= visibility <= 1:
+            raise ValueError(f"expected a visibility of 0..1, got {visibility}")
         steps = self._steps_since(stamp_ns)
         restarted = steps is None
         if restarted:
@@ -94,10 +96,14 @@ class BeliefFilter:
             target = motion.target(t1) if len(motion) else ee
             out = self._filter(action, embedding if last else self._hidden, ee, target)
             self._mean, self._variance = out["posterior_mean"], out["posterior_variance"]
-        if self._kidnapped(float(out["surprise"][0]), visibility):
+        if not _finite(out) or self._kidnapped(float(out["surprise"][0]), visibility):
             self.reset()
             restarted = True
             out = self._filter(np.zeros(2), embedding, ee, target)
+            if not _finite(out):
+                raise ValueError(
+                    "expected an observation that the filter can use, got values so large that it overflows"
+                )
             self._mean, self._variance = out["posterior_mean"], out["posterior_variance"]
         self._stamp_ns = stamp_ns
         self._updates += 1
@@ -167,3 +173,8 @@ class BeliefFilter:
             restarted,
             1e3 * (time.perf_counter() - began),
         )
+
+
+def _finite(out: dict[str, np.ndarray]) -> bool:
+    """Whether a belief can be carried on: one that is not finite would stay so for ever."""
+    return bool(np.isfinite(out["posterior_mean"]).all() and np.isfinite(out["posterior_variance"]).all())

@@ -4,7 +4,9 @@ import numpy as np
 
 from wm_dynamics.rollout import Futures, RolloutEngine
 
-MOST_STEPS = 100_000  # branches x horizon of one request: about a second of computation
+MOST_STEPS = 12_288  # branches x horizon of one request, short horizons counted as SHORTEST: tens of milliseconds
+SHORTEST = 12  # steps that one call of the rollout graph computes in any case
+LONGEST = 240  # steps: longer futures are many calls one after another, and the belief waits meanwhile
 
 
 class ImagineError(ValueError):
@@ -15,8 +17,10 @@ def parse_actions(values: np.ndarray, branches: int, horizon: int, action_size: 
     """Actions (branches, horizon, A) float32 of a flat request; raises ImagineError."""
     if branches < 1 or horizon < 1:
         raise ImagineError(f"expected at least one branch and one step, got {branches} and {horizon}")
-    if branches * horizon > MOST_STEPS:
-        raise ImagineError(f"expected at most {MOST_STEPS} steps in all, got {branches} x {horizon}")
+    if horizon > LONGEST or branches * max(horizon, SHORTEST) > MOST_STEPS:
+        raise ImagineError(
+            f"expected at most {LONGEST} steps and {MOST_STEPS} steps of all branches together, got {branches} x {horizon}"
+        )
     actions = np.asarray(values, np.float32)
     if actions.size != branches * horizon * action_size:
         raise ImagineError(f"expected {branches} x {horizon} x {action_size} numbers, got {actions.size}")
