@@ -92,8 +92,8 @@ def test_without_root_the_exact_command_is_printed_and_nothing_is_done(shell, ch
 
 
 def test_as_root_only_the_missing_are_installed_and_only_once(shell, checkout: Path):
-    script = NO_PACKAGES + "id() { echo 0; }\napt-get() { :; }\nenv() { echo \"$*\" >> $ROOT/asked; }\n"
-    script += 'for i in 1 2; do fresh packages x || ensure_packages x; done'
+    script = NO_PACKAGES + 'id() { echo 0; }\napt-get() { :; }\nenv() { echo "$*" >> $ROOT/asked; }\n'
+    script += "for i in 1 2; do fresh packages x || ensure_packages x; done"
     done = shell(script)
     assert done.returncode == 0, done.stderr
     assert "[1/5] installing Debian packages: cmake g++" in done.stderr
@@ -124,7 +124,7 @@ def test_stamp_holds_until_inputs_change(shell):
 
 def test_killed_install_makes_a_new_environment(shell):
     done = shell(
-        "write_stamp packages \"$(sha256sum $ROOT/packages.apt)\"; write_stamp venv \"$(venv_inputs)\"; begin pip\n"
+        'write_stamp packages "$(sha256sum $ROOT/packages.apt)"; write_stamp venv "$(venv_inputs)"; begin pip\n'
         "ensure_venv() { echo remade; return 1; }\n"
         "set_up"
     )

@@ -53,7 +53,9 @@ class Run:
         document: dict[str, Any] = {}
         for tolerance, outcomes in rates.items():
             document[f"success_rate_{tolerance}cm"] = float(np.mean(outcomes)) if outcomes else None
-            document[f"success_interval_{tolerance}cm"] = [round(bound, 4) for bound in wilson(sum(outcomes), len(outcomes))]
+            document[f"success_interval_{tolerance}cm"] = [
+                round(bound, 4) for bound in wilson(sum(outcomes), len(outcomes))
+            ]
         document["episodes"] = [
             {**asdict(episode), "success_2cm": episode.success(0.02), "success_3cm": episode.success(0.03)}
             for episode in self.episodes

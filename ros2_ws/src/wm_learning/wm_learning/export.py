@@ -11,19 +11,7 @@ from torch import Tensor, nn
 
 from wm_core.bundle import GRAPHS, SCHEMA_VERSION, Bundle, sha256
 from wm_learning.grounded import GroundedModel
-from wm_learning.grounded.dynamics import OBJECT, TOOL
-
-
-class _Rollout(nn.Module):
-    def __init__(self, model: GroundedModel) -> None:
-        super().__init__()
-        self.dynamics = model.dynamics
-
-    def forward(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        # Adding zeros broadcasts a shared start latent over members and candidates.
-        zeros = torch.zeros(self.dynamics.members, 1, 1) * actions[None, :, 0, :1]
-        latents, variance = self.dynamics.rollout(latent + zeros, actions)
-        return torch.cat([latents[..., OBJECT], latents[..., TOOL]], -1), variance, latents[:, :, -1]
+from wm_learning.grounded.rollout import FoldedRollout
 
 
 def export_bundle(
@@ -93,7 +81,7 @@ def _write_graphs(model: GroundedModel, folder: Path) -> None:
             {},
         ),
         "rollout": (
-            _Rollout(model),
+            FoldedRollout(model.dynamics),
             (torch.zeros(1, 1, sizes.latent), candidates),
             ["latent", "actions"],
             ["readout", "variance", "final"],

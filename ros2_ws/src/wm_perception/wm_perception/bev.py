@@ -12,20 +12,21 @@ from wm_core.bundle import BevSpec
 
 Box = tuple[np.ndarray, np.ndarray]  # pose (4, 4) in the base frame and half extents (3,) [m]
 LOWEST = -0.03  # [m] points below are no table but noise
+TABLE_NOISE = 0.004  # [m] points below are taken for the table itself
 TOOL_LOWEST = 0.015  # [m] below the fingertips, which stay at wm_core.kinematics.TOOL_HEIGHT
 CHANNELS = 5
 
 
 class Projector:
-    """Projects the images of one calibrated camera; ray directions and buffers are made once."""
+    """Projects the images of one calibrated camera; ray directions are made once."""
 
     def __init__(self, K: np.ndarray, T_base_optical: np.ndarray, height: int, width: int, spec: BevSpec) -> None:
         self._spec = spec
         self._shape = (height, width)
         v, u = np.mgrid[0:height, 0:width]
-        rays = np.stack([(u - K[0, 2]) / K[0, 0], (v - K[1, 2]) / K[1, 1], np.ones_like(u, float)], -1).reshape(-1, 3)
+        rays = np.stack([(u - K[0, 2]) / K[0, 0], (v - K[1, 2]) / K[1, 1], np.ones_like(u, float)]).reshape(3, -1)
         # Base frame: point = depth * (R ray) + t
-        self._directions = (rays @ T_base_optical[:3, :3].T).astype(np.float32)
+        self._directions = (T_base_optical[:3, :3] @ rays).astype(np.float32)
         self._origin = T_base_optical[:3, 3].astype(np.float32)
 
     def points(self, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -33,49 +34,43 @@ class Projector:
 
         `depth` (H, W) float32 [m]; 0, negative, NaN and infinite values are no reading.
         """
+        coordinates, valid = self._coordinates(depth)
+        pixels = np.flatnonzero(valid)
+        return coordinates[:, pixels].T.copy(), pixels
+
+    def _coordinates(self, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """x, y, z (3, H W) [m] of every pixel and which of them have a reading (H W,); without one, the camera's centre."""
         if depth.shape != self._shape:
             raise ValueError(f"expected a depth image of shape {self._shape}, got {depth.shape}")
         flat = depth.reshape(-1)
-        valid = np.flatnonzero((flat > 0) & (flat < np.inf))
-        return self._directions[valid] * flat[valid, None] + self._origin, valid
+        valid = (flat > 0) & (flat < np.inf)
+        return self._directions * np.where(valid, flat, 0).astype(np.float32) + self._origin[:, None], valid
 
     def project(self, rgb: np.ndarray, depth: np.ndarray, boxes: Sequence[Box] = ()) -> np.ndarray:
         """Map (5, rows, columns) of one colour image (H, W, 3) uint8 and depth image (H, W) [m], without points in `boxes`."""
         if rgb.shape != (*self._shape, 3):
             raise ValueError(f"expected a colour image of shape {(*self._shape, 3)}, got {rgb.shape}")
         spec = self._spec
-        points, pixels = self.points(depth)
-        row = ((points[:, 0] - spec.x_min) / spec.cell).astype(np.int32)
-        column = ((points[:, 1] - spec.y_min) / spec.cell).astype(np.int32)
-        inside = (
-            (points[:, 0] >= spec.x_min)
-            & (row < spec.rows)
-            & (points[:, 1] >= spec.y_min)
-            & (column < spec.columns)
-            & (points[:, 2] > LOWEST)
-            & (points[:, 2] < spec.z_max)
-        )
-        keep = np.flatnonzero(inside)
-        high = points[keep, 2] > TOOL_LOWEST  # most points are table: no robot can be there
-        robot = np.zeros(len(keep), bool)
-        robot[high] = in_boxes(points[keep[high]], boxes)
-        keep = keep[~robot]
+        (x, y, z), valid = self._coordinates(depth)
+        row = ((x - spec.x_min) / spec.cell).astype(np.int32)
+        column = ((y - spec.y_min) / spec.cell).astype(np.int32)
+        inside = valid & (x >= spec.x_min) & (row < spec.rows) & (y >= spec.y_min) & (column < spec.columns)
+        inside &= (z > LOWEST) & (z < spec.z_max)
+        # Most points are table: there the robot cannot be, and which of a cell's points is kept makes no difference.
+        table = np.flatnonzero(inside & (z <= TABLE_NOISE))
+        above = np.flatnonzero(inside & (z > TABLE_NOISE))
+        tall = z[above] > TOOL_LOWEST
+        robot = np.zeros(len(above), bool)
+        robot[tall] = in_boxes(np.stack([x, y, z], -1)[above[tall]], boxes)
+        above = above[~robot]
         # Later writes win: ascending height leaves the highest point of each cell.
-        keep = keep[np.argsort(points[keep, 2], kind="stable")]
+        keep = np.concatenate([table, above[np.argsort(z[above], kind="stable")]])
         cell = row[keep] * spec.columns + column[keep]
         bev = np.zeros((CHANNELS, spec.rows * spec.columns), np.float32)
-        bev[0, cell] = np.clip(points[keep, 2] / spec.z_max, 0, 1)
-        bev[1:4, cell] = rgb.reshape(-1, 3)[pixels[keep]].T / np.float32(255)
+        bev[0, cell] = np.clip(z[keep] / spec.z_max, 0, 1)
+        bev[1:4, cell] = rgb.reshape(-1, 3)[keep].T / np.float32(255)
         bev[4, cell] = 1
         return fill_holes(bev.reshape(CHANNELS, spec.rows, spec.columns))
-
-
-def project(
-    rgb: np.ndarray, depth: np.ndarray, K: np.ndarray, T_base_optical: np.ndarray, boxes: Sequence[Box], spec: BevSpec
-) -> np.ndarray:
-    """Map (5, rows, columns) of one camera's images; use a Projector for a stream."""
-    height, width = depth.shape
-    return Projector(K, T_base_optical, height, width, spec).project(rgb, depth, boxes)
 
 
 def in_boxes(points: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
@@ -88,20 +83,13 @@ def in_boxes(points: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
 
 
 def fill_holes(bev: np.ndarray) -> np.ndarray:
-    """Fill unobserved cells between two observed ones of the same row or column: gaps between neighbouring pixels, not shadows."""
-    observed = bev[4] > 0
-    for axis in (1, 2):
-        before, after = np.roll(bev, 1, axis), np.roll(bev, -1, axis)
-        gap = ~observed & (before[4] > 0) & (after[4] > 0)
-        edge = [slice(None), slice(None)]
-        for end in (0, -1):
-            edge[axis - 1] = end  # type: ignore[call-overload]
-            gap[tuple(edge)] = False
-            edge[axis - 1] = slice(None)
-        if gap.any():
-            lower = np.where(before[0] <= after[0], before, after)  # a gap beside an object belongs to what is below
-            bev = np.where(gap, lower, bev)
-            observed = bev[4] > 0
+    """Fill, in place, unobserved cells between two observed ones of the same row or column: gaps between neighbouring
+    pixels, not shadows. What is lower of the two is taken: a gap beside an object belongs to what is below."""
+    for view in (bev, bev.transpose(0, 2, 1)):
+        observed = view[4] > 0
+        line, place = np.nonzero(~observed[1:-1] & observed[:-2] & observed[2:])
+        lower = np.where(view[0, line, place] <= view[0, line + 2, place], line, line + 2)
+        view[:, line + 1, place] = view[:, lower, place]
     return bev
 
 

@@ -11,17 +11,10 @@ from wm_core.paths import urdf_path
 from wm_perception.bev import Box
 
 # The links that come near the table.
-LINKS = (
-    "panda_link4",
-    "panda_link5",
-    "panda_link6",
-    "panda_link7",
-    "panda_hand",
-    "panda_leftfinger",
-    "panda_rightfinger",
-)
+HAND = ("panda_hand", "panda_leftfinger", "panda_rightfinger")
+LINKS = ("panda_link4", "panda_link5", "panda_link6", "panda_link7", *HAND)
 MARGIN = 0.008  # [m] around a link: calibration and joint errors
-FINGER_MARGIN = 0.004  # [m] fingers touch the object: a larger margin would cut it away
+HAND_MARGIN = 0.003  # [m] hand and fingers touch the object or pass close over it: more would cut it away
 
 
 class RobotMask:
@@ -32,7 +25,7 @@ class RobotMask:
         self._links: list[str] = []
         self._local: list[Box] = []
         for link, (pose, half) in mesh_boxes(urdf or urdf_path(), links):
-            margin = FINGER_MARGIN if "finger" in link else MARGIN
+            margin = HAND_MARGIN if link in HAND else MARGIN
             self._links.append(link)
             self._local.append((pose, half + margin))
 

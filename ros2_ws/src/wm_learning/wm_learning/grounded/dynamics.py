@@ -11,7 +11,14 @@ from torch.nn import functional as F
 OBJECT, TOOL, LAG, CODE = slice(0, 2), slice(2, 4), slice(4, 6), slice(6, None)
 RELATIVE_SCALE = 0.08  # [m] object relative to tool
 MOTION_SCALE = 0.01  # [m] object motion in a step
+CODE_SCALE = 0.3  # change of the appearance code in a step
 LOG_VARIANCE = (-16.0, -5.0)  # bounds of the log of the predictive variance [m^2]: 0.3 mm to 8 cm
+
+
+def bounded_variance(logits: Tensor) -> Tensor:
+    """Predictive variance [m^2] of the network's outputs for it."""
+    low, high = LOG_VARIANCE
+    return torch.exp(low + (high - low) * torch.sigmoid(logits - 1.0))
 
 
 class EnsembleLinear(nn.Module):
@@ -51,9 +58,7 @@ class EnsembleDynamics(nn.Module):
         next_lag = self.action_scale * out[..., 2:4]
         # The commanded position is known exactly, so only the lag behind it has to be learned.
         tool = latent[..., TOOL] + lag + self.action_scale * actions - next_lag
-        low, high = LOG_VARIANCE
-        variance = torch.exp(low + (high - low) * torch.sigmoid(out[..., 4:6] - 1.0))
-        return torch.cat([moved, tool, next_lag, code + 0.3 * out[..., 6:]], -1), variance
+        return torch.cat([moved, tool, next_lag, code + CODE_SCALE * out[..., 6:]], -1), bounded_variance(out[..., 4:6])
 
     def rollout(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """(members, n, L), (n, H, 2) -> latents (members, n, H, L), accumulated object variance (members, n, H, 2)."""
