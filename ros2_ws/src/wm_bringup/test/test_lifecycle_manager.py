@@ -11,7 +11,8 @@ import pytest
 pytestmark = pytest.mark.ros
 NODE = textwrap.dedent("""
     import sys
-    from wm_core.lifecycle import ConfigError, WmNode, run
+    from wm_core.lifecycle import WmNode, run
+    from wm_core.params import ConfigError
 
     class Part(WmNode):
         def __init__(self):

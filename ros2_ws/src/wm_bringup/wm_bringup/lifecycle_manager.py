@@ -16,6 +16,7 @@ from std_msgs.msg import String
 
 from wm_core.lifecycle import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
+from wm_core.services import await_answers
 
 APPEAR_S = 30.0  # until a node's services are there
 TRANSITION_S = 60.0  # until a transition has answered: configuring loads models
@@ -88,11 +89,10 @@ class LifecycleManager(Node):
         self.announce("stopped")
 
     def _wait_for(self, name: str) -> None:
-        deadline = time.monotonic() + APPEAR_S
-        while not self._remote[name][0].wait_for_service(timeout_sec=0.2):
-            self._heed_stop()
-            if time.monotonic() > deadline:
-                raise BringupError(f"{name} did not appear within {APPEAR_S:.0f} s; look for its error above")
+        answers = await_answers(self._remote[name][1], self._spin, APPEAR_S, lambda: self.stopping)
+        self._heed_stop()
+        if not answers:
+            raise BringupError(f"{name} did not appear within {APPEAR_S:.0f} s; look for its error above")
 
     def _change(self, name: str, transition: int, label: str) -> None:
         self._heed_stop()
@@ -112,12 +112,15 @@ class LifecycleManager(Node):
     def _reason(self, name: str) -> str:
         deadline = time.monotonic() + REASON_S
         while name not in self._problems and not self.stopping and time.monotonic() < deadline:
-            rclpy.spin_once(self, timeout_sec=0.1)
+            self._spin(0.1)
         return self._problems.get(name, "its own error above says why").removeprefix("cannot configure: ")
 
     def _state(self, name: str) -> int:
         response = self._call(self._remote[name][1], GetState.Request(), 1.0)
         return State.PRIMARY_STATE_UNKNOWN if response is None else response.current_state.id
+
+    def _spin(self, seconds: float) -> None:
+        rclpy.spin_once(self, timeout_sec=seconds)
 
     def _call(self, client: rclpy.client.Client, request: Any, timeout: float) -> Any:
         if not client.service_is_ready():
@@ -125,7 +128,7 @@ class LifecycleManager(Node):
         future = client.call_async(request)
         deadline = time.monotonic() + timeout
         while not (self.stopping or future.done()) and time.monotonic() < deadline:
-            rclpy.spin_once(self, timeout_sec=0.05)
+            self._spin(0.05)
         return future.result() if future.done() else None
 
 

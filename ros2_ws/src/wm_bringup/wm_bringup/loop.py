@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from wm_core.bundle import Bundle
+from wm_core.bundle import LOG_VARIANCE, OBJECT, VISIBILITY, Bundle
 from wm_core.kinematics import Kinematics
 from wm_core.paths import bundles_dir, rigs_dir, urdf_path
 from wm_core.rig import CameraRig
@@ -20,7 +20,7 @@ from wm_dynamics.executed import ExecutedMotion
 from wm_dynamics.rollout import RolloutEngine
 from wm_guard.guard import Guard, Kind
 from wm_guard.limits import Limits, Request
-from wm_perception.pipeline import LOG_VARIANCE, OBJECT, VISIBILITY, CameraFrame, ObservationData, PerceptionPipeline
+from wm_perception.pipeline import CameraFrame, ObservationData, PerceptionPipeline
 from wm_planner.controller import Decision, PlannerCore
 from wm_planner.costs import CostModel
 from wm_planner.goal import ObjectGoal, Progress
@@ -182,7 +182,7 @@ class ClosedLoop:
             progress.update(truth, stamp_ns)
             action = np.asarray(policy(ee_target, truth, progress.goal.xy), float)
             motion = self._tool_path.move(self.bundle.action_scale * action)
-            decision = Decision(action, motion, None, None, {}, 0.0, 0.0, 0.0)
+            decision = Decision(action, motion, None, None, None, 0.0, 0.0)
         self._guard.observe(names, positions.tolist(), stamp_ns, stamp_ns)
         verdict = self._send(decision, joints, stamp_ns)
         for _ in range(self._driver.steps_per_period):
@@ -214,7 +214,14 @@ class ClosedLoop:
         if progress.near:
             return self._planner.hold()
         deadline = None if self._budget_s is None else time.monotonic() + self._budget_s
-        return self._planner.step(belief.mean, belief.variance, belief.ee, progress.goal, deadline_s=deadline)
+        return self._planner.step(
+            belief.mean,
+            belief.variance,
+            belief.ee,
+            progress.goal,
+            time_unseen=belief.time_unseen,
+            deadline_s=deadline,
+        )
 
     def _send(self, decision: Decision, joints: np.ndarray, stamp_ns: int) -> str:
         """Through the guard to the arm's controller, as the nodes do; returns the verdict."""

@@ -6,7 +6,8 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_msgs.msg import String
 
-from wm_core.lifecycle import ConfigError, Param, WmNode
+from wm_core.lifecycle import WmNode
+from wm_core.params import ConfigError, Param
 from wm_core.qos import STATE
 
 

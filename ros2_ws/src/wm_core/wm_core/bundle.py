@@ -13,6 +13,9 @@ from jsonschema import Draft202012Validator
 SCHEMA_VERSION = 1
 GRAPHS = ("encode", "filter", "rollout", "decode")
 READOUT = ("object_x", "object_y", "ee_x", "ee_y")
+# Every family's embedding begins with object x, y [m], the log of their variances and the logit of being visible.
+OBJECT, LOG_VARIANCE, VISIBILITY = slice(0, 2), slice(2, 4), 4
+HIDDEN_LOGIT = -20.0  # visibility of an object that is certainly not seen
 
 _POSITIVE_INT = {"type": "integer", "minimum": 1}
 _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
@@ -161,6 +164,12 @@ class Bundle:
     @property
     def proprio_size(self) -> int:
         return self.spec["sizes"]["proprio"]
+
+    def unseen(self) -> np.ndarray:
+        """Embedding (1, D) of an instant at which the object is not seen."""
+        embedding = np.zeros((1, self.embedding_size), np.float32)
+        embedding[0, VISIBILITY] = HIDDEN_LOGIT
+        return embedding
 
     def session(self, graph: str) -> onnxruntime.InferenceSession:
         """The onnxruntime session of one graph."""

@@ -10,6 +10,8 @@ import pinocchio
 TOOL_DOWN = np.diag([1.0, -1.0, -1.0])
 # [m] height of the fingertips above the table: the palm, 37 mm higher, clears objects up to 6 cm, so only fingers push.
 TOOL_HEIGHT = 0.027
+# [m] x, y where the tool may be commanded at that height: within the arm's reach, in sight of the cameras.
+REACH_LOWER, REACH_UPPER = (0.28, -0.32), (0.72, 0.32)
 
 
 class KinematicsError(ValueError):
@@ -44,6 +46,21 @@ class Kinematics:
         self.lower = self._model.lowerPositionLimit.copy()
         self.upper = self._model.upperPositionLimit.copy()
         self.velocity = self._model.velocityLimit.copy()
+
+    def arm_joints(self, names: Sequence[str], positions: Sequence[float]) -> np.ndarray:
+        """Joint angles (n,) [rad] out of a joint state's names and positions, in any order and beside other joints.
+
+        Raises KinematicsError when some are missing or not finite.
+        """
+        if len(names) != len(positions):
+            raise KinematicsError(f"expected one position per joint, got {len(positions)} for {len(names)} names")
+        found = dict(zip(names, positions, strict=True))
+        if missing := [name for name in self.joint_names if name not in found]:
+            raise KinematicsError(f"expected joints {missing}, got {list(names)}")
+        q = np.array([found[name] for name in self.joint_names], float)
+        if not np.isfinite(q).all():
+            raise KinematicsError(f"expected finite joint positions, got {q}")
+        return q
 
     def fk(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tool position (3,) [m] and rotation (3, 3) in the base frame for joint angles (n,) [rad]."""

@@ -1,70 +1,27 @@
 """The base class of all wm nodes: checked parameters, lifecycle hooks, diagnostics, and a main that ends cleanly."""
 
+import gc
 import signal
 import time
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, ParameterType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rcl_interfaces.msg import ParameterType, SetParametersResult
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
+from std_msgs.msg import Header
 
+from wm_core.params import ConfigError, Param
 from wm_core.qos import SENSOR, STATE
 
 OK, WARN, ERROR, STALE = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE)
-_HUGE = 1e300
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot work; raised in `setup`, reported by the node, which stays alive and unconfigured."""
-
-
-@dataclass(frozen=True)
-class Param:
-    """One node parameter; its type is that of `default` (lists: string, float or integer arrays)."""
-
-    name: str
-    default: Any
-    description: str
-    lower: float | None = None
-    upper: float | None = None
-    choices: tuple = ()
-
-    def descriptor(self) -> ParameterDescriptor:
-        descriptor = ParameterDescriptor(description=self.description, additional_constraints=self.constraints())
-        if isinstance(self.default, bool) or (self.lower is None and self.upper is None):
-            return descriptor
-        lower = -_HUGE if self.lower is None else self.lower
-        upper = _HUGE if self.upper is None else self.upper
-        if isinstance(self.default, int):
-            descriptor.integer_range = [
-                IntegerRange(from_value=int(max(lower, -(2**62))), to_value=int(min(upper, 2**62)), step=0)
-            ]
-        elif isinstance(self.default, float):
-            descriptor.floating_point_range = [
-                FloatingPointRange(from_value=float(lower), to_value=float(upper), step=0.0)
-            ]
-        return descriptor
-
-    def constraints(self) -> str:
-        return f"one of {', '.join(map(str, self.choices))}" if self.choices else ""
-
-    def check(self, value: Any) -> None:
-        """Raise ConfigError, naming the parameter, unless the value is allowed."""
-        if self.choices and value not in self.choices:
-            raise ConfigError(f"parameter '{self.name}': expected {self.constraints()}, got {value!r}")
-        values = value if isinstance(value, list | tuple) else [value]
-        for number in values:
-            if isinstance(number, int | float) and not isinstance(number, bool):
-                below = self.lower is not None and not number >= self.lower
-                above = self.upper is not None and not number <= self.upper
-                if below or above or number != number:
-                    raise ConfigError(f"parameter '{self.name}': expected {self.lower} to {self.upper}, got {number}")
+RECENT = 100  # timings kept for the quantiles of the diagnostics
 
 
 class WmNode(LifecycleNode):
@@ -82,6 +39,9 @@ class WmNode(LifecycleNode):
         self._entities: list[tuple[Callable[[Any], bool], Any]] = []
         self._errors = 0
         self._last_error_log = 0.0
+        self.counts: Counter[str] = Counter()  # of whatever the node counts; published in its diagnostics
+        self.last_problem = ""
+        self._timings: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=RECENT))
         self._status: tuple[bytes, str, dict[str, Any]] = (STALE, "not configured", {})
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", STATE)
         # Wall-clock on purpose: a node must report even while simulated time stands still.
@@ -145,12 +105,36 @@ class WmNode(LifecycleNode):
         """Set what is published on `diagnostics` once a second."""
         self._status = (level, summary, values)
 
+    def reject(self, count: str, problem: str) -> None:
+        """Count input that is not used, and say why unless that was said last."""
+        self.counts[count] += 1
+        if problem != self.last_problem:
+            self.get_logger().warning(problem)
+            self.last_problem = problem
+
+    def timed(self, name: str, milliseconds: float) -> None:
+        """Remember how long something took."""
+        self._timings[name].append(milliseconds)
+
+    def record(self) -> dict[str, str]:
+        """Counts, the last problem and quantiles of the timings, for `diagnose`."""
+        values = {name: str(count) for name, count in self.counts.items()}
+        if self.last_problem:
+            values["last_problem"] = self.last_problem
+        for name, times in self._timings.items():
+            for share in (50, 99):
+                values[f"{name}_p{share}"] = f"{np.percentile(times, share):.2f}"
+        return values
+
     # -- lifecycle -----------------------------------------------------------------------------------------------
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         try:
             for name, param in self._specs.items():
                 param.check(self.value(name))
+            self.counts.clear()
+            self.last_problem = ""
+            self._timings.clear()
             self.setup()
         except Exception as error:  # the node must stay alive and say why
             kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
@@ -169,6 +153,9 @@ class WmNode(LifecycleNode):
             self.diagnose(ERROR, f"cannot activate: {error}")
             return TransitionCallbackReturn.FAILURE
         self.active = True
+        # What setup made stays: without it, the garbage collector's pauses are too short to delay a command.
+        gc.collect()
+        gc.freeze()
         self.diagnose(OK, "active")
         return super().on_activate(state)
 
@@ -202,9 +189,7 @@ class WmNode(LifecycleNode):
         else:
             self.declare_parameter(param.name, param.default, descriptor)
 
-    def _on_set_parameters(self, parameters: list[Parameter]) -> Any:
-        from rcl_interfaces.msg import SetParametersResult
-
+    def _on_set_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         for parameter in parameters:
             spec = self._specs.get(parameter.name)
             if spec is not None and parameter.value is not None:
@@ -251,13 +236,8 @@ class WmNode(LifecycleNode):
             hardware_id="wm",
             values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
         )
-        self._diagnostics.publish(DiagnosticArray(header=_stamped(self), status=[status]))
-
-
-def _stamped(node: LifecycleNode) -> Any:
-    from std_msgs.msg import Header
-
-    return Header(stamp=node.get_clock().now().to_msg())
+        header = Header(stamp=self.get_clock().now().to_msg())
+        self._diagnostics.publish(DiagnosticArray(header=header, status=[status]))
 
 
 def ignore_stop_signals() -> None:

@@ -90,7 +90,7 @@ def test_observations_of_another_model_or_with_nan_are_counted_not_believed(worl
     world.observe(3 * STEP_NS)  # the sentinel: what comes before it has been handled
     world.until(lambda: world.beliefs)
     assert [to_ns(b.header.stamp) for b in world.beliefs] == [3 * STEP_NS]
-    assert world.node._counts["wrong_model"] == 1 and world.node._counts["bad_observation"] == 1
+    assert world.node.counts["wrong_model"] == 1 and world.node.counts["bad_observation"] == 1
 
 
 def test_what_if(world):
@@ -106,8 +106,9 @@ def test_what_if(world):
 
 
 def test_the_current_plan_is_imagined(world):
-    world.observe(STEP_NS)
     world.plans.publish(Plan(horizon=6, action_size=2, actions=[0.5] * 12))
+    world.until(lambda: world.node._plan is not None)
+    world.observe(STEP_NS)
     world.until(lambda: world.futures and world.images)
     assert len(world.futures[0].branches[0].object) == 6
     assert world.futures[0].branches[0].object_std[-1] >= 0

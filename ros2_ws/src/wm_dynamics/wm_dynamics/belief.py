@@ -5,13 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_core.bundle import Bundle
+from wm_core.bundle import OBJECT, Bundle
 from wm_dynamics.executed import ExecutedMotion
 from wm_dynamics.surprise import Surprise
 
-OBJECT = slice(0, 2)
-VISIBILITY = 4  # place of the visibility logit in the embedding
-HIDDEN_LOGIT = -20.0
 VISIBLE = 0.5  # probability above which the object counts as seen
 LONGEST_GAP_S = 2.0
 KIDNAPPED = 40.0  # normalised error of an object that was moved by somebody else, or of a new scene
@@ -47,8 +44,7 @@ class BeliefFilter:
         self._bundle = bundle
         self._step_ns = round(bundle.step_duration * 1e9)
         self._surprise = Surprise(bundle.surprise_threshold)
-        self._hidden = np.zeros((1, bundle.embedding_size), np.float32)
-        self._hidden[0, VISIBILITY] = HIDDEN_LOGIT
+        self._hidden = bundle.unseen()
         self.reset()
 
     def reset(self) -> None:

@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections import Counter
 
 import numpy as np
 from sensor_msgs.msg import Image
@@ -11,7 +10,8 @@ from wm_msgs.msg import Belief, Command, Future, Observation, Plan, PredictionEr
 from wm_msgs.srv import Imagine
 
 from wm_core.bundle import Bundle
-from wm_core.lifecycle import OK, WARN, Param, WmNode, run
+from wm_core.lifecycle import OK, WARN, WmNode, run
+from wm_core.params import Param
 from wm_core.paths import bundles_dir
 from wm_core.qos import STATE
 from wm_core.stamps import to_ns
@@ -51,9 +51,6 @@ class DynamicsNode(WmNode):
         self._motion = ExecutedMotion()
         self._state: BeliefState | None = None
         self._plan: Plan | None = None
-        self._counts: Counter[str] = Counter()
-        self._filter_ms: list[float] = []
-        self._last_error = ""
         self._warm_up()
         self._beliefs = self.publisher(Belief, "wm/belief", STATE)
         self._errors_out = self.publisher(PredictionError, "wm/prediction_error", STATE)
@@ -64,8 +61,6 @@ class DynamicsNode(WmNode):
         self.subscribe(Command, "wm/executed", self._on_executed, STATE)
         self.subscribe(Plan, "wm/plan", self._on_plan, STATE)
         self.service(Imagine, "wm/imagine", self._on_imagine)
-        if self.value("future_rate") > 0:
-            self.every(1 / self.value("future_rate"), self._publish_future, wall=True)
         self.every(1.0, self._report, wall=True)
 
     def start(self) -> None:
@@ -73,6 +68,7 @@ class DynamicsNode(WmNode):
         self._motion.clear()
         self._state = None
         self._received = time.monotonic()
+        self._imagined_at = -math.inf
 
     def _warm_up(self) -> None:
         """First calls are slow; a robot must not wait for them."""
@@ -90,7 +86,7 @@ class DynamicsNode(WmNode):
     def _on_observation(self, message: Observation) -> None:
         self._received = time.monotonic()
         if message.model_id != self._bundle.id:
-            self._reject(
+            self.reject(
                 "wrong_model",
                 f"expected observations of model '{self._bundle.id}', got '{message.model_id}'; use one bundle in all nodes",
             )
@@ -105,21 +101,22 @@ class DynamicsNode(WmNode):
                 self._motion,
             )
         except ValueError as error:
-            self._reject("bad_observation", str(error))
+            self.reject("bad_observation", str(error))
             return
         self._state = state
         self._beliefs.publish(belief_message(message.header, self._bundle.id, state, message))
         self._errors_out.publish(error_message(message.header, self._bundle.id, state))
-        self._counts["beliefs"] += 1
-        self._counts["restarts"] += state.restarted
-        self._counts["surprising"] += state.surprise > 1
-        self._filter_ms = [*self._filter_ms[-99:], state.filter_ms]
+        self.counts["beliefs"] += 1
+        self.counts["restarts"] += state.restarted
+        self.counts["surprising"] += state.surprise > 1
+        self.timed("filter_ms", state.filter_ms)
+        self._publish_future()
 
     def _on_executed(self, message: Command) -> None:
         try:
             record_executed(self._motion, message)
         except ValueError as error:
-            self._reject("bad_executed", str(error))
+            self.reject("bad_executed", str(error))
 
     def _on_plan(self, message: Plan) -> None:
         self._plan = message
@@ -127,13 +124,20 @@ class DynamicsNode(WmNode):
     # -- imagination ---------------------------------------------------------------------------------------------
 
     def _publish_future(self) -> None:
-        """The future under the current plan, for people; skipped while nobody looks."""
+        """Now and then the future under the current plan, for people; skipped while nobody looks.
+
+        Right after a belief, when there is most time until the next observation.
+        """
+        rate = self.value("future_rate")
+        if rate == 0 or self._received - self._imagined_at < 1 / rate:
+            return
         topics = ("wm/future", "wm/future_markers", "wm/imagined_image")
         if self._state is None or self._plan is None or not any(self.count_subscribers(topic) for topic in topics):
             return
         plan, state = self._plan, self._state
         if not plan.horizon or len(plan.actions) != plan.horizon * self._bundle.action_size:
             return
+        self._imagined_at = self._received
         actions = np.asarray(plan.actions, np.float32).reshape(1, plan.horizon, -1)
         futures = self._engine.rollout(state.mean, actions)
         steps = draw_steps(actions.shape[1], IMAGES)
@@ -162,14 +166,7 @@ class DynamicsNode(WmNode):
 
     # -- diagnostics ---------------------------------------------------------------------------------------------
 
-    def _reject(self, count: str, message: str) -> None:
-        self._counts[count] += 1
-        if message != self._last_error:
-            self.get_logger().warning(message)
-            self._last_error = message
-
     def _report(self) -> None:
-        times = np.array(self._filter_ms or [math.nan])
         stale = time.monotonic() - self._received > STALE_S
         surprise = self._state.surprise if self._state else 0.0
         summary = (
@@ -183,10 +180,7 @@ class DynamicsNode(WmNode):
             model_id=self._bundle.id,
             surprise=f"{surprise:.3f}",
             threshold=f"{self._bundle.surprise_threshold:.3f}",
-            filter_ms_p50=f"{np.median(times):.2f}",
-            filter_ms_p99=f"{np.quantile(times, 0.99):.2f}",
-            last_problem=self._last_error,
-            **{key: str(value) for key, value in self._counts.items()},
+            **self.record(),
         )
 
 

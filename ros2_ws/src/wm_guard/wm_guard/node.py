@@ -8,7 +8,8 @@ from wm_msgs.msg import Command
 
 from wm_core import paths
 from wm_core.kinematics import Kinematics
-from wm_core.lifecycle import ERROR, OK, WARN, ConfigError, Param, WmNode, run
+from wm_core.lifecycle import ERROR, OK, WARN, WmNode, run
+from wm_core.params import ConfigError, Param
 from wm_core.qos import LATCHED, STATE
 from wm_core.stamps import to_ns
 from wm_guard.conversions import to_executed, to_request, to_trajectory

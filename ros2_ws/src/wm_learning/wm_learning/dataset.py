@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wm_core.bundle import BevSpec
-from wm_core.kinematics import Kinematics
+from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.paths import rigs_dir, urdf_path
 from wm_core.rig import CameraRig
 from wm_learning.episode_bag import BagError, Step, read_episodes
@@ -85,7 +85,7 @@ def _convert(bag: Path, part: Path) -> None:
     episodes, worlds, seeds = [], [], []
     for index, (facts, steps) in enumerate(read_episodes(bag)):
         for step in steps:
-            q = arm_joints(bag, step, kinematics)
+            q = _arm_joints(bag, step, kinematics)
             boxes = mask.boxes(q)
             maps = [
                 projectors[camera.name].project(frame.rgb, frame.depth, boxes)
@@ -139,18 +139,11 @@ def _merge(work: Path, count: int) -> None:
         (work / f"{i:05d}.npz").unlink()
 
 
-def arm_joints(bag: Path, step: Step, kinematics: Kinematics) -> np.ndarray:
-    """Arm joints (7,) in the order of the kinematics, whatever the order of the message."""
-    order = {name: i for i, name in enumerate(step.joint_names)}
-    missing = [name for name in kinematics.joint_names if name not in order]
-    if missing:
-        raise BagError(
-            f"{bag}: step at {step.stamp_ns} ns: expected joints {missing} in /joint_states, got {list(step.joint_names)}"
-        )
-    q = step.joints[[order[name] for name in kinematics.joint_names]]
-    if not np.isfinite(q).all():
-        raise BagError(f"{bag}: step at {step.stamp_ns} ns: expected finite joint positions, got {q}")
-    return q
+def _arm_joints(bag: Path, step: Step, kinematics: Kinematics) -> np.ndarray:
+    try:
+        return kinematics.arm_joints(step.joint_names, step.joints)
+    except KinematicsError as error:
+        raise BagError(f"{bag}: step at {step.stamp_ns} ns: /joint_states: {error}") from error
 
 
 def yaw(quaternion: np.ndarray) -> float:

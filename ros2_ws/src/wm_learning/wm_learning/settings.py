@@ -2,7 +2,9 @@
 
 import numpy as np
 
-REACH_BOX = np.array([[0.28, -0.32], [0.72, 0.32]])  # [m] where the tool may be commanded: lower, upper
+from wm_core.kinematics import REACH_LOWER, REACH_UPPER
+
+REACH_BOX = np.array([REACH_LOWER, REACH_UPPER])  # [m] where the tool may be commanded
 OBJECT_REGION = np.array([[0.38, -0.20], [0.62, 0.20]])  # [m] where objects start and goals lie
 ACTION_SCALE = 0.03  # [m] per step
 STEP_NS = 100_000_000

@@ -13,13 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from wm_core.bundle import HIDDEN_LOGIT, VISIBILITY
 from wm_learning.augment import augment, fuse_maps, visible_share
 from wm_learning.dataset import Dataset
 from wm_learning.grounded import GroundedModel
 from wm_learning.grounded.dynamics import CODE, LAG, OBJECT, TOOL
 from wm_learning.losses import gaussian_nll, position_loss, weighted_mean
-
-HIDDEN_LOGIT = -20.0
 
 
 @dataclass(frozen=True)
@@ -190,7 +189,7 @@ def sequence_loss(
         seen = embeddings[view, now]
         hide = torch.from_numpy((t >= hidden_from) & (t < hidden_from + hidden_for))
         seen = torch.where(
-            hide[:, None] & (torch.arange(seen.shape[1]) == 4), torch.full_like(seen, HIDDEN_LOGIT), seen
+            hide[:, None] & (torch.arange(seen.shape[1]) == VISIBILITY), torch.full_like(seen, HIDDEN_LOGIT), seen
         )
         proprio = torch.from_numpy(np.concatenate([data.tool[now], data.target[now]], 1))
         action = torch.from_numpy(data.action[now - 1] if t else np.zeros((batch, 2), np.float32))

@@ -123,7 +123,7 @@ def test_images_wait_for_a_joint_state_that_they_overtook(robot):
     robot.send_joints(2 * STEP_NS)
     robot.spin_until(lambda: len(robot.seen) == 2)
     assert to_ns(robot.seen[1].header.stamp) == 2 * STEP_NS
-    assert robot.node._counts["no_joint_state"] == 0
+    assert robot.node.counts["no_joint_state"] == 0
 
 
 def test_bad_input_is_counted_and_the_node_goes_on(robot):
@@ -133,11 +133,11 @@ def test_bad_input_is_counted_and_the_node_goes_on(robot):
     robot.send(1 * STEP_NS, encoding="yuv422")
     robot.send(2 * STEP_NS, names=[f"elbow{i}" for i in range(7)])
     assert robot.seen == []
-    assert robot.node._counts["bad_colour"] == 2
-    assert robot.node._counts["bad_joint_state"] == 1
+    assert robot.node.counts["bad_colour"] == 2
+    assert robot.node.counts["bad_joint_state"] == 1
     robot.send(4 * STEP_NS, depth_change=spoil)
     robot.spin_until(lambda: robot.seen)
-    assert robot.node._counts["invalid_depth_pixels"] > 0
+    assert robot.node.counts["invalid_depth_pixels"] > 0
     assert np.isfinite(robot.seen[-1].embedding).all()
 
 

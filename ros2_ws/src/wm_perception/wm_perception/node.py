@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections import Counter
+import time
 
 import numpy as np
 from geometry_msgs.msg import Point
@@ -12,8 +12,9 @@ from visualization_msgs.msg import MarkerArray
 from wm_msgs.msg import DetectedObjects, Observation
 
 from wm_core.bundle import Bundle
-from wm_core.kinematics import Kinematics
-from wm_core.lifecycle import OK, WARN, ConfigError, Param, WmNode, run
+from wm_core.kinematics import Kinematics, KinematicsError
+from wm_core.lifecycle import OK, WARN, WmNode, run
+from wm_core.params import ConfigError, Param
 from wm_core.paths import bundles_dir, rig_path, urdf_path
 from wm_core.qos import SENSOR, STATE
 from wm_core.rig import CameraRig
@@ -75,9 +76,7 @@ class PerceptionNode(WmNode):
         for camera in self._rig.cameras:
             self._subscribe_camera(camera.name)
         self._detecting: threading.Thread | None = None
-        self._latest: tuple[int, dict[str, CameraFrame], np.ndarray] | None = None
-        if self.value("detection_period") > 0:
-            self.every(self.value("detection_period"), self._detect, wall=True)
+        self._detected_at = -math.inf
         self.every(1.0, self._report, wall=True)
 
     def teardown(self) -> None:
@@ -94,9 +93,6 @@ class PerceptionNode(WmNode):
         self._still_at: dict[str, np.ndarray] = {}
         self._intrinsics: dict[str, np.ndarray] = {}
         self._waiting: ImageSet | None = None  # for its joint state
-        self._counts: Counter[str] = Counter()
-        self._encode_ms: list[float] = []
-        self._last_error = ""
 
     def _subscribe_camera(self, name: str) -> None:
         def topic(parameter: str) -> str:
@@ -125,22 +121,15 @@ class PerceptionNode(WmNode):
     def _on_info(self, name: str, message: CameraInfo) -> None:
         K = np.asarray(message.k, float).reshape(3, 3)
         if not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
-            self._reject("bad_camera_info", f"{name}: expected a calibrated camera_info, got K = {K.tolist()}")
+            self.reject("bad_camera_info", f"{name}: expected a calibrated camera_info, got K = {K.tolist()}")
             return
         self._intrinsics[name] = K
 
     def _on_joints(self, message: JointState) -> None:
-        order = {name: i for i, name in enumerate(message.name)}
-        missing = [name for name in self._kinematics.joint_names if name not in order]
-        if missing or len(message.position) != len(message.name):
-            self._reject(
-                "bad_joint_state",
-                f"joint_states: expected joints {missing or 'and as many positions'}, got {list(message.name)}",
-            )
-            return
-        q = np.array([message.position[order[name]] for name in self._kinematics.joint_names])
-        if not np.isfinite(q).all():
-            self._reject("bad_joint_state", "joint_states: expected finite positions, got NaN or infinity")
+        try:
+            q = self._kinematics.arm_joints(message.name, message.position)
+        except KinematicsError as error:
+            self.reject("bad_joint_state", f"joint_states: {error}")
             return
         self._joints.add(to_ns(message.header.stamp), q)
         if self._waiting is not None:
@@ -154,10 +143,10 @@ class PerceptionNode(WmNode):
                 self._watch_frozen(name, message)
             else:
                 depth = depth_image(message)
-                self._counts["invalid_depth_pixels"] += depth.invalid
+                self.counts["invalid_depth_pixels"] += depth.invalid
                 image = depth.depth
         except ImageError as error:
-            self._reject(f"bad_{kind}", f"{name}: {error}")
+            self.reject(f"bad_{kind}", f"{name}: {error}")
             return
         add = self._pairing.colour if kind == "colour" else self._pairing.depth
         for images in add(name, to_ns(message.header.stamp), image):
@@ -190,21 +179,21 @@ class PerceptionNode(WmNode):
         try:
             data = self._pipeline.process(frames, q)
         except ValueError as error:
-            self._reject("bad_image_set", str(error))
+            self.reject("bad_image_set", str(error))
             return
         if not np.isfinite(data.embedding).all():
-            self._reject("bad_embedding", "expected a finite embedding, got NaN")
+            self.reject("bad_embedding", "expected a finite embedding, got NaN")
             return
         self._observations.publish(self._observation(images.stamp_ns, data))
-        self._counts["observations"] += 1
-        self._encode_ms = [*self._encode_ms[-99:], data.encode_ms]
-        self._latest = (images.stamp_ns, frames, q)
+        self.counts["observations"] += 1
+        self.timed("encode_ms", data.encode_ms)
+        self._detect(images.stamp_ns, frames, q)
 
     def _await_joints(self, images: ImageSet) -> None:
         """Topics overtake each other: the joint state of these images may be on its way. Only the newest images wait."""
         passed = self._joints.newest_ns is not None and self._joints.newest_ns > images.stamp_ns
         if passed or self._waiting is not None:
-            self._reject("no_joint_state", "expected a joint state near the images' stamp, got none")
+            self.reject("no_joint_state", "expected a joint state near the images' stamp, got none")
         self._waiting = None if passed else images
 
     def _observation(self, stamp_ns: int, data: ObservationData) -> Observation:
@@ -224,28 +213,25 @@ class PerceptionNode(WmNode):
     def _header(self, stamp_ns: int) -> Header:
         return Header(stamp=to_msg(stamp_ns), frame_id=self.value("base_frame"))
 
-    def _reject(self, count: str, message: str) -> None:
-        self._counts[count] += 1
-        if message != self._last_error:
-            self.get_logger().warning(message)
-            self._last_error = message
-
     # -- geometry ------------------------------------------------------------------------------------------------
 
-    def _detect(self) -> None:
-        """Detect objects by geometry, in a thread of its own: it must not delay the next observation."""
-        if self._latest is None or (self._detecting is not None and self._detecting.is_alive()):
+    def _detect(self, stamp_ns: int, frames: dict[str, CameraFrame], q: np.ndarray) -> None:
+        """Now and then detect objects by geometry, in a thread of its own, right after an observation: that delays the next one least."""
+        period, now = self.value("detection_period"), time.monotonic()
+        running = self._detecting is not None and self._detecting.is_alive()
+        if running or period == 0 or now - self._detected_at < period:
             return
         if not any(self.count_subscribers(topic) for topic in ("wm/objects", "wm/object_cloud", "wm/object_markers")):
             return
-        self._detecting = threading.Thread(target=self._publish_detections, args=self._latest, daemon=True)
+        self._detected_at = now
+        self._detecting = threading.Thread(target=self._publish_detections, args=(stamp_ns, frames, q), daemon=True)
         self._detecting.start()
 
     def _publish_detections(self, stamp_ns: int, frames: dict[str, CameraFrame], q: np.ndarray) -> None:
         try:
             found = self._geometry.detect(frames, q)
         except ValueError as error:
-            self._reject("no_geometry", str(error))
+            self.reject("no_geometry", str(error))
             return
         header = self._header(stamp_ns)
         self._objects.publish(detections_message(header, found))
@@ -255,17 +241,14 @@ class PerceptionNode(WmNode):
     # -- diagnostics ---------------------------------------------------------------------------------------------
 
     def _report(self) -> None:
-        counts = {**self._pairing.counts, **self._counts}
-        bad = {key: count for key, count in counts.items() if key not in ("observations", "complete") and count}
-        times = np.array(self._encode_ms or [math.nan])
+        counts = {**self._pairing.counts, **self.counts}
+        bad = any(count for key, count in counts.items() if key not in ("observations", "complete"))
+        problem = f"; last problem: {self.last_problem}" if self.last_problem else ""
         self.diagnose(
-            WARN if bad or not self._counts["observations"] else OK,
-            f"{self._counts['observations']} observations"
-            + (f"; last problem: {self._last_error}" if self._last_error else ""),
+            WARN if bad or not self.counts["observations"] else OK,
+            f"{self.counts['observations']} observations{problem}",
             model_id=self._bundle.id,
-            encode_ms_p50=f"{np.median(times):.2f}",
-            encode_ms_p99=f"{np.quantile(times, 0.99):.2f}",
-            **{key: str(value) for key, value in counts.items()},
+            **{**self._pairing.counts, **self.record()},
         )
 
 

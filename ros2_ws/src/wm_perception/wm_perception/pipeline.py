@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from wm_core.bundle import Bundle
+from wm_core.bundle import LOG_VARIANCE, OBJECT, VISIBILITY, Bundle
 from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig
 from wm_perception.bev import Projector, fuse
 from wm_perception.robot_mask import RobotMask
 
 LARGEST_SIDE = 320  # [px] larger images are shrunk: the map's cells are coarser than their pixels anyway
-OBJECT, LOG_VARIANCE, VISIBILITY = slice(0, 2), slice(2, 4), 4  # places in the embedding
 
 
 @dataclass(frozen=True)

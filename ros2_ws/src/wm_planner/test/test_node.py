@@ -207,6 +207,6 @@ def test_after_a_hold_by_the_guard_planning_starts_from_the_measured_arm(rest):
     executed = rest.me.create_publisher(Command, "wm/executed", STATE)
     rest.until(lambda: executed.get_subscription_count())
     executed.publish(Command(status=Command.HOLD))
-    rest.until(lambda: rest.node._counts["reanchored"])
+    rest.until(lambda: rest.node.counts["reanchored"])
     command = rest.believe()
     assert (command.ee_start.x, command.ee_start.y) == pytest.approx((0.5, 0.1), abs=1e-3)

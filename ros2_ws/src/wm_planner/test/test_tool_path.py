@@ -39,7 +39,9 @@ def test_whatever_is_asked_limits_hold_and_nothing_jumps(displacements):
         speeds = np.abs(np.diff(np.vstack([last, motion.joints]), axis=0)) / np.diff([0, *motion.times])[:, None]
         assert (speeds <= VELOCITY_SHARE * ARM.velocity + 1e-6).all()
         assert (motion.joints >= ARM.lower).all() and (motion.joints <= ARM.upper).all()
-        assert (motion.ee_end >= REACH_LOWER - 1e-9).all() and (motion.ee_end <= REACH_UPPER + 1e-9).all()
+        assert (motion.ee_end >= np.array(REACH_LOWER) - 1e-9).all() and (
+            motion.ee_end <= np.array(REACH_UPPER) + 1e-9
+        ).all()
         np.testing.assert_allclose(ARM.fk(motion.joints[-1])[0][:2], motion.ee_end, atol=1e-3)
         last = motion.joints[-1]
 

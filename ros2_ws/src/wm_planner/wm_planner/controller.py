@@ -1,7 +1,7 @@
 """The pure MPC controller: belief and goal in, tool motion out. One cycle is one call of `step`."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from wm_planner.goal import ObjectGoal
 from wm_planner.planners import Planner, PlanResult
 from wm_planner.tool_path import ToolMotion, ToolPath
 
+BLIND_AFTER = 0.2  # [s] out of sight until the tool has slowed down
+BLIND_SPEED = 0.2  # share of full speed then: an unseen push drifts with the distance, not with the time
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -20,21 +23,38 @@ class Decision:
     action: np.ndarray  # (2,) in the unit disk
     motion: ToolMotion
     plan: PlanResult | None  # None when there was nothing to plan
-    futures: Futures | None  # of the plan alone (N = 1)
-    cost_terms: dict[str, float]
-    uncertainty: float  # [m] mean ensemble disagreement along the plan
+    latent: np.ndarray | None  # (L,) from which was planned
+    goal: ObjectGoal | None
     delay: float  # [s] compensated
     plan_ms: float
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a plan is expected to bring; for people and records, the arm does not wait for it."""
+
+    futures: Futures  # of the plan alone (N = 1)
+    cost_terms: dict[str, float]
+    uncertainty: float  # [m] mean ensemble disagreement along the plan
 
 
 class PlannerCore:
     """Plans in the imagination of one bundle. Keeps the warm start and the commanded tool position."""
 
-    def __init__(self, engine: RolloutEngine, planner: Planner, costs: CostModel, tool_path: ToolPath) -> None:
+    def __init__(
+        self,
+        engine: RolloutEngine,
+        planner: Planner,
+        costs: CostModel,
+        tool_path: ToolPath,
+        blind_speed: float = BLIND_SPEED,
+    ) -> None:
+        """`blind_speed`: share of full speed while the object is out of sight."""
         self._engine = engine
         self._planner = planner
         self._costs = costs
         self.tool_path = tool_path
+        self._blind_speed = blind_speed
         self._scale = engine.bundle.action_scale
         self._step = engine.bundle.step_duration
         self.reset()
@@ -49,7 +69,7 @@ class PlannerCore:
         """Stay: no goal, goal reached, or not safe to move."""
         self._warm = None
         self._last_action = np.zeros(2)
-        return Decision(np.zeros(2), self.tool_path.hold(reason), None, None, {}, 0.0, delay, 0.0)
+        return Decision(np.zeros(2), self.tool_path.hold(reason), None, None, None, delay, 0.0)
 
     def step(
         self,
@@ -59,12 +79,13 @@ class PlannerCore:
         goal: ObjectGoal,
         *,
         delay: float = 0.0,
+        time_unseen: float = 0.0,
         deadline_s: float | None = None,
     ) -> Decision:
         """One cycle from belief mean and variance (L,) and measured tool position `ee` (2,) [m].
 
-        `delay` [s]: from the belief's stamp to when the command takes effect. Raises PlanningError without finite costs,
-        ValueError on a belief that is not finite.
+        `delay` [s]: from the belief's stamp to when the command takes effect. `time_unseen` [s]: since the object was
+        last seen. Raises PlanningError without finite costs, ValueError on a belief that is not finite.
         """
         began = time.perf_counter()
         if not (np.isfinite(mean).all() and np.isfinite(variance).all() and np.isfinite(ee).all()):
@@ -77,25 +98,29 @@ class PlannerCore:
                 self._engine.bundle, latent, variance, self._last_action, share, moved, self.tool_path.position
             )
 
+        speed = max(self._blind_speed, 1 - time_unseen / BLIND_AFTER)
+
         def evaluate(actions: np.ndarray) -> np.ndarray:
+            actions = np.float32(speed) * actions
             return self._costs.cost(self._engine.rollout(latent, actions), actions, goal.xy)
 
         result = self._planner.plan(evaluate, self._warm, deadline_s)
-        action = result.actions[0].astype(float)
-        motion = self.tool_path.move(self._scale * action)
-        self._last_action = (motion.ee_end - motion.ee_start) / self._scale
         self._warm = np.concatenate([result.actions[1:], result.actions[-1:]])
-        chosen = self._engine.rollout(latent, result.actions[None])
-        terms = {
-            name: float(value[0]) for name, value in self._costs.terms(chosen, result.actions[None], goal.xy).items()
-        }
-        return Decision(
-            self._last_action,
-            motion,
-            result,
-            chosen,
-            terms,
-            float(chosen.epistemic_std().mean()),
-            delay,
-            1e3 * (time.perf_counter() - began),
+        result = replace(result, actions=np.float32(speed) * result.actions, samples=np.float32(speed) * result.samples)
+        motion = self.tool_path.move(self._scale * result.actions[0].astype(float))
+        self._last_action = (motion.ee_end - motion.ee_start) / self._scale
+        spent_ms = 1e3 * (time.perf_counter() - began)
+        return Decision(self._last_action, motion, result, latent, goal, delay, spent_ms)
+
+    def outlook(self, decision: Decision) -> Outlook:
+        """What the plan of a decision is expected to bring; raises ValueError for one without a plan."""
+        if decision.plan is None or decision.latent is None or decision.goal is None:
+            raise ValueError("expected a decision with a plan, got a hold")
+        actions = decision.plan.actions[None]
+        futures = self._engine.rollout(decision.latent, actions)
+        terms = self._costs.terms(futures, actions, decision.goal.xy)
+        return Outlook(
+            futures,
+            {name: float(value[0]) for name, value in terms.items()},
+            float(futures.epistemic_std().mean()),
         )

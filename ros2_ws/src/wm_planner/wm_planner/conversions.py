@@ -8,7 +8,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_msgs.msg import Belief, Command, Plan
 
 from wm_core.stamps import to_msg
-from wm_planner.controller import Decision
+from wm_planner.controller import Decision, Outlook
 from wm_planner.tool_path import ToolMotion
 
 
@@ -42,10 +42,10 @@ def command_message(
     )
 
 
-def plan_message(belief: Belief, decision: Decision, planner: str, step_duration: float) -> Plan:
+def plan_message(belief: Belief, decision: Decision, outlook: Outlook, planner: str, step_duration: float) -> Plan:
     """Plan of a decision that planned."""
-    result, futures = decision.plan, decision.futures
-    if result is None or futures is None:
+    result, futures = decision.plan, outlook.futures
+    if result is None:
         raise ValueError("expected a decision with a plan, got a hold")
     horizon, size = result.actions.shape
     return Plan(
@@ -59,9 +59,9 @@ def plan_message(belief: Belief, decision: Decision, planner: str, step_duration
         object=[_point(xy) for xy in futures.mean_object()[0]],
         ee=[_point(xy) for xy in futures.mean_ee()[0]],
         cost=result.cost,
-        cost_names=list(decision.cost_terms),
-        cost_values=list(decision.cost_terms.values()),
-        uncertainty=decision.uncertainty,
+        cost_names=list(outlook.cost_terms),
+        cost_values=list(outlook.cost_terms.values()),
+        uncertainty=outlook.uncertainty,
         candidates=result.candidates,
         iterations=result.iterations,
         deadline_missed=result.deadline_missed,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from wm_core.kinematics import REACH_LOWER, REACH_UPPER
 from wm_dynamics.rollout import Futures
 
 _EPS = 1e-6
@@ -34,8 +35,8 @@ class CostGeometry:
     fine_scale: float = 0.015
     object_lower: tuple[float, float] = (0.35, -0.25)
     object_upper: tuple[float, float] = (0.65, 0.25)
-    tool_lower: tuple[float, float] = (0.28, -0.32)
-    tool_upper: tuple[float, float] = (0.72, 0.32)
+    tool_lower: tuple[float, float] = REACH_LOWER
+    tool_upper: tuple[float, float] = REACH_UPPER
 
 
 @dataclass

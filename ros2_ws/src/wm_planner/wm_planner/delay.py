@@ -6,8 +6,6 @@ import numpy as np
 
 from wm_core.bundle import Bundle
 
-HIDDEN_LOGIT = -20.0
-
 
 class DelayEstimator:
     """Running 95 % quantile of the measured time from camera stamp to command, below one step."""
@@ -40,14 +38,12 @@ def roll_forward(
     Pushing on a table is quasi-static: the object follows the distance that the tool moves, so a share of a step is a
     step with a share of the action. `ee` and `ee_target` (2,) [m]: measured and commanded tool position at that time.
     """
-    unseen = np.zeros((1, bundle.embedding_size), np.float32)
-    unseen[0, 4] = HIDDEN_LOGIT
     out = bundle.run(
         "filter",
         mean=np.asarray(mean, np.float32)[None],
         variance=np.asarray(variance, np.float32)[None],
         action=(share * np.asarray(action, np.float32))[None],
-        embedding=unseen,
+        embedding=bundle.unseen(),
         proprio=np.concatenate([ee, ee_target]).astype(np.float32)[None],
     )
     return out["posterior_mean"][0]

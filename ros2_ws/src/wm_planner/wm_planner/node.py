@@ -1,8 +1,6 @@
 """wm_planner: belief and goal in, plan and command out. One command answers every belief."""
 
-import math
 import time
-from collections import Counter
 
 import numpy as np
 from sensor_msgs.msg import JointState
@@ -10,14 +8,15 @@ from std_msgs.msg import Bool
 from wm_msgs.msg import Belief, Command, Goal, Plan
 
 from wm_core.bundle import Bundle
-from wm_core.kinematics import TOOL_HEIGHT, Kinematics
-from wm_core.lifecycle import OK, WARN, Param, WmNode, run
+from wm_core.kinematics import TOOL_HEIGHT, Kinematics, KinematicsError
+from wm_core.lifecycle import OK, WARN, WmNode, run
+from wm_core.params import Param
 from wm_core.paths import bundles_dir, urdf_path
 from wm_core.qos import LATCHED, STATE
 from wm_core.stamps import to_ns
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner import settings
-from wm_planner.controller import Decision, PlannerCore
+from wm_planner.controller import BLIND_SPEED, Decision, PlannerCore
 from wm_planner.conversions import command_message, plan_message
 from wm_planner.costs import CostModel
 from wm_planner.delay import DelayEstimator
@@ -43,6 +42,7 @@ class PlannerNode(WmNode):
         Param("initial_delay", 0.04, "[s] assumed from camera to command before it is measured", 0.0, 1.0),
         Param("planning_time", 0.045, "[s] deadline of one cycle from the belief's arrival; 0: none", 0.0, 10.0),
         Param("belief_timeout", 0.5, "[s] an older belief is answered with a hold", 0.01, 10.0),
+        Param("blind_speed", BLIND_SPEED, "share of full speed while the object is out of sight", 0.0, 1.0),
         Param("tolerance", 0.010, "[m] default distance at which a goal is reached", 0.001, 0.5),
         Param("timeout", 10.0, "[s] default time for a goal", 0.1, 3600.0),
         Param("threads", 1, "onnxruntime threads of the rollouts", 1, 64),
@@ -63,13 +63,11 @@ class PlannerNode(WmNode):
             search,
             CostModel(settings.cost_weights(self.value)),
             ToolPath(self._kinematics, self._bundle.step_duration),
+            self.value("blind_speed"),
         )
         self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)
         self._measured: np.ndarray | None = None
         self._stopped = False
-        self._counts: Counter[str] = Counter()
-        self._plan_ms: list[float] = []
-        self._last_error = ""
         self._warm_up()
         self._commands = self.publisher(Command, "wm/command", STATE)
         self._plans = self.publisher(Plan, "wm/plan", STATE)
@@ -107,7 +105,7 @@ class PlannerNode(WmNode):
         arrived = time.monotonic()
         if not self._core.tool_path.anchored:
             if self._measured is None:
-                self._reject("no_joint_state", "expected a joint state before the first command, none yet")
+                self.reject("no_joint_state", "expected a joint state before the first command, none yet")
                 return
             self._core.tool_path.anchor(self._measured)
         stamp_ns = to_ns(belief.header.stamp)
@@ -119,13 +117,16 @@ class PlannerNode(WmNode):
         )
         if not self.value("lockstep"):
             self._delay.measured((self.get_clock().now().nanoseconds - stamp_ns) / 1e9)
-        self._counts["cycles"] += 1
+        self.counts["cycles"] += 1
         progress = self._pursuit.progress
         if decision.plan is not None:
-            self._plans.publish(plan_message(belief, decision, self.value("planner"), self._bundle.step_duration))
-            self._counts["deadline_misses"] += decision.plan.deadline_missed
-            self._plan_ms = [*self._plan_ms[-99:], decision.plan_ms]
-            self._pursuit.feedback(decision.plan.cost, decision.uncertainty)
+            outlook = self._core.outlook(decision)
+            self._plans.publish(
+                plan_message(belief, decision, outlook, self.value("planner"), self._bundle.step_duration)
+            )
+            self.counts["deadline_misses"] += decision.plan.deadline_missed
+            self.timed("plan_ms", decision.plan_ms)
+            self._pursuit.feedback(decision.plan.cost, outlook.uncertainty)
         if progress is not None and progress.reached:
             self._pursuit.end("reached", success=True)
         elif progress is not None and progress.timed_out:
@@ -141,7 +142,7 @@ class PlannerNode(WmNode):
         progress.update(np.array([belief.object.x, belief.object.y]), stamp_ns)
         problem = self._problem(belief, stamp_ns)
         if problem:
-            self._reject("holds", problem)
+            self.reject("holds", problem)
             return self._core.hold(problem, delay), Command.HOLD
         if progress.near:
             return self._core.hold(delay=delay), Command.ACTIVE
@@ -155,12 +156,13 @@ class PlannerNode(WmNode):
                     np.array([belief.ee.x, belief.ee.y]),
                     progress.goal,
                     delay=delay,
+                    time_unseen=belief.time_unseen,
                     deadline_s=arrived + budget if budget > 0 else None,
                 ),
                 Command.ACTIVE,
             )
         except (PlanningError, ValueError) as error:
-            self._reject("planning_errors", str(error))
+            self.reject("planning_errors", str(error))
             return self._core.hold(str(error), delay), Command.HOLD
 
     def _problem(self, belief: Belief, stamp_ns: int) -> str:
@@ -181,15 +183,10 @@ class PlannerNode(WmNode):
     # -- other inputs --------------------------------------------------------------------------------------------
 
     def _on_joints(self, message: JointState) -> None:
-        order = {name: i for i, name in enumerate(message.name)}
-        if any(name not in order for name in self._kinematics.joint_names) or len(message.position) != len(
-            message.name
-        ):
-            self._counts["bad_joint_state"] += 1
-            return
-        q = np.array([message.position[order[name]] for name in self._kinematics.joint_names])
-        if not np.isfinite(q).all():
-            self._counts["bad_joint_state"] += 1
+        try:
+            q = self._kinematics.arm_joints(message.name, message.position)
+        except KinematicsError as error:
+            self.reject("bad_joint_state", f"joint_states: {error}")
             return
         before, self._measured = self._measured, q
         path = self._core.tool_path
@@ -201,13 +198,13 @@ class PlannerNode(WmNode):
         # rests: holding where it was while it moved would drag it back and forth.
         if float(np.linalg.norm(self._kinematics.fk(q)[0][:2] - path.position)) > REANCHOR_DISTANCE:
             path.anchor(q)
-            self._counts["reanchored"] += 1
+            self.counts["reanchored"] += 1
 
     def _on_executed(self, message: Command) -> None:
         """The guard replaced a command by a hold: continue from where the arm really is."""
         if message.status == Command.HOLD and self._measured is not None and self._core.tool_path.anchored:
             self._core.tool_path.anchor(self._measured)
-            self._counts["reanchored"] += 1
+            self.counts["reanchored"] += 1
 
     def _on_e_stopped(self, message: Bool) -> None:
         if message.data and not self._stopped:
@@ -230,30 +227,20 @@ class PlannerNode(WmNode):
 
     # -- diagnostics ---------------------------------------------------------------------------------------------
 
-    def _reject(self, count: str, message: str) -> None:
-        self._counts[count] += 1
-        if message != self._last_error:
-            self.get_logger().warning(message)
-            self._last_error = message
-
     def _report(self) -> None:
-        times = np.array(self._plan_ms or [math.nan])
         progress = self._pursuit.progress
         summary = (
             "emergency stop"
             if self._stopped
             else ("idle" if progress is None else f"{1000 * progress.distance:.0f} mm to the goal")
         )
-        misses = self._counts["deadline_misses"] / max(1, self._counts["cycles"])
+        misses = self.counts["deadline_misses"] / max(1, self.counts["cycles"])
         self.diagnose(
             WARN if self._stopped or misses > 0.01 else OK,
             summary,
             planner=self.value("planner"),
             delay_ms=f"{1000 * self._delay.delay_s:.1f}",
-            plan_ms_p50=f"{np.median(times):.1f}",
-            plan_ms_p99=f"{np.quantile(times, 0.99):.1f}",
-            last_problem=self._last_error,
-            **{key: str(value) for key, value in self._counts.items()},
+            **self.record(),
         )
 
 

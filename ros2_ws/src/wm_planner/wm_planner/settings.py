@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from wm_core.lifecycle import Param
+from wm_core.params import Param
 from wm_planner.costs import CostWeights
 from wm_planner.planners import PARAMS, Planner, make_planner
 

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics, KinematicsError
+from wm_core.kinematics import REACH_LOWER, REACH_UPPER, TOOL_DOWN, TOOL_HEIGHT, Kinematics, KinematicsError
 
 VELOCITY_SHARE = 0.9  # of the URDF's joint velocity limits
-REACH_LOWER = np.array([0.28, -0.32])  # [m] where the tool may be commanded
-REACH_UPPER = np.array([0.72, 0.32])
 
 
 @dataclass(frozen=True)

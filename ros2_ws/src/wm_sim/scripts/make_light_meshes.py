@@ -15,14 +15,14 @@ TARGET = Path(__file__).resolve().parents[1] / "urdf/meshes"
 # Cluster size [m]: parts near the table are finer, perception and pushing see them.
 MESHES = {
     "link0": ("collision/link0", 0.012),
-    "link1": ("visual/link1", 0.014),
-    "link2": ("visual/link2", 0.014),
-    "link3": ("visual/link3", 0.014),
-    "link4": ("visual/link4", 0.014),
-    "link5": ("visual/link5", 0.014),
-    "link6": ("visual/link6", 0.012),
+    "link1": ("visual/link1", 0.026),
+    "link2": ("visual/link2", 0.026),
+    "link3": ("visual/link3", 0.026),
+    "link4": ("visual/link4", 0.026),
+    "link5": ("visual/link5", 0.026),
+    "link6": ("visual/link6", 0.022),
     "link7": ("collision/link7", 0.010),
-    "hand": ("visual/hand", 0.008),
+    "hand": ("visual/hand", 0.010),
     "finger": ("visual/finger", 0.004),
 }
 CYLINDER_SIDES = 32

@@ -16,7 +16,7 @@ from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, Vector3
 from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
@@ -27,6 +27,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_msgs.srv import DisturbObject, ResetWorld, StepWorld
 
 from wm_core.qos import SENSOR, STATE
+from wm_core.services import await_answers
 from wm_core.stamps import to_msg, to_ns
 
 pytestmark = pytest.mark.ros
@@ -64,11 +65,16 @@ class Robot:
             [sys.executable, "-m", "wm_sim.node", "--ros-args", "-r", f"__ns:=/{space}", *arguments]
         )
         self._change = self.node.create_client(ChangeState, "wm_sim/change_state")
-        assert self._change.wait_for_service(30)
+        self._get_acquainted(30)
 
     def _listen(self, kind: type, topic: str, qos) -> None:
         self.messages[topic] = []
         self.node.create_subscription(kind, topic, self.messages[topic].append, qos)
+
+    def _get_acquainted(self, seconds: float) -> None:
+        get_state = self.node.create_client(GetState, "wm_sim/get_state")
+        assert await_answers(get_state, self.executor.spin_once, seconds)
+        self.node.destroy_client(get_state)
 
     def until(self, condition: Callable[[], object], seconds: float = 20.0) -> None:
         end = time.monotonic() + seconds
@@ -83,7 +89,7 @@ class Robot:
 
     def ask(self, kind: type, name: str, **fields):
         client = self.node.create_client(kind, name)
-        assert client.wait_for_service(10)
+        self._get_acquainted(10)
         return self.call(client, kind.Request(**fields))
 
     def transition(self, number: int) -> bool:

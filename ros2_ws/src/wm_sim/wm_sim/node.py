@@ -11,7 +11,8 @@ from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
 from wm_msgs.srv import DisturbObject, ResetWorld, StepWorld
 
-from wm_core.lifecycle import OK, WARN, Param, WmNode, run
+from wm_core.lifecycle import OK, WARN, WmNode, run
+from wm_core.params import Param
 from wm_core.paths import rig_path
 from wm_core.qos import SENSOR, STATE
 from wm_core.rig import CameraRig
