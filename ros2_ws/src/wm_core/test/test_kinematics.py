@@ -60,3 +60,21 @@ def test_a_missing_description_is_refused(tmp_path):
 def test_an_unknown_tip_is_refused():
     with pytest.raises(KinematicsError, match="no_such_link"):
         Kinematics(urdf_path(), tip="no_such_link")
+
+
+def test_joints_come_in_any_order_and_beside_others():
+    names = [*reversed(ARM.joint_names), "panda_finger_joint1"]
+    np.testing.assert_array_equal(ARM.arm_joints(names, [7, 6, 5, 4, 3, 2, 1, 0.04]), [1, 2, 3, 4, 5, 6, 7])
+
+
+@pytest.mark.parametrize(
+    ("names", "positions", "problem"),
+    [
+        (ARM.joint_names[:6], [0.0] * 6, "panda_joint7"),
+        (ARM.joint_names, [0.0] * 6, "one position per joint"),
+        (ARM.joint_names, [0.0] * 6 + [np.nan], "finite"),
+    ],
+)
+def test_joint_states_that_do_not_tell_where_the_arm_is_are_refused(names, positions, problem):
+    with pytest.raises(KinematicsError, match=problem):
+        ARM.arm_joints(names, positions)

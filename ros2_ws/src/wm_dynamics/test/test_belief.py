@@ -82,10 +82,27 @@ def test_missed_frames_are_bridged(belief, watch, seen_at):
 
 @pytest.mark.parametrize("stamp", [3 * STEP_NS, 100 * STEP_NS])
 def test_time_that_jumps_restarts(belief, watch, seen_at, stamp):
-    watch([0.5, 0.1], 5)
+    watch([0.5, 0.1], 5, begin=40)
     state = belief.update(stamp, *seen_at([0.4, -0.1]), AWAY, ExecutedMotion())
     assert state.restarted
     np.testing.assert_allclose(state.object_xy, [0.4, -0.1], atol=0.005)
+
+
+@pytest.mark.parametrize("stamp", [5 * STEP_NS, 4 * STEP_NS])
+def test_an_observation_that_is_late_or_repeated_changes_nothing(belief, watch, seen_at, stamp):
+    watch([0.5, 0.1], 5)
+    with pytest.raises(ValueError, match="newer than the last"):
+        belief.update(stamp, *seen_at([0.4, -0.1]), AWAY, ExecutedMotion())
+    after = watch([0.5, 0.1], 1, begin=6)
+    assert not after.restarted
+    np.testing.assert_allclose(after.object_xy, [0.5, 0.1], atol=0.004)
+
+
+def test_surprise_stays_while_there_is_nothing_to_compare(belief, watch):
+    watch([0.5, 0.1], 10)
+    first = watch([0.47, 0.1], 1, begin=11)
+    hidden = watch([0.47, 0.1], 5, begin=12, visible=False)
+    assert hidden.surprise == first.surprise > 0
 
 
 def test_an_object_put_elsewhere_surprises_and_is_believed_soon(belief, watch, seen_at):

@@ -63,9 +63,9 @@ class BeliefFilter:
         """Fuse one observation made at `stamp_ns`.
 
         `embedding` (D,), `visibility` 0..1, `ee` (2,) measured tool position [m], `motion` what was executed so far.
-        Missed frames are bridged by prediction; a gap above 2 s, time running backwards, or an
-        object seen elsewhere twice in a row restarts the belief.
-        Raises ValueError on non-finite or wrongly shaped input and leaves the belief as it was.
+        Missed frames are bridged by prediction; a jump in time of over 2 s, ahead or back, or an object seen elsewhere
+        twice in a row restarts the belief. Raises ValueError on non-finite or wrongly shaped input and on observations
+        that are not newer than the last, and leaves the belief as it was.
         """
         began = time.perf_counter()
         embedding = np.asarray(embedding, np.float32).reshape(1, -1)
@@ -115,8 +115,12 @@ class BeliefFilter:
         if self._stamp_ns is None:
             return None
         gap = stamp_ns - self._stamp_ns
-        if gap <= 0 or gap > LONGEST_GAP_S * 1e9:
+        if abs(gap) > LONGEST_GAP_S * 1e9:
             return None
+        if gap <= 0:
+            raise ValueError(
+                f"expected an observation newer than the last, got one {-gap / 1e9:.3f} s older; check that one source publishes it"
+            )
         return max(1, round(gap / self._step_ns))
 
     def _filter(
@@ -148,7 +152,7 @@ class BeliefFilter:
             self._seen_ns = stamp_ns
         settled = self._updates > SETTLE_STEPS
         normalised = float(out["surprise"][0]) if settled else 0.0
-        surprise = self._surprise.update(normalised) if seen and settled else self._surprise.update(0.0)
+        surprise = self._surprise.update(normalised) if seen and settled else self._surprise.level
         predicted = out["predicted_object"][0]
         error = float(np.linalg.norm(embedding[OBJECT] - predicted)) if seen else float("nan")
         mean, variance = self._mean[0].copy(), self._variance[0].copy()

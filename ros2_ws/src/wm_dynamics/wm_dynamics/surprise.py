@@ -16,7 +16,12 @@ class Surprise:
     def reset(self) -> None:
         self._average = 0.0
 
+    @property
+    def level(self) -> float:
+        """The surprise as it is, e.g. while there is nothing to compare."""
+        return self._average / self._threshold
+
     def update(self, normalised_error: float) -> float:
         """Add one step's normalised squared error; returns the surprise."""
         self._average += self.SMOOTHING * (normalised_error - self._average)
-        return self._average / self._threshold
+        return self.level

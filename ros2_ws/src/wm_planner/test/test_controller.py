@@ -1,0 +1,66 @@
+"""The controller: plans towards the goal, and carefully what it does not see."""
+
+import numpy as np
+import pytest
+
+from wm_core.bundle import Bundle
+from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
+from wm_core.paths import bundles_dir, urdf_path
+from wm_dynamics.rollout import RolloutEngine
+from wm_planner.controller import BLIND_AFTER, BLIND_SPEED, PlannerCore
+from wm_planner.costs import CostModel
+from wm_planner.goal import ObjectGoal
+from wm_planner.planners import make_planner
+from wm_planner.tool_path import ToolPath
+
+BUNDLE = Bundle.load(bundles_dir() / "default")
+ARM = Kinematics(urdf_path())
+GOAL = ObjectGoal(np.array([0.60, 0.0]), 0.01)
+TOOL, THING = np.array([0.42, 0.0]), np.array([0.48, 0.0])
+
+
+@pytest.fixture
+def core():
+    core = PlannerCore(
+        RolloutEngine(BUNDLE),
+        make_planner("icem", 12, BUNDLE.action_size),
+        CostModel(),
+        ToolPath(ARM, BUNDLE.step_duration),
+    )
+    elbow_up = np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785])
+    core.tool_path.anchor(ARM.ik(np.array([*TOOL, TOOL_HEIGHT]), TOOL_DOWN, elbow_up))
+    return core
+
+
+def decide(core, **options):
+    mean = BUNDLE.initial_mean.copy()
+    mean[0:4] = [*THING, *TOOL]
+    return core.step(mean, np.full(BUNDLE.latent_size, 1e-6, np.float32), TOOL, GOAL, **options)
+
+
+def test_the_object_is_pushed_towards_the_goal(core):
+    decision = decide(core)
+    assert decision.motion.ee_end[0] > TOOL[0] + 0.01
+    outlook = core.outlook(decision)
+    ends = outlook.futures.mean_object()[0, -1]
+    assert np.linalg.norm(ends - GOAL.xy) < np.linalg.norm(THING - GOAL.xy)
+    assert sum(outlook.cost_terms.values()) == pytest.approx(decision.plan.cost, rel=1e-3)
+
+
+def test_what_is_out_of_sight_is_pushed_slowly(core):
+    seen = np.linalg.norm(decide(core).action)
+    core.reset()
+    unseen = np.linalg.norm(decide(core, time_unseen=BLIND_AFTER).action)
+    assert 0 < unseen <= BLIND_SPEED + 1e-6 < seen
+
+
+def test_a_hold_moves_nothing_and_has_no_outlook(core):
+    decision = core.hold()
+    assert (decision.motion.ee_end == decision.motion.ee_start).all()
+    with pytest.raises(ValueError, match="got a hold"):
+        core.outlook(decision)
+
+
+def test_a_belief_that_is_not_finite_is_refused(core):
+    with pytest.raises(ValueError, match="finite belief"):
+        core.step(np.full(BUNDLE.latent_size, np.nan), np.ones(BUNDLE.latent_size), TOOL, GOAL)
