@@ -13,24 +13,22 @@ from typing import Any
 import numpy as np
 import rclpy
 import yaml
-from geometry_msgs.msg import Pose, PoseStamped
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 from wm_msgs.action import PursueGoal
-from wm_msgs.msg import Belief, Command, Goal, Plan
+from wm_msgs.msg import Goal
 from wm_msgs.srv import ResetWorld
 
+from wm_bringup.monitor import Monitor
 from wm_bringup.report import Episode, Run, write_json
 from wm_bringup.summary import write_summary
-from wm_bringup.video import MOST_FRAMES, RATE, Shot, write_video
+from wm_bringup.video import write_video
 from wm_core.lifecycle import ignore_stop_signals
 from wm_core.paths import rig_path
-from wm_core.qos import LATCHED, SENSOR, STATE
+from wm_core.qos import LATCHED, STATE
 from wm_core.rig import CameraRig
-from wm_core.stamps import to_ns
 from wm_sim.world import load_world
 
 BRINGUP_S = 120.0
@@ -70,96 +68,21 @@ class Episodes(Node):
         self.wanted, self.seed, self.lockstep = value["episodes"], value["seed"], value["lockstep"]
         self.report_file = Path(value["report"]) if value["report"] else None
         self.world = load_world(value["world"])
-        self._rig = value["rig"]
         self.outcome = Run(self.world.name, value["bundle"], value["planner"], self.seed, self.lockstep)
         self.stopping = False
         self._bringup = ""
-        self._belief: Belief | None = None
-        self._beliefs = 0
-        self._truth: Pose | None = None
-        self._frames: dict[int, int] = {}
-        self._plans: list[Plan] = []
-        self._shots: list[Shot] = []
-        self._camera_image: Image | None = None
-        self._imagined: Image | None = None
-        self._shot_ns = 0
-        self._recent: list[tuple[float, float]] = []
-        self._path: list[list[float]] = []
-        self._pursuing = False
         self._reset = self.create_client(ResetWorld, "sim/reset")
         self._pursue = ActionClient(self, PursueGoal, "wm/pursue_goal")
         # One executor for the whole run: rclpy.spin_once would set one up again at every call.
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
         self._announcements = self.create_publisher(String, "wm/episode", STATE)
-        self._subscribe()
-
-    def _subscribe(self) -> None:
         self.create_subscription(String, "wm/bringup", self._on_bringup, LATCHED)
-        self.create_subscription(Belief, "wm/belief", self._on_belief, STATE)
-        self.create_subscription(Command, "wm/command", self._on_command, STATE)  # type: ignore[arg-type]
-        self.create_subscription(Plan, "wm/plan", self._on_plan, STATE)
-        self.create_subscription(PoseStamped, "ground_truth/object_pose", self._on_truth, STATE)
-        camera = CameraRig.load(rig_path(self._rig)).cameras[0].name
-        self.create_subscription(CameraInfo, f"{camera}/color/camera_info", self._on_frame, SENSOR)  # type: ignore[arg-type]
-        if self.report_file:
-            self.create_subscription(Image, f"{camera}/color/image_raw", self._on_camera_image, SENSOR)
-            self.create_subscription(Image, "wm/imagined_image", self._on_imagined, STATE)
+        camera = CameraRig.load(rig_path(value["rig"])).cameras[0].name
+        self._monitor = Monitor(self, self.outcome, camera, pictures=self.report_file is not None)
 
     def _on_bringup(self, message: String) -> None:
         self._bringup = message.data
-
-    def _on_truth(self, message: PoseStamped) -> None:
-        self._truth = message.pose
-
-    def _on_camera_image(self, message: Image) -> None:
-        self._camera_image = message
-
-    def _on_imagined(self, message: Image) -> None:
-        self._imagined = message
-
-    # -- measuring -----------------------------------------------------------------------------------------------
-
-    # rclpy gives the message's send time to callbacks of two arguments; its type hints do not know.
-    def _on_frame(self, message: CameraInfo, info: dict[str, Any]) -> None:
-        self._frames[to_ns(message.header.stamp)] = info["source_timestamp"]
-        while len(self._frames) > 50:
-            del self._frames[next(iter(self._frames))]
-
-    def _on_command(self, message: Command, info: dict[str, Any]) -> None:
-        """Latency from the camera's stamp (in lockstep: from when the frame was sent) to when the command was sent."""
-        if not self._pursuing or message.status != Command.ACTIVE:
-            return
-        self.outcome.cycles += 1
-        stamp_ns = to_ns(message.header.stamp)
-        start_ns = self._frames.get(stamp_ns) if self.lockstep else stamp_ns
-        if start_ns is not None:
-            self.outcome.latency_ms["camera_to_command"].append((info["source_timestamp"] - start_ns) / 1e6)
-
-    def _on_belief(self, message: Belief) -> None:
-        self._belief = message
-        self._beliefs += 1
-        place = (message.object.x, message.object.y)
-        self._recent = [*self._recent[-2:], place]
-        if self._pursuing:
-            self._path.append([round(place[0], 4), round(place[1], 4)])
-            self.outcome.latency_ms["encode"].append(message.encode_ms)
-            self.outcome.latency_ms["filter"].append(message.filter_ms)
-            self._shoot(message)
-
-    def _on_plan(self, message: Plan) -> None:
-        if self._pursuing:
-            self.outcome.latency_ms["plan"].append(message.plan_ms)
-            self.outcome.deadline_misses += message.deadline_missed
-
-    def _shoot(self, belief: Belief) -> None:
-        stamp_ns = to_ns(belief.header.stamp)
-        due = abs(stamp_ns - self._shot_ns) >= 0.95e9 / RATE
-        if self._camera_image is None or len(self._shots) >= MOST_FRAMES or not due:
-            return
-        self._shot_ns = stamp_ns
-        imagined = None if self._imagined is None else _array(self._imagined)
-        self._shots.append(Shot(_array(self._camera_image), imagined, self._caption))
 
     # -- running -------------------------------------------------------------------------------------------------
 
@@ -188,27 +111,24 @@ class Episodes(Node):
         start = self._reset_world(seed)
         goal = self.world.draw_goal(np.random.default_rng([seed, 1]), start)
         self._settle()
-        self._caption = f"episode {index + 1}  seed {seed}  goal ({goal[0]:.2f}, {goal[1]:.2f})"
-        self._path = []
         facts = {"world": self.world.name, "seed": seed, "goal": [round(float(v), 4) for v in goal]}
         self._announcements.publish(String(data=yaml.safe_dump(facts, default_flow_style=True).strip()))
-        self._pursuing = True
+        self._monitor.begin(f"episode {index + 1}  seed {seed}  goal ({goal[0]:.2f}, {goal[1]:.2f})")
         result = self._pursue_goal(goal)
-        self._pursuing = False
-        beliefs = self._beliefs
-        self._wait(lambda: self._beliefs >= beliefs + REST_CYCLES, ANSWER_S, "beliefs after the episode")
-        if self._truth is None:
+        self._monitor.end()
+        beliefs = self._monitor.beliefs
+        self._wait(lambda: self._monitor.beliefs >= beliefs + REST_CYCLES, ANSWER_S, "beliefs after the episode")
+        if self._monitor.truth is None:
             raise EpisodeError("expected ground_truth/object_pose for scoring, none came")
-        end = np.array([self._truth.position.x, self._truth.position.y])
         return Episode(
             seed,
             [round(float(v), 4) for v in start],
             [round(float(v), 4) for v in goal],
-            round(float(np.linalg.norm(end - goal)), 5),
+            round(float(np.linalg.norm(self._monitor.truth - goal)), 5),
             result.steps,
             round(result.duration, 3),
             result.message,
-            self._path,
+            self._monitor.path,
         )
 
     def _reset_world(self, seed: int) -> np.ndarray:
@@ -221,12 +141,12 @@ class Episodes(Node):
 
     def _settle(self) -> None:
         """Wait until wm sees the new scene and is sure of it, from wm's own topics alone."""
-        beliefs = self._beliefs
+        monitor, beliefs = self._monitor, self._monitor.beliefs
 
         def settled() -> bool:
-            if self._beliefs < beliefs + SETTLE_CYCLES or self._belief is None or self._belief.visibility < 0.5:
+            if monitor.beliefs < beliefs + SETTLE_CYCLES or monitor.belief is None or monitor.belief.visibility < 0.5:
                 return False
-            return float(np.ptp(np.array(self._recent), axis=0).max()) < SETTLE_SPREAD
+            return float(np.ptp(np.array(monitor.recent), axis=0).max()) < SETTLE_SPREAD
 
         self._wait(settled, SETTLE_S, "a settled belief", fatal=False)
 
@@ -267,8 +187,8 @@ class Episodes(Node):
             return
         write_json(self.outcome.summary(), self.report_file)
         write_summary(self.outcome, self.report_file.with_suffix(".png"))
-        if self._shots:
-            write_video(self._shots, self.report_file.with_suffix(".mp4"))
+        if self._monitor.shots:
+            write_video(self._monitor.shots, self.report_file.with_suffix(".mp4"))
         self.get_logger().info(f"report written to {self.report_file}")
 
     def print_table(self) -> None:
@@ -285,10 +205,6 @@ class Episodes(Node):
             f" camera to command p50 {latency['p50'] or math.nan:.1f} ms p99 {latency['p99'] or math.nan:.1f} ms,"
             f" {self.outcome.deadline_misses} of {self.outcome.cycles} deadlines missed"
         )
-
-
-def _array(message: Image) -> np.ndarray:
-    return np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3).copy()
 
 
 def main() -> int:

@@ -6,6 +6,8 @@ import numpy as np
 
 from wm_core.bundle import Bundle
 
+CACHED_SIZES = 8  # numbers of candidates whose buffers are kept; planners use few
+
 
 @dataclass(frozen=True)
 class Futures:
@@ -105,6 +107,9 @@ class RolloutEngine:
         bundle = self.bundle
         key = (index, count)
         if key not in self._outputs:
+            if len(self._outputs) >= CACHED_SIZES:
+                self._outputs.clear()
+                self._padded.clear()
             shape = (bundle.ensemble, count, bundle.horizon)
             self._outputs[key] = {
                 "readout": np.empty((*shape, 4), np.float32),

@@ -7,7 +7,7 @@ from wm_core.bundle import Bundle
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import bundles_dir, urdf_path
 from wm_dynamics.rollout import RolloutEngine
-from wm_planner.controller import BLIND_AFTER, BLIND_SPEED, PlannerCore
+from wm_planner.controller import BLIND_SPEED, PlannerCore
 from wm_planner.costs import CostModel
 from wm_planner.goal import ObjectGoal
 from wm_planner.planners import make_planner
@@ -50,7 +50,7 @@ def test_the_object_is_pushed_towards_the_goal(core):
 def test_what_is_out_of_sight_is_pushed_slowly(core):
     seen = np.linalg.norm(decide(core).action)
     core.reset()
-    unseen = np.linalg.norm(decide(core, time_unseen=BLIND_AFTER).action)
+    unseen = np.linalg.norm(decide(core, time_unseen=0.1).action)
     assert 0 < unseen <= BLIND_SPEED + 1e-6 < seen
 
 

@@ -12,8 +12,7 @@ from wm_planner.goal import ObjectGoal
 from wm_planner.planners import Planner, PlanResult
 from wm_planner.tool_path import ToolMotion, ToolPath
 
-BLIND_AFTER = 0.2  # [s] out of sight until the tool has slowed down
-BLIND_SPEED = 0.2  # share of full speed then: an unseen push drifts with the distance, not with the time
+BLIND_SPEED = 0.1  # share of full speed while the object is out of sight: an unseen push drifts by distance, not by time
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ class PlannerCore:
                 self._engine.bundle, latent, variance, self._last_action, share, moved, self.tool_path.position
             )
 
-        speed = max(self._blind_speed, 1 - time_unseen / BLIND_AFTER)
+        speed = self._blind_speed if time_unseen > 0 else 1.0
 
         def evaluate(actions: np.ndarray) -> np.ndarray:
             actions = np.float32(speed) * actions
