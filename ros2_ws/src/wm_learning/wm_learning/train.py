@@ -27,11 +27,11 @@ class TrainConfig:
 
     seed: int = 0
     validation_share: float = 0.06
-    joint_steps: int = 1500
+    joint_steps: int = 2000
     joint_batch: int = 32
     joint_horizon: int = 6
     joint_rate: float = 1.5e-3
-    sequence_steps: int = 2500
+    sequence_steps: int = 7000
     sequence_batch: int = 192
     burn_in: int = 6
     horizon: int = 10

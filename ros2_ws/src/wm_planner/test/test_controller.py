@@ -7,7 +7,7 @@ from wm_core.bundle import Bundle
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import bundles_dir, urdf_path
 from wm_dynamics.rollout import RolloutEngine
-from wm_planner.controller import BLIND_SPEED, PlannerCore
+from wm_planner.controller import BLIND_SPEED, LOOK_AFTER, PlannerCore
 from wm_planner.costs import CostModel
 from wm_planner.goal import ObjectGoal
 from wm_planner.planners import make_planner
@@ -52,6 +52,11 @@ def test_what_is_out_of_sight_is_pushed_slowly(core):
     core.reset()
     unseen = np.linalg.norm(decide(core, time_unseen=0.1).action)
     assert 0 < unseen <= BLIND_SPEED + 1e-6 < seen
+
+
+def test_the_hand_that_hides_the_object_for_long_backs_off(core):
+    decision = decide(core, time_unseen=LOOK_AFTER + 0.1)
+    assert decision.motion.ee_end[0] < TOOL[0] - 0.01
 
 
 def test_a_hold_moves_nothing_and_has_no_outlook(core):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wm_core.bundle import OBJECT
 from wm_dynamics.rollout import Futures, RolloutEngine
 from wm_planner.costs import CostModel
 from wm_planner.delay import roll_forward
@@ -12,7 +13,9 @@ from wm_planner.goal import ObjectGoal
 from wm_planner.planners import Planner, PlanResult
 from wm_planner.tool_path import ToolMotion, ToolPath
 
-BLIND_SPEED = 0.1  # share of full speed while the object is out of sight: an unseen push drifts by distance, not by time
+BLIND_SPEED = 0.05  # share of full speed near an object out of sight: an unseen push drifts by distance, not by time
+LOOK_AFTER = 1.0  # [s] out of sight, then the tool backs off: most often it is the hand that hides the object
+BLIND_REACH = 0.10  # [m] between tool and believed object; farther off there is nothing to push within a step
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class PlannerCore:
         tool_path: ToolPath,
         blind_speed: float = BLIND_SPEED,
     ) -> None:
-        """`blind_speed`: share of full speed while the object is out of sight."""
+        """`blind_speed`: share of full speed near an object that is out of sight."""
         self._engine = engine
         self._planner = planner
         self._costs = costs
@@ -97,7 +100,10 @@ class PlannerCore:
                 self._engine.bundle, latent, variance, self._last_action, share, moved, self.tool_path.position
             )
 
-        speed = self._blind_speed if time_unseen > 0 else 1.0
+        close = float(np.linalg.norm(latent[OBJECT] - ee)) < BLIND_REACH
+        if close and time_unseen > LOOK_AFTER:
+            return self._back_off(latent[OBJECT], ee, delay)
+        speed = self._blind_speed if time_unseen > 0 and close else 1.0
 
         def evaluate(actions: np.ndarray) -> np.ndarray:
             actions = np.float32(speed) * actions
@@ -110,6 +116,14 @@ class PlannerCore:
         self._last_action = (motion.ee_end - motion.ee_start) / self._scale
         spent_ms = 1e3 * (time.perf_counter() - began)
         return Decision(self._last_action, motion, result, latent, goal, delay, spent_ms)
+
+    def _back_off(self, thing: np.ndarray, ee: np.ndarray, delay: float) -> Decision:
+        """Straight away from the believed object at half speed: that moves nothing, and gives the cameras a look."""
+        away = (ee - thing) / max(float(np.linalg.norm(ee - thing)), 1e-6)
+        motion = self.tool_path.move(0.5 * self._scale * away)
+        self._warm = None
+        self._last_action = (motion.ee_end - motion.ee_start) / self._scale
+        return Decision(self._last_action, motion, None, None, None, delay, 0.0)
 
     def outlook(self, decision: Decision) -> Outlook:
         """What the plan of a decision is expected to bring; raises ValueError for one without a plan."""

@@ -42,7 +42,7 @@ class PlannerNode(WmNode):
         Param("initial_delay", 0.04, "[s] assumed from camera to command before it is measured", 0.0, 1.0),
         Param("planning_time", 0.045, "[s] deadline of one cycle from the belief's arrival; 0: none", 0.0, 10.0),
         Param("belief_timeout", 0.5, "[s] an older belief is answered with a hold", 0.01, 10.0),
-        Param("blind_speed", BLIND_SPEED, "share of full speed while the object is out of sight", 0.0, 1.0),
+        Param("blind_speed", BLIND_SPEED, "share of full speed near an object that is out of sight", 0.0, 1.0),
         Param("tolerance", 0.010, "[m] default distance at which a goal is reached", 0.001, 0.5),
         Param("timeout", 10.0, "[s] default time for a goal", 0.1, 3600.0),
         Param("threads", 1, "onnxruntime threads of the rollouts", 1, 64),
