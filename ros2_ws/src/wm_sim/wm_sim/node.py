@@ -105,9 +105,9 @@ class SimNode(WmNode):
         self._clock_topic = None if self._mode == "real_time" else self.publisher(Clock, "clock", SENSOR)
         self._streams = {
             name: (
-                self.publisher(CameraInfo, f"{name}/color/camera_info", SENSOR),
                 self.publisher(Image, f"{name}/aligned_depth_to_color/image_raw", SENSOR),
                 self.publisher(Image, f"{name}/color/image_raw", SENSOR),
+                self.publisher(CameraInfo, f"{name}/color/camera_info", SENSOR),
             )
             for name in self._cameras
         }
@@ -210,7 +210,7 @@ class SimNode(WmNode):
         for name, messages in self._cameras.items():
             messages.fill(stamp, *self._sim.render(name))
             for publisher, message in zip(
-                self._streams[name], (messages.info, messages.depth, messages.colour), strict=True
+                self._streams[name], (messages.depth, messages.colour, messages.info), strict=True
             ):
                 publisher.publish(message)
         self._published_at = time.monotonic()

@@ -9,9 +9,9 @@ from wm_planner.planners.base import Planner, _Search, coloured_noise, to_unit_d
 
 @dataclass(frozen=True)
 class ICEMParams:
-    samples: int = 64  # candidates of the first iteration
+    samples: int = 48  # candidates of the first iteration
     iterations: int = 2  # more of both is not better: the search goes on from the last plan, ten times a second
-    elites: int = 16
+    elites: int = 12
     kept: float = 0.4  # share of the elites kept for the next iteration
     shrink: float = 1.25  # population divided by this per iteration
     std: float = 0.6  # of the first iteration
