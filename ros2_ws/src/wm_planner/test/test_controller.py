@@ -16,6 +16,7 @@ from wm_planner.tool_path import ToolPath
 BUNDLE = Bundle.load(bundles_dir() / "default")
 ARM = Kinematics(urdf_path())
 GOAL = ObjectGoal(np.array([0.60, 0.0]), 0.01)
+STEP_NS = 100_000_000
 TOOL, THING = np.array([0.42, 0.0]), np.array([0.48, 0.0])
 
 
@@ -56,6 +57,25 @@ def test_what_is_out_of_sight_is_pushed_slowly(core):
 def test_the_hand_that_hides_the_object_for_long_backs_off(core):
     decision = decide(core, time_unseen=LOOK_AFTER + 0.1)
     assert decision.motion.ee_end[0] < TOOL[0] - 0.01
+
+
+def test_what_is_under_way_is_taken_into_account(core):
+    """Two steps towards the object are still to be executed when this belief comes: it will have moved by then."""
+    for step in range(2):
+        start = TOOL + [0.03 * step, 0.0]
+        core.commanded.record(step * STEP_NS, STEP_NS, start, start + [0.03, 0.0])
+    core.tool_path.continue_from(TOOL + [0.06, 0.0])
+    late = decide(core, stamp_ns=0, delay=0.2)
+    assert late.latent[0] > THING[0] + 0.01
+    assert late.latent[2] == pytest.approx(TOOL[0] + 0.06, abs=0.005)
+    assert late.motion.ee_start == pytest.approx(TOOL + [0.06, 0.0], abs=1e-6)
+
+
+def test_a_command_that_follows_soon_goes_on_from_where_the_arm_will_be(core):
+    core.commanded.record(0, STEP_NS, TOOL, TOOL + [0.03, 0.0])
+    core.tool_path.continue_from(TOOL + [0.03, 0.0])
+    soon = decide(core, stamp_ns=0, delay=0.05)
+    assert soon.motion.ee_start == pytest.approx(TOOL + [0.015, 0.0], abs=1e-6)
 
 
 def test_a_hold_moves_nothing_and_has_no_outlook(core):

@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wm_core.bundle import OBJECT
+from wm_dynamics.executed import ExecutedMotion
 from wm_dynamics.rollout import Futures, RolloutEngine
 from wm_planner.costs import CostModel
-from wm_planner.delay import roll_forward
+from wm_planner.delay import predict
 from wm_planner.goal import ObjectGoal
 from wm_planner.planners import Planner, PlanResult
 from wm_planner.tool_path import ToolMotion, ToolPath
 
 BLIND_SPEED = 0.05  # share of full speed near an object out of sight: an unseen push drifts by distance, not by time
+SAME_PLACE = 0.002  # [m] between where the last command ends and where the next begins
 LOOK_AFTER = 1.0  # [s] out of sight, then the tool backs off: most often it is the hand that hides the object
 BLIND_REACH = 0.10  # [m] between tool and believed object; farther off there is nothing to push within a step
 
@@ -41,7 +43,7 @@ class Outlook:
 
 
 class PlannerCore:
-    """Plans in the imagination of one bundle. Keeps the warm start and the commanded tool position."""
+    """Plans in the imagination of one bundle. Keeps the warm start and what was commanded."""
 
     def __init__(
         self,
@@ -58,20 +60,27 @@ class PlannerCore:
         self.tool_path = tool_path
         self._blind_speed = blind_speed
         self._scale = engine.bundle.action_scale
-        self._step = engine.bundle.step_duration
+        self._step_ns = round(engine.bundle.step_duration * 1e9)
+        self.commanded = (
+            ExecutedMotion()
+        )  # what has been sent, to know where the arm will be when the next takes effect
         self.reset()
 
     def reset(self) -> None:
-        """Forget warm start and last action, e.g. for a new goal."""
+        """Forget the warm start, e.g. for a new goal."""
         self._planner.reset()
         self._warm: np.ndarray | None = None
-        self._last_action = np.zeros(2)
 
-    def hold(self, reason: str = "", delay: float = 0.0) -> Decision:
+    def forget(self) -> None:
+        """The arm is not where it was sent, e.g. the guard held it: what was commanded is of no use."""
+        self.commanded.clear()
+
+    def hold(self, reason: str = "", *, stamp_ns: int = 0, delay: float = 0.0) -> Decision:
         """Stay: no goal, goal reached, or not safe to move."""
         self._warm = None
-        self._last_action = np.zeros(2)
-        return Decision(np.zeros(2), self.tool_path.hold(reason), None, None, None, delay, 0.0)
+        motion = self.tool_path.hold(reason)
+        self._record(stamp_ns + round(1e9 * delay), motion)
+        return Decision(np.zeros(2), motion, None, None, None, delay, 0.0)
 
     def step(
         self,
@@ -80,11 +89,12 @@ class PlannerCore:
         ee: np.ndarray,
         goal: ObjectGoal,
         *,
+        stamp_ns: int = 0,
         delay: float = 0.0,
         time_unseen: float = 0.0,
         deadline_s: float | None = None,
     ) -> Decision:
-        """One cycle from belief mean and variance (L,) and measured tool position `ee` (2,) [m].
+        """One cycle from belief mean and variance (L,) and measured tool position `ee` (2,) [m] at `stamp_ns`.
 
         `delay` [s]: from the belief's stamp to when the command takes effect. `time_unseen` [s]: since the object was
         last seen. Raises PlanningError without finite costs, ValueError on a belief that is not finite.
@@ -93,16 +103,14 @@ class PlannerCore:
         if not (np.isfinite(mean).all() and np.isfinite(variance).all() and np.isfinite(ee).all()):
             raise ValueError("expected a finite belief, got one with NaN or infinity")
         latent = np.asarray(mean, np.float32)
-        if delay > 0:
-            share = min(1.0, delay / self._step)
-            moved = np.asarray(ee) + share * self._scale * self._last_action
-            latent = roll_forward(
-                self._engine.bundle, latent, variance, self._last_action, share, moved, self.tool_path.position
-            )
-
+        delay_ns = round(1e9 * delay)
+        effective_ns = stamp_ns + delay_ns
+        if delay_ns > 0:
+            latent = predict(self._engine.bundle, latent, variance, ee, self.commanded, stamp_ns, delay_ns)
+            self._continue_at(effective_ns)
         close = float(np.linalg.norm(latent[OBJECT] - ee)) < BLIND_REACH
         if close and time_unseen > LOOK_AFTER:
-            return self._back_off(latent[OBJECT], ee, delay)
+            return self._back_off(latent[OBJECT], ee, effective_ns, delay)
         speed = self._blind_speed if time_unseen > 0 and close else 1.0
 
         def evaluate(actions: np.ndarray) -> np.ndarray:
@@ -113,17 +121,28 @@ class PlannerCore:
         self._warm = np.concatenate([result.actions[1:], result.actions[-1:]])
         result = replace(result, actions=np.float32(speed) * result.actions, samples=np.float32(speed) * result.samples)
         motion = self.tool_path.move(self._scale * result.actions[0].astype(float))
-        self._last_action = (motion.ee_end - motion.ee_start) / self._scale
+        action = self._record(effective_ns, motion)
         spent_ms = 1e3 * (time.perf_counter() - began)
-        return Decision(self._last_action, motion, result, latent, goal, delay, spent_ms)
+        return Decision(action, motion, result, latent, goal, delay, spent_ms)
 
-    def _back_off(self, thing: np.ndarray, ee: np.ndarray, delay: float) -> Decision:
+    def _continue_at(self, effective_ns: int) -> None:
+        """A command that follows the last one sooner or later than usual goes on from where the arm will be by then."""
+        if len(self.commanded):
+            place = self.commanded.target(effective_ns)
+            if float(np.linalg.norm(place - self.tool_path.position)) > SAME_PLACE:
+                self.tool_path.continue_from(place)
+
+    def _record(self, effective_ns: int, motion: ToolMotion) -> np.ndarray:
+        """Remember a motion as commanded; returns the action (2,) that it is."""
+        self.commanded.record(effective_ns, self._step_ns, motion.ee_start, motion.ee_end)
+        return (motion.ee_end - motion.ee_start) / self._scale
+
+    def _back_off(self, thing: np.ndarray, ee: np.ndarray, effective_ns: int, delay: float) -> Decision:
         """Straight away from the believed object at half speed: that moves nothing, and gives the cameras a look."""
         away = (ee - thing) / max(float(np.linalg.norm(ee - thing)), 1e-6)
         motion = self.tool_path.move(0.5 * self._scale * away)
         self._warm = None
-        self._last_action = (motion.ee_end - motion.ee_start) / self._scale
-        return Decision(self._last_action, motion, None, None, None, delay, 0.0)
+        return Decision(self._record(effective_ns, motion), motion, None, None, None, delay, 0.0)
 
     def outlook(self, decision: Decision) -> Outlook:
         """What the plan of a decision is expected to bring; raises ValueError for one without a plan."""

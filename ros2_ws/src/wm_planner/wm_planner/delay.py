@@ -5,6 +5,7 @@ from collections import deque
 import numpy as np
 
 from wm_core.bundle import Bundle
+from wm_dynamics.executed import ExecutedMotion
 
 
 class DelayEstimator:
@@ -12,37 +13,60 @@ class DelayEstimator:
 
     def __init__(self, initial_s: float, step_s: float, window: int = 50) -> None:
         self._samples: deque[float] = deque([initial_s], maxlen=window)
+        self._computing: deque[float] = deque([0.3 * initial_s], maxlen=window)
         self._longest = 0.9 * step_s
 
-    def measured(self, delay_s: float) -> None:
-        """Add one measured delay; nonsense (negative, not finite, over a second) is left out."""
-        if 0 <= delay_s < 1.0:
+    def measured(self, delay_s: float, computing_s: float) -> None:
+        """Add one measured delay and the part of it after the belief had come; nonsense is left out."""
+        if 0 <= computing_s <= delay_s < 1.0:
             self._samples.append(delay_s)
+            self._computing.append(computing_s)
 
-    @property
-    def delay_s(self) -> float:
-        return float(min(self._longest, np.quantile(self._samples, 0.95)))
+    def delay_s(self, age_s: float = 0.0) -> float:
+        """What to expect for a belief that is `age_s` old already: more than usual when it comes late."""
+        usual = float(min(self._longest, np.quantile(self._samples, 0.95)))
+        return max(usual, age_s + float(np.median(self._computing)))
 
 
-def roll_forward(
+def predict(
+    bundle: Bundle,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    ee: np.ndarray,
+    motion: ExecutedMotion,
+    stamp_ns: int,
+    delay_ns: int,
+) -> np.ndarray:
+    """Belief mean (L,) at `stamp_ns + delay_ns`, under what was commanded for that time; `ee` (2,) [m]: measured at the stamp."""
+    step_ns = round(bundle.step_duration * 1e9)
+    variance = np.asarray(variance, np.float32)
+    for begin in range(0, delay_ns, step_ns):
+        end = min(begin + step_ns, delay_ns)
+        t0, t1 = stamp_ns + begin, stamp_ns + end
+        action = motion.action(t0, t1, bundle.action_scale)
+        ee = np.asarray(ee) + bundle.action_scale * action
+        mean = _step(bundle, mean, variance, action, ee, motion.target(t1) if len(motion) else ee)
+    return np.asarray(mean, np.float32)
+
+
+def _step(
     bundle: Bundle,
     mean: np.ndarray,
     variance: np.ndarray,
     action: np.ndarray,
-    share: float,
     ee: np.ndarray,
     ee_target: np.ndarray,
 ) -> np.ndarray:
-    """Belief mean (L,) after `share` of a step under the executing `action` (2,), without a new observation.
+    """Belief mean (L,) after at most a step with `action` (2,), without a new observation.
 
     Pushing on a table is quasi-static: the object follows the distance that the tool moves, so a share of a step is a
-    step with a share of the action. `ee` and `ee_target` (2,) [m]: measured and commanded tool position at that time.
+    step with a share of the action. `ee` and `ee_target` (2,) [m]: tool position and commanded one after it.
     """
     out = bundle.run(
         "filter",
         mean=np.asarray(mean, np.float32)[None],
         variance=np.asarray(variance, np.float32)[None],
-        action=(share * np.asarray(action, np.float32))[None],
+        action=np.asarray(action, np.float32)[None],
         embedding=bundle.unseen(),
         proprio=np.concatenate([ee, ee_target]).astype(np.float32)[None],
     )

@@ -12,7 +12,7 @@ from wm_core.kinematics import TOOL_HEIGHT, Kinematics, KinematicsError
 from wm_core.lifecycle import OK, WARN, WmNode, run
 from wm_core.params import Param
 from wm_core.paths import bundles_dir, urdf_path
-from wm_core.qos import LATCHED, STATE
+from wm_core.qos import LATCHED, NEWEST, STATE
 from wm_core.stamps import to_ns
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner import settings
@@ -41,7 +41,7 @@ class PlannerNode(WmNode):
         Param("lockstep", False, "simulated time stands still while computing: no delay to compensate, no deadline"),
         Param("initial_delay", 0.04, "[s] assumed from camera to command before it is measured", 0.0, 1.0),
         Param("planning_time", 0.045, "[s] deadline of one cycle from the belief's arrival; 0: none", 0.0, 10.0),
-        Param("belief_timeout", 0.5, "[s] an older belief is answered with a hold", 0.01, 10.0),
+        Param("belief_timeout", 0.3, "[s] an older belief is answered with a hold", 0.01, 10.0),
         Param("blind_speed", BLIND_SPEED, "share of full speed near an object that is out of sight", 0.0, 1.0),
         Param("tolerance", 0.010, "[m] default distance at which a goal is reached", 0.001, 0.5),
         Param("timeout", 10.0, "[s] default time for a goal", 0.1, 3600.0),
@@ -75,7 +75,7 @@ class PlannerNode(WmNode):
         self._pursuit.on_start = self._core.reset
         # Joint states first: the executor serves what has arrived in this order.
         self.subscribe(JointState, self.value("joint_topic"), self._on_joints, STATE)
-        self.subscribe(Belief, "wm/belief", self._on_belief, STATE)
+        self.subscribe(Belief, "wm/belief", self._on_belief, NEWEST)
         self.subscribe(Command, "wm/executed", self._on_executed, STATE)
         self.subscribe(Bool, "wm/e_stopped", self._on_e_stopped, LATCHED)
         self.every(1.0, self._report, wall=True)
@@ -97,6 +97,7 @@ class PlannerNode(WmNode):
             path.anchor(middle)
             self._core.step(self._bundle.initial_mean, self._bundle.initial_variance, np.zeros(2), goal, delay=0.01)
         self._core.reset()
+        self._core.forget()
         path.forget()
 
     # -- the latency path ----------------------------------------------------------------------------------------
@@ -109,14 +110,14 @@ class PlannerNode(WmNode):
                 return
             self._core.tool_path.anchor(self._measured)
         stamp_ns = to_ns(belief.header.stamp)
-        delay = 0.0 if self.value("lockstep") else self._delay.delay_s
+        delay = 0.0 if self.value("lockstep") else self._delay.delay_s(self._age(stamp_ns))
         decision, status = self._decide(belief, stamp_ns, delay, arrived)
         names = self._kinematics.joint_names
         self._commands.publish(
             command_message(belief, decision, names, stamp_ns + round(delay * 1e9), status, TOOL_HEIGHT)
         )
         if not self.value("lockstep"):
-            self._delay.measured((self.get_clock().now().nanoseconds - stamp_ns) / 1e9)
+            self._delay.measured(self._age(stamp_ns), time.monotonic() - arrived)
         self.counts["cycles"] += 1
         progress = self._pursuit.progress
         if decision.plan is not None:
@@ -138,14 +139,14 @@ class PlannerNode(WmNode):
             self._pursuit.end("cancelled")
         progress = self._pursuit.progress
         if progress is None:
-            return self._core.hold(delay=delay), Command.IDLE
+            return self._core.hold(stamp_ns=stamp_ns, delay=delay), Command.IDLE
         progress.update(np.array([belief.object.x, belief.object.y]), stamp_ns)
         problem = self._problem(belief, stamp_ns)
         if problem:
             self.reject("holds", problem)
-            return self._core.hold(problem, delay), Command.HOLD
+            return self._core.hold(problem, stamp_ns=stamp_ns, delay=delay), Command.HOLD
         if progress.near:
-            return self._core.hold(delay=delay), Command.ACTIVE
+            return self._core.hold(stamp_ns=stamp_ns, delay=delay), Command.ACTIVE
         budget = 0.0 if self.value("lockstep") else self.value("planning_time")
         mean, variance = np.asarray(belief.mean, np.float32), np.asarray(belief.variance, np.float32)
         try:
@@ -155,6 +156,7 @@ class PlannerNode(WmNode):
                     variance,
                     np.array([belief.ee.x, belief.ee.y]),
                     progress.goal,
+                    stamp_ns=stamp_ns,
                     delay=delay,
                     time_unseen=belief.time_unseen,
                     deadline_s=arrived + budget if budget > 0 else None,
@@ -163,7 +165,7 @@ class PlannerNode(WmNode):
             )
         except (PlanningError, ValueError) as error:
             self.reject("planning_errors", str(error))
-            return self._core.hold(str(error), delay), Command.HOLD
+            return self._core.hold(str(error), stamp_ns=stamp_ns, delay=delay), Command.HOLD
 
     def _problem(self, belief: Belief, stamp_ns: int) -> str:
         """Why this belief must not move the arm; empty when it may."""
@@ -175,10 +177,14 @@ class PlannerNode(WmNode):
             )
         if len(belief.mean) != self._bundle.latent_size or len(belief.variance) != self._bundle.latent_size:
             return f"expected a belief of {self._bundle.latent_size} numbers, got {len(belief.mean)}"
-        age = (self.get_clock().now().nanoseconds - stamp_ns) / 1e9
+        age = self._age(stamp_ns)
         if not self.value("lockstep") and age > self.value("belief_timeout"):
             return f"expected a belief younger than {self.value('belief_timeout')} s, got one of {age:.2f} s"
         return ""
+
+    def _age(self, stamp_ns: int) -> float:
+        """[s] since a measurement; one that seems to come from the future is new."""
+        return max(0.0, (self.get_clock().now().nanoseconds - stamp_ns) / 1e9)
 
     # -- other inputs --------------------------------------------------------------------------------------------
 
@@ -198,12 +204,14 @@ class PlannerNode(WmNode):
         # rests: holding where it was while it moved would drag it back and forth.
         if float(np.linalg.norm(self._kinematics.fk(q)[0][:2] - path.position)) > REANCHOR_DISTANCE:
             path.anchor(q)
+            self._core.forget()
             self.counts["reanchored"] += 1
 
     def _on_executed(self, message: Command) -> None:
         """The guard replaced a command by a hold: continue from where the arm really is."""
         if message.status == Command.HOLD and self._measured is not None and self._core.tool_path.anchored:
             self._core.tool_path.anchor(self._measured)
+            self._core.forget()
             self.counts["reanchored"] += 1
 
     def _on_e_stopped(self, message: Bool) -> None:
@@ -239,7 +247,7 @@ class PlannerNode(WmNode):
             WARN if self._stopped or misses > 0.01 else OK,
             summary,
             planner=self.value("planner"),
-            delay_ms=f"{1000 * self._delay.delay_s:.1f}",
+            delay_ms=f"{1000 * self._delay.delay_s():.1f}",
             **self.record(),
         )
 

@@ -62,6 +62,14 @@ class ToolPath:
         self._q = np.array(q, float)
         self._xy = position[:2].copy()
 
+    def continue_from(self, xy: np.ndarray) -> None:
+        """Go on from another commanded place (2,) [m] near the last one; stays when the arm cannot be there."""
+        try:
+            self._q = self._kinematics.ik(np.array([*xy, self._height]), TOOL_DOWN, self.joints)
+        except KinematicsError:
+            return
+        self._xy = np.array(xy, float)
+
     def forget(self) -> None:
         """Not anchored any more."""
         self._q = None
