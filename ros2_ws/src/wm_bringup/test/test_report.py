@@ -2,13 +2,14 @@
 
 import json
 import math
+import time
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wm_bringup.report import Episode, Run, percentiles, wilson, write_json
+from wm_bringup.report import CpuTimes, Episode, Run, percentiles, wilson, write_json
 from wm_bringup.summary import write_summary
 from wm_bringup.video import Shot, write_video
 
@@ -63,3 +64,14 @@ def test_picture_and_film_are_written(run, tmp_path):
     assert (tmp_path / "run.png").stat().st_size > 1000
     assert 0 < (tmp_path / "run.mp4").stat().st_size < 2e6
     assert sorted(f.name for f in tmp_path.iterdir()) == ["run.mp4", "run.png"]
+
+
+def test_the_report_says_how_busy_the_machine_was():
+    began = CpuTimes.now()
+    if began is None:
+        pytest.skip("no /proc/stat")
+    deadline = time.monotonic() + 0.2
+    while time.monotonic() < deadline:
+        pass
+    shares = began.since()
+    assert 0 < shares["busy"] <= 1 and 0 <= shares["stolen"] <= 1

@@ -200,10 +200,12 @@ class Episodes(Node):
         low, high = document["success_interval_2cm"]
         median = 1000 * float(np.median([episode.final_distance_m for episode in episodes]))
         latency = document["latency_ms"]["camera_to_command"]
+        cpu = document["cpu"]
+        stolen = f", {100 * cpu['stolen']:.0f} % of the CPU stolen by the host" if cpu and cpu["stolen"] > 0.01 else ""
         self.get_logger().info(
             f"{good} of {len(episodes)} within 2 cm ({100 * low:.0f}..{100 * high:.0f} %), median {median:.1f} mm,"
             f" camera to command p50 {latency['p50'] or math.nan:.1f} ms p99 {latency['p99'] or math.nan:.1f} ms,"
-            f" {self.outcome.deadline_misses} of {self.outcome.cycles} deadlines missed"
+            f" {self.outcome.deadline_misses} of {self.outcome.cycles} deadlines missed{stolen}"
         )
 
 

@@ -33,6 +33,35 @@ class Episode:
         return bool(self.final_distance_m <= tolerance_m)
 
 
+@dataclass(frozen=True)
+class CpuTimes:
+    """Ticks of all cores since boot, from /proc/stat."""
+
+    total: int
+    idle: int
+    stolen: int  # given to others by the hypervisor while this machine wanted them
+
+    @staticmethod
+    def now() -> "CpuTimes | None":
+        """None where there is no /proc/stat."""
+        try:
+            ticks = [int(value) for value in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+        except OSError:
+            return None
+        return CpuTimes(sum(ticks[:8]), ticks[3] + ticks[4], ticks[7])
+
+    def since(self) -> dict[str, float] | None:
+        """Shares busy and stolen from then until now: latency on a machine that is lent to others says little."""
+        now = CpuTimes.now()
+        if now is None or now.total <= self.total:
+            return None
+        whole = now.total - self.total
+        return {
+            "busy": round(1 - (now.idle - self.idle) / whole, 3),
+            "stolen": round((now.stolen - self.stolen) / whole, 3),
+        }
+
+
 @dataclass
 class Run:
     """Everything measured in one run."""
@@ -46,6 +75,7 @@ class Run:
     latency_ms: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in LATENCIES})
     cycles: int = 0
     deadline_misses: int = 0
+    cpu: "CpuTimes | None" = field(default_factory=lambda: CpuTimes.now())  # when the run began
 
     def summary(self) -> dict[str, Any]:
         """The JSON document; see README for the meaning of each key."""
@@ -63,6 +93,7 @@ class Run:
         document["latency_ms"] = {name: percentiles(values) for name, values in self.latency_ms.items()}
         document["latency_clock"] = "wall time from frame to command" if self.lockstep else "camera stamp to command"
         document |= {
+            "cpu": self.cpu.since() if self.cpu else None,
             "cycles": self.cycles,
             "deadline_misses": self.deadline_misses,
             "seed": self.seed,
