@@ -51,9 +51,16 @@ def test_a_new_trajectory_replaces_the_old_one_without_a_jump(controller):
     assert np.allclose(controller.sample(NOW + 100 * MS), 0.25)
 
 
-def test_points_in_the_past_are_left_out(controller):
-    controller.accept(NAMES, NOW - 150 * MS, [point(9.0, 100), point(1.0, 250)], NOW)
+def test_one_that_comes_late_begins_now_at_its_own_pace(controller):
+    controller.accept(NAMES, NOW - 150 * MS, [point(1.0, 100), point(2.0, 250)], NOW)
     assert np.allclose(controller.sample(NOW + 50 * MS), 0.5)
+    assert np.allclose(controller.sample(NOW + 175 * MS), 1.5)
+
+
+def test_time_that_is_set_ahead_does_not_move_the_arm(controller):
+    controller.accept(NAMES, NOW, [point(1.0, 100)], NOW)
+    controller.shift(200 * MS)
+    assert np.allclose(controller.sample(NOW + 250 * MS), 0.5)
 
 
 def test_velocities_make_cubic_segments(controller):

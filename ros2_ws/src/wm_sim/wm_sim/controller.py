@@ -40,7 +40,8 @@ class TrajectoryController:
     def accept(self, names: Sequence[str], stamp_ns: int, points: Sequence[Point], now_ns: int) -> None:
         """Replace the present trajectory; `stamp_ns` 0 starts it now. TrajectoryError, and no change, if unfit.
 
-        Waypoints that lie in the past are left out, as long as one lies ahead.
+        One that comes late begins now, at its own pace: a real controller would jump to where the arm should be by now,
+        but there it is the simulator whose process was kept waiting. One that is over already is refused.
         """
         order = self._order(names)
         times = np.array([point.time_from_start_ns for point in points], np.int64)
@@ -52,19 +53,22 @@ class TrajectoryController:
             )
         positions = self._matrix("positions", [point.positions for point in points])[:, order]
         velocities = self._velocities_of(points, order)
-        times = times + (stamp_ns or now_ns)
-        if times[-1] < now_ns:
-            late = (now_ns - times[-1]) / 1e9
+        begin_ns = stamp_ns or now_ns
+        if begin_ns + times[-1] < now_ns:
+            late = (now_ns - begin_ns - times[-1]) / 1e9
             raise TrajectoryError(
                 f"expected a point in the future, the last one ended {late:.3f} s ago; check stamp and clock"
             )
-        ahead = times > now_ns
-        ahead[-1] = True  # a last point due right now is still reached
+        times = times + max(begin_ns, now_ns)
         here, speed = self._state(now_ns)
         # A waypoint due now has no way to it: the arm is asked to be there in the next instant.
-        self._times = np.concatenate([[now_ns], np.maximum(times[ahead], now_ns + 1)])
-        self._positions = np.vstack([here, positions[ahead]])
-        self._velocities = None if velocities is None else np.vstack([speed, velocities[ahead]])
+        self._times = np.concatenate([[now_ns], np.maximum(times, now_ns + 1)])
+        self._positions = np.vstack([here, positions])
+        self._velocities = None if velocities is None else np.vstack([speed, velocities])
+
+    def shift(self, nanoseconds: int) -> None:
+        """Time was set ahead while the arm stood still: the rest of the trajectory comes later by as much."""
+        self._times = self._times + nanoseconds
 
     def sample(self, now_ns: int) -> np.ndarray:
         """Desired joint positions (J,) [rad]; the last point is held."""

@@ -38,6 +38,7 @@ class Driver:
 
     def set_now(self, now_ns: int) -> None:
         """From here on the world's present has this time: real time starts or goes on after a pause."""
+        self.controller.shift(now_ns - self.now_ns)
         self._offset_ns = now_ns - self.sim.time_ns
 
     def reset(self, seed: int, object_xy: Sequence[float] | None = None) -> None:
