@@ -47,7 +47,7 @@ class Kinematics:
         self.upper = self._model.upperPositionLimit.copy()
         self.velocity = self._model.velocityLimit.copy()
 
-    def arm_joints(self, names: Sequence[str], positions: Sequence[float]) -> np.ndarray:
+    def arm_joints(self, names: Sequence[str], positions: Sequence[float] | np.ndarray) -> np.ndarray:
         """Joint angles (n,) [rad] out of a joint state's names and positions, in any order and beside other joints.
 
         Raises KinematicsError when some are missing or not finite.

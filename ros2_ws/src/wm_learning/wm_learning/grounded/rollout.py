@@ -23,6 +23,11 @@ from wm_learning.grounded.dynamics import (
 class FoldedRollout(nn.Module):
     """State of a step: [latent, variance logits (2), action (2), 1]; the one carries the biases."""
 
+    first: Tensor
+    hidden: Tensor
+    bias: Tensor
+    last: Tensor
+
     def __init__(self, dynamics: EnsembleDynamics) -> None:
         super().__init__()
         code, scale = dynamics.input.weight.shape[1] - 6, dynamics.action_scale
