@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from wm_core.bundle import BevSpec
 from wm_learning.dataset import Dataset
 from wm_learning.exploration import Exploration

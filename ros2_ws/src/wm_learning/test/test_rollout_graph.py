@@ -1,9 +1,8 @@
 """The graph that the robot runs imagines exactly what the trained dynamics do."""
 
 import torch
-
-from wm_learning.grounded import GroundedModel
-from wm_learning.grounded.rollout import FoldedRollout
+from wm_learning.families.grounded import GroundedModel
+from wm_learning.families.grounded.rollout import FoldedRollout
 
 
 def test_folding_changes_nothing():

@@ -1,37 +1,42 @@
-"""Training on a synthetic table: the model learns to see and to predict, and exports what the runtime loads."""
+"""Training on synthetic pushes: it learns, a bundle comes out, and nothing is lost when it is killed."""
 
 import numpy as np
+import pytest
 import torch
 
 from wm_core.bundle import Bundle
+from wm_learning.config import SettingError, configure
+from wm_learning.embeddings import embed
 from wm_learning.evaluate import evaluate
-from wm_learning.grounded import GroundedModel
-from wm_learning.pipeline import train_bundle
-from wm_learning.train import TrainConfig, embed, split, train_joint, train_sequence
+from wm_learning.families.grounded import GroundedConfig, GroundedModel
+from wm_learning.pipeline import RunSettings, split, train_bundle
+from wm_learning.training.trainer import Trainer
 
-SHORT = TrainConfig(
-    joint_steps=90, joint_batch=16, sequence_steps=60, sequence_batch=64, threads=1, validation_share=0.2
-)
+RUN = RunSettings(validation_share=0.2)
+SHORT = {"joint": {"steps": 120, "batch": 16}, "sequence": {"steps": 60, "batch": 64, "validate_every": 0}}
+TINY = {"joint": {"steps": 3, "batch": 4}, "sequence": {"steps": 4, "batch": 4, "validate_every": 2}}
 
 
-def test_training_learns_to_see_and_predict(dataset):
+def model_of(settings):
     torch.manual_seed(0)
-    model = GroundedModel()
-    training, validation = split(dataset, SHORT)
-    before = evaluate(model, dataset, embed(model, dataset), validation)
-    train_joint(model, dataset, training, SHORT)
-    embeddings = embed(model, dataset)
-    train_sequence(model, dataset, embeddings, training, SHORT)
-    after = evaluate(model, dataset, embeddings, validation)
+    return GroundedModel(configure(GroundedConfig, settings))
+
+
+def test_training_learns_to_see_and_predict(dataset, tmp_path):
+    model = model_of(SHORT)
+    training, held_out = split(dataset, RUN)
+    before = evaluate(model, dataset, embed(model, dataset), held_out)
+    Trainer(model, tmp_path, seed=0).run(model.phases(dataset, training, held_out))
+    after = evaluate(model, dataset, embed(model, dataset), held_out)
     assert after.see_median < 0.3 * before.see_median
     assert after.open_loop["model"]["5"] < before.open_loop["model"]["5"]
 
 
 def test_a_trained_bundle_loads_and_agrees_with_the_model(dataset, tmp_path):
-    config = TrainConfig(joint_steps=2, joint_batch=4, sequence_steps=2, sequence_batch=4, threads=1)
-    bundle = Bundle.load(train_bundle(dataset, tmp_path / "bundle", config))
+    bundle = Bundle.load(train_bundle(dataset, tmp_path / "bundle", RUN, TINY))
     assert bundle.family == "grounded"
     assert bundle.spec["data"]["episodes"] == 12
+    assert bundle.spec["data"]["training"]["grounded"]["joint"]["batch"] == 4
     actions = np.zeros((3, bundle.horizon, 2), np.float32)
     out = bundle.run("rollout", latent=bundle.initial_mean[None, None], actions=actions)
     assert out["readout"].shape == (bundle.ensemble, 3, bundle.horizon, 4)
@@ -39,8 +44,50 @@ def test_a_trained_bundle_loads_and_agrees_with_the_model(dataset, tmp_path):
     assert np.allclose(out["readout"][:, 0], out["readout"][:, 2])
 
 
+class Killed(Exception):
+    """What a test does to a training."""
+
+
+@pytest.mark.parametrize("fatal_step", [2, 5])  # in the first phase, in the second
+def test_a_killed_training_goes_on_to_the_same_result(dataset, tmp_path, fatal_step):
+    training, held_out = split(dataset, RUN)
+    whole = model_of(TINY)
+    Trainer(whole, tmp_path / "whole", seed=0).run(whole.phases(dataset, training, held_out))
+
+    killed = model_of(TINY)
+    trainer = Trainer(killed, tmp_path / "killed", seed=0, checkpoint_s=0)
+    steps, update = 0, trainer._update
+
+    def dies(*args):
+        nonlocal steps
+        if steps == fatal_step:
+            raise Killed
+        steps += 1
+        update(*args)
+
+    trainer._update = dies
+    with pytest.raises(Killed):
+        trainer.run(killed.phases(dataset, training, held_out))
+
+    again = model_of(TINY)
+    Trainer(again, tmp_path / "killed", seed=0).run(again.phases(dataset, training, held_out))
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], value, rtol=0, atol=0, msg=name)
+
+
+def test_a_run_does_not_go_on_with_other_settings(dataset, tmp_path):
+    train_bundle(dataset, tmp_path / "bundle", RUN, TINY)
+    with pytest.raises(SettingError, match="another grounded"):
+        train_bundle(dataset, tmp_path / "bundle", RUN, {**TINY, "code": 6})
+
+
+def test_an_unknown_family_is_refused_by_name(dataset, tmp_path):
+    with pytest.raises(SettingError, match="got 'oracle'"):
+        train_bundle(dataset, tmp_path / "bundle", RunSettings(family="oracle"))
+
+
 def test_split_keeps_episodes_whole_and_apart(dataset):
-    training, validation = split(dataset, SHORT)
+    training, validation = split(dataset, RUN)
     assert not set(training) & set(validation)
     assert sorted([*training, *validation]) == list(range(12))
 

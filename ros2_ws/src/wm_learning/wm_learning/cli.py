@@ -4,12 +4,9 @@ import argparse
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from wm_learning.config import SettingError, configure, from_words, layered, read_yaml
 from wm_learning.episode_bag import BagError
-
-if TYPE_CHECKING:  # torch takes a second to import: not for --help
-    from wm_learning.train import TrainConfig
 
 
 def main(args: list[str] | None = None) -> int:
@@ -22,8 +19,6 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from wm_learning.train import TrainConfig
-
     parser = argparse.ArgumentParser(prog="wm", description="From bags to model bundles.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
@@ -42,14 +37,14 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--workers", type=int, default=2)
     verb.set_defaults(run=_dataset)
 
-    def training(verb: argparse.ArgumentParser) -> None:
-        for field in fields(TrainConfig):
-            verb.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
-
-    verb = verbs.add_parser("train", help="train on a dataset and export a bundle")
-    verb.add_argument("dataset", type=Path)
-    verb.add_argument("--out", type=Path, required=True, help="bundle folder")
-    training(verb)
+    verb = verbs.add_parser(
+        "train",
+        help="train a model family and export a bundle",
+        description="Settings are name=value: family, data (a dataset, a bag or a folder of bags; may be repeated), out, config"
+        " (a YAML file), seed, threads, validation_share, checkpoint_s, and those of the family, e.g. sequence.steps=3000."
+        " An interrupted run goes on when it is started again. With torchrun, several processes share the batches.",
+    )
+    verb.add_argument("settings", nargs="+", metavar="name=value")
     verb.set_defaults(run=_train)
 
     verb = verbs.add_parser("reproduce", help="the shipped bundle from nothing: collect, dataset, train, export")
@@ -58,15 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--episodes", type=int, default=240, help="episodes per world")
     verb.add_argument("--steps", type=int, default=50)
     verb.add_argument("--workers", type=int, default=2)
-    training(verb)
     verb.set_defaults(run=_reproduce)
     return parser
-
-
-def _config(options: argparse.Namespace) -> "TrainConfig":
-    from wm_learning.train import TrainConfig
-
-    return TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})
 
 
 def _collect(options: argparse.Namespace) -> int:
@@ -78,24 +66,35 @@ def _collect(options: argparse.Namespace) -> int:
 
 def _dataset(options: argparse.Namespace) -> int:
     from wm_learning.dataset import build_dataset
+    from wm_learning.pipeline import find_bags
 
-    data = build_dataset(options.bags, options.out, options.workers)
+    data = build_dataset(find_bags(options.bags), options.out, options.workers)
     print(f"{options.out}: {len(data.episode)} steps of {len(data.seeds)} episodes")
     return 0
 
 
 def _train(options: argparse.Namespace) -> int:
-    from wm_learning.dataset import Dataset
-    from wm_learning.pipeline import train_bundle
+    from wm_learning.pipeline import RunSettings, load_data, train_bundle
 
-    train_bundle(Dataset.load(options.dataset), options.out, _config(options))
+    places = [Path(word.removeprefix("data=")) for word in options.settings if word.startswith("data=")]
+    values = from_words([word for word in options.settings if not word.startswith("data=")])
+    out, file = values.pop("out", None), values.pop("config", None)
+    if not isinstance(out, str):
+        raise SettingError("expected out=FOLDER for the bundle")
+    if file is not None:
+        values = layered(read_yaml(Path(str(file))), values)
+    known = {field.name for field in fields(RunSettings)}
+    run = configure(RunSettings, {name: value for name, value in values.items() if name in known})
+    own = {name: value for name, value in values.items() if name not in known}
+    data = load_data(places, Path(f"{out}.run"))
+    train_bundle(data, Path(out), run, own)
     return 0
 
 
 def _reproduce(options: argparse.Namespace) -> int:
-    from wm_learning.pipeline import reproduce
+    from wm_learning.pipeline import RunSettings, reproduce
 
-    reproduce(options.work, options.out, options.episodes, options.steps, options.workers, _config(options))
+    reproduce(options.work, options.out, options.episodes, options.steps, options.workers, RunSettings())
     return 0
 
 

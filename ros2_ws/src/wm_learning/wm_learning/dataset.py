@@ -5,6 +5,7 @@ Arrays over all steps of all episodes, in order: `bev` (T, cameras, 5, rows, col
 `object` (T, 3) x, y [m] and yaw [rad] (NaN without a label), `episode` (T,) int32, `world` (T,) int16.
 """
 
+import hashlib
 import json
 import shutil
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -13,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from wm_core.bundle import BevSpec
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.paths import rigs_dir, urdf_path
 from wm_core.rig import CameraRig
-from wm_learning.episode_bag import BagError, Step, read_episodes
-from wm_learning.settings import ACTION_SCALE
 from wm_perception.bev import Projector
 from wm_perception.robot_mask import RobotMask
+
+from wm_learning.episode_bag import BagError, Step, read_episodes
+from wm_learning.settings import ACTION_SCALE
 
 FIELDS = ("bev", "tool", "target", "action", "object", "episode", "world")
 
@@ -45,6 +46,13 @@ class Dataset:
         facts = json.loads((folder / "dataset.json").read_text())
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r" if name == "bev" else None) for name in FIELDS}
         return Dataset(**arrays, worlds=facts["worlds"], seeds=facts["seeds"])
+
+    def fingerprint(self) -> str:
+        """Short hash of what was recorded: labels, actions and episodes tell datasets apart."""
+        digest = hashlib.sha256()
+        for values in (self.tool, self.action, self.object, self.episode):
+            digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()[:12]
 
     def windows(self, length: int, episodes: np.ndarray | None = None) -> np.ndarray:
         """First indices (n,) of all windows of `length` consecutive steps within one episode."""

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from wm_learning.dataset import Dataset
-from wm_learning.grounded import GroundedModel
-from wm_learning.grounded.dynamics import OBJECT
+from wm_learning.families.base import OBJECT, WorldModel
 
 HORIZONS = (1, 5, 10, 20)
 BURN_IN = 6
@@ -37,8 +36,8 @@ class HeldOut:
 
 
 @torch.no_grad()
-def evaluate(model: GroundedModel, data: Dataset, embeddings: Tensor, episodes: np.ndarray) -> HeldOut:
-    """Evaluate on the steps of `episodes`; `embeddings` (views, T, D) as made by `train.embed`."""
+def evaluate(model: WorldModel, data: Dataset, embeddings: Tensor, episodes: np.ndarray) -> HeldOut:
+    """Evaluate on the steps of `episodes`; `embeddings` (views, T, D) as made by `embeddings.embed`."""
     model.eval()
     keep = np.isin(data.episode, episodes)
     seen = embeddings[0][torch.from_numpy(keep)]
@@ -57,7 +56,7 @@ def evaluate(model: GroundedModel, data: Dataset, embeddings: Tensor, episodes: 
 
 
 def filter_episodes(
-    model: GroundedModel, data: Dataset, embeddings: Tensor, episodes: np.ndarray, smoothing: float = 0.3
+    model: WorldModel, data: Dataset, embeddings: Tensor, episodes: np.ndarray, smoothing: float = 0.3
 ) -> tuple[np.ndarray, dict[int, Tensor], np.ndarray]:
     """Run the belief filter over whole episodes -> errors [mm], belief mean by step index, smoothed surprise after the burn-in."""
     errors, beliefs, surprises = [], {}, []
@@ -80,7 +79,7 @@ def filter_episodes(
 
 
 def open_loop_errors(
-    model: GroundedModel,
+    model: WorldModel,
     data: Dataset,
     beliefs: dict[int, Tensor],
     episodes: np.ndarray,
@@ -102,8 +101,8 @@ def open_loop_errors(
     )
     latent = torch.stack([beliefs[int(s)] for s in starts])
     actions = torch.from_numpy(data.action[starts[:, None] + np.arange(longest)])
-    latents, _ = model.dynamics.rollout(latent.expand(model.sizes.members, -1, -1), actions)
-    predicted = latents[..., OBJECT].mean(0).numpy()
+    readout, _, _ = model.rollout(latent[None], actions)
+    predicted = readout[..., OBJECT].mean(0).numpy()
     now, before = latent[:, OBJECT].numpy(), np.stack([beliefs[int(s) - 1][OBJECT].numpy() for s in starts])
     for h in horizons:
         truth = data.object[starts + h, :2]

@@ -7,15 +7,14 @@ from typing import Any
 
 import torch
 import yaml
-from torch import Tensor, nn
-
+from torch import Tensor
 from wm_core.bundle import GRAPHS, SCHEMA_VERSION, Bundle, sha256
-from wm_learning.grounded import GroundedModel
-from wm_learning.grounded.rollout import FoldedRollout
+
+from wm_learning.families.base import WorldModel
 
 
 def export_bundle(
-    model: GroundedModel,
+    model: WorldModel,
     folder: Path,
     bundle_id: str,
     *,
@@ -35,7 +34,7 @@ def export_bundle(
         spec = {
             "schema": SCHEMA_VERSION,
             "id": bundle_id,
-            "family": "grounded",
+            "family": model.family,
             "step_duration": sizes.step_duration,
             "action_scale": sizes.action_scale,
             "horizon": sizes.horizon,
@@ -61,27 +60,25 @@ def export_bundle(
     return folder
 
 
-def _write_graphs(model: GroundedModel, folder: Path) -> None:
+def _write_graphs(model: WorldModel, folder: Path) -> None:
     sizes, bev = model.sizes, model.bev
     candidates = torch.zeros(3, sizes.horizon, 2)
     state = torch.zeros(1, sizes.latent)
-    graphs: dict[str, tuple[nn.Module, tuple[Tensor, ...], list[str], list[str], dict[str, dict[int, str]]]] = {
+    modules = model.graphs()
+    graphs: dict[str, tuple[tuple[Tensor, ...], list[str], list[str], dict[str, dict[int, str]]]] = {
         "encode": (
-            model.encoder,
             (torch.zeros(2, 5, bev.rows, bev.columns),),
             ["bev"],
             ["embedding"],
             {"bev": {0: "b"}, "embedding": {0: "b"}},
         ),
         "filter": (
-            model.filter,
             (state, state + 1, torch.zeros(1, 2), torch.zeros(1, sizes.embedding), torch.zeros(1, 4)),
             ["mean", "variance", "action", "embedding", "proprio"],
             ["posterior_mean", "posterior_variance", "predicted_object", "predicted_variance", "surprise"],
             {},
         ),
         "rollout": (
-            FoldedRollout(model.dynamics),
             (torch.zeros(1, 1, sizes.latent), candidates),
             ["latent", "actions"],
             ["readout", "variance", "final"],
@@ -94,16 +91,15 @@ def _write_graphs(model: GroundedModel, folder: Path) -> None:
             },
         ),
         "decode": (
-            model.decoder,
             (torch.zeros(2, sizes.latent),),
             ["latent"],
             ["image", "readout"],
             {"latent": {0: "b"}, "image": {0: "b"}, "readout": {0: "b"}},
         ),
     }
-    for name, (module, inputs, input_names, output_names, axes) in graphs.items():
+    for name, (inputs, input_names, output_names, axes) in graphs.items():
         torch.onnx.export(
-            module,
+            modules[name],
             inputs,
             str(folder / f"{name}.onnx"),
             input_names=input_names,

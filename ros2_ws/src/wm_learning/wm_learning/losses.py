@@ -1,8 +1,10 @@
-"""Losses shared by the training phases."""
+"""Losses that families share."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from wm_learning.training.parallel import shared_mean
 
 
 def position_loss(error: Tensor, scale: float = 0.01) -> Tensor:
@@ -21,4 +23,10 @@ def gaussian_nll(error: Tensor, variance: Tensor, floor: float = 1e-6) -> Tensor
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    return (values * weights).sum() / weights.sum().clamp(min=1e-6)
+    """Mean of `values` weighted over the whole batch, also when several processes hold parts of it."""
+    return (values * weights).sum() / shared_mean(weights.sum()).clamp(min=1e-6)
+
+
+def millimetres(error: Tensor) -> float:
+    """Median length of errors (..., 2) [m] in millimetres; not a number without any."""
+    return 1000 * float(torch.linalg.vector_norm(error.detach(), dim=-1).median()) if error.numel() else float("nan")

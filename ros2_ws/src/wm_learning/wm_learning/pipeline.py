@@ -1,65 +1,129 @@
-"""From nothing to a bundle: collect, dataset, train, evaluate, export; each step resumes where it was interrupted."""
+"""From bags to a bundle: dataset, training, held-out figures, export. A killed run goes on where it was."""
 
 import hashlib
 import json
+import subprocess
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import yaml
 
 from wm_learning.collect import collect
+from wm_learning.config import SettingError, configure
 from wm_learning.dataset import Dataset, build_dataset
+from wm_learning.embeddings import embed
 from wm_learning.evaluate import evaluate
 from wm_learning.export import export_bundle
-from wm_learning.grounded import GroundedModel, Sizes
+from wm_learning.families import FAMILIES
 from wm_learning.settings import TRAINING_SEEDS
-from wm_learning.train import TrainConfig, embed, split, train_joint, train_sequence
+from wm_learning.training.trainer import Trainer
 
 WORLDS = ["tabletop_block", "tabletop_mug", "tabletop_disk"]
 
 
-def train_bundle(data: Dataset, folder: Path, config: TrainConfig, sizes: Sizes | None = None) -> Path:
-    """Train on a dataset and export the bundle to `folder`."""
-    began = time.monotonic()
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    training, validation = split(data, config)
-    labelled = np.isfinite(data.object).all()
-    if not labelled:
+@dataclass(frozen=True)
+class RunSettings:
+    """Settings of a run that do not depend on the family."""
+
+    family: str = "grounded"
+    seed: int = 0
+    threads: int = 2
+    validation_share: float = 0.06  # of the episodes
+    checkpoint_s: float = 60.0  # [s] of work that a kill may cost
+
+
+def find_bags(places: list[Path]) -> list[Path]:
+    """The bags among some folders: each is one, or holds some. Raises SettingError for a folder without any."""
+    bags = []
+    for place in places:
+        found = [place] if _is_bag(place) else sorted(child for child in place.glob("*") if _is_bag(child))
+        if not found:
+            raise SettingError(f"expected a dataset, a bag or a folder of bags, found none in {place}")
+        bags += found
+    return bags
+
+
+def load_data(places: list[Path], work: Path, workers: int = 2) -> Dataset:
+    """The dataset in a folder, or one built from bags (once) under `work`."""
+    if len(places) == 1 and (places[0] / "dataset.json").is_file():
+        return Dataset.load(places[0])
+    if not places:
+        raise SettingError("expected data=FOLDER: a dataset, a bag or a folder of bags")
+    bags = find_bags(places)
+    built, source = work / "dataset", work / "dataset.txt"
+    names = "".join(f"{bag}\n" for bag in bags)
+    if not (source.is_file() and source.read_text() == names and (built / "dataset.json").is_file()):
+        build_dataset(bags, built, workers)
+        source.write_text(names)
+    return Dataset.load(built)
+
+
+def split(data: Dataset, settings: RunSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Training and validation episode numbers, split by episode."""
+    episodes = np.unique(data.episode)
+    rng = np.random.default_rng(settings.seed)
+    rng.shuffle(episodes)
+    held_out = max(1, round(len(episodes) * settings.validation_share))
+    return np.sort(episodes[held_out:]), np.sort(episodes[:held_out])
+
+
+def train_bundle(data: Dataset, folder: Path, settings: RunSettings, own: dict[str, Any] | None = None) -> Path:
+    """Train a family on a dataset and export the bundle to `folder`; `own`: nested settings of the family.
+
+    What the run needs to go on after a kill, its settings and its curves are kept beside the bundle, in `folder`.run.
+    """
+    if settings.family not in FAMILIES:
+        raise SettingError(f"expected a family out of {', '.join(FAMILIES)}, got '{settings.family}'")
+    if not np.isfinite(data.object).all():
         raise ValueError(
             "expected object labels in every step (ground_truth/object_pose); record them or label the bags first"
         )
-    model = GroundedModel(sizes)
-    train_joint(model, data, training, config)
-    embeddings = embed(model, data)
-    train_sequence(model, data, embeddings, training, config)
-    held_out = evaluate(model, data, embeddings, validation)
-    for name, value in held_out.metrics().items():
+    config_kind, model_kind = FAMILIES[settings.family]
+    config = configure(config_kind, own or {})
+    torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.seed)
+    model = model_kind(config)  # type: ignore[call-arg]
+    work = folder.with_name(f"{folder.name}.run")
+    facts = {**asdict(settings), settings.family: asdict(config), "data": data.fingerprint()}
+    _remember(work, facts)
+    training, held_out = split(data, settings)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    trainer = Trainer(model, work, settings.seed, settings.checkpoint_s, device)
+    spent = trainer.run(model.phases(data, training, held_out))
+    if not trainer.processes.first:
+        return folder
+    model = model.cpu()
+    figures = evaluate(model, data, embed(model, data), held_out)
+    for name, value in figures.metrics().items():
         print(f"held out {name}: {value}")
-    fingerprint = hashlib.sha256(json.dumps([data.seeds, asdict(config), asdict(model.sizes)]).encode()).hexdigest()[:8]
-    facts = {
-        "worlds": data.worlds,
-        "episodes": len(np.unique(data.episode)),
-        "steps": len(data.episode),
-        "seeds": [min(data.seeds), max(data.seeds)],
-        "training": {**asdict(config), **asdict(model.sizes)},
-        "validation_episodes": len(validation),
-    }
+    identity = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
     export_bundle(
         model,
         folder,
-        f"grounded-{fingerprint}",
-        surprise_threshold=held_out.surprise_threshold,
-        data=facts,
-        metrics=held_out.metrics(),
+        f"{settings.family}-{identity}",
+        surprise_threshold=figures.surprise_threshold,
+        data={
+            "worlds": data.worlds,
+            "episodes": len(np.unique(data.episode)),
+            "steps": len(data.episode),
+            "seeds": [min(data.seeds), max(data.seeds)],
+            "fingerprint": data.fingerprint(),
+            "validation_episodes": len(held_out),
+            "training": facts,
+            "revision": _revision(),
+            "training_s": round(spent),
+        },
+        metrics=figures.metrics(),
     )
-    print(f"exported {folder} after {time.monotonic() - began:.0f} s")
+    print(f"exported {folder} after {spent:.0f} s of training")
     return folder
 
 
-def reproduce(work: Path, bundle: Path, episodes: int, steps: int, workers: int, config: TrainConfig) -> Path:
+def reproduce(work: Path, bundle: Path, episodes: int, steps: int, workers: int, settings: RunSettings) -> Path:
     """The shipped bundle from nothing."""
     if len(WORLDS) * episodes > TRAINING_SEEDS:
         raise ValueError(
@@ -68,8 +132,42 @@ def reproduce(work: Path, bundle: Path, episodes: int, steps: int, workers: int,
     began = time.monotonic()
     bags = collect(WORLDS, episodes, steps, work / "bags", 0, workers)
     print(f"collected {len(bags)} bags after {time.monotonic() - began:.0f} s", flush=True)
-    data = build_dataset(bags, work / "dataset", workers)
+    data = load_data(bags, work, workers)
     print(f"built the dataset of {len(data.episode)} steps after {time.monotonic() - began:.0f} s", flush=True)
-    train_bundle(data, bundle, config)
+    train_bundle(data, bundle, settings)
     print(f"reproduced {bundle} in {(time.monotonic() - began) / 60:.1f} min", flush=True)
     return bundle
+
+
+def _is_bag(folder: Path) -> bool:
+    return folder.is_dir() and ((folder / "metadata.yaml").is_file() or any(folder.glob("*.mcap")))
+
+
+def _remember(work: Path, facts: dict[str, Any]) -> None:
+    """Write the settings of a run, or compare them with those of the run that is to go on."""
+    file = work / "settings.yaml"
+    if file.is_file():
+        before = yaml.safe_load(file.read_text())
+        if before != facts:
+            changed = sorted(
+                key for key in facts.keys() | (before or {}).keys() if (before or {}).get(key) != facts.get(key)
+            )
+            raise SettingError(
+                f"{work} holds a run with another {', '.join(changed)}; remove it or choose another out="
+            )
+        return
+    work.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_text(yaml.safe_dump(facts, sort_keys=False))
+    part.replace(file)
+
+
+def _revision() -> str:
+    """Git revision of this checkout; unknown outside one."""
+    answer = subprocess.run(
+        ["git", "-C", str(Path(__file__).resolve().parent), "describe", "--always", "--dirty"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return answer.stdout.strip() or "unknown"

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
 from wm_core.bundle import BevSpec
-from wm_learning.grounded.dynamics import CODE, OBJECT, TOOL
-from wm_learning.grounded.encoder import WINDOW
+
+from wm_learning.families.base import OBJECT, TOOL
+from wm_learning.families.grounded.dynamics import CODE
+from wm_learning.families.grounded.encoder import WINDOW
 
 TOOL_RADIUS = 0.014  # [m] how large the tool is drawn
 

@@ -8,7 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-OBJECT, TOOL, LAG, CODE = slice(0, 2), slice(2, 4), slice(4, 6), slice(6, None)
+from wm_learning.families.base import LAG, OBJECT, STATE, TOOL
+from wm_learning.families.parts import EnsembleLinear
+
+CODE = STATE  # the family's own part of the latent: what the object looks like
 RELATIVE_SCALE = 0.08  # [m] object relative to tool
 MOTION_SCALE = 0.01  # [m] object motion in a step
 CODE_SCALE = 0.3  # change of the appearance code in a step
@@ -19,18 +22,6 @@ def bounded_variance(logits: Tensor) -> Tensor:
     """Predictive variance [m^2] of the network's outputs for it."""
     low, high = LOG_VARIANCE
     return torch.exp(low + (high - low) * torch.sigmoid(logits - 1.0))
-
-
-class EnsembleLinear(nn.Module):
-    """`members` independent linear layers on (members, n, inputs)."""
-
-    def __init__(self, members: int, inputs: int, outputs: int, gain: float = 1.0) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(members, inputs, outputs) * gain * inputs**-0.5)
-        self.bias = nn.Parameter(torch.zeros(members, 1, outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.matmul(x, self.weight) + self.bias
 
 
 class EnsembleDynamics(nn.Module):

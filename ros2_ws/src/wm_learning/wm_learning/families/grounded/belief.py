@@ -7,7 +7,8 @@ predictive variance plus its disagreement. An unseen object keeps its prediction
 import torch
 from torch import Tensor, nn
 
-from wm_learning.grounded.dynamics import CODE, OBJECT, EnsembleDynamics
+from wm_learning.families.base import OBJECT
+from wm_learning.families.grounded.dynamics import CODE, EnsembleDynamics
 
 UNSEEN_VARIANCE = 1.0  # [m^2] measurement variance of an invisible object
 

@@ -8,13 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wm_learning.grounded.dynamics import (
+from wm_learning.families.base import LAG, OBJECT, TOOL
+from wm_learning.families.grounded.dynamics import (
     CODE_SCALE,
-    LAG,
     MOTION_SCALE,
-    OBJECT,
     RELATIVE_SCALE,
-    TOOL,
     EnsembleDynamics,
     bounded_variance,
 )

@@ -1,0 +1,9 @@
+"""Model families: each trains from the same datasets and exports the same graphs."""
+
+from wm_learning.families.base import Sizes, WorldModel
+from wm_learning.families.grounded import GroundedConfig, GroundedModel
+
+__all__ = ["FAMILIES", "Sizes", "WorldModel"]
+
+# Family -> its configuration and its model, which is made from one.
+FAMILIES: dict[str, tuple[type, type[WorldModel]]] = {"grounded": (GroundedConfig, GroundedModel)}

@@ -1,0 +1,1 @@
+"""The machinery of training, the same for all families."""
