@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 import pytest
-
 from wm_learning.config import SettingError, configure, from_words, read_yaml
 
 

@@ -1,9 +1,10 @@
 """Training on synthetic pushes: it learns, a bundle comes out, and nothing is lost when it is killed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-
 from wm_core.bundle import Bundle
 from wm_learning.config import SettingError, configure
 from wm_learning.embeddings import embed
@@ -15,6 +16,9 @@ from wm_learning.training.trainer import Trainer
 RUN = RunSettings(validation_share=0.2)
 SHORT = {"joint": {"steps": 120, "batch": 16}, "sequence": {"steps": 60, "batch": 64, "validate_every": 0}}
 TINY = {"joint": {"steps": 3, "batch": 4}, "sequence": {"steps": 4, "batch": 4, "validate_every": 2}}
+
+
+JEPA = {"represent": {"steps": 2, "batch": 4}, "predict": {"steps": 2, "batch": 4, "validate_every": 1}}
 
 
 def model_of(settings):
@@ -32,11 +36,13 @@ def test_training_learns_to_see_and_predict(dataset, tmp_path):
     assert after.open_loop["model"]["5"] < before.open_loop["model"]["5"]
 
 
-def test_a_trained_bundle_loads_and_agrees_with_the_model(dataset, tmp_path):
-    bundle = Bundle.load(train_bundle(dataset, tmp_path / "bundle", RUN, TINY))
-    assert bundle.family == "grounded"
+@pytest.mark.parametrize(("family", "settings"), [("grounded", TINY), ("jepa", JEPA)])
+def test_a_trained_bundle_of_any_family_runs_like_any_other(dataset, tmp_path, family, settings):
+    bundle = Bundle.load(train_bundle(dataset, tmp_path / "bundle", replace(RUN, family=family), settings))
+    assert bundle.family == family
     assert bundle.spec["data"]["episodes"] == 12
-    assert bundle.spec["data"]["training"]["grounded"]["joint"]["batch"] == 4
+    for phase, values in settings.items():
+        assert bundle.spec["data"]["training"][family][phase]["batch"] == values["batch"]
     actions = np.zeros((3, bundle.horizon, 2), np.float32)
     out = bundle.run("rollout", latent=bundle.initial_mean[None, None], actions=actions)
     assert out["readout"].shape == (bundle.ensemble, 3, bundle.horizon, 4)
@@ -44,7 +50,7 @@ def test_a_trained_bundle_loads_and_agrees_with_the_model(dataset, tmp_path):
     assert np.allclose(out["readout"][:, 0], out["readout"][:, 2])
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """What a test does to a training."""
 
 
@@ -61,12 +67,12 @@ def test_a_killed_training_goes_on_to_the_same_result(dataset, tmp_path, fatal_s
     def dies(*args):
         nonlocal steps
         if steps == fatal_step:
-            raise Killed
+            raise KilledError
         steps += 1
         update(*args)
 
     trainer._update = dies
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         trainer.run(killed.phases(dataset, training, held_out))
 
     again = model_of(TINY)

@@ -2,8 +2,12 @@
 
 from wm_learning.families.base import Sizes, WorldModel
 from wm_learning.families.grounded import GroundedConfig, GroundedModel
+from wm_learning.families.jepa import JepaConfig, JepaModel
 
 __all__ = ["FAMILIES", "Sizes", "WorldModel"]
 
 # Family -> its configuration and its model, which is made from one.
-FAMILIES: dict[str, tuple[type, type[WorldModel]]] = {"grounded": (GroundedConfig, GroundedModel)}
+FAMILIES: dict[str, tuple[type, type[WorldModel]]] = {
+    "grounded": (GroundedConfig, GroundedModel),
+    "jepa": (JepaConfig, JepaModel),
+}

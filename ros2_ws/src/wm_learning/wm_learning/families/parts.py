@@ -5,7 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from wm_core.bundle import BevSpec
 
-RELATIVE = 0.25  # [m] scale of positions on the table
+LOG_VARIANCE = (-16.0, -5.0)  # bounds of the log of a predictive variance [m^2]: 0.3 mm to 8 cm
+UNSEEN_VARIANCE = 1.0  # [m^2] measurement variance of an invisible object
 
 
 class EnsembleLinear(nn.Module):
@@ -50,3 +51,39 @@ class MapEncoder(nn.Module):
 
     def forward(self, bev: Tensor) -> Tensor:
         return self.head(self.trunk(bev))
+
+
+def bounded_variance(logits: Tensor) -> Tensor:
+    """Predictive variance [m^2] of a network's outputs for it."""
+    low, high = LOG_VARIANCE
+    return torch.exp(low + (high - low) * torch.sigmoid(logits - 1.0))
+
+
+def fuse_object(
+    predicted: Tensor, prior: Tensor, measured: Tensor, noise: Tensor, visible: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Diagonal Kalman update (Kalman 1960) of the object's position.
+
+    predicted, measured (b, 2) [m]; prior, noise (b, 2) [m^2]; visible (b, 1) in 0..1; an unseen object keeps its prediction
+    -> position, variance (b, 2), normalised squared error (b,).
+    """
+    noise = noise + UNSEEN_VARIANCE * (1 - visible) ** 4
+    innovation = measured - predicted
+    gain = prior / (prior + noise)
+    surprise = 0.5 * visible[:, 0] * (innovation**2 / (prior + noise)).sum(-1)
+    return predicted + gain * innovation, (1 - gain) * prior, surprise
+
+
+class KalmanState(nn.Module):
+    """Diagonal Kalman filter of a family's own state; process and measurement noise are learned per number."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.log_process = nn.Parameter(torch.full((size,), -5.0))
+        self.log_measurement = nn.Parameter(torch.full((size,), -3.0))
+
+    def forward(self, predicted: Tensor, variance: Tensor, measured: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+        """predicted, variance, measured (b, S), visible (b, 1) -> mean and variance (b, S); what is unseen keeps its prediction."""
+        prior = variance + torch.exp(self.log_process)
+        gain = prior / (prior + torch.exp(self.log_measurement) + 10.0 * (1 - visible) ** 2)
+        return predicted + gain * (measured - predicted), (1 - gain) * prior

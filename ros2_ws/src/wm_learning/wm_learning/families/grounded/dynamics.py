@@ -9,19 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wm_learning.families.base import LAG, OBJECT, STATE, TOOL
-from wm_learning.families.parts import EnsembleLinear
+from wm_learning.families.parts import EnsembleLinear, bounded_variance
 
 CODE = STATE  # the family's own part of the latent: what the object looks like
 RELATIVE_SCALE = 0.08  # [m] object relative to tool
 MOTION_SCALE = 0.01  # [m] object motion in a step
 CODE_SCALE = 0.3  # change of the appearance code in a step
-LOG_VARIANCE = (-16.0, -5.0)  # bounds of the log of the predictive variance [m^2]: 0.3 mm to 8 cm
-
-
-def bounded_variance(logits: Tensor) -> Tensor:
-    """Predictive variance [m^2] of the network's outputs for it."""
-    low, high = LOG_VARIANCE
-    return torch.exp(low + (high - low) * torch.sigmoid(logits - 1.0))
 
 
 class EnsembleDynamics(nn.Module):

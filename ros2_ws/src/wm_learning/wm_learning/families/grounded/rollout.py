@@ -14,8 +14,8 @@ from wm_learning.families.grounded.dynamics import (
     MOTION_SCALE,
     RELATIVE_SCALE,
     EnsembleDynamics,
-    bounded_variance,
 )
+from wm_learning.families.parts import bounded_variance
 
 
 class FoldedRollout(nn.Module):
