@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from wm_core.bundle import BevSpec
 from wm_learning.dataset import Dataset
 from wm_learning.exploration import Exploration

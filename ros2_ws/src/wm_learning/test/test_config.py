@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import pytest
+
 from wm_learning.config import SettingError, configure, from_words, read_yaml
 
 

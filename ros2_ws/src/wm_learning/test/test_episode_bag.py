@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from wm_learning.episode_bag import BagError, EpisodeWriter, Frame, Step, read_episodes
 
 JOINTS = tuple(f"panda_joint{i}" for i in range(1, 8))

@@ -1,6 +1,7 @@
 """The graph that the robot runs imagines exactly what the trained dynamics do."""
 
 import torch
+
 from wm_learning.families.grounded import GroundedModel
 from wm_learning.families.grounded.rollout import FoldedRollout
 

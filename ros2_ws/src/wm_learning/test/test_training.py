@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
 from wm_core.bundle import Bundle
 from wm_learning.config import SettingError, configure
 from wm_learning.embeddings import embed

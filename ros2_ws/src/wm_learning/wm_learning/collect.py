@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics, KinematicsError
 from wm_core.paths import rigs_dir, urdf_path, worlds_dir
 from wm_core.rig import CameraRig
-from wm_sim.arm_sim import ArmSim
-from wm_sim.world import load_world
-
 from wm_learning.episode_bag import EpisodeWriter, Frame, Step
 from wm_learning.exploration import Exploration
 from wm_learning.settings import ACTION_SCALE, PHYSICS_PER_STEP, REACH_BOX
+from wm_sim.arm_sim import ArmSim
+from wm_sim.world import load_world
 
 EPISODES_PER_BAG = 20
 

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from wm_core.bundle import BevSpec
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.paths import rigs_dir, urdf_path
 from wm_core.rig import CameraRig
-from wm_perception.bev import Projector
-from wm_perception.robot_mask import RobotMask
-
 from wm_learning.episode_bag import BagError, Step, read_episodes
 from wm_learning.settings import ACTION_SCALE
+from wm_perception.bev import Projector
+from wm_perception.robot_mask import RobotMask
 
 FIELDS = ("bev", "tool", "target", "action", "object", "episode", "world")
 

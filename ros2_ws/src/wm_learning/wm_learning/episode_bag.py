@@ -15,6 +15,7 @@ import numpy as np
 import yaml
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+
 from wm_core.bags import typestore
 
 TRUTH = "ground_truth/object_pose"

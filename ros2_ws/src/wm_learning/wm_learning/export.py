@@ -8,8 +8,8 @@ from typing import Any
 import torch
 import yaml
 from torch import Tensor
-from wm_core.bundle import GRAPHS, SCHEMA_VERSION, Bundle, sha256
 
+from wm_core.bundle import GRAPHS, SCHEMA_VERSION, Bundle, sha256
 from wm_learning.families.base import WorldModel
 
 

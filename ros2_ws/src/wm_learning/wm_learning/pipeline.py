@@ -20,6 +20,7 @@ from wm_learning.evaluate import evaluate
 from wm_learning.export import export_bundle
 from wm_learning.families import FAMILIES
 from wm_learning.settings import TRAINING_SEEDS
+from wm_learning.training.parallel import Processes
 from wm_learning.training.trainer import Trainer
 
 WORLDS = ["tabletop_block", "tabletop_mug", "tabletop_disk"]
@@ -54,6 +55,10 @@ def load_data(places: list[Path], work: Path, workers: int = 2) -> Dataset:
     if not places:
         raise SettingError("expected data=FOLDER: a dataset, a bag or a folder of bags")
     bags = find_bags(places)
+    if Processes.join().count > 1:
+        raise SettingError(
+            "expected data=DATASET with several processes; build it from the bags first: wm dataset BAGS --out DATASET"
+        )
     built, source = work / "dataset", work / "dataset.txt"
     names = "".join(f"{bag}\n" for bag in bags)
     if not (source.is_file() and source.read_text() == names and (built / "dataset.json").is_file()):
@@ -83,18 +88,20 @@ def train_bundle(data: Dataset, folder: Path, settings: RunSettings, own: dict[s
             "expected object labels in every step (ground_truth/object_pose); record them or label the bags first"
         )
     config_kind, model_kind = FAMILIES[settings.family]
-    config = configure(config_kind, own or {})
+    config: Any = configure(config_kind, own or {})
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    model = model_kind(config)  # type: ignore[call-arg]
+    model = model_kind(config)
     work = folder.with_name(f"{folder.name}.run")
     facts = {**asdict(settings), settings.family: asdict(config), "data": data.fingerprint()}
-    _remember(work, facts)
+    processes = Processes.join()
+    if processes.first:
+        _remember(work, facts)
     training, held_out = split(data, settings)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     trainer = Trainer(model, work, settings.seed, settings.checkpoint_s, device)
     spent = trainer.run(model.phases(data, training, held_out))
-    if not trainer.processes.first:
+    if not processes.first:
         return folder
     model = model.cpu()
     figures = evaluate(model, data, embed(model, data), held_out)

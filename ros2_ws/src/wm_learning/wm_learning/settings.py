@@ -1,6 +1,7 @@
 """Facts of the task that collection and learning share; see docs/architecture.md."""
 
 import numpy as np
+
 from wm_core.kinematics import REACH_LOWER, REACH_UPPER
 
 REACH_BOX = np.array([REACH_LOWER, REACH_UPPER])  # [m] where the tool may be commanded

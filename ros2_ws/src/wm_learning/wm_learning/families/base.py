@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from wm_core.bundle import BevSpec
 
+from wm_core.bundle import BevSpec
 from wm_learning.dataset import Dataset
 from wm_learning.training.trainer import Phase
 

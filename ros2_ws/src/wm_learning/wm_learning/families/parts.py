@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
 from wm_core.bundle import BevSpec
 
 LOG_VARIANCE = (-16.0, -5.0)  # bounds of the log of a predictive variance [m^2]: 0.3 mm to 8 cm

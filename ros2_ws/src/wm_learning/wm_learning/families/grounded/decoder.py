@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from wm_core.bundle import BevSpec
 
+from wm_core.bundle import BevSpec
 from wm_learning.families.base import OBJECT, TOOL
 from wm_learning.families.grounded.dynamics import CODE
 from wm_learning.families.grounded.encoder import WINDOW

@@ -7,6 +7,7 @@ and refines the position, its variance and the appearance code.
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
 from wm_core.bundle import BevSpec
 
 WINDOW = 24  # cells per side of the window, 19 cm at 8 mm

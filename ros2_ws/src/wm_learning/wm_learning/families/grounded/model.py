@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 from torch import Tensor, nn
-from wm_core.bundle import BevSpec
 
+from wm_core.bundle import BevSpec
 from wm_learning.dataset import Dataset
 from wm_learning.families.base import OBJECT, TOOL, Sizes, WorldModel
 from wm_learning.families.grounded.belief import BeliefFilter

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from wm_core.bundle import HIDDEN_LOGIT, VISIBILITY
 
+from wm_core.bundle import HIDDEN_LOGIT, VISIBILITY
 from wm_learning.augment import augment, fuse_maps, visible_share
 from wm_learning.dataset import Dataset
 from wm_learning.embeddings import embed, maps_of

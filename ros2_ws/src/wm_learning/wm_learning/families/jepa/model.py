@@ -8,9 +8,9 @@ visibility are read out by probes whose gradients stop at it. LeWorldModel (Maes
 import numpy as np
 import torch
 from torch import Tensor, nn
+
 from wm_core.bundle import LOG_VARIANCE, BevSpec
 from wm_core.bundle import VISIBILITY as VISIBLE
-
 from wm_learning.dataset import Dataset
 from wm_learning.families.base import LAG, OBJECT, STATE, TOOL, Sizes, WorldModel
 from wm_learning.families.grounded.decoder import Decoder
@@ -25,6 +25,7 @@ STATE_STEP = 0.3  # scale of the predicted change of the state
 
 class JepaModel(WorldModel):
     family = "jepa"
+    centre: Tensor
 
     def __init__(self, config: JepaConfig | None = None, bev: BevSpec | None = None) -> None:
         super().__init__()

@@ -1,0 +1,63 @@
+"""Two processes started by torchrun train what one does."""
+
+import json
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from wm_learning.dataset import FIELDS
+
+SETTINGS = [
+    "joint.steps=3",
+    "joint.batch=8",
+    "sequence.steps=3",
+    "sequence.batch=8",
+    "threads=1",
+    "validation_share=0.2",
+]
+
+
+@pytest.fixture
+def stored(dataset, tmp_path):
+    """The synthetic dataset in a folder."""
+    folder = tmp_path / "dataset"
+    folder.mkdir()
+    for name in FIELDS:
+        np.save(folder / f"{name}.npy", getattr(dataset, name))
+    (folder / "dataset.json").write_text(json.dumps({"worlds": dataset.worlds, "seeds": dataset.seeds}))
+    return folder
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_model_of_one(stored, tmp_path):
+    runs = {
+        "one": [sys.executable, "-m"],
+        "two": [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--nproc-per-node=2",
+            f"--master-port={free_port()}",
+            "-m",
+        ],
+    }
+    models = {}
+    for name, launch in runs.items():
+        command = [*launch, "wm_learning.cli", "train", f"data={stored}", f"out={tmp_path / name}", *SETTINGS]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        models[name] = torch.load(tmp_path / f"{name}.run" / "checkpoint.pt", weights_only=True)["model"]
+    for name, value in models["one"].items():
+        torch.testing.assert_close(
+            models["two"][name], value, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+        )
