@@ -61,9 +61,8 @@ class PlannerCore:
         self._blind_speed = blind_speed
         self._scale = engine.bundle.action_scale
         self._step_ns = round(engine.bundle.step_duration * 1e9)
-        self.commanded = (
-            ExecutedMotion()
-        )  # what has been sent, to know where the arm will be when the next takes effect
+        # What has been sent: tells where the arm will be when the next command takes effect.
+        self.commanded = ExecutedMotion()
         self.reset()
 
     def reset(self) -> None:
