@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 SCHEMA_VERSION = 1
 GRAPHS = ("encode", "filter", "rollout", "decode")
+OPTIONAL_GRAPHS = ("policy", "value")  # what else a bundle may bring; see docs/architecture.md
 READOUT = ("object_x", "object_y", "ee_x", "ee_y")
 # Every family's embedding begins with object x, y [m], the log of their variances and the logit of being visible.
 OBJECT, LOG_VARIANCE, VISIBILITY = slice(0, 2), slice(2, 4), 4
@@ -106,7 +107,8 @@ class Bundle:
         folder = Path(path).expanduser()
         spec = _read_spec(folder)
         _verify_checksums(folder, spec["files"])
-        sessions = {graph: _open_graph(folder / f"{graph}.onnx", threads) for graph in GRAPHS}
+        present = [*GRAPHS, *(graph for graph in OPTIONAL_GRAPHS if f"{graph}.onnx" in spec["files"])]
+        sessions = {graph: _open_graph(folder / f"{graph}.onnx", threads) for graph in present}
         bev = BevSpec(**{name: spec["bev"][name] for name in BevSpec.__dataclass_fields__})
         _verify_shapes(folder, spec, bev, sessions)
         latent = spec["sizes"]["latent"]
@@ -171,13 +173,19 @@ class Bundle:
         embedding[0, VISIBILITY] = HIDDEN_LOGIT
         return embedding
 
+    def has(self, graph: str) -> bool:
+        """Whether the bundle brings a graph."""
+        return graph in self._sessions
+
     def session(self, graph: str) -> onnxruntime.InferenceSession:
-        """The onnxruntime session of one graph."""
+        """The onnxruntime session of one graph; raises BundleError for one that the bundle does not bring."""
+        if graph not in self._sessions:
+            raise BundleError(f"{self.path}: expected the graph {graph}, the bundle brings {', '.join(self._sessions)}")
         return self._sessions[graph]
 
     def run(self, graph: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Run one graph on float32 arrays; returns its outputs by name."""
-        session = self._sessions[graph]
+        session = self.session(graph)
         values = session.run(None, inputs)
         return {output.name: value for output, value in zip(session.get_outputs(), values, strict=True)}
 
@@ -263,9 +271,11 @@ def _verify_shapes(
             },
         ),
         "decode": ({"latent": [None, latent]}, {"image": [None, bev.rows, bev.columns, 3], "readout": [None, readout]}),
+        "policy": ({"latent": [None, latent], "goal": [None, 2]}, {"action": [None, action]}),
+        "value": ({"latent": [None, latent], "goal": [None, 2]}, {"value": [None]}),
     }
-    for graph, (inputs, outputs) in expected.items():
-        session = sessions[graph]
+    for graph, session in sessions.items():
+        inputs, outputs = expected[graph]
         for kind, wanted, found in (
             ("input", inputs, session.get_inputs()),
             ("output", outputs, session.get_outputs()),

@@ -1,0 +1,1 @@
+"""Judging bundles: each module measures one thing and returns a Section; report.py writes them all."""
