@@ -4,7 +4,6 @@ import json
 import math
 import os
 import platform
-import subprocess
 import tempfile
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from wm_core.revision import revision
 
 LATENCIES = ("camera_to_command", "encode", "filter", "plan")
 
@@ -126,7 +127,7 @@ def wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
 
 def versions() -> dict[str, str]:
     """Versions of what computed the run."""
-    found = {"python": platform.python_version(), "wm": _revision()}
+    found = {"python": platform.python_version(), "wm": revision()}
     for package in ("numpy", "onnxruntime", "pybullet", "pin", "opencv-python-headless", "ros-jazzy-rclpy"):
         try:
             found[package] = metadata.version(package)
@@ -147,19 +148,3 @@ def write_json(document: dict[str, Any], file: Path) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def _revision() -> str:
-    """Git revision of the checkout this runs from; the package's version elsewhere."""
-    folder = Path(__file__).resolve().parent
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(folder), "describe", "--always", "--dirty"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
-        return found.stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "0.1.0"

@@ -86,6 +86,11 @@ class BevSpec:
     columns: int = 80
     z_max: float = 0.25
 
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Middle of the map [m]."""
+        return self.x_min + self.rows * self.cell / 2, self.y_min + self.columns * self.cell / 2
+
 
 @dataclass(frozen=True)
 class Bundle:

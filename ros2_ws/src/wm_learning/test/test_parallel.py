@@ -12,10 +12,10 @@ import torch
 from wm_learning.dataset import FIELDS
 
 SETTINGS = [
-    "joint.steps=3",
-    "joint.batch=8",
-    "sequence.steps=3",
-    "sequence.batch=8",
+    "images.steps=3",
+    "images.batch=8",
+    "sequences.steps=3",
+    "sequences.batch=8",
     "threads=1",
     "validation_share=0.2",
 ]

@@ -15,11 +15,11 @@ from wm_learning.pipeline import RunSettings, split, train_bundle
 from wm_learning.training.trainer import Trainer
 
 RUN = RunSettings(validation_share=0.2)
-SHORT = {"joint": {"steps": 120, "batch": 16}, "sequence": {"steps": 60, "batch": 64, "validate_every": 0}}
-TINY = {"joint": {"steps": 3, "batch": 4}, "sequence": {"steps": 4, "batch": 4, "validate_every": 2}}
+SHORT = {"images": {"steps": 120, "batch": 16}, "sequences": {"steps": 60, "batch": 64, "validate_every": 0}}
+TINY = {"images": {"steps": 3, "batch": 4}, "sequences": {"steps": 4, "batch": 4, "validate_every": 2}}
 
 
-JEPA = {"represent": {"steps": 2, "batch": 4}, "predict": {"steps": 2, "batch": 4, "validate_every": 1}}
+JEPA = {"images": {"steps": 2, "batch": 4}, "sequences": {"steps": 2, "batch": 4, "validate_every": 1}}
 
 
 def model_of(settings):

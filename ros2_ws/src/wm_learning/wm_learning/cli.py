@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         "train",
         help="train a model family and export a bundle",
         description="Settings are name=value: family, data (a dataset, a bag or a folder of bags; may be repeated), out, config"
-        " (a YAML file), seed, threads, validation_share, checkpoint_s, and those of the family, e.g. sequence.steps=3000."
+        " (a YAML file), seed, threads, validation_share, checkpoint_s, and those of the family, e.g. sequences.steps=3000."
         " An interrupted run goes on when it is started again. With torchrun, several processes share the batches.",
     )
     verb.add_argument("settings", nargs="+", metavar="name=value")

@@ -1,7 +1,7 @@
 """Typed configuration: dataclasses with defaults, a YAML file over them, `key=value` from the command line over both."""
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -69,21 +69,28 @@ def _merge(into: dict[str, Any], layer: Mapping[str, Any]) -> None:
             into[name] = dict(value) if isinstance(value, Mapping) else value
 
 
-def _build(kind: Any, values: Mapping[str, Any], where: str) -> Any:
+def _build(kind: Any, values: Mapping[str, Any], where: str, base: Any = None) -> Any:
     types = get_type_hints(kind)
     known = [field.name for field in fields(kind)]
     if unknown := sorted(set(values) - set(known)):
         raise SettingError(
             f"expected settings out of {', '.join(where + name for name in known)}, got '{where}{unknown[0]}'"
         )
-    return kind(**{name: _value(types[name], value, where + name) for name, value in values.items()})
+    # Settings inside others keep the values that these give them, not those of their kind.
+    inner = {
+        field.name: field.default_factory()
+        for field in fields(kind)
+        if field.name in values and field.default_factory is not MISSING
+    }
+    given = {name: _value(types[name], value, where + name, inner.get(name)) for name, value in values.items()}
+    return kind(**given) if base is None else replace(base, **given)
 
 
-def _value(kind: Any, value: Any, name: str) -> Any:
+def _value(kind: Any, value: Any, name: str, base: Any) -> Any:
     if is_dataclass(kind):
         if not isinstance(value, Mapping):
             raise SettingError(f"{name}: expected settings by name, got {value!r}")
-        return _build(kind, value, f"{name}.")
+        return _build(kind, value, f"{name}.", base)
     if kind is float:
         if isinstance(value, str):  # YAML 1.1 reads 1e-3 as a string
             try:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wm_dynamics.surprise import Surprise
 from wm_learning.dataset import Dataset
 from wm_learning.families.base import OBJECT, WorldModel
 
@@ -56,22 +57,21 @@ def evaluate(model: WorldModel, data: Dataset, embeddings: Tensor, episodes: np.
 
 
 def filter_episodes(
-    model: WorldModel, data: Dataset, embeddings: Tensor, episodes: np.ndarray, smoothing: float = 0.3
+    model: WorldModel, data: Dataset, embeddings: Tensor, episodes: np.ndarray
 ) -> tuple[np.ndarray, dict[int, Tensor], np.ndarray]:
     """Run the belief filter over whole episodes -> errors [mm], belief mean by step index, smoothed surprise after the burn-in."""
     errors, beliefs, surprises = [], {}, []
     for episode in episodes:
         steps = np.flatnonzero(data.episode == episode)
         mean, variance = (value[None] for value in model.initial())
-        average = 0.0
+        smoothed = Surprise(1.0)
         for i, step in enumerate(steps):
             action = torch.from_numpy(data.action[step - 1 : step]) if i else torch.zeros(1, 2)
             proprio = torch.from_numpy(np.concatenate([data.tool[step], data.target[step]])[None])
             mean, variance, _, _, surprise = model.filter(mean, variance, action, embeddings[step : step + 1], proprio)
             beliefs[int(step)] = mean[0]
             if i >= BURN_IN:
-                average += smoothing * (float(surprise) - average)
-                surprises.append(average)
+                surprises.append(smoothed.update(float(surprise)))
                 errors.append(
                     1000 * float(torch.linalg.vector_norm(mean[0, OBJECT] - torch.from_numpy(data.object[step, :2])))
                 )

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import subprocess
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 import yaml
 
+from wm_core.revision import revision
 from wm_learning.collect import collect
 from wm_learning.config import SettingError, configure
 from wm_learning.dataset import Dataset, build_dataset
@@ -93,7 +93,8 @@ def train_bundle(data: Dataset, folder: Path, settings: RunSettings, own: dict[s
     torch.manual_seed(settings.seed)
     model = model_kind(config)
     work = folder.with_name(f"{folder.name}.run")
-    facts = {**asdict(settings), settings.family: asdict(config), "data": data.fingerprint()}
+    fingerprint = data.fingerprint()
+    facts = {**asdict(settings), settings.family: asdict(config), "data": fingerprint}
     processes = Processes.join()
     if processes.first:
         _remember(work, facts)
@@ -118,10 +119,10 @@ def train_bundle(data: Dataset, folder: Path, settings: RunSettings, own: dict[s
             "episodes": len(np.unique(data.episode)),
             "steps": len(data.episode),
             "seeds": [min(data.seeds), max(data.seeds)],
-            "fingerprint": data.fingerprint(),
+            "fingerprint": fingerprint,
             "validation_episodes": len(held_out),
             "training": facts,
-            "revision": _revision(),
+            "revision": revision(),
             "training_s": round(spent),
         },
         metrics=figures.metrics(),
@@ -167,14 +168,3 @@ def _remember(work: Path, facts: dict[str, Any]) -> None:
     part = file.with_suffix(".part")
     part.write_text(yaml.safe_dump(facts, sort_keys=False))
     part.replace(file)
-
-
-def _revision() -> str:
-    """Git revision of this checkout; unknown outside one."""
-    answer = subprocess.run(
-        ["git", "-C", str(Path(__file__).resolve().parent), "describe", "--always", "--dirty"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return answer.stdout.strip() or "unknown"

@@ -6,6 +6,7 @@ tool. Embedding (D,): [object xy, log variance xy, visibility logit, then the fa
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,8 +43,10 @@ class WorldModel(nn.Module, ABC):
     """A trainable world model; its four graphs are exported."""
 
     family: str
+    config: Any
     sizes: Sizes
     bev: BevSpec
+    decoder: nn.Module  # latent (b, L) -> image, readout
 
     @abstractmethod
     def encode(self, bev: Tensor) -> Tensor:
@@ -73,9 +76,7 @@ class WorldModel(nn.Module, ABC):
 
     def initial(self) -> tuple[Tensor, Tensor]:
         """Mean and variance (L,) of the belief before the first observation: somewhere on the table, unknown looks."""
-        centre_x = self.bev.x_min + self.bev.rows * self.bev.cell / 2
-        centre_y = self.bev.y_min + self.bev.columns * self.bev.cell / 2
-        mean = torch.tensor([centre_x, centre_y, centre_x, centre_y, 0.0, 0.0] + [0.0] * self.sizes.state)
+        mean = torch.tensor([*self.bev.centre, *self.bev.centre, 0.0, 0.0] + [0.0] * self.sizes.state)
         variance = torch.tensor([1.0] * 2 + [1e-8] * 4 + [10.0] * self.sizes.state)
         return mean, variance
 

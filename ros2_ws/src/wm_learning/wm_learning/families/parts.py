@@ -1,13 +1,17 @@
 """Building blocks that several families share."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wm_core.bundle import BevSpec
+from wm_core.bundle import HIDDEN_LOGIT, LOG_VARIANCE, VISIBILITY, BevSpec
+from wm_learning.families.base import LAG, OBJECT, STATE, TOOL
 
-LOG_VARIANCE = (-16.0, -5.0)  # bounds of the log of a predictive variance [m^2]: 0.3 mm to 8 cm
+PREDICTIVE_LOG_VARIANCE = (-16.0, -5.0)  # bounds of the log of a predictive variance [m^2]: 0.3 mm to 8 cm
 UNSEEN_VARIANCE = 1.0  # [m^2] measurement variance of an invisible object
+KNOWN_VARIANCE = 1e-8  # [m^2] of the tool, which the joints tell
 
 
 class EnsembleLinear(nn.Module):
@@ -56,35 +60,93 @@ class MapEncoder(nn.Module):
 
 def bounded_variance(logits: Tensor) -> Tensor:
     """Predictive variance [m^2] of a network's outputs for it."""
-    low, high = LOG_VARIANCE
+    low, high = PREDICTIVE_LOG_VARIANCE
     return torch.exp(low + (high - low) * torch.sigmoid(logits - 1.0))
 
 
-def fuse_object(
-    predicted: Tensor, prior: Tensor, measured: Tensor, noise: Tensor, visible: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Diagonal Kalman update (Kalman 1960) of the object's position.
+def cell_centres(spec: BevSpec) -> Tensor:
+    """Centres (rows, columns, 2) [m] of the cells of a map."""
+    x = spec.x_min + (torch.arange(spec.rows) + 0.5) * spec.cell
+    y = spec.y_min + (torch.arange(spec.columns) + 0.5) * spec.cell
+    return torch.stack(torch.meshgrid(x, y, indexing="ij"), -1)
 
-    predicted, measured (b, 2) [m]; prior, noise (b, 2) [m^2]; visible (b, 1) in 0..1; an unseen object keeps its prediction
-    -> position, variance (b, 2), normalised squared error (b,).
+
+def hide(embedding: Tensor, hidden: Tensor) -> Tensor:
+    """Embeddings (b, D) in which the object is not seen where `hidden` (b,)."""
+    logit = torch.where(hidden, HIDDEN_LOGIT, embedding[:, VISIBILITY])[:, None]
+    return torch.cat([embedding[:, :VISIBILITY], logit, embedding[:, VISIBILITY + 1 :]], 1)
+
+
+def latent_of(thing: Tensor, proprio: Tensor, state: Tensor) -> Tensor:
+    """Latent (b, L) of object position (b, 2), measured and commanded tool position (b, 4) and the family's own state (b, S)."""
+    tool, target = proprio[:, 0:2], proprio[:, 2:4]
+    return torch.cat([thing, tool, target - tool, state], -1)
+
+
+def move_tool(latent: Tensor, action: Tensor, next_lag: Tensor, scale: float) -> Tensor:
+    """Tool position after an action: the commanded position is known exactly, so only the lag behind it is to be learned."""
+    return latent[..., TOOL] + latent[..., LAG] + scale * action - next_lag
+
+
+def imagine(
+    step: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], latent: Tensor, actions: Tensor, members: int
+) -> tuple[Tensor, Tensor]:
+    """Repeat `step`: latent (members, n, L), action (n, 2) -> next latent, object variance (members, n, 2) of the step.
+
+    latent (members or 1, n or 1, L), actions (n, H, 2) -> latents (members, n, H, L), accumulated variance (members, n, H, 2).
     """
-    noise = noise + UNSEEN_VARIANCE * (1 - visible) ** 4
-    innovation = measured - predicted
-    gain = prior / (prior + noise)
-    surprise = 0.5 * visible[:, 0] * (innovation**2 / (prior + noise)).sum(-1)
-    return predicted + gain * innovation, (1 - gain) * prior, surprise
+    # Adding zeros broadcasts a shared start latent over members and candidates, in the exported graph as well.
+    zeros = torch.zeros(members, 1, 1, device=actions.device) * actions[None, :, 0, :1]
+    latent, latents, variances = latent + zeros, [], []
+    for index in range(actions.shape[1]):
+        latent, variance = step(latent, actions[:, index])
+        latents.append(latent)
+        variances.append(variance)
+    return torch.stack(latents, 2), torch.cumsum(torch.stack(variances, 2), 2)
 
 
-class KalmanState(nn.Module):
-    """Diagonal Kalman filter of a family's own state; process and measurement noise are learned per number."""
+class BeliefUpdate(nn.Module):
+    """Kalman filter (Kalman 1960) with diagonal covariance around predictions and measurements that are learned.
 
-    def __init__(self, size: int) -> None:
+    The measurement noise of the object is the encoder's own variance, its process noise the model's predictive variance plus
+    its disagreement; noises of the family's own state are learned per number. What is unseen keeps its prediction.
+    """
+
+    def __init__(self, state: int) -> None:
         super().__init__()
-        self.log_process = nn.Parameter(torch.full((size,), -5.0))
-        self.log_measurement = nn.Parameter(torch.full((size,), -3.0))
+        # Encoder errors repeat from frame to frame: never trust one fully.
+        self.log_floor = nn.Parameter(torch.tensor(-14.0))
+        self.log_process = nn.Parameter(torch.full((state,), -5.0))
+        self.log_measurement = nn.Parameter(torch.full((state,), -3.0))
 
-    def forward(self, predicted: Tensor, variance: Tensor, measured: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
-        """predicted, variance, measured (b, S), visible (b, 1) -> mean and variance (b, S); what is unseen keeps its prediction."""
-        prior = variance + torch.exp(self.log_process)
-        gain = prior / (prior + torch.exp(self.log_measurement) + 10.0 * (1 - visible) ** 2)
-        return predicted + gain * (measured - predicted), (1 - gain) * prior
+    def forward(
+        self, latents: Tensor, predictive: Tensor, variance: Tensor, embedding: Tensor, proprio: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Fuse the predictions of all members with one embedding.
+
+        latents (members, b, L), predictive (members, b, 2), variance (b, L) before the step, embedding (b, D), proprio (b, 4)
+        -> mean, variance (b, L), predicted object (b, 2), its variance (b, 2), surprise (b,): the normalised squared error.
+        """
+        predicted = latents.mean(0)
+        spread = ((latents[..., OBJECT] - predicted[..., OBJECT]) ** 2).mean(0)
+        prior = variance[:, OBJECT] + predictive.mean(0) + spread
+        visible = torch.sigmoid(embedding[:, VISIBILITY : VISIBILITY + 1])
+        seen_variance = torch.exp(embedding[:, LOG_VARIANCE])
+        noise = seen_variance + torch.exp(self.log_floor) + UNSEEN_VARIANCE * (1 - visible) ** 4
+        innovation = embedding[:, OBJECT] - predicted[:, OBJECT]
+        gain = prior / (prior + noise)
+        surprise = 0.5 * visible[:, 0] * (innovation**2 / (prior + noise)).sum(-1)
+
+        state_prior = variance[:, STATE] + torch.exp(self.log_process)
+        doubt = 10.0 * (1 - visible) ** 2 + 10.0 * seen_variance.sum(-1, keepdim=True)
+        state_gain = state_prior / (state_prior + torch.exp(self.log_measurement) + doubt)
+        state = predicted[:, STATE] + state_gain * (embedding[:, 5:] - predicted[:, STATE])
+
+        known = torch.full_like(proprio, KNOWN_VARIANCE)
+        return (
+            latent_of(predicted[:, OBJECT] + gain * innovation, proprio, state),
+            torch.cat([(1 - gain) * prior, known, (1 - state_gain) * state_prior], -1),
+            predicted[:, OBJECT],
+            prior,
+            surprise,
+        )

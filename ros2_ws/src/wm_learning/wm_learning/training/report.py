@@ -1,6 +1,5 @@
 """What a training says while it runs: a line on the console with the time left, and TensorBoard curves."""
 
-import sys
 import time
 from pathlib import Path
 
@@ -41,5 +40,5 @@ class Report:
         print(f"{phase} step {step}: held-out loss {loss:.4g}", flush=True)
 
     def close(self) -> None:
+        """Write what is left to write."""
         self._writer.close()
-        sys.stdout.flush()

@@ -104,6 +104,8 @@ class Trainer:
             self._state.phase, self._state.step = self._state.phase + 1, 0
             self._state.best, self._state.stale, self._state.best_model = math.inf, 0, None
             self._save(None, began)
+        if self._report is not None:
+            self._report.close()
         return time.monotonic() - began
 
     # -- inside --------------------------------------------------------------------------------------------------

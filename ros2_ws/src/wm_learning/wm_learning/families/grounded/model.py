@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from wm_core.bundle import BevSpec
 from wm_learning.dataset import Dataset
 from wm_learning.families.base import OBJECT, TOOL, Sizes, WorldModel
-from wm_learning.families.grounded.belief import BeliefFilter
+from wm_learning.families.decoder import Decoder
 from wm_learning.families.grounded.config import GroundedConfig
-from wm_learning.families.grounded.decoder import Decoder
 from wm_learning.families.grounded.dynamics import EnsembleDynamics
 from wm_learning.families.grounded.encoder import Encoder
 from wm_learning.families.grounded.rollout import FoldedRollout
 from wm_learning.families.grounded.training import GroundedTraining
+from wm_learning.families.parts import BeliefUpdate
 from wm_learning.training.trainer import Phase
 
 
@@ -30,7 +30,7 @@ class GroundedModel(WorldModel):
         self.sizes = Sizes(state=code, features=code, members=self.config.members)
         self.encoder = Encoder(self.bev, code)
         self.dynamics = EnsembleDynamics(self.config.members, code, self.config.hidden, self.sizes.action_scale)
-        self.belief = BeliefFilter(self.dynamics, code)
+        self.belief = BeliefUpdate(code)
         self.decoder = Decoder(self.bev, code)
 
     def encode(self, bev: Tensor) -> Tensor:
@@ -39,20 +39,15 @@ class GroundedModel(WorldModel):
     def filter(
         self, mean: Tensor, variance: Tensor, action: Tensor, embedding: Tensor, proprio: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        return self.belief(mean, variance, action, embedding, proprio)
+        latents, predictive = self.dynamics(mean.expand(self.sizes.members, -1, -1), action)
+        return self.belief(latents, predictive, variance, embedding, proprio)
 
     def rollout(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        start = latent.expand(self.sizes.members, len(actions), -1)
-        latents, variance = self.dynamics.rollout(start, actions)
+        latents, variance = self.dynamics.rollout(latent, actions)
         return torch.cat([latents[..., OBJECT], latents[..., TOOL]], -1), variance, latents[:, :, -1]
 
     def decode(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         return self.decoder(latent)
-
-    def latent_of(self, embedding: Tensor, proprio: Tensor) -> Tensor:
-        """Latent (b, L) of one embedding alone, without memory."""
-        tool, target = proprio[:, 0:2], proprio[:, 2:4]
-        return torch.cat([embedding[:, 0:2], tool, target - tool, embedding[:, 5:]], 1)
 
     def phases(self, data: Dataset, episodes: np.ndarray, held_out: np.ndarray) -> list[Phase]:
         return GroundedTraining(self, data, episodes, held_out).phases()

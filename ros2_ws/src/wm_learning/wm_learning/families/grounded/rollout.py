@@ -28,7 +28,7 @@ class FoldedRollout(nn.Module):
 
     def __init__(self, dynamics: EnsembleDynamics) -> None:
         super().__init__()
-        code, scale = dynamics.input.weight.shape[1] - 6, dynamics.action_scale
+        code, scale = dynamics.network.input.weight.shape[1] - 6, dynamics.action_scale
         latent = 6 + code
         codes, action, one = slice(6, latent), slice(latent + 2, latent + 4), latent + 4
         eye = torch.eye(2)
@@ -50,15 +50,15 @@ class FoldedRollout(nn.Module):
         apply[4:6, latent : latent + 2] = eye
         apply[6:, codes] = CODE_SCALE * torch.eye(code)
         with torch.no_grad():
-            first = prepare @ dynamics.input.weight
-            first[:, one] += dynamics.input.bias[:, 0]
+            first = prepare @ dynamics.network.input.weight
+            first[:, one] += dynamics.network.input.bias[:, 0]
             state = carry.expand(dynamics.members, -1, -1).clone()
-            state[:, one] += dynamics.output.bias[:, 0] @ apply
-            last = torch.cat([dynamics.output.weight @ apply, state], 1)
+            state[:, one] += dynamics.network.output.bias[:, 0] @ apply
+            last = torch.cat([dynamics.network.output.weight @ apply, state], 1)
         self.latent = latent
         for name, value in (("first", first), ("last", last)):
             self.register_buffer(name, value)
-        for name, value in (("hidden", dynamics.hidden.weight), ("bias", dynamics.hidden.bias)):
+        for name, value in (("hidden", dynamics.network.hidden.weight), ("bias", dynamics.network.hidden.bias)):
             self.register_buffer(name, value.detach())
 
     def forward(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:

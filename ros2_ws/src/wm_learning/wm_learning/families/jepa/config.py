@@ -2,29 +2,7 @@
 
 from dataclasses import dataclass, field
 
-
-@dataclass(frozen=True)
-class Represent:
-    """Phase 1: encoder and predictor from maps, without labels; probes beside them."""
-
-    steps: int = 3000
-    batch: int = 48
-    horizon: int = 4
-    rate: float = 1e-3
-    regulariser: float = 0.05  # weight of SIGReg
-
-
-@dataclass(frozen=True)
-class Predict:
-    """Phase 2: predictor and probes on sequences of embeddings."""
-
-    steps: int = 6000
-    batch: int = 128
-    burn_in: int = 6
-    horizon: int = 10
-    rate: float = 1e-3
-    validate_every: int = 500
-    patience: int = 6  # validations
+from wm_learning.families.training import Images, Sequences
 
 
 @dataclass(frozen=True)
@@ -32,5 +10,8 @@ class JepaConfig:
     state: int = 64
     members: int = 3
     hidden: int = 192
-    represent: Represent = field(default_factory=Represent)
-    predict: Predict = field(default_factory=Predict)
+    regulariser: float = 0.05  # weight of SIGReg
+    images: Images = field(default_factory=lambda: Images(steps=3000, batch=48, horizon=4, rate=1e-3))
+    sequences: Sequences = field(
+        default_factory=lambda: Sequences(steps=6000, batch=128, burn_in=6, horizon=10, rate=1e-3)
+    )

@@ -9,14 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wm_core.bundle import LOG_VARIANCE, BevSpec
-from wm_core.bundle import VISIBILITY as VISIBLE
+from wm_core.bundle import BevSpec
 from wm_learning.dataset import Dataset
 from wm_learning.families.base import LAG, OBJECT, STATE, TOOL, Sizes, WorldModel
-from wm_learning.families.grounded.decoder import Decoder
+from wm_learning.families.decoder import Decoder
 from wm_learning.families.jepa.config import JepaConfig
 from wm_learning.families.jepa.training import JepaTraining
-from wm_learning.families.parts import EnsembleMLP, KalmanState, MapEncoder, bounded_variance, fuse_object
+from wm_learning.families.parts import BeliefUpdate, EnsembleMLP, MapEncoder, bounded_variance, imagine, move_tool
 from wm_learning.training.trainer import Phase
 
 TABLE_SCALE = 0.25  # [m] tool positions enter the predictor in these units
@@ -38,13 +37,9 @@ class JepaModel(WorldModel):
         self.probe = nn.Sequential(
             nn.Linear(state, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 5)
         )  # x, y, variances, visibility
-        self.memory = KalmanState(state)
+        self.belief = BeliefUpdate(state)
         self.decoder = Decoder(self.bev, state)
-        centre = [bound + cells * self.bev.cell / 2 for bound, cells in self._extent()]
-        self.register_buffer("centre", torch.tensor(centre), persistent=False)
-
-    def _extent(self) -> list[tuple[float, int]]:
-        return [(self.bev.x_min, self.bev.rows), (self.bev.y_min, self.bev.columns)]
+        self.register_buffer("centre", torch.tensor(self.bev.centre), persistent=False)
 
     # -- graphs --------------------------------------------------------------------------------------------------
 
@@ -63,49 +58,26 @@ class JepaModel(WorldModel):
 
     def step(self, latent: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """(members, n, L), (n, 2) -> next latent (members, n, L), predictive object variance (members, n, 2) [m^2]."""
-        state, lag, tool = latent[..., STATE], latent[..., LAG], latent[..., TOOL]
-        scale = self.sizes.action_scale
+        state, scale = latent[..., STATE], self.sizes.action_scale
         actions = action.expand(self.sizes.members, -1, -1)
-        x = torch.cat([state, (tool - self.centre) / TABLE_SCALE, lag / scale, actions], -1)
+        x = torch.cat([state, (latent[..., TOOL] - self.centre) / TABLE_SCALE, latent[..., LAG] / scale, actions], -1)
         out = self.predictor(x)
         following = state + STATE_STEP * out[..., 4:]
         # The probe says how far the object moves, the belief where from: so the two agree at the first step.
         thing = latent[..., OBJECT] + self.place_of(following.detach()) - self.place_of(state.detach())
         next_lag = scale * out[..., 0:2]
-        tool = tool + lag + scale * actions - next_lag
+        tool = move_tool(latent, actions, next_lag, scale)
         return torch.cat([thing, tool, next_lag, following], -1), bounded_variance(out[..., 2:4])
 
     def imagine(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """(members or 1, n or 1, L), (n, H, 2) -> latents (members, n, H, L), accumulated variance (members, n, H, 2)."""
-        zeros = torch.zeros(self.sizes.members, 1, 1, device=actions.device) * actions[None, :, 0, :1]
-        latent, latents, variances = latent + zeros, [], []
-        for step in range(actions.shape[1]):
-            latent, variance = self.step(latent, actions[:, step])
-            latents.append(latent)
-            variances.append(variance)
-        return torch.stack(latents, 2), torch.cumsum(torch.stack(variances, 2), 2)
+        return imagine(self.step, latent, actions, self.sizes.members)
 
     def filter(
         self, mean: Tensor, variance: Tensor, action: Tensor, embedding: Tensor, proprio: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         latents, predictive = self.step(mean.expand(self.sizes.members, -1, -1), action)
-        predicted = latents.mean(0)
-        spread = ((latents[..., OBJECT] - predicted[..., OBJECT]) ** 2).mean(0)
-        prior = variance[:, OBJECT] + predictive.mean(0) + spread
-        visible = torch.sigmoid(embedding[:, VISIBLE : VISIBLE + 1])
-        thing, thing_variance, surprise = fuse_object(
-            predicted[:, OBJECT], prior, embedding[:, OBJECT], torch.exp(embedding[:, LOG_VARIANCE]), visible
-        )
-        state, state_variance = self.memory(predicted[:, STATE], variance[:, STATE], embedding[:, 5:], visible)
-        tool, target = proprio[:, 0:2], proprio[:, 2:4]
-        known = torch.full_like(tool, 1e-8)
-        return (
-            torch.cat([thing, tool, target - tool, state], -1),
-            torch.cat([thing_variance, known, known, state_variance], -1),
-            predicted[:, OBJECT],
-            prior,
-            surprise,
-        )
+        return self.belief(latents, predictive, variance, embedding, proprio)
 
     def rollout(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         latents, variance = self.imagine(latent, actions)

@@ -5,10 +5,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wm_core.bundle import BevSpec
-from wm_learning.families.base import OBJECT, TOOL
-from wm_learning.families.grounded.dynamics import CODE
-from wm_learning.families.grounded.encoder import WINDOW
+from wm_learning.families.base import OBJECT, STATE, TOOL
+from wm_learning.families.parts import cell_centres
 
+WINDOW = 24  # cells per side of the drawn patch, 19 cm at 8 mm
 TOOL_RADIUS = 0.014  # [m] how large the tool is drawn
 
 
@@ -17,11 +17,11 @@ class Decoder(nn.Module):
 
     cells: Tensor
 
-    def __init__(self, spec: BevSpec, code: int) -> None:
+    def __init__(self, spec: BevSpec, state: int) -> None:
         super().__init__()
         self.spec = spec
         self.patch = nn.Sequential(
-            nn.Linear(code, 96),
+            nn.Linear(state, 96),
             nn.ReLU(),
             nn.Linear(96, 32 * 6 * 6),
             nn.ReLU(),
@@ -31,13 +31,11 @@ class Decoder(nn.Module):
             nn.ConvTranspose2d(24, 4, 4, stride=2, padding=1),
         )
         self.table = nn.Parameter(torch.full((3,), 0.0))
-        x = spec.x_min + (torch.arange(spec.rows) + 0.5) * spec.cell
-        y = spec.y_min + (torch.arange(spec.columns) + 0.5) * spec.cell
-        self.register_buffer("cells", torch.stack(torch.meshgrid(x, y, indexing="ij"), -1), persistent=False)
+        self.register_buffer("cells", cell_centres(spec), persistent=False)
 
-    def canvas(self, position: Tensor, code: Tensor) -> Tensor:
+    def canvas(self, position: Tensor, state: Tensor) -> Tensor:
         """Object at `position` (b, 2) on the bare table -> (b, 3, rows, columns)."""
-        patch = self.patch(code)
+        patch = self.patch(state)
         relative = (self.cells - position[:, None, None]) * (2 / (WINDOW * self.spec.cell))
         placed = F.grid_sample(patch, relative.flip(-1), align_corners=False)
         inside = (torch.amax(torch.abs(relative), -1) < 1).to(placed.dtype)[:, None]
@@ -46,7 +44,7 @@ class Decoder(nn.Module):
         return alpha * torch.sigmoid(placed[:, :3]) + (1 - alpha) * table
 
     def forward(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        image = self.canvas(latent[:, OBJECT], latent[:, CODE])
+        image = self.canvas(latent[:, OBJECT], latent[:, STATE])
         distance = torch.sqrt(((self.cells - latent[:, None, None, TOOL]) ** 2).sum(-1))[:, None]
         tool = torch.sigmoid((TOOL_RADIUS - distance) * 800)
         image = image * (1 - tool) + 0.12 * tool

@@ -1,0 +1,211 @@
+"""What the trainings of all families share: two phases over one dataset.
+
+1. Images: the encoder, and whatever else needs to see, from short windows of maps.
+2. Sequences: belief filter and dynamics on sequences of the trained encoder's embeddings, with cameras lost and the object
+   hidden at random, longer horizons and larger batches (maps are not needed again, so a step is cheap).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from wm_core.bundle import LOG_VARIANCE, VISIBILITY
+from wm_learning.augment import augment, fuse_maps, visible_share
+from wm_learning.dataset import Dataset
+from wm_learning.embeddings import embed, maps_of
+from wm_learning.families.base import LAG, OBJECT, TOOL, WorldModel
+from wm_learning.families.parts import cell_centres, hide
+from wm_learning.losses import gaussian_nll, position_loss, weighted_mean
+from wm_learning.training.trainer import Draw, Phase
+
+HELD_OUT = 1024  # windows of the held-out loss
+ALL_CAMERAS = 0.6  # share of sequences that all cameras see; of the others each camera alone
+AROUND = 0.09  # [m] around the object where a drawn picture matters most
+
+
+@dataclass(frozen=True)
+class Images:
+    """Numbers of the first phase."""
+
+    steps: int
+    batch: int
+    horizon: int
+    rate: float
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Numbers of the second phase."""
+
+    steps: int
+    batch: int
+    burn_in: int
+    horizon: int
+    rate: float
+    validate_every: int = 500
+    patience: int = 6  # validations
+
+
+@dataclass(frozen=True)
+class View:
+    """What maps show of some instants, window by window's first instants first."""
+
+    maps: Tensor  # (n, 5, rows, columns) augmented
+    full: Tensor  # (n, 5, rows, columns) of all cameras
+    object: Tensor  # (n, 2) [m]
+    share: Tensor  # (n,) of the object that the augmented maps show
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """One step of the belief filter over a batch of sequences."""
+
+    steps: np.ndarray  # (b,) indices into the dataset
+    cached: Tensor  # (b, D) embedding that the filter was given, nothing hidden
+    embedding: Tensor  # (b, D) the same as the model reads it now, the object hidden in some
+    mean: Tensor  # (b, L)
+    variance: Tensor  # (b, L)
+    object: Tensor  # (b, 2) where it is [m]
+
+
+class Training(ABC):
+    """The losses of both phases over one dataset."""
+
+    model: Any  # a WorldModel with a configuration that has images and sequences
+
+    def __init__(self, model: WorldModel, data: Dataset, episodes: np.ndarray, held_out: np.ndarray) -> None:
+        """`episodes`, `held_out`: episode numbers to train on and to stop early by."""
+        self.model, self.data = model, data
+        self.images: Images = model.config.images
+        self.sequences: Sequences = model.config.sequences
+        self.cells = cell_centres(model.bev)
+        length = self.sequences.burn_in + self.sequences.horizon + 1
+        self.image_starts = data.windows(self.images.horizon + 1, episodes)
+        self._starts, self._held_out = data.windows(length, episodes), data.windows(length, held_out)
+        self.embeddings = torch.empty(0)  # (views, T, D), from the second phase on
+
+    @abstractmethod
+    def image_loss(self, draw: Draw) -> tuple[Tensor, dict[str, float]]:
+        """Loss of a batch of the first phase, and numbers to report."""
+
+    @abstractmethod
+    def sequence_loss(self, draw: Draw, starts: np.ndarray) -> tuple[Tensor, dict[str, float]]:
+        """Loss of the sequences that begin at `starts` (b,), and numbers to report."""
+
+    @abstractmethod
+    def sequence_parameters(self) -> Iterable[nn.Parameter]:
+        """What the second phase trains."""
+
+    def phases(self) -> list[Phase]:
+        images, sequences = self.images, self.sequences
+        return [
+            Phase("images", images.steps, images.rate, self.image_loss, list(self.model.parameters())),
+            Phase(
+                "sequences",
+                sequences.steps,
+                sequences.rate,
+                lambda draw: self.sequence_loss(draw, draw.rng.choice(self._starts, sequences.batch)),
+                list(self.sequence_parameters()),
+                prepare=self._embed,
+                validate=self._held_out_loss if len(self._held_out) else None,
+                validate_every=sequences.validate_every,
+                patience=sequences.patience,
+            ),
+        ]
+
+    def _embed(self) -> None:
+        self.embeddings = embed(self.model, self.data)
+
+    def _held_out_loss(self) -> float:
+        draw = Draw((0,), device=self.device)
+        return self.sequence_loss(draw, draw.rng.choice(self._held_out, HELD_OUT))[0].item()
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    # -- images --------------------------------------------------------------------------------------------------
+
+    def look(self, draw: Draw, window: np.ndarray) -> View:
+        """What is seen at the steps of `window` (b, n), of this process's part of the batch: all first steps first."""
+        parts: list[list[Tensor]] = [[], [], [], []]
+        for steps in window.T:
+            maps = maps_of(self.data, steps)
+            truth = torch.from_numpy(self.data.object[steps, :2])
+            seen, full = augment(maps, truth, self.cells, draw.generator), fuse_maps(maps)
+            share = visible_share(seen, full, truth, self.cells, self.model.bev.z_max)
+            for part, values in zip(parts, (seen, full, truth, share), strict=True):
+                part.append(draw.tensor(draw.mine(values)))
+        return View(*(torch.cat(part) for part in parts))
+
+    def certainty_loss(self, embedding: Tensor, view: View) -> Tensor:
+        """How well an embedding knows its own error, and whether it sees the object at all."""
+        error = embedding[:, OBJECT] - view.object
+        noise = gaussian_nll(error, torch.exp(embedding[:, LOG_VARIANCE])).mean()
+        seen = (view.share > 0.25).float()
+        return 0.3 * noise + F.binary_cross_entropy_with_logits(embedding[:, VISIBILITY], seen)
+
+    def picture_loss(self, view: View, state: Tensor, weight: Tensor) -> Tensor:
+        """Squared error of the table drawn from `state` (n, S) where the object is; `weight` (n,) of each picture."""
+        drawn = self.model.decoder.canvas(view.object, state)
+        near = torch.norm(self.cells.to(self.device)[None] - view.object[:, None, None], dim=-1) < AROUND
+        mask = view.full[:, 4:5] * (0.05 + near[:, None].float()) * weight[:, None, None, None]
+        return weighted_mean((drawn - view.full[:, 1:4]) ** 2, mask.expand_as(drawn))
+
+    # -- sequences -----------------------------------------------------------------------------------------------
+
+    def filtered(self, draw: Draw, starts: np.ndarray) -> Iterator[Filtered]:
+        """The belief filter over the first `burn_in` steps from `starts` (b,), of this process's part of the batch."""
+        model, rng, burn_in = self.model, draw.rng, self.sequences.burn_in
+        alone = len(self.embeddings) - 1
+        view = draw.mine(rng.choice(alone + 1, len(starts), p=[ALL_CAMERAS] + [(1 - ALL_CAMERAS) / alone] * alone))
+        hidden_from = draw.mine(rng.integers(1, burn_in + 8, len(starts)))
+        hidden_for = draw.mine(rng.integers(1, burn_in + 1, len(starts)))
+        starts = draw.mine(starts)
+        mean, variance = (draw.tensor(value).expand(len(starts), -1) for value in model.initial())
+        action = torch.zeros(len(starts), 2, device=draw.device)
+        for t in range(burn_in):
+            steps = starts + t
+            cached = draw.tensor(self.embeddings[view, steps])
+            hidden = draw.tensor((t >= hidden_from) & (t < hidden_from + hidden_for))
+            embedding = hide(self.read(cached), hidden)
+            mean, variance, *_ = model.filter(mean, variance, action, embedding, self.proprio(steps))
+            yield Filtered(steps, cached, embedding, mean, variance, self.object(steps))
+            action = self.tensor(self.data.action[steps])
+
+    def read(self, cached: Tensor) -> Tensor:
+        """Embedding (b, D) of what the encoder gave in the first phase, for families that go on learning to read it."""
+        return cached
+
+    def following(self, steps: np.ndarray) -> np.ndarray:
+        """Indices (b, horizon) of the steps to predict after `steps` (b,)."""
+        return steps[:, None] + 1 + np.arange(self.sequences.horizon)
+
+    # -- both ----------------------------------------------------------------------------------------------------
+
+    def tool_loss(self, latents: Tensor, steps: np.ndarray) -> Tensor:
+        """Error of tool and lag in latents (members, b, H, L) at `steps` (b, H); every robot's joints tell it, no label does."""
+        tool = latents[..., TOOL] - self.tensor(self.data.tool[steps])
+        lag = latents[..., LAG] - self.tensor(self.data.target[steps] - self.data.tool[steps])
+        return position_loss(tool, 0.005).mean() + position_loss(lag, 0.005).mean()
+
+    def object(self, steps: np.ndarray) -> Tensor:
+        """Object positions (..., 2) [m] at some steps."""
+        return self.tensor(self.data.object[steps, :2])
+
+    def proprio(self, steps: np.ndarray) -> Tensor:
+        """Measured and commanded tool position (b, 4) [m] at some steps."""
+        return self.tensor(np.concatenate([self.data.tool[steps], self.data.target[steps]], 1))
+
+    def actions(self, following: np.ndarray) -> Tensor:
+        """Actions (b, H, 2) that lead to the steps `following` (b, H)."""
+        return self.tensor(self.data.action[following - 1])
+
+    def tensor(self, values: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
