@@ -19,7 +19,7 @@ SHORT = {"images": {"steps": 120, "batch": 16}, "sequences": {"steps": 60, "batc
 TINY = {"images": {"steps": 3, "batch": 4}, "sequences": {"steps": 4, "batch": 4, "validate_every": 2}}
 
 
-JEPA = {"images": {"steps": 2, "batch": 4}, "sequences": {"steps": 2, "batch": 4, "validate_every": 1}}
+OTHERS = {"images": {"steps": 2, "batch": 4}, "sequences": {"steps": 2, "batch": 4, "validate_every": 1}}
 
 
 def model_of(settings):
@@ -37,7 +37,7 @@ def test_training_learns_to_see_and_predict(dataset, tmp_path):
     assert after.open_loop["model"]["5"] < before.open_loop["model"]["5"]
 
 
-@pytest.mark.parametrize(("family", "settings"), [("grounded", TINY), ("jepa", JEPA)])
+@pytest.mark.parametrize(("family", "settings"), [("grounded", TINY), ("jepa", OTHERS), ("tdmpc", OTHERS)])
 def test_a_trained_bundle_of_any_family_runs_like_any_other(dataset, tmp_path, family, settings):
     bundle = Bundle.load(train_bundle(dataset, tmp_path / "bundle", replace(RUN, family=family), settings))
     assert bundle.family == family

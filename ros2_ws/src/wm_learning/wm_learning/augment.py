@@ -49,7 +49,7 @@ def _take_off_the_table(
     """Some samples show the bare table where the object (and its shadow) is: an encoder that always saw one invents it."""
     batch = len(fused)
     radius = 0.07 + 0.06 * _uniform(generator, batch, 1, 1)
-    near = torch.norm(cells[None] - position[:, None, None], dim=-1) < radius
+    near = near_cells(cells, position, radius)
     gone = near & (_uniform(generator, batch, 1, 1) < share)
     low = (fused[:, 4] > 0) & (fused[:, 0] < 0.01)
     table = (fused[:, 1:4] * low[:, None]).sum((2, 3)) / low.sum((1, 2)).clamp(min=1)[:, None]
@@ -79,9 +79,16 @@ def _occlude(fused: Tensor, generator: torch.Generator) -> Tensor:
     return fused * (seen[:, None] & (fused[:, 4:5] > 0))
 
 
+def near_cells(cells: Tensor, position: Tensor, radius: float | Tensor) -> Tensor:
+    """Which cells (b, r, c) of a grid (r, c, 2) are nearer than `radius` [m] to `position` (b, 2)."""
+    dx = cells[None, :, :1, 0] - position[:, 0, None, None]
+    dy = cells[None, :1, :, 1] - position[:, 1, None, None]
+    return dx**2 + dy**2 < radius**2
+
+
 def visible_share(fused: Tensor, full: Tensor, position: Tensor, cells: Tensor, z_max: float) -> Tensor:
     """Share (b,) of the object's cells in the `full` view (high and near `position` (b, 2)) that the augmented view still shows."""
-    near = torch.norm(cells[None] - position[:, None, None], dim=-1) < NEAR
+    near = near_cells(cells, position, NEAR)
     there = near & (full[:, 0] > MAX_HEIGHT / z_max)
     shown = there & (fused[:, 4] > 0) & (fused[:, 0] > 0.5 * MAX_HEIGHT / z_max)
     count = there.sum((1, 2))

@@ -9,7 +9,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from wm_core.bundle import GRAPHS, SCHEMA_VERSION, Bundle, sha256
+from wm_core.bundle import SCHEMA_VERSION, Bundle, sha256
 from wm_learning.families.base import WorldModel
 
 
@@ -45,7 +45,7 @@ def export_bundle(
             "surprise_threshold": float(surprise_threshold),
             "data": data,
             "metrics": metrics,
-            "files": {f"{graph}.onnx": sha256(work / f"{graph}.onnx") for graph in GRAPHS},
+            "files": {file.name: sha256(file) for file in sorted(work.glob("*.onnx"))},
         }
         (work / "bundle.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
         Bundle.load(work)
@@ -96,10 +96,23 @@ def _write_graphs(model: WorldModel, folder: Path) -> None:
             ["image", "readout"],
             {"latent": {0: "b"}, "image": {0: "b"}, "readout": {0: "b"}},
         ),
+        "policy": (
+            (torch.zeros(2, sizes.latent), torch.zeros(2, 2)),
+            ["latent", "goal"],
+            ["action"],
+            {"latent": {0: "b"}, "goal": {0: "b"}, "action": {0: "b"}},
+        ),
+        "value": (
+            (torch.zeros(2, sizes.latent), torch.zeros(2, 2)),
+            ["latent", "goal"],
+            ["value"],
+            {"latent": {0: "b"}, "goal": {0: "b"}, "value": {0: "b"}},
+        ),
     }
-    for name, (inputs, input_names, output_names, axes) in graphs.items():
+    for name, module in modules.items():
+        inputs, input_names, output_names, axes = graphs[name]
         torch.onnx.export(
-            modules[name],
+            module,
             inputs,
             str(folder / f"{name}.onnx"),
             input_names=input_names,

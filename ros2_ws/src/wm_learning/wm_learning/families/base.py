@@ -81,7 +81,7 @@ class WorldModel(nn.Module, ABC):
         return mean, variance
 
     def graphs(self) -> dict[str, nn.Module]:
-        """The modules that are exported, by graph; a family may export a faster equivalent."""
+        """The modules that are exported, by graph; a family may export a faster equivalent, and what else a bundle may bring."""
         return {name: _Method(self, name) for name in ("encode", "filter", "rollout", "decode")}
 
 

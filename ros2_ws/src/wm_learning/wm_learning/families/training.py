@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wm_core.bundle import LOG_VARIANCE, VISIBILITY
-from wm_learning.augment import augment, fuse_maps, visible_share
+from wm_learning.augment import augment, fuse_maps, near_cells, visible_share
 from wm_learning.dataset import Dataset
 from wm_learning.embeddings import embed, maps_of
 from wm_learning.families.base import LAG, OBJECT, TOOL, WorldModel
@@ -60,6 +60,10 @@ class View:
     full: Tensor  # (n, 5, rows, columns) of all cameras
     object: Tensor  # (n, 2) [m]
     share: Tensor  # (n,) of the object that the augmented maps show
+
+    def first(self, count: int) -> "View":
+        """The first `count` of them."""
+        return View(self.maps[:count], self.full[:count], self.object[:count], self.share[:count])
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,11 @@ class Training(ABC):
 
     def _held_out_loss(self) -> float:
         draw = Draw((0,), device=self.device)
-        return self.sequence_loss(draw, draw.rng.choice(self._held_out, HELD_OUT))[0].item()
+        return self.held_out_loss(draw, draw.rng.choice(self._held_out, HELD_OUT)).item()
+
+    def held_out_loss(self, draw: Draw, starts: np.ndarray) -> Tensor:
+        """What decides when to stop."""
+        return self.sequence_loss(draw, starts)[0]
 
     @property
     def device(self) -> torch.device:
@@ -154,7 +162,7 @@ class Training(ABC):
     def picture_loss(self, view: View, state: Tensor, weight: Tensor) -> Tensor:
         """Squared error of the table drawn from `state` (n, S) where the object is; `weight` (n,) of each picture."""
         drawn = self.model.decoder.canvas(view.object, state)
-        near = torch.norm(self.cells.to(self.device)[None] - view.object[:, None, None], dim=-1) < AROUND
+        near = near_cells(self.cells.to(self.device), view.object, AROUND)
         mask = view.full[:, 4:5] * (0.05 + near[:, None].float()) * weight[:, None, None, None]
         return weighted_mean((drawn - view.full[:, 1:4]) ** 2, mask.expand_as(drawn))
 

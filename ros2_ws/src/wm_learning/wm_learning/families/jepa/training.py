@@ -50,7 +50,7 @@ class JepaTraining(Training):
         embedding = model.embedding_of(states.detach())
         error = embedding[:, OBJECT] - view.object
         see = weighted_mean(position_loss(error), 0.02 + view.share.clamp(max=1))
-        picture = self.picture_loss(view, embedding[:, 5:], view.share)
+        picture = self.picture_loss(view.first(batch), embedding[:batch, 5:], view.share[:batch])
 
         loss = (
             predict
