@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -172,10 +173,12 @@ class Bundle:
     def proprio_size(self) -> int:
         return self.spec["sizes"]["proprio"]
 
+    @cached_property
     def unseen(self) -> np.ndarray:
         """Embedding (1, D) of an instant at which the object is not seen."""
         embedding = np.zeros((1, self.embedding_size), np.float32)
         embedding[0, VISIBILITY] = HIDDEN_LOGIT
+        embedding.flags.writeable = False
         return embedding
 
     def has(self, graph: str) -> bool:

@@ -44,7 +44,7 @@ class BeliefFilter:
         self._bundle = bundle
         self._step_ns = round(bundle.step_duration * 1e9)
         self._surprise = Surprise(bundle.surprise_threshold)
-        self._hidden = bundle.unseen()
+        self._hidden = bundle.unseen
         self.reset()
 
     def reset(self) -> None:

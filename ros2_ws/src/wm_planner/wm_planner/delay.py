@@ -38,36 +38,21 @@ def predict(
     delay_ns: int,
 ) -> np.ndarray:
     """Belief mean (L,) at `stamp_ns + delay_ns`, under what was commanded for that time; `ee` (2,) [m]: measured at the stamp."""
+    # Pushing on a table is quasi-static: the object follows the distance that the tool moves, so a share of a step is a
+    # step with a share of the action.
     step_ns = round(bundle.step_duration * 1e9)
-    variance = np.asarray(variance, np.float32)
+    mean, variance = np.asarray(mean, np.float32)[None], np.asarray(variance, np.float32)[None]
     for begin in range(0, delay_ns, step_ns):
-        end = min(begin + step_ns, delay_ns)
-        t0, t1 = stamp_ns + begin, stamp_ns + end
+        t0, t1 = stamp_ns + begin, stamp_ns + min(begin + step_ns, delay_ns)
         action = motion.action(t0, t1, bundle.action_scale)
         ee = np.asarray(ee) + bundle.action_scale * action
-        mean = _step(bundle, mean, variance, action, ee, motion.target(t1) if len(motion) else ee)
-    return np.asarray(mean, np.float32)
-
-
-def _step(
-    bundle: Bundle,
-    mean: np.ndarray,
-    variance: np.ndarray,
-    action: np.ndarray,
-    ee: np.ndarray,
-    ee_target: np.ndarray,
-) -> np.ndarray:
-    """Belief mean (L,) after at most a step with `action` (2,), without a new observation.
-
-    Pushing on a table is quasi-static: the object follows the distance that the tool moves, so a share of a step is a
-    step with a share of the action. `ee` and `ee_target` (2,) [m]: tool position and commanded one after it.
-    """
-    out = bundle.run(
-        "filter",
-        mean=np.asarray(mean, np.float32)[None],
-        variance=np.asarray(variance, np.float32)[None],
-        action=np.asarray(action, np.float32)[None],
-        embedding=bundle.unseen(),
-        proprio=np.concatenate([ee, ee_target]).astype(np.float32)[None],
-    )
-    return out["posterior_mean"][0]
+        target = motion.target(t1) if len(motion) else ee
+        mean = bundle.run(
+            "filter",
+            mean=mean,
+            variance=variance,
+            action=np.asarray(action, np.float32)[None],
+            embedding=bundle.unseen,
+            proprio=np.concatenate([ee, target]).astype(np.float32)[None],
+        )["posterior_mean"]
+    return mean[0]
