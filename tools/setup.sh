@@ -137,7 +137,7 @@ venv_inputs() { printf '%s %s' "$ROOT" "$(readlink -f "$VENV/bin/python" || true
 make_venv() { # what was built over the last one goes with it
     local options=()
     ros_is_sourced && options=(--system-site-packages)
-    rm -rf "$VENV" "$STATE"/stamps/{package-*,requirements,development,pip.begun}
+    rm -rf "$VENV" "$STATE"/stamps/{package-*,requirements,development,benchmarks,pip.begun}
     rm -rf "$BUILT"/{build,install}
     "$1" -m venv "${options[@]}" "$VENV" && write_stamp venv "$(venv_inputs)"
 }
@@ -150,16 +150,18 @@ ensure_venv() {
 
 # --- 3 and 5: Python packages ----------------------------------------------------------------------------------------
 
-requirement_files() { # [development]
+requirement_files() { # [development | benchmarks]
     if [[ "${1:-}" == development ]]; then
         printf '%s\n' requirements-dev.txt
+    elif [[ "${1:-}" == benchmarks ]]; then
+        printf '%s\n' requirements-bench.txt
     else
         printf '%s\n' requirements.txt requirements-colcon.txt
         ros_is_sourced || printf '%s\n' requirements-ros.txt
     fi
 }
 
-requirements_inputs() { # [development]
+requirements_inputs() { # [development | benchmarks]
     local files
     mapfile -t files < <(requirement_files "${1:-}")
     (cd "$ROOT" && sha256sum "${files[@]}" constraints.txt)
@@ -177,7 +179,7 @@ compile_pybullet() {
 
 pip_install() { python -m pip install --disable-pip-version-check --no-input -c constraints.txt "$@"; }
 
-install_requirements() { # STAMP INPUTS [development]
+install_requirements() { # STAMP INPUTS [development | benchmarks]
     local file options=() status=0
     while read -r file; do options+=(-r "$file"); done < <(requirement_files "${3:-}")
     begin pip
@@ -256,7 +258,7 @@ build_packages() { # PACKAGE...: builds them all, also when one fails
 
 # --- all of it -------------------------------------------------------------------------------------------------------
 
-steps() { # [development]: does what is not done yet
+steps() { # [development | benchmarks]: does what is not done yet
     local inputs stale
     inputs=$(sha256sum "$ROOT/packages.apt")
     fresh packages "$inputs" || ensure_packages "$inputs" || return
@@ -269,16 +271,21 @@ steps() { # [development]: does what is not done yet
     [[ -n "${1:-}" ]] || return 0
     inputs=$(requirements_inputs development)
     fresh development "$inputs" ||
-        step 5 "installing the packages for tests and training" install_requirements development "$inputs" development
+        step 5 "installing the packages for tests and training" install_requirements development "$inputs" development || return
+    [[ "$1" == benchmarks ]] || return 0
+    inputs=$(requirements_inputs benchmarks)
+    fresh benchmarks "$inputs" ||
+        step 5 "installing what benchmarks compare with" install_requirements benchmarks "$inputs" benchmarks
 }
 
-is_set_up() { # [development]
+is_set_up() { # [development | benchmarks]
     fresh packages "$(sha256sum "$ROOT/packages.apt")" && ! was_killed pip && fresh venv "$(venv_inputs)" &&
         fresh requirements "$(requirements_inputs)" && [[ -z "$(stale_packages)" ]] &&
-        { [[ -z "${1:-}" ]] || fresh development "$(requirements_inputs development)"; }
+        { [[ -z "${1:-}" ]] || fresh development "$(requirements_inputs development)"; } &&
+        { [[ "${1:-}" != benchmarks ]] || fresh benchmarks "$(requirements_inputs benchmarks)"; }
 }
 
-set_up() { # [development]
+set_up() { # [development | benchmarks]
     is_set_up "${1:-}" && return
     mkdir -p "$STATE"
     ( # one ./wm at a time; what another one did meanwhile is not done again

@@ -103,3 +103,10 @@ def test_windows_never_cross_episodes(dataset):
     starts = dataset.windows(10)
     assert (dataset.episode[starts] == dataset.episode[starts + 9]).all()
     assert len(starts) == 12 * (40 - 9)
+
+
+def test_a_subset_keeps_whole_episodes(dataset):
+    part = dataset.subset(np.array([2, 5]))
+    assert sorted(set(part.episode)) == [2, 5]
+    assert len(part.bev) == len(part.action) == 80
+    assert np.array_equal(part.object[40:], dataset.object[dataset.episode == 5])

@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,12 @@ class Dataset:
         for values in (self.tool, self.action, self.object, self.episode):
             digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()[:12]
+
+    def subset(self, episodes: np.ndarray) -> "Dataset":
+        """A copy with only some episodes, by number; their numbers and the list of seeds stay."""
+        keep = np.flatnonzero(np.isin(self.episode, episodes))
+        arrays: dict[str, Any] = {name: np.asarray(getattr(self, name)[keep]) for name in FIELDS}
+        return replace(self, **arrays)
 
     def windows(self, length: int, episodes: np.ndarray | None = None) -> np.ndarray:
         """First indices (n,) of all windows of `length` consecutive steps within one episode."""

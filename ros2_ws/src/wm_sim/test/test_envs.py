@@ -50,3 +50,11 @@ def test_bad_actions_are_refused():
     with pytest.raises(ValueError, match="2 finite numbers"):
         env.step(np.array([np.nan, 0.0]))
     env.close()
+
+
+def test_without_images_only_joints_tool_and_goal_are_observed():
+    env = gymnasium.make(IDS[0], images=False)
+    observation, _ = env.reset(seed=1)
+    assert sorted(observation) == ["ee", "goal", "joints"]
+    check_env(env.unwrapped)
+    env.close()

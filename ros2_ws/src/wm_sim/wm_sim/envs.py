@@ -38,33 +38,43 @@ class PushEnv(gymnasium.Env):
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}
 
     def __init__(
-        self, world: str, rig: str | None = None, randomise: bool = False, render_mode: str | None = None
+        self,
+        world: str,
+        rig: str | None = None,
+        randomise: bool = False,
+        render_mode: str | None = None,
+        images: bool = True,
     ) -> None:
-        """`world` and `rig` (default: the world's): names in sim_worlds or paths. `randomise`: vary the object."""
+        """`world` and `rig` (default: the world's): names in sim_worlds or paths. `randomise`: vary the object.
+
+        Without `images` the observation has no cameras, and a step costs a tenth.
+        """
         self.render_mode = render_mode
+        self._images = images
         loaded = load_world(world)
         self._rig = CameraRig.load(rig_path(rig or loaded.rig))
         self._sim = ArmSim(loaded, self._rig, randomise=randomise)
         self._goal = np.zeros(2)
-        images: dict[str, spaces.Space] = {}
-        for camera in self._rig.cameras:
+        seen: dict[str, spaces.Space] = {}
+        for camera in self._rig.cameras if images else ():
             shape = (camera.height, camera.width)
-            images[f"{camera.name}_rgb"] = spaces.Box(0, 255, (*shape, 3), np.uint8)
-            images[f"{camera.name}_depth"] = spaces.Box(0.0, camera.far, shape, np.float32)
+            seen[f"{camera.name}_rgb"] = spaces.Box(0, 255, (*shape, 3), np.uint8)
+            seen[f"{camera.name}_depth"] = spaces.Box(0.0, camera.far, shape, np.float32)
         arm = self._sim.kinematics
         vectors = {
             "joints": spaces.Box(arm.lower - 0.1, arm.upper + 0.1, dtype=np.float64),
             "ee": spaces.Box(-ARM_LENGTH, ARM_LENGTH, (4,), np.float64),
             "goal": spaces.Box(-ARM_LENGTH, ARM_LENGTH, (2,), np.float64),
         }
-        self.observation_space = spaces.Dict({**images, **vectors})
+        self.observation_space = spaces.Dict({**seen, **vectors})
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict]:
-        """`options`: `object_xy` and `goal_xy` (2,) [m] in place of drawn ones."""
+        """`options`: `scene` the world's seed, `object_xy` and `goal_xy` (2,) [m], in place of drawn ones."""
         super().reset(seed=seed)
         options = options or {}
-        drawn = self._sim.reset(int(self.np_random.integers(2**32)), options.get("object_xy"))
+        scene = options.get("scene", int(self.np_random.integers(2**32)))
+        drawn = self._sim.reset(scene, options.get("object_xy"))
         self._goal = np.asarray(options.get("goal_xy", drawn["goal_xy"]), float)
         self._q = self._sim.home
         self._commanded = self._sim.kinematics.fk(self._q)[0][:2]
@@ -102,7 +112,7 @@ class PushEnv(gymnasium.Env):
         joints = self._sim.joint_state()[1][:7]
         tool = self._sim.kinematics.fk(joints)[0][:2]
         observation = {"joints": joints, "ee": np.concatenate([tool, self._commanded]), "goal": self._goal.copy()}
-        for camera in self._rig.cameras:
+        for camera in self._rig.cameras if self._images else ():
             rgb, depth = self._sim.render(camera.name)
             observation |= {f"{camera.name}_rgb": rgb, f"{camera.name}_depth": depth}
         return observation

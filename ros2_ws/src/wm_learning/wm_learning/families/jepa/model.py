@@ -19,6 +19,7 @@ from wm_learning.families.parts import BeliefUpdate, EnsembleMLP, MapEncoder, bo
 from wm_learning.training.trainer import Phase
 
 TABLE_SCALE = 0.25  # [m] tool positions enter the predictor in these units
+MOTION_SCALE = 0.01  # [m] object motion in a step
 STATE_STEP = 0.3  # scale of the predicted change of the state
 
 
@@ -37,6 +38,7 @@ class JepaModel(WorldModel):
         self.probe = nn.Sequential(
             nn.Linear(state, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 5)
         )  # x, y, variances, visibility
+        self.motion_probe = nn.Sequential(nn.Linear(2 * state, 128), nn.ReLU(), nn.Linear(128, 2))
         self.belief = BeliefUpdate(state)
         self.decoder = Decoder(self.bev, state)
         self.register_buffer("centre", torch.tensor(self.bev.centre), persistent=False)
@@ -52,10 +54,6 @@ class JepaModel(WorldModel):
         log_variance = torch.log(bounded_variance(out[:, 2:4]))
         return torch.cat([self.centre + TABLE_SCALE * out[:, 0:2], log_variance, out[:, 4:5], state], 1)
 
-    def place_of(self, state: Tensor) -> Tensor:
-        """Object position (..., 2) [m] that the probe reads in states (..., S)."""
-        return self.centre + TABLE_SCALE * self.probe(state)[..., 0:2]
-
     def step(self, latent: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """(members, n, L), (n, 2) -> next latent (members, n, L), predictive object variance (members, n, 2) [m^2]."""
         state, scale = latent[..., STATE], self.sizes.action_scale
@@ -63,8 +61,9 @@ class JepaModel(WorldModel):
         x = torch.cat([state, (latent[..., TOOL] - self.centre) / TABLE_SCALE, latent[..., LAG] / scale, actions], -1)
         out = self.predictor(x)
         following = state + STATE_STEP * out[..., 4:]
-        # The probe says how far the object moves, the belief where from: so the two agree at the first step.
-        thing = latent[..., OBJECT] + self.place_of(following.detach()) - self.place_of(state.detach())
+        # A probe says how far the object moves, the belief where from: so the two agree at the first step.
+        change = torch.cat([state, following - state], -1).detach()
+        thing = latent[..., OBJECT] + MOTION_SCALE * self.motion_probe(change)
         next_lag = scale * out[..., 0:2]
         tool = move_tool(latent, actions, next_lag, scale)
         return torch.cat([thing, tool, next_lag, following], -1), bounded_variance(out[..., 2:4])

@@ -28,7 +28,8 @@ class JepaTraining(Training):
 
     def sequence_parameters(self) -> Iterable[nn.Parameter]:
         model = self.model
-        return [*model.predictor.parameters(), *model.probe.parameters(), *model.belief.parameters()]
+        parts = (model.predictor, model.probe, model.motion_probe, model.belief)
+        return [parameter for part in parts for parameter in part.parameters()]
 
     def image_loss(self, draw: Draw) -> tuple[Tensor, dict[str, float]]:
         """Predict the embeddings of all steps of a window from its first; SIGReg on all of them; probes beside."""
