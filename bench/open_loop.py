@@ -9,13 +9,10 @@ from _common import FIRST_TEST_SEED, table, write_json
 
 from wm_core.bundle import Bundle
 from wm_core.paths import bundles_dir
-from wm_dynamics.belief import BeliefFilter
-from wm_dynamics.executed import ExecutedMotion
 from wm_dynamics.rollout import RolloutEngine
+from wm_learning.beliefs import beliefs
 from wm_learning.collect import collect
 from wm_learning.dataset import Dataset, build_dataset
-from wm_learning.settings import STEP_NS
-from wm_perception.bev import fuse
 
 HORIZONS = (1, 5, 10, 20)
 BURN_IN = 6  # observations before a prediction
@@ -26,29 +23,10 @@ now into bags and read back. The belief is filtered from pixels and joints; then
 alone. Error: predicted against true object position, over windows in which the object moves at least 1 cm."""
 
 
-def beliefs(bundle: Bundle, data: Dataset) -> np.ndarray:
-    """Belief means (T, L) of every step, filtered episode by episode; NaN during the burn-in."""
-    means = np.full((len(data.episode), bundle.latent_size), np.nan, np.float32)
-    for episode in np.unique(data.episode):
-        belief, motion = BeliefFilter(bundle), ExecutedMotion()
-        for i, step in enumerate(np.flatnonzero(data.episode == episode)):
-            bev = fuse(list(np.asarray(data.bev[step], np.float32) / 255))
-            embedding = bundle.run("encode", bev=bev[None])["embedding"][0]
-            visibility = 1 / (1 + np.exp(-embedding[4]))
-            begin_ns = (i + 1) * STEP_NS
-            target = data.target[step].astype(float)
-            motion.record(begin_ns, STEP_NS, target, target + bundle.action_scale * data.action[step])
-            state = belief.update(begin_ns, embedding, float(visibility), data.tool[step].astype(float), motion)
-            if i >= BURN_IN:
-                means[step] = state.mean
-    return means
-
-
 def errors(bundle: Bundle, data: Dataset, means: np.ndarray) -> dict[str, dict[int, np.ndarray]]:
     """Errors [mm] per method and horizon over moving windows."""
     engine, longest = RolloutEngine(bundle), max(HORIZONS)
-    starts = data.windows(longest + 1)
-    starts = np.array([s for s in starts if np.isfinite(means[s]).all() and np.isfinite(means[s - 1]).all()])
+    starts = data.windows(BURN_IN + 1 + longest + 1) + BURN_IN + 1
     predicted = np.stack(
         [engine.rollout(means[s], data.action[None, s : s + longest]).mean_object()[0].copy() for s in starts]
     )
@@ -80,7 +58,7 @@ def main() -> None:
         for world in args.worlds:
             bags = collect([world], args.episodes, args.steps, Path(folder) / "bags", args.seed, args.workers)
             data = build_dataset(bags, Path(folder) / world, args.workers)
-            found = errors(bundle, data, beliefs(bundle, data))
+            found = errors(bundle, data, beliefs(bundle, data)[0])
             for method, by_horizon in found.items():
                 cells = [f"{e.mean():.1f} / {np.median(e):.1f}" if len(e) else "-" for e in by_horizon.values()]
                 rows.append((world, method, *cells, len(by_horizon[max(HORIZONS)])))

@@ -13,7 +13,13 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = ("requirements.txt", "requirements-colcon.txt", "requirements-ros.txt", "requirements-dev.txt")
+FILES = (
+    "requirements.txt",
+    "requirements-colcon.txt",
+    "requirements-ros.txt",
+    "requirements-dev.txt",
+    "requirements-bench.txt",
+)
 _UNPINNED = ("nvidia-", "cuda-", "triton")
 
 
