@@ -16,6 +16,7 @@ from wm_core.kinematics import Kinematics
 from wm_core.paths import bundles_dir, rigs_dir, urdf_path
 from wm_core.rig import CameraRig
 from wm_dynamics.belief import BeliefFilter, BeliefState
+from wm_dynamics.calibration import Calibration
 from wm_dynamics.executed import ExecutedMotion
 from wm_dynamics.rollout import RolloutEngine
 from wm_guard.guard import Guard, Kind
@@ -106,7 +107,9 @@ class ClosedLoop:
         self._filter = BeliefFilter(bundle)
         self._tool_path = ToolPath(self.kinematics, bundle.step_duration)
         search = make_planner(planner, HORIZON, bundle.action_size, seed, **(planner_params or {}))
-        self._planner = PlannerCore(RolloutEngine(bundle), search, CostModel(), self._tool_path)
+        self._planner = PlannerCore(
+            RolloutEngine(bundle), search, CostModel(calibration=Calibration.of(bundle)), self._tool_path
+        )
 
     @staticmethod
     def load(world: str, bundle: str | Path | None = None, planner: str = "icem", **options: Any) -> "ClosedLoop":

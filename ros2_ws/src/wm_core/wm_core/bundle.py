@@ -62,6 +62,18 @@ _SCHEMA: dict[str, Any] = {
             "required": ["mean", "variance"],
             "properties": {"mean": _NUMBERS, "variance": _NUMBERS},
         },
+        "calibration": {
+            "type": "object",
+            "required": ["levels", "steps", "moved", "floor", "still", "moving"],
+            "properties": {
+                "levels": {**_NUMBERS, "minItems": 1},
+                "steps": {"type": "array", "items": _POSITIVE_INT, "minItems": 1},
+                "moved": _POSITIVE,
+                "floor": _POSITIVE,
+                "still": {"type": "array", "items": _NUMBERS},
+                "moving": {"type": "array", "items": _NUMBERS},
+            },
+        },
         "files": {
             "type": "object",
             "required": [f"{graph}.onnx" for graph in GRAPHS],

@@ -10,6 +10,7 @@ from wm_msgs.msg import Belief, Branch, Command, Future, Observation, Prediction
 
 from wm_core.stamps import to_msg, to_ns
 from wm_dynamics.belief import BeliefState
+from wm_dynamics.calibration import Calibration
 from wm_dynamics.executed import ExecutedMotion
 from wm_dynamics.rollout import Futures
 
@@ -59,14 +60,17 @@ def record_executed(motion: ExecutedMotion, command: Command) -> None:
     )
 
 
-def branch_message(actions: np.ndarray, futures: Futures, index: int, cost: float = float("nan")) -> Branch:
-    """Branch `index` of futures under actions (N, H, A)."""
+def branch_message(
+    actions: np.ndarray, futures: Futures, index: int, interval: np.ndarray | None, cost: float = float("nan")
+) -> Branch:
+    """Branch `index` of futures under actions (N, H, A); `interval` (N, H, 2) [m]: half widths, None without calibration."""
     thing, tool = futures.object[:, index].mean(0), futures.ee[:, index].mean(0)
     spread = np.sqrt((futures.object[:, index].var(0) + futures.variance[:, index].mean(0)).max(-1))
     return Branch(
         actions=actions[index].reshape(-1).tolist(),
         object=[point(xy) for xy in thing],
         object_std=spread.astype(float).tolist(),
+        object_interval=[] if interval is None else interval[index].max(-1).astype(float).tolist(),
         ee=[point(xy) for xy in tool],
         cost=cost,
     )
@@ -80,8 +84,10 @@ def future_message(
     futures: Futures,
     images: np.ndarray,
     steps: list[int],
+    calibration: Calibration | None,
 ) -> Future:
-    branches = [branch_message(actions, futures, i) for i in range(len(actions))]
+    interval = None if calibration is None else calibration.half_width(futures)
+    branches = [branch_message(actions, futures, i, interval) for i in range(len(actions))]
     pictures = [image_message(header, image) for image in images]
     return Future(
         header=header,

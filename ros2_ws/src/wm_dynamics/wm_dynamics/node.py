@@ -16,6 +16,7 @@ from wm_core.paths import bundles_dir
 from wm_core.qos import STATE
 from wm_core.stamps import to_ns
 from wm_dynamics.belief import BeliefFilter, BeliefState
+from wm_dynamics.calibration import Calibration
 from wm_dynamics.conversions import (
     belief_message,
     error_message,
@@ -46,6 +47,7 @@ class DynamicsNode(WmNode):
 
     def setup(self) -> None:
         self._bundle = Bundle.load(self.value("bundle") or bundles_dir() / "default", self.value("threads"))
+        self._calibration = Calibration.of(self._bundle)
         self._filter = BeliefFilter(self._bundle)
         self._engine = RolloutEngine(self._bundle)
         self._motion = ExecutedMotion()
@@ -144,7 +146,16 @@ class DynamicsNode(WmNode):
         pictures = draw(self._engine, state.mean, futures, steps)
         header = stamp_header(state.stamp_ns, self.value("base_frame"))
         self._futures.publish(
-            future_message(header, self._bundle.id, self._bundle.step_duration, actions, futures, pictures, steps)
+            future_message(
+                header,
+                self._bundle.id,
+                self._bundle.step_duration,
+                actions,
+                futures,
+                pictures,
+                steps,
+                self._calibration,
+            )
         )
         self._markers.publish(future_markers(header, futures))
         self._images.publish(image_message(header, np.concatenate(list(pictures), 1)))
@@ -160,7 +171,7 @@ class DynamicsNode(WmNode):
         header = stamp_header(state.stamp_ns, self.value("base_frame"))
         response.success = True
         response.future = future_message(
-            header, self._bundle.id, self._bundle.step_duration, actions, futures, pictures, steps
+            header, self._bundle.id, self._bundle.step_duration, actions, futures, pictures, steps, self._calibration
         )
         return response
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_core.bundle import Bundle
+from wm_core.bundle import OBJECT, Bundle
 
 CACHED_SIZES = 8  # numbers of candidates whose buffers are kept; planners use few
 
@@ -20,6 +20,7 @@ class Futures:
     ee: np.ndarray  # (E, N, H, 2) tool position after each step
     variance: np.ndarray  # (E, N, H, 2) predictive variance of the object [m^2]
     final: np.ndarray  # (E, N, L) latent after the last step of the graph
+    start: np.ndarray  # (N or 1, 2) object position from which was imagined
 
     def mean_object(self) -> np.ndarray:
         """Ensemble mean of the object position (N, H, 2)."""
@@ -60,9 +61,10 @@ class RolloutEngine:
         if actions.ndim != 3 or actions.shape[-1] != bundle.action_size or 0 in actions.shape:
             raise ValueError(f"expected actions of shape (N, H, {bundle.action_size}), got {actions.shape}")
         count, steps = actions.shape[:2]
+        start = latent[..., OBJECT].mean(0)
         parts = []
-        for index, start in enumerate(range(0, steps, bundle.horizon)):
-            parts.append(self._call(index, latent, actions[:, start : start + bundle.horizon]))
+        for index, begin in enumerate(range(0, steps, bundle.horizon)):
+            parts.append(self._call(index, latent, actions[:, begin : begin + bundle.horizon]))
             latent = parts[-1]["final"]
         if len(parts) == 1:
             part, size = parts[0], steps
@@ -71,6 +73,7 @@ class RolloutEngine:
                 part["readout"][:, :, :size, 2:4],
                 part["variance"][:, :, :size],
                 part["final"],
+                start,
             )
         readout = np.concatenate([part["readout"] for part in parts], 2)[:, :, :steps]
         # The graph accumulates variance from its own start: carry the sum over.
@@ -79,7 +82,7 @@ class RolloutEngine:
             variances.append(part["variance"] + carried)
             carried = variances[-1][:, :, -1:]
         variance = np.concatenate(variances, 2)[:, :, :steps]
-        return Futures(readout[..., 0:2], readout[..., 2:4], variance, parts[-1]["final"])
+        return Futures(readout[..., 0:2], readout[..., 2:4], variance, parts[-1]["final"], start)
 
     def decode(self, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Top views (b, rows, columns, 3) uint8 and readouts (b, 4) [m] of latents (b, L)."""

@@ -1,4 +1,4 @@
-"""Command line: collect, dataset, train, reproduce."""
+"""Command line: collect, dataset, train, calibrate, reproduce."""
 
 import argparse
 import sys
@@ -47,6 +47,16 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("settings", nargs="+", metavar="name=value")
     verb.set_defaults(run=_train)
 
+    verb = verbs.add_parser(
+        "calibrate",
+        help="fit a bundle's intervals to held-out outcomes",
+        description="Fits the multipliers of the predicted intervals and writes them into the bundle. Of the data that the bundle"
+        " was trained on only the held-out episodes are used; other data is used whole and must not have been trained on.",
+    )
+    verb.add_argument("bundle", type=Path)
+    verb.add_argument("--data", type=Path, nargs="+", required=True, help="a dataset, bags or folders of bags")
+    verb.set_defaults(run=_calibrate)
+
     verb = verbs.add_parser("reproduce", help="the shipped bundle from nothing: collect, dataset, train, export")
     verb.add_argument("--work", type=Path, default=Path("runs/reproduce"), help="folder for bags and dataset")
     verb.add_argument("--out", type=Path, default=Path("runs/reproduce/bundle"), help="bundle folder")
@@ -88,6 +98,19 @@ def _train(options: argparse.Namespace) -> int:
     own = {name: value for name, value in values.items() if name not in known}
     data = load_data(places, Path(f"{out}.run"))
     train_bundle(data, Path(out), run, own)
+    return 0
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from wm_learning.calibration import calibrate
+    from wm_learning.pipeline import load_data, unseen
+
+    data = load_data(options.data, options.bundle.with_name(f"{options.bundle.name}.calibration"))
+    covered = calibrate(options.bundle, unseen(options.bundle, data))
+    print("share of the outcomes of one half of the episodes in intervals fitted to the other half, by level and step:")
+    for name in ("all", "predicted to move"):
+        for level, shares in covered[name].items():
+            print(f"  {name:18} {level:>5}  " + "  ".join(f"{step}: {share:.3f}" for step, share in shares.items()))
     return 0
 
 

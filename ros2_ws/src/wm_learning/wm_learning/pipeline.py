@@ -11,7 +11,9 @@ import numpy as np
 import torch
 import yaml
 
+from wm_core.bundle import Bundle
 from wm_core.revision import revision
+from wm_learning.calibration import calibrate
 from wm_learning.collect import collect
 from wm_learning.config import SettingError, configure
 from wm_learning.dataset import Dataset, build_dataset
@@ -127,8 +129,24 @@ def train_bundle(data: Dataset, folder: Path, settings: RunSettings, own: dict[s
         },
         metrics=figures.metrics(),
     )
+    try:
+        covered = calibrate(folder, data.subset(held_out))
+        print(
+            f"90 % intervals of one half of the held-out episodes hold, of the other, by step: {covered['all']['0.9']}"
+        )
+    except ValueError as error:
+        print(f"not calibrated: {error}")
     print(f"exported {folder} after {spent:.0f} s of training")
     return folder
+
+
+def unseen(folder: Path, data: Dataset) -> Dataset:
+    """What of `data` the bundle in `folder` was not trained on: the held-out episodes, if it is the data of its training."""
+    facts = Bundle.load(folder).spec.get("data", {})
+    if facts.get("fingerprint") != data.fingerprint():
+        return data
+    known = {name: facts["training"][name] for name in ("seed", "validation_share")}
+    return data.subset(split(data, RunSettings(**known))[1])
 
 
 def reproduce(work: Path, bundle: Path, episodes: int, steps: int, workers: int, settings: RunSettings) -> Path:

@@ -6,6 +6,7 @@ import pytest
 from wm_core.bundle import Bundle
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import bundles_dir, urdf_path
+from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner.controller import BLIND_SPEED, LOOK_AFTER, PlannerCore
 from wm_planner.costs import CostModel
@@ -20,17 +21,22 @@ STEP_NS = 100_000_000
 TOOL, THING = np.array([0.42, 0.0]), np.array([0.48, 0.0])
 
 
-@pytest.fixture
-def core():
+def make_core(**options):
     core = PlannerCore(
         RolloutEngine(BUNDLE),
         make_planner("icem", 12, BUNDLE.action_size),
-        CostModel(),
+        CostModel(calibration=Calibration.of(BUNDLE)),
         ToolPath(ARM, BUNDLE.step_duration),
+        **options,
     )
     elbow_up = np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785])
     core.tool_path.anchor(ARM.ik(np.array([*TOOL, TOOL_HEIGHT]), TOOL_DOWN, elbow_up))
     return core
+
+
+@pytest.fixture
+def core():
+    return make_core()
 
 
 def decide(core, **options):
@@ -45,6 +51,13 @@ def test_the_object_is_pushed_towards_the_goal(core):
     ends = outlook.futures.mean_object()[0, -1]
     assert np.linalg.norm(ends - GOAL.xy) < np.linalg.norm(THING - GOAL.xy)
     assert sum(outlook.cost_terms.values()) == pytest.approx(decision.plan.cost, rel=1e-3)
+
+
+def test_a_plan_of_unknown_outcome_is_not_executed():
+    careful = make_core(defer_above=1e-9)
+    decision = decide(careful)
+    assert decision.deferred and "deferred: the object may end up" in decision.motion.reason
+    np.testing.assert_allclose(decision.motion.ee_end, decision.motion.ee_start)
 
 
 def test_what_is_out_of_sight_is_pushed_slowly(core):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import Futures
 from wm_planner.costs import CostModel
 
@@ -14,7 +15,7 @@ def future(thing, tool, spread=0.0):
     members = np.array([-0.5, 0.5])[:, None, None, None] * spread
     objects = np.tile(np.asarray(thing, float), (2, 1, 5, 1)) + members
     tools = np.tile(np.asarray(tool, float), (2, 1, 5, 1))
-    return Futures(objects, tools, np.zeros_like(objects), np.zeros((2, 1, 6)))
+    return Futures(objects, tools, np.zeros_like(objects), np.zeros((2, 1, 6)), objects[:, :, 0].mean(0))
 
 
 def terms(thing, tool, actions=0.0, **options):
@@ -62,3 +63,10 @@ def test_the_cost_is_the_sum_of_its_terms():
     assert model.cost(imagined, actions, GOAL)[0] == pytest.approx(
         sum(v[0] for v in model.terms(imagined, actions, GOAL).values())
     )
+
+
+def test_a_calibrated_model_pays_for_the_width_of_its_intervals():
+    wide = np.full((2, 1, 1), 7.0)  # times the predicted deviation, for still and for moving objects
+    imagined = future([0.5, 0.1], [0.4, 0.1], spread=0.04)
+    calibrated = CostModel(calibration=Calibration((0.9,), (1,), 0.005, 1e-6, wide))
+    np.testing.assert_allclose(calibrated.uncertainty(imagined), 7 * CostModel().uncertainty(imagined), rtol=1e-6)

@@ -17,6 +17,7 @@ from wm_planner.tool_path import ToolMotion, ToolPath
 BLIND_SPEED = 0.05  # share of full speed near an object out of sight: an unseen push drifts by distance, not by time
 SAME_PLACE = 0.002  # [m] between where the last command ends and where the next begins
 LOOK_AFTER = 1.0  # [s] out of sight, then the tool backs off: most often it is the hand that hides the object
+DEFER_ABOVE = 0.08  # [m] half a 90 % interval: the object may end up anywhere around the tool
 BLIND_REACH = 0.10  # [m] between tool and believed object; farther off there is nothing to push within a step
 
 
@@ -31,6 +32,7 @@ class Decision:
     goal: ObjectGoal | None
     delay: float  # [s] compensated
     plan_ms: float
+    deferred: bool = False  # the best plan's outcome is too uncertain to execute it
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Outlook:
 
     futures: Futures  # of the plan alone (N = 1)
     cost_terms: dict[str, float]
-    uncertainty: float  # [m] mean ensemble disagreement along the plan
+    uncertainty: float  # [m] how far off the object may be, mean along the plan
 
 
 class PlannerCore:
@@ -52,13 +54,16 @@ class PlannerCore:
         costs: CostModel,
         tool_path: ToolPath,
         blind_speed: float = BLIND_SPEED,
+        defer_above: float = DEFER_ABOVE,
     ) -> None:
-        """`blind_speed`: share of full speed near an object that is out of sight."""
+        """`blind_speed`: share of full speed near an object that is out of sight. `defer_above` [m]: a plan after which the
+        object may be farther off than this is not executed."""
         self._engine = engine
         self._planner = planner
         self._costs = costs
         self.tool_path = tool_path
         self._blind_speed = blind_speed
+        self._defer_above = defer_above
         self._scale = engine.bundle.action_scale
         self._step_ns = round(engine.bundle.step_duration * 1e9)
         # What has been sent: tells where the arm will be when the next command takes effect.
@@ -119,6 +124,10 @@ class PlannerCore:
         result = self._planner.plan(evaluate, self._warm, deadline_s)
         self._warm = np.concatenate([result.actions[1:], result.actions[-1:]])
         result = replace(result, actions=np.float32(speed) * result.actions, samples=np.float32(speed) * result.samples)
+        doubt = float(self._costs.uncertainty(self._engine.rollout(latent, result.actions[None])).max())
+        if doubt > self._defer_above:
+            reason = f"deferred: the object may end up {1000 * doubt:.0f} mm off, at most {1000 * self._defer_above:.0f} wanted"
+            return replace(self.hold(reason, stamp_ns=stamp_ns, delay=delay), deferred=True)
         motion = self.tool_path.move(self._scale * result.actions[0].astype(float))
         action = self._record(effective_ns, motion)
         spent_ms = 1e3 * (time.perf_counter() - began)
@@ -153,5 +162,5 @@ class PlannerCore:
         return Outlook(
             futures,
             {name: float(value[0]) for name, value in terms.items()},
-            float(futures.epistemic_std().mean()),
+            float(self._costs.uncertainty(futures).mean()),
         )

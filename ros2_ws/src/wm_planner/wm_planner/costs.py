@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from wm_core.kinematics import REACH_LOWER, REACH_UPPER
+from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import Futures
 
 _EPS = 1e-6
@@ -22,7 +23,7 @@ class CostWeights:
     effort: float = 0.02  # squared actions
     smoothness: float = 0.02  # squared changes of action
     workspace: float = 60.0  # per metre outside the regions
-    uncertainty: float = 5.0  # per metre of ensemble disagreement
+    uncertainty: float = 5.0  # per metre of not knowing where the object goes, mean over the steps
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,24 @@ class CostModel:
 
     goal, terminal, fine: distance of the object to the goal. approach: distance of the tool to the point behind the
     object as seen from the goal. side: the tool is near the object but not behind it, so it would push it away from the
-    goal; makes it walk around. workspace: soft barrier. uncertainty: the ensemble disagrees, so the future is not to be trusted.
+    goal; makes it walk around. workspace: soft barrier. uncertainty: the future is not to be trusted.
     """
 
     weights: CostWeights = field(default_factory=CostWeights)
     geometry: CostGeometry = field(default_factory=CostGeometry)
+    calibration: Calibration | None = None  # of the bundle
 
     TERMS = tuple(term.name for term in fields(CostWeights))
 
     def cost(self, futures: Futures, actions: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """Total cost (N,)."""
         return sum(self.terms(futures, actions, goal).values())  # type: ignore[return-value]
+
+    def uncertainty(self, futures: Futures) -> np.ndarray:
+        """How far off (N, H) [m] the object may be: half the 90 % interval, or the ensemble's disagreement where nothing is calibrated."""
+        if self.calibration is None:
+            return futures.epistemic_std()
+        return self.calibration.half_width(futures).max(-1)
 
     def terms(self, futures: Futures, actions: np.ndarray, goal: np.ndarray) -> dict[str, np.ndarray]:
         """Weighted terms (N,) by name; `actions` (N, H, A)."""
@@ -83,7 +91,7 @@ class CostModel:
             "effort": weights.effort * (actions**2).sum(-1).mean(1),
             "smoothness": weights.smoothness * (changes**2).sum(-1).sum(1) / actions.shape[1],
             "workspace": weights.workspace * outside.mean(1),
-            "uncertainty": weights.uncertainty * futures.epistemic_std().mean(1),
+            "uncertainty": weights.uncertainty * self.uncertainty(futures).mean(1),
         }
 
 

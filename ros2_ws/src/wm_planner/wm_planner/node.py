@@ -14,9 +14,10 @@ from wm_core.params import Param
 from wm_core.paths import bundles_dir, urdf_path
 from wm_core.qos import LATCHED, NEWEST, STATE
 from wm_core.stamps import to_ns
+from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner import settings
-from wm_planner.controller import BLIND_SPEED, Decision, PlannerCore
+from wm_planner.controller import BLIND_SPEED, DEFER_ABOVE, Decision, PlannerCore
 from wm_planner.conversions import command_message, plan_message
 from wm_planner.costs import CostModel
 from wm_planner.delay import DelayEstimator
@@ -43,6 +44,14 @@ class PlannerNode(WmNode):
         Param("planning_time", 0.045, "[s] deadline of one cycle from the belief's arrival; 0: none", 0.0, 10.0),
         Param("belief_timeout", 0.3, "[s] an older belief is answered with a hold", 0.01, 10.0),
         Param("blind_speed", BLIND_SPEED, "share of full speed near an object that is out of sight", 0.0, 1.0),
+        Param(
+            "defer_above",
+            DEFER_ABOVE,
+            "[m] plans after which the object may be farther off are not executed",
+            0.0,
+            10.0,
+        ),
+        Param("defer_patience", 2.0, "[s] of such plans without a break after which the goal is given up", 0.0, 3600.0),
         Param("tolerance", 0.010, "[m] default distance at which a goal is reached", 0.001, 0.5),
         Param("timeout", 10.0, "[s] default time for a goal", 0.1, 3600.0),
         Param("threads", 1, "onnxruntime threads of the rollouts", 1, 64),
@@ -61,13 +70,15 @@ class PlannerNode(WmNode):
         self._core = PlannerCore(
             RolloutEngine(self._bundle),
             search,
-            CostModel(settings.cost_weights(self.value)),
+            CostModel(settings.cost_weights(self.value), calibration=Calibration.of(self._bundle)),
             ToolPath(self._kinematics, self._bundle.step_duration),
             self.value("blind_speed"),
+            self.value("defer_above"),
         )
         self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)
         self._measured: np.ndarray | None = None
         self._stopped = False
+        self._deferred_s = 0.0
         self._warm_up()
         self._commands = self.publisher(Command, "wm/command", STATE)
         self._plans = self.publisher(Plan, "wm/plan", STATE)
@@ -120,6 +131,8 @@ class PlannerNode(WmNode):
             self._delay.measured(self._age(stamp_ns), time.monotonic() - arrived)
         self.counts["cycles"] += 1
         progress = self._pursuit.progress
+        self._deferred_s = self._deferred_s + self._bundle.step_duration if decision.deferred else 0.0
+        self.counts["deferred"] += decision.deferred
         if decision.plan is not None:
             outlook = self._core.outlook(decision)
             self._plans.publish(
@@ -132,6 +145,8 @@ class PlannerNode(WmNode):
             self._pursuit.end("reached", success=True)
         elif progress is not None and progress.timed_out:
             self._pursuit.end("timeout")
+        elif self._deferred_s > self.value("defer_patience"):
+            self._pursuit.end(decision.motion.reason)
 
     def _decide(self, belief: Belief, stamp_ns: int, delay: float, arrived: float) -> tuple[Decision, int]:
         """What to do with this belief; a hold whenever it is not safe to plan."""
@@ -150,19 +165,17 @@ class PlannerNode(WmNode):
         budget = 0.0 if self.value("lockstep") else self.value("planning_time")
         mean, variance = np.asarray(belief.mean, np.float32), np.asarray(belief.variance, np.float32)
         try:
-            return (
-                self._core.step(
-                    mean,
-                    variance,
-                    np.array([belief.ee.x, belief.ee.y]),
-                    progress.goal,
-                    stamp_ns=stamp_ns,
-                    delay=delay,
-                    time_unseen=belief.time_unseen,
-                    deadline_s=arrived + budget if budget > 0 else None,
-                ),
-                Command.ACTIVE,
+            decision = self._core.step(
+                mean,
+                variance,
+                np.array([belief.ee.x, belief.ee.y]),
+                progress.goal,
+                stamp_ns=stamp_ns,
+                delay=delay,
+                time_unseen=belief.time_unseen,
+                deadline_s=arrived + budget if budget > 0 else None,
             )
+            return decision, Command.HOLD if decision.deferred else Command.ACTIVE
         except (PlanningError, ValueError) as error:
             self.reject("planning_errors", str(error))
             return self._core.hold(str(error), stamp_ns=stamp_ns, delay=delay), Command.HOLD

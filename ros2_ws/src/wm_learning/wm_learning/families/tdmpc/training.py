@@ -156,7 +156,7 @@ class TdmpcTraining(Training):
     def _rewards(self, following: np.ndarray, goals: np.ndarray) -> Tensor:
         """Rewards (b, H) of arriving at steps (b, H) of the dataset: minus what the planner's cost says of them."""
         thing, tool = (values[following.ravel()][None, :, None, :2] for values in (self.data.object, self.data.tool))
-        futures = Futures(thing, tool, np.zeros_like(thing), thing)
+        futures = Futures(thing, tool, np.zeros_like(thing), thing, thing[0, :, 0])
         goal = np.repeat(goals, following.shape[1], 0)[:, None]
         terms = CostModel().terms(futures, np.zeros((following.size, 1, 2), np.float32), goal)
         return self.tensor(-sum(terms[name] for name in STEP_COSTS).astype(np.float32)).view(following.shape)  # type: ignore[union-attr]

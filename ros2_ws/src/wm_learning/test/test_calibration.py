@@ -1,0 +1,69 @@
+"""Calibration: intervals fitted to held-out outcomes hold as many of new ones as they say."""
+
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wm_core.bundle import Bundle
+from wm_core.paths import bundles_dir
+from wm_dynamics.calibration import Calibration
+from wm_learning.calibration import Outcomes, calibrate, conformal_quantile, coverage, fit
+
+
+def outcomes(seed: int, count: int = 2000, steps: int = 12) -> Outcomes:
+    """A model that is too sure of still objects by a factor of two, and right about moving ones."""
+    rng = np.random.default_rng(seed)
+    moving = rng.random((count, 1)) < 0.4
+    deviation = np.full((count, steps, 2), 0.004)
+    error = rng.normal(0, 0.004, deviation.shape) * np.where(moving, 1, 2)[..., None]
+    far = np.where(moving, 0.05, 0.0) * np.ones(steps)
+    return Outcomes(error, deviation, far, far, np.arange(count))
+
+
+def test_intervals_hold_what_they_promise():
+    calibration = fit(outcomes(0))
+    found = coverage(calibration, outcomes(1))
+    for level in ("0.5", "0.8", "0.9", "0.95"):
+        for name in ("all", "predicted to move"):
+            assert found[name][level]["5"] == pytest.approx(float(level), abs=0.03)
+    nine = calibration.levels.index(0.9)
+    np.testing.assert_allclose(calibration.multipliers[:, 0, nine], [2 * 1.645, 1.645], rtol=0.1)
+
+
+def test_too_few_outcomes_are_refused():
+    with pytest.raises(ValueError, match="at least 100 held-out outcomes, got 60"):
+        fit(outcomes(0, count=60))
+
+
+@given(st.integers(1, 300), st.floats(0.05, 0.99))
+def test_the_conformal_quantile_holds_at_least_its_share(count: int, level: float):
+    scores = np.random.default_rng(count).random(count)
+    found = conformal_quantile(scores, level)
+    assert found in scores
+    assert (scores <= found).mean() >= min(level, 1.0)
+
+
+def test_a_bundle_is_calibrated_in_place(dataset, tmp_path):
+    folder = shutil.copytree(bundles_dir() / "default", tmp_path / "bundle")
+    before = yaml.safe_load((folder / "bundle.yaml").read_text())
+    crossed = calibrate(folder, dataset)
+    assert crossed["all"]["0.9"]["1"] == pytest.approx(0.9, abs=0.08)
+    after = Bundle.load(folder)
+    assert Calibration.of(after) is not None
+    assert after.spec["calibration"]["data"]["episodes"] == 12
+    assert {key: after.spec[key] for key in before if key != "calibration"} == {
+        key: before[key] for key in before if key != "calibration"
+    }
+    assert not list(folder.glob("*.part"))
+
+
+def test_too_little_data_leaves_the_bundle_as_it_was(dataset, tmp_path):
+    folder = shutil.copytree(bundles_dir() / "default", tmp_path / "bundle")
+    text = (folder / "bundle.yaml").read_text()
+    with pytest.raises(ValueError, match="give more data"):
+        calibrate(folder, dataset.subset(np.array([0, 1])))
+    assert (folder / "bundle.yaml").read_text() == text

@@ -1,0 +1,148 @@
+"""Fits the intervals of a bundle to held-out outcomes, and measures how many of these they hold."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from wm_core.bundle import Bundle
+from wm_dynamics.calibration import Calibration, deviation, motion
+from wm_dynamics.rollout import RolloutEngine
+from wm_learning.beliefs import beliefs
+from wm_learning.dataset import Dataset
+
+LEVELS = (0.5, 0.8, 0.9, 0.95)
+STEPS = (1, 2, 3, 5, 8, 10, 12, 16, 20, 30, 40)
+MOVED = 0.005  # [m]
+FLOOR = 0.0005  # [m]
+BURN_IN = 6  # observations before a prediction
+FEWEST = 100  # outcomes of a class below which both classes share their multipliers
+BATCH = 64  # windows imagined at once
+REPORTED = (1, 5, 10)  # steps of the coverage that is written into the bundle
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Predictions from n beliefs over H steps beside what happened; NaN where an episode was over."""
+
+    error: np.ndarray  # (n, H, 2) [m] true minus predicted object position
+    deviation: np.ndarray  # (n, H, 2) [m] predicted
+    motion: np.ndarray  # (n, H) [m] predicted
+    moved: np.ndarray  # (n, H) [m] how far the object really was from where it started
+    episode: np.ndarray  # (n,)
+
+    def of(self, episodes: np.ndarray) -> "Outcomes":
+        """Only those of some episodes."""
+        keep = np.isin(self.episode, episodes)
+        return Outcomes(self.error[keep], self.deviation[keep], self.motion[keep], self.moved[keep], self.episode[keep])
+
+
+def outcomes(bundle: Bundle, data: Dataset, means: np.ndarray, longest: int = STEPS[-1]) -> Outcomes:
+    """Imagine up to `longest` recorded actions from every belief mean (T, L) after the burn-in of its episode."""
+    engine = RolloutEngine(bundle)
+    starts = data.windows(BURN_IN + 2) + BURN_IN
+    steps = starts[:, None] + np.arange(1, longest + 1)
+    over = (steps >= len(data.episode)) | (
+        data.episode[np.minimum(steps, len(data.episode) - 1)] != data.episode[starts, None]
+    )
+    reached = np.where(over, starts[:, None], steps)
+    truth = data.object[reached, :2].astype(float)
+    actions = np.where(over[..., None], 0, data.action[np.minimum(steps - 1, len(data.episode) - 1)]).astype(np.float32)
+    predicted, wide, far = np.empty_like(truth), np.empty_like(truth), np.empty(over.shape)
+    for i in range(0, len(starts), BATCH):
+        part = slice(i, i + BATCH)
+        futures = engine.rollout(means[starts[part]][None], actions[part])
+        predicted[part], wide[part], far[part] = futures.mean_object(), deviation(futures, FLOOR), motion(futures)
+    error = np.where(over[..., None], np.nan, truth - predicted)
+    moved = np.linalg.norm(truth - data.object[starts, None, :2], axis=-1)
+    return Outcomes(error, wide, far, moved, data.episode[starts])
+
+
+def fit(found: Outcomes) -> Calibration:
+    """Multipliers for the horizons of which there are enough outcomes; raises ValueError when there is none."""
+    known = np.isfinite(found.error).all(2)
+    steps = tuple(step for step in STEPS if step <= known.shape[1] and known[:, step - 1].sum() >= FEWEST)
+    if not steps:
+        raise ValueError(f"expected at least {FEWEST} held-out outcomes, got {known[:, 0].sum()}; give more data")
+    table = np.empty((2, len(steps), len(LEVELS)))
+    for i, step in enumerate(steps):
+        score = np.abs(found.error[:, step - 1]) / found.deviation[:, step - 1]
+        moving = found.motion[:, step - 1] > MOVED
+        for kind in (0, 1):
+            mine = known[:, step - 1] & (moving == bool(kind))
+            scores = score[mine if mine.sum() >= FEWEST else known[:, step - 1]].ravel()
+            table[kind, i] = [conformal_quantile(scores, level) for level in LEVELS]
+    return Calibration(LEVELS, steps, MOVED, FLOOR, np.maximum(table, 1e-3))
+
+
+def conformal_quantile(scores: np.ndarray, level: float) -> float:
+    """The ceil((n + 1) level) smallest of n scores: holds a new one with at least that probability (Vovk et al. 2005)."""
+    rank = min(len(scores), int(np.ceil((len(scores) + 1) * level)))
+    return float(np.partition(scores, rank - 1)[rank - 1])
+
+
+def coverage(calibration: Calibration, found: Outcomes, steps: tuple[int, ...] = REPORTED) -> dict[str, Any]:
+    """Share of outcomes (x and y apart) inside the intervals by class, level and step, and the mean half width [mm]."""
+    result: dict[str, Any] = {}
+    classes = {"all": np.ones_like(found.motion, bool), "predicted to move": found.motion > calibration.moved}
+    for name, member in classes.items():
+        shares: dict[str, dict[str, float]] = {}
+        for k, level in enumerate(calibration.levels):
+            shares[str(level)] = {}
+            for step in steps:
+                column = step - 1
+                known = np.isfinite(found.error[:, column]).all(1) & member[:, column]
+                still, moving = (np.interp(step, calibration.steps, t[:, k]) for t in calibration.multipliers)
+                factor = np.where(found.motion[:, column] > calibration.moved, moving, still)
+                wide = factor[:, None] * found.deviation[:, column]
+                inside = np.abs(found.error[:, column]) <= wide
+                shares[str(level)][str(step)] = round(float(inside[known].mean()), 4) if known.any() else float("nan")
+                if level == 0.9:
+                    sharp = result.setdefault("half width 0.9 [mm]", {}).setdefault(name, {})
+                    sharp[str(step)] = round(1000 * float(wide[known].mean()), 2) if known.any() else float("nan")
+        result[name] = shares
+    return result
+
+
+def calibrate(folder: Path, data: Dataset) -> dict[str, Any]:
+    """Fit the bundle in `folder` to `data`, which it was not trained on, and write the result into its bundle.yaml.
+
+    Returns the coverage of each half of the episodes by intervals that were fitted to the other half. Raises ValueError for
+    too little data and BundleError for a bundle that cannot be loaded; the bundle is then as it was.
+    """
+    bundle = Bundle.load(folder)
+    episodes = np.unique(data.episode)
+    if len(episodes) < 2:
+        raise ValueError(f"expected at least two held-out episodes, got {len(episodes)}; give more data")
+    found = outcomes(bundle, data, beliefs(bundle, data)[0])
+    halves = [coverage(fit(found.of(a)), found.of(b)) for a, b in _halves(episodes)]
+    crossed = {name: _mean([half[name] for half in halves]) for name in halves[0]}
+    block = fit(found).block()
+    block["data"] = {"fingerprint": data.fingerprint(), "episodes": len(episodes), "crossed_coverage": crossed}
+    _write(folder, {**bundle.spec, "calibration": block})
+    return crossed
+
+
+def _halves(episodes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    even, odd = episodes[::2], episodes[1::2]
+    return [(even, odd), (odd, even)]
+
+
+def _mean(tables: list[Any]) -> Any:
+    if isinstance(tables[0], dict):
+        return {key: _mean([table[key] for table in tables]) for key in tables[0]}
+    return round(float(np.mean(tables)), 4)
+
+
+def _write(folder: Path, spec: dict[str, Any]) -> None:
+    """Replace bundle.yaml in one rename."""
+    file = folder / "bundle.yaml"
+    part = folder / "bundle.yaml.part"
+    with open(part, "w") as stream:
+        stream.write(yaml.safe_dump(spec, sort_keys=False))
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(file)
