@@ -1,6 +1,7 @@
 """What makes a future good: named cost terms over imagined object and tool paths."""
 
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +9,8 @@ from wm_core.kinematics import REACH_LOWER, REACH_UPPER
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import Futures
 
-_EPS = 1e-6
+Array = Any  # numpy array or torch tensor
+_EPS = 1e-6  # [m]
 
 
 @dataclass(frozen=True)
@@ -67,35 +69,51 @@ class CostModel:
 
     def terms(self, futures: Futures, actions: np.ndarray, goal: np.ndarray) -> dict[str, np.ndarray]:
         """Weighted terms (N,) by name; `actions` (N, H, A)."""
-        weights, geometry = self.weights, self.geometry
+        weights = self.weights
         thing, tool = futures.mean_object(), futures.mean_ee()
-        from_goal = thing - np.asarray(goal, thing.dtype)
-        distance = np.sqrt((from_goal**2).sum(-1))
-        back = from_goal / (distance[..., None] + _EPS)
-        gate = np.minimum(1.0, distance / geometry.gate)
-        from_object = tool - thing
-        gap = np.sqrt((from_object**2).sum(-1))
-        away = np.sqrt(((from_object - geometry.behind * back) ** 2).sum(-1))
-        cosine = (from_object * back).sum(-1) / (gap + _EPS)
-        wrong_side = np.maximum(0.0, 0.75 - cosine) * np.maximum(0.0, 1 - gap / geometry.near)
-        outside = _outside(thing, geometry.object_lower, geometry.object_upper) + _outside(
-            tool, geometry.tool_lower, geometry.tool_upper
-        )
+        goal = np.asarray(goal, thing.dtype)
         changes = np.diff(actions, axis=1)
         return {
-            "goal": weights.goal * distance.mean(1),
-            "terminal": weights.terminal * distance[:, -1],
-            "fine": weights.fine * (distance / (distance + geometry.fine_scale)).mean(1),
-            "approach": weights.approach * (gate * away).mean(1),
-            "side": weights.side * (gate * wrong_side).mean(1),
+            **{name: values.mean(1) for name, values in self.place_terms(thing, tool, goal).items()},
+            "terminal": weights.terminal * _length(thing[:, -1] - goal),
             "effort": weights.effort * (actions**2).sum(-1).mean(1),
             "smoothness": weights.smoothness * (changes**2).sum(-1).sum(1) / actions.shape[1],
-            "workspace": weights.workspace * outside.mean(1),
             "uncertainty": weights.uncertainty * self.uncertainty(futures).mean(1),
         }
 
+    def place_terms(self, thing: Array, tool: Array, goal: Array) -> dict[str, Array]:
+        """Weighted terms (...,) of single steps: object, tool and goal (..., 2) [m]; numpy arrays or torch tensors."""
+        weights, geometry = self.weights, self.geometry
+        from_goal = thing - goal
+        distance = _length(from_goal)
+        back = from_goal / (distance[..., None] + _EPS)
+        gate = (distance / geometry.gate).clip(None, 1.0)
+        from_object = tool - thing
+        gap = _length(from_object)
+        away = _length(from_object - geometry.behind * back)
+        cosine = (from_object * back).sum(-1) / (gap + _EPS)
+        wrong_side = (0.75 - cosine).clip(0.0, None) * (1 - gap / geometry.near).clip(0.0, None)
+        outside = _outside(thing, geometry.object_lower, geometry.object_upper) + _outside(
+            tool, geometry.tool_lower, geometry.tool_upper
+        )
+        return {
+            "goal": weights.goal * distance,
+            "fine": weights.fine * (distance / (distance + geometry.fine_scale)),
+            "approach": weights.approach * (gate * away),
+            "side": weights.side * (gate * wrong_side),
+            "workspace": weights.workspace * outside,
+        }
 
-def _outside(points: np.ndarray, lower: tuple[float, float], upper: tuple[float, float]) -> np.ndarray:
+
+def _length(vectors: Array) -> Array:
+    """Lengths (...,) of vectors (..., 2), with a slope everywhere."""
+    return ((vectors**2).sum(-1) + 1e-18) ** 0.5
+
+
+def _outside(points: Array, lower: tuple[float, float], upper: tuple[float, float]) -> Array:
     """How far points (..., 2) lie outside a box [m], summed over axes."""
-    low, high = np.asarray(lower, points.dtype), np.asarray(upper, points.dtype)
-    return (np.maximum(low - points, 0) + np.maximum(points - high, 0)).sum(-1)
+    beyond = [
+        (low - points[..., i]).clip(0.0, None) + (points[..., i] - high).clip(0.0, None)
+        for i, (low, high) in enumerate(zip(lower, upper, strict=True))
+    ]
+    return beyond[0] + beyond[1]

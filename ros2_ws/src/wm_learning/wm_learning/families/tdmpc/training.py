@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from wm_core.bundle import VISIBILITY
-from wm_dynamics.rollout import Futures
 from wm_learning.families.base import OBJECT, STATE
 from wm_learning.families.parts import latent_of
 from wm_learning.families.tdmpc.heads import bin_loss, expected
@@ -25,8 +24,6 @@ from wm_planner.costs import CostModel
 
 if TYPE_CHECKING:
     from wm_learning.families.tdmpc.model import TdmpcModel
-
-STEP_COSTS = ("goal", "fine", "approach", "side", "workspace")  # what the planner's cost says of a single step
 
 
 class TdmpcTraining(Training):
@@ -155,11 +152,9 @@ class TdmpcTraining(Training):
 
     def _rewards(self, following: np.ndarray, goals: np.ndarray) -> Tensor:
         """Rewards (b, H) of arriving at steps (b, H) of the dataset: minus what the planner's cost says of them."""
-        thing, tool = (values[following.ravel()][None, :, None, :2] for values in (self.data.object, self.data.tool))
-        futures = Futures(thing, tool, np.zeros_like(thing), thing, thing[0, :, 0])
-        goal = np.repeat(goals, following.shape[1], 0)[:, None]
-        terms = CostModel().terms(futures, np.zeros((following.size, 1, 2), np.float32), goal)
-        return self.tensor(-sum(terms[name] for name in STEP_COSTS).astype(np.float32)).view(following.shape)  # type: ignore[union-attr]
+        thing, tool = (values[following][..., :2] for values in (self.data.object, self.data.tool))
+        costs = CostModel().place_terms(thing, tool, goals[:, None])
+        return self.tensor(-np.sum(list(costs.values()), axis=0, dtype=np.float32))
 
     def _goals(self, draw: Draw, steps: np.ndarray) -> np.ndarray:
         """Goals (b, 2) [m]: half of them near where the object is, so that arriving is seen as well."""
