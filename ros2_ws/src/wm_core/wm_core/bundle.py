@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 SCHEMA_VERSION = 1
 GRAPHS = ("encode", "filter", "rollout", "decode")
-OPTIONAL_GRAPHS = ("policy", "value")  # what else a bundle may bring; see docs/architecture.md
+OPTIONAL_GRAPHS = ("policy", "intend", "value")  # what else a bundle may bring; see docs/architecture.md
 READOUT = ("object_x", "object_y", "ee_x", "ee_y")
 # Every family's embedding begins with object x, y [m], the log of their variances and the logit of being visible.
 OBJECT, LOG_VARIANCE, VISIBILITY = slice(0, 2), slice(2, 4), 4
@@ -292,6 +292,7 @@ def _verify_shapes(
         ),
         "decode": ({"latent": [None, latent]}, {"image": [None, bev.rows, bev.columns, 3], "readout": [None, readout]}),
         "policy": ({"latent": [None, latent], "goal": [None, 2]}, {"action": [None, action]}),
+        "intend": ({"latent": [None, latent], "goal": [None, 2]}, {"actions": [None, horizon, action]}),
         "value": ({"latent": [None, latent], "goal": [None, 2]}, {"value": [None]}),
     }
     for graph, session in sessions.items():

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 
 from wm_learning.config import configure
+from wm_learning.families.returns import expected, two_hot
 from wm_learning.families.tdmpc import TdmpcConfig, TdmpcModel
-from wm_learning.families.tdmpc.heads import expected, two_hot
 from wm_learning.families.tdmpc.model import GROUP
 from wm_learning.families.tdmpc.training import TdmpcTraining
 from wm_learning.training.trainer import Draw

@@ -1,9 +1,10 @@
-"""Command line: collect, dataset, train, calibrate, reproduce."""
+"""Command line: collect, dataset, train, calibrate, policy, reproduce."""
 
 import argparse
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from wm_learning.config import SettingError, configure, from_words, layered, read_yaml
 from wm_learning.episode_bag import BagError
@@ -57,6 +58,15 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--data", type=Path, nargs="+", required=True, help="a dataset, bags or folders of bags")
     verb.set_defaults(run=_calibrate)
 
+    verb = verbs.add_parser(
+        "policy",
+        help="train a policy in the imagination of a bundle's model",
+        description="Settings are name=value: bundle, data (what the bundle was trained on), out (a bundle folder), config (a YAML"
+        " file), and those of the training, e.g. distill.rounds=2. An interrupted run goes on when it is started again.",
+    )
+    verb.add_argument("settings", nargs="+", metavar="name=value")
+    verb.set_defaults(run=_policy)
+
     verb = verbs.add_parser("reproduce", help="the shipped bundle from nothing: collect, dataset, train, export")
     verb.add_argument("--work", type=Path, default=Path("runs/reproduce"), help="folder for bags and dataset")
     verb.add_argument("--out", type=Path, default=Path("runs/reproduce/bundle"), help="bundle folder")
@@ -83,21 +93,40 @@ def _dataset(options: argparse.Namespace) -> int:
     return 0
 
 
-def _train(options: argparse.Namespace) -> int:
-    from wm_learning.pipeline import RunSettings, load_data, train_bundle
-
-    places = [Path(word.removeprefix("data=")) for word in options.settings if word.startswith("data=")]
-    values = from_words([word for word in options.settings if not word.startswith("data=")])
+def _settings(words: list[str]) -> tuple[list[Path], Path, dict[str, Any]]:
+    """Places of the data, folder of the bundle to be made, and the settings of `name=value` words and the YAML file among them."""
+    places = [Path(word.removeprefix("data=")) for word in words if word.startswith("data=")]
+    values = from_words([word for word in words if not word.startswith("data=")])
     out, file = values.pop("out", None), values.pop("config", None)
     if not isinstance(out, str):
         raise SettingError("expected out=FOLDER for the bundle")
     if file is not None:
         values = layered(read_yaml(Path(str(file))), values)
+    return places, Path(out), values
+
+
+def _train(options: argparse.Namespace) -> int:
+    from wm_learning.pipeline import RunSettings, load_data, train_bundle
+
+    places, out, values = _settings(options.settings)
     known = {field.name for field in fields(RunSettings)}
     run = configure(RunSettings, {name: value for name, value in values.items() if name in known})
     own = {name: value for name, value in values.items() if name not in known}
-    data = load_data(places, Path(f"{out}.run"))
-    train_bundle(data, Path(out), run, own)
+    train_bundle(load_data(places, Path(f"{out}.run")), out, run, own)
+    return 0
+
+
+def _policy(options: argparse.Namespace) -> int:
+    from wm_learning.pipeline import load_data
+    from wm_learning.policy.pipeline import train_policy
+    from wm_learning.policy.training import PolicySettings
+
+    places, out, values = _settings(options.settings)
+    bundle = values.pop("bundle", None)
+    if not isinstance(bundle, str):
+        raise SettingError("expected bundle=FOLDER of a trained bundle")
+    settings = configure(PolicySettings, values)
+    train_policy(Path(bundle), load_data(places, Path(f"{out}.policy.run")), out, settings)
     return 0
 
 

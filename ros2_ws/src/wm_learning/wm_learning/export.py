@@ -1,16 +1,17 @@
 """Export of a trained model as a bundle: ONNX graphs and bundle.yaml, written completely or not at all."""
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
-from torch import Tensor
+from torch import Tensor, nn
 
-from wm_core.bundle import SCHEMA_VERSION, Bundle, sha256
-from wm_learning.families.base import WorldModel
+from wm_core.bundle import SCHEMA_VERSION, BevSpec, Bundle, sha256
+from wm_learning.atomic import new_folder
+from wm_learning.families.base import Sizes, WorldModel
+from wm_learning.policy.networks import Intend
 
 
 def export_bundle(
@@ -25,10 +26,11 @@ def export_bundle(
     """Write the bundle to `folder` (replacing an older one at the end in one rename) and load it back as a check."""
     model = model.eval().cpu()
     folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        _write_graphs(model, work)
+    with new_folder(folder) as work:
+        modules = model.graphs()
+        if "policy" in modules:
+            modules["intend"] = Intend(modules["policy"], model)
+        _write_graphs(modules, model.sizes, model.bev, work)
         sizes, bev = model.sizes, model.bev
         mean, variance = model.initial()
         spec = {
@@ -49,22 +51,29 @@ def export_bundle(
         }
         (work / "bundle.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
         Bundle.load(work)
-        work.chmod(0o755)
-        old = folder.with_name(f".{folder.name}-old")
-        if folder.exists():
-            folder.rename(old)
-        work.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return folder
 
 
-def _write_graphs(model: WorldModel, folder: Path) -> None:
-    sizes, bev = model.sizes, model.bev
+def add_policy(
+    bundle: Path, folder: Path, policy: nn.Module, model: WorldModel, bundle_id: str, facts: dict[str, Any]
+) -> Path:
+    """Write to `folder` the bundle in `bundle`, which was made of `model`, with another id and a policy; `facts`: of its training."""
+    spec = Bundle.load(bundle).spec
+    with new_folder(folder) as work:
+        for name in spec["files"]:
+            shutil.copyfile(bundle / name, work / name)
+        modules = {"policy": policy.eval(), "intend": Intend(policy, model).eval()}
+        _write_graphs(modules, model.sizes, model.bev, work)
+        files = {file.name: sha256(file) for file in sorted(work.glob("*.onnx"))}
+        spec = {**spec, "id": bundle_id, "policy": facts, "files": files}
+        (work / "bundle.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+        Bundle.load(work)
+    return folder
+
+
+def _write_graphs(modules: dict[str, nn.Module], sizes: Sizes, bev: BevSpec, folder: Path) -> None:
     candidates = torch.zeros(3, sizes.horizon, 2)
     state = torch.zeros(1, sizes.latent)
-    modules = model.graphs()
     graphs: dict[str, tuple[tuple[Tensor, ...], list[str], list[str], dict[str, dict[int, str]]]] = {
         "encode": (
             (torch.zeros(2, 5, bev.rows, bev.columns),),
@@ -101,6 +110,12 @@ def _write_graphs(model: WorldModel, folder: Path) -> None:
             ["latent", "goal"],
             ["action"],
             {"latent": {0: "b"}, "goal": {0: "b"}, "action": {0: "b"}},
+        ),
+        "intend": (
+            (torch.zeros(2, sizes.latent), torch.zeros(2, 2)),
+            ["latent", "goal"],
+            ["actions"],
+            {"latent": {0: "b"}, "goal": {0: "b"}, "actions": {0: "b"}},
         ),
         "value": (
             (torch.zeros(2, sizes.latent), torch.zeros(2, 2)),

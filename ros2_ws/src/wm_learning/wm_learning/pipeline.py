@@ -99,7 +99,7 @@ def train_bundle(data: Dataset, folder: Path, settings: RunSettings, own: dict[s
     facts = {**asdict(settings), settings.family: asdict(config), "data": fingerprint}
     processes = Processes.join()
     if processes.first:
-        _remember(work, facts)
+        remember(work, facts)
     training, held_out = split(data, settings)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     trainer = Trainer(model, work, settings.seed, settings.checkpoint_s, device)
@@ -169,7 +169,7 @@ def _is_bag(folder: Path) -> bool:
     return folder.is_dir() and ((folder / "metadata.yaml").is_file() or any(folder.glob("*.mcap")))
 
 
-def _remember(work: Path, facts: dict[str, Any]) -> None:
+def remember(work: Path, facts: dict[str, Any]) -> None:
     """Write the settings of a run, or compare them with those of the run that is to go on."""
     file = work / "settings.yaml"
     if file.is_file():

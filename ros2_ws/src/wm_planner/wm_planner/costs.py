@@ -25,7 +25,7 @@ class CostWeights:
     effort: float = 0.02  # squared actions
     smoothness: float = 0.02  # squared changes of action
     workspace: float = 60.0  # per metre outside the regions
-    uncertainty: float = 5.0  # per metre of not knowing where the object goes, mean over the steps
+    uncertainty: float = 2.0  # per metre of not knowing where the object goes, mean over the steps
 
 
 @dataclass(frozen=True)

@@ -6,58 +6,10 @@ over bins of their symmetric logarithm, and a target takes the smaller of two cr
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from wm_learning.families.base import LAG, OBJECT, STATE, TOOL
+from wm_learning.families.goals import policy_network, situation, to_unit_disk
 from wm_learning.families.parts import EnsembleMLP
-
-BINS = 41
-SYMLOG_RANGE = (-6.0, 1.0)  # of rewards and returns: -400 to 1.7
-DISTANCE = 0.1  # [m] unit of positions as inputs
-LAG_SCALE = 0.03  # [m]
-
-
-def symlog(x: Tensor) -> Tensor:
-    return torch.sign(x) * torch.log1p(torch.abs(x))
-
-
-def symexp(x: Tensor) -> Tensor:
-    return torch.sign(x) * (torch.exp(torch.abs(x)) - 1)
-
-
-def two_hot(values: Tensor) -> Tensor:
-    """Values (...,) -> weights (..., BINS) of the two bins around their symmetric logarithm (Hafner et al. 2023)."""
-    low, high = SYMLOG_RANGE
-    place = ((symlog(values) - low) / (high - low) * (BINS - 1)).clamp(0, BINS - 1)
-    below = place.floor().clamp(max=BINS - 2)
-    share = (place - below)[..., None]
-    index = below.long()
-    return (1 - share) * F.one_hot(index, BINS) + share * F.one_hot(index + 1, BINS)
-
-
-def expected(logits: Tensor) -> Tensor:
-    """Values (...,) of logits (..., BINS)."""
-    low, high = SYMLOG_RANGE
-    bins = torch.linspace(low, high, BINS, device=logits.device)
-    return symexp((F.softmax(logits, -1) * bins).sum(-1))
-
-
-def bin_loss(logits: Tensor, values: Tensor) -> Tensor:
-    """Cross entropy (...,) of logits (..., BINS) against values (...,)."""
-    return -(two_hot(values) * F.log_softmax(logits, -1)).sum(-1)
-
-
-def situation(latent: Tensor, goal: Tensor) -> Tensor:
-    """What decides about worth (..., 6 + S): latent (..., L), goal (..., 2) [m]; nothing of it depends on where on the table it is."""
-    return torch.cat(
-        [
-            (latent[..., OBJECT] - goal) / DISTANCE,
-            (latent[..., TOOL] - latent[..., OBJECT]) / DISTANCE,
-            latent[..., LAG] / LAG_SCALE,
-            latent[..., STATE],
-        ],
-        -1,
-    )
+from wm_learning.families.returns import BINS, expected
 
 
 class Heads(nn.Module):
@@ -70,9 +22,7 @@ class Heads(nn.Module):
         self.critics = EnsembleMLP(critics, size + 2, hidden, BINS)
         self.slow = EnsembleMLP(critics, size + 2, hidden, BINS).requires_grad_(False)
         self.slow.load_state_dict(self.critics.state_dict())
-        self.policy_net = nn.Sequential(
-            nn.Linear(size, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 2)
-        )
+        self.policy_net = policy_network(state, hidden)
 
     def reward(self, latent: Tensor, action: Tensor, goal: Tensor) -> Tensor:
         """Logits (n, BINS)."""
@@ -85,9 +35,7 @@ class Heads(nn.Module):
 
     def act(self, latent: Tensor, goal: Tensor) -> Tensor:
         """Actions (n, 2) in the unit disk."""
-        wish = self.policy_net(situation(latent, goal))
-        length = torch.sqrt((wish**2).sum(-1, keepdim=True) + 1e-8)
-        return wish * torch.tanh(length) / length
+        return to_unit_disk(self.policy_net(situation(latent, goal)))
 
     @torch.no_grad()
     def follow(self, share: float) -> None:

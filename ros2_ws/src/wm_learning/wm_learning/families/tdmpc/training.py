@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from wm_core.bundle import VISIBILITY
 from wm_learning.families.base import OBJECT, STATE
 from wm_learning.families.parts import latent_of
-from wm_learning.families.tdmpc.heads import bin_loss, expected
+from wm_learning.families.returns import bin_loss, expected
 from wm_learning.families.training import Training
 from wm_learning.losses import gaussian_nll, millimetres, position_loss, weighted_mean
 from wm_learning.settings import OBJECT_REGION

@@ -1,0 +1,68 @@
+"""Folders that appear complete or not at all, and workers that do not outlive their parent."""
+
+import ctypes
+import errno
+import fcntl
+import glob
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_LOCK = ".lock"
+_AT_FDCWD, _EXCHANGE, _DEATH_SIGNAL = -100, 2, 1  # linux/fcntl.h, linux/fs.h, linux/prctl.h
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """An empty part folder to write into; when the block ends well it takes the place of `folder` in one rename.
+
+    A kill at any moment leaves what was there before, or the new one. What killed writers left behind is removed first;
+    their locks, which end with them, tell it from what another process is writing now.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.part"):
+        with suppress(BlockingIOError, FileNotFoundError), _locked(left):
+            shutil.rmtree(left)
+    work = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    work.mkdir()
+    try:
+        with _locked(work):
+            yield work
+            (work / _LOCK).unlink()
+            if folder.exists():
+                _exchange(work, folder)
+            else:
+                work.rename(folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a part folder; raises BlockingIOError when a living process has it."""
+    with open(folder / _LOCK, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def _exchange(a: Path, b: Path) -> None:
+    """Swap two folders in one system call (renameat2); where a file system cannot, in two renames."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(_AT_FDCWD, os.fsencode(a), _AT_FDCWD, os.fsencode(b), _EXCHANGE) == 0:
+        return
+    code = ctypes.get_errno()
+    if code not in (errno.EINVAL, errno.ENOSYS, errno.EXDEV):
+        raise OSError(code, os.strerror(code), str(b))
+    aside = a.with_name(f"{a.name}-old")
+    b.rename(aside)
+    a.rename(b)
+    aside.rename(a)
+
+
+def die_with_parent() -> None:
+    """Initialiser of worker processes: the kernel ends them when their parent is killed, so none goes on writing."""
+    ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)

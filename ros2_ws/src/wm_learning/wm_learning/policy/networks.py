@@ -1,0 +1,69 @@
+"""The policy, what judges it, and the graphs that a bundle brings of it."""
+
+import torch
+from torch import Tensor, nn
+
+from wm_learning.families.base import WorldModel
+from wm_learning.families.goals import policy_network, situation, to_unit_disk
+from wm_learning.families.parts import EnsembleMLP
+from wm_learning.families.returns import BINS, expected
+
+CRITICS = 2
+
+
+class ActorCritic(nn.Module):
+    """A policy and critics of it with their slow copies; latents (n, L), goals (n, 2) [m]."""
+
+    def __init__(self, state: int, hidden: int) -> None:
+        """`state`: numbers of the family's own state in a latent."""
+        super().__init__()
+        self.actor = policy_network(state, hidden)
+        self.critics = EnsembleMLP(CRITICS, 6 + state, hidden, BINS)
+        self.slow = EnsembleMLP(CRITICS, 6 + state, hidden, BINS).requires_grad_(False)
+        self.slow.load_state_dict(self.critics.state_dict())
+
+    def act(self, latent: Tensor, goal: Tensor) -> Tensor:
+        """Actions (n, 2) in the unit disk."""
+        return to_unit_disk(self.actor(situation(latent, goal)))
+
+    def judge(self, latent: Tensor, goal: Tensor) -> Tensor:
+        """Logits (critics, n, BINS) of the return."""
+        return self.critics(situation(latent, goal).expand(CRITICS, -1, -1))
+
+    def worth(self, latent: Tensor, goal: Tensor) -> Tensor:
+        """Returns (n,): the smaller of the slow critics' two."""
+        return expected(self.slow(situation(latent, goal).expand(CRITICS, -1, -1))).amin(0)
+
+    @torch.no_grad()
+    def follow(self, share: float) -> None:
+        """Move the slow critics by a share towards the critics."""
+        for slow, critic in zip(self.slow.parameters(), self.critics.parameters(), strict=True):
+            slow.lerp_(critic, share)
+
+
+class Act(nn.Module):
+    """Graph `policy`."""
+
+    def __init__(self, nets: ActorCritic) -> None:
+        super().__init__()
+        self.nets = nets
+
+    def forward(self, latent: Tensor, goal: Tensor) -> Tensor:
+        return self.nets.act(latent, goal)
+
+
+class Intend(nn.Module):
+    """Graph `intend`: the actions (b, H, 2) that a policy would take in the model's imagination, by the mean of its members."""
+
+    def __init__(self, policy: nn.Module, model: WorldModel) -> None:
+        """`policy`: the module of the graph `policy`."""
+        super().__init__()
+        self.policy = policy
+        self.model = model
+
+    def forward(self, latent: Tensor, goal: Tensor) -> Tensor:
+        actions = []
+        for _ in range(self.model.sizes.horizon):
+            actions.append(self.policy(latent, goal))
+            latent = self.model.rollout(latent[None], actions[-1][:, None])[2].mean(0)
+        return torch.stack(actions, 1)
