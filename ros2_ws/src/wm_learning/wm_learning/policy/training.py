@@ -150,6 +150,7 @@ class PolicyTraining:
     def _practise(self, draw: Draw) -> tuple[Tensor, dict[str, float]]:
         """Actor and critic on imagined paths (Hafner et al. 2020, "Dream to control"): the return's slope goes through the model."""
         imagine, nets = self.settings.imagine, self.nets
+        nets.follow(imagine.follow)
         start, goal, label = self._lesson(draw, imagine.batch)
         world = Imagination(self.model, draw.rng.integers(self.model.sizes.members, size=len(start)))
         latent, latents, rewards = start, [start], []
@@ -165,7 +166,6 @@ class PolicyTraining:
         visited = torch.cat([value.detach() for value in latents[:-1]])
         logits = nets.judge(visited, goal.repeat(imagine.horizon, 1))
         value = bin_loss(logits, returns.detach().flatten().expand(len(logits), -1)).mean()
-        nets.follow(imagine.follow)
         return value + imagine.anchor * copy - gain, {
             "value": value.item(),
             "return": returns[0].mean().item(),
