@@ -12,7 +12,8 @@ from wm_core.paths import bundles_dir
 from wm_dynamics.rollout import RolloutEngine
 from wm_learning.beliefs import beliefs
 from wm_learning.collect import collect
-from wm_learning.dataset import Dataset, build_dataset
+from wm_learning.dataset import Dataset
+from wm_learning.dataset_build import build_dataset
 
 HORIZONS = (1, 5, 10, 20)
 BURN_IN = 6  # observations before a prediction

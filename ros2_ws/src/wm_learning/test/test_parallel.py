@@ -1,6 +1,5 @@
 """Two processes started by torchrun train what one does."""
 
-import json
 import socket
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import pytest
 import torch
 
 from wm_learning.dataset import FIELDS
+from wm_learning.dataset_files import seal
 
 SETTINGS = [
     "images.steps=3",
@@ -28,7 +28,7 @@ def stored(dataset, tmp_path):
     folder.mkdir()
     for name in FIELDS:
         np.save(folder / f"{name}.npy", getattr(dataset, name))
-    (folder / "dataset.json").write_text(json.dumps({"worlds": dataset.worlds, "seeds": dataset.seeds}))
+    seal(folder, dataset.worlds, dataset.seeds, dataset.spec, [])
     return folder
 
 

@@ -29,11 +29,13 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--steps", type=int, default=50, help="control periods per episode")
     verb.add_argument("--seed", type=int, default=0, help="seed of the first episode")
     verb.add_argument("--workers", type=int, default=2)
+    verb.add_argument("--video", action="store_true", help="record cameras and joints only: no commands, no labels")
     verb.add_argument("--out", type=Path, required=True, help="folder for the bags")
     verb.set_defaults(run=_collect)
 
     verb = verbs.add_parser("dataset", help="build a dataset from bags")
     verb.add_argument("bags", type=Path, nargs="+")
+    verb.add_argument("--video", action="store_true", help="use cameras and joints only, as of bags without commands")
     verb.add_argument("--out", type=Path, required=True)
     verb.add_argument("--workers", type=int, default=2)
     verb.set_defaults(run=_dataset)
@@ -41,7 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser(
         "train",
         help="train a model family and export a bundle",
-        description="Settings are name=value: family, data (a dataset, a bag or a folder of bags; may be repeated), out, config"
+        description="Settings are name=value: family, data (a dataset, a bag or a folder of bags; may be repeated: all are"
+        " used together), out, config"
         " (a YAML file), seed, threads, validation_share, checkpoint_s, and those of the family, e.g. sequences.steps=3000."
         " An interrupted run goes on when it is started again. With torchrun, several processes share the batches.",
     )
@@ -80,15 +83,15 @@ def _parser() -> argparse.ArgumentParser:
 def _collect(options: argparse.Namespace) -> int:
     from wm_learning.collect import collect
 
-    collect(options.world, options.episodes, options.steps, options.out, options.seed, options.workers)
+    collect(options.world, options.episodes, options.steps, options.out, options.seed, options.workers, options.video)
     return 0
 
 
 def _dataset(options: argparse.Namespace) -> int:
-    from wm_learning.dataset import build_dataset
+    from wm_learning.dataset_build import build_dataset
     from wm_learning.pipeline import find_bags
 
-    data = build_dataset(find_bags(options.bags), options.out, options.workers)
+    data = build_dataset(find_bags(options.bags), options.out, options.workers, options.video)
     print(f"{options.out}: {len(data.episode)} steps of {len(data.seeds)} episodes")
     return 0
 

@@ -10,6 +10,7 @@ import numpy as np
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics, KinematicsError
 from wm_core.paths import rigs_dir, urdf_path, worlds_dir
 from wm_core.rig import CameraRig
+from wm_learning.atomic import die_with_parent
 from wm_learning.episode_bag import EpisodeWriter, Frame, Step
 from wm_learning.exploration import Exploration
 from wm_learning.settings import ACTION_SCALE, PHYSICS_PER_STEP, REACH_BOX
@@ -28,9 +29,12 @@ class Batch:
     episodes: int
     steps: int
     bag: Path
+    video: bool = False  # cameras and joints only
 
 
-def collect(worlds: list[str], episodes: int, steps: int, folder: Path, first_seed: int, workers: int) -> list[Path]:
+def collect(
+    worlds: list[str], episodes: int, steps: int, folder: Path, first_seed: int, workers: int, video: bool = False
+) -> list[Path]:
     """Collect `episodes` per world of `steps` control periods each into bags under `folder`; returns the bags.
 
     Bags that exist already are kept, so an interrupted collection continues.
@@ -41,9 +45,9 @@ def collect(worlds: list[str], episodes: int, steps: int, folder: Path, first_se
         for start in range(0, episodes, EPISODES_PER_BAG):
             seed = first_seed + index * episodes + start
             count = min(EPISODES_PER_BAG, episodes - start)
-            batches.append(Batch(world, seed, count, steps, folder / f"{world}_{seed:06d}"))
+            batches.append(Batch(world, seed, count, steps, folder / f"{world}_{seed:06d}", video))
     missing = [batch for batch in batches if not batch.bag.exists()]
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=die_with_parent) as pool:
         futures = [pool.submit(collect_bag, batch) for batch in missing]
         for done, future in enumerate(as_completed(futures), 1):
             print(f"collect: {future.result().name} ({done} of {len(missing)} bags)", flush=True)
@@ -57,7 +61,7 @@ def collect_bag(batch: Batch) -> Path:
     rig = CameraRig.load(rigs_dir() / "two_cameras.yaml")
     kinematics = Kinematics(urdf_path())
     sim = ArmSim(world, rig, randomise=True)
-    writer = EpisodeWriter(batch.bag, tuple(camera.name for camera in rig.cameras))
+    writer = EpisodeWriter(batch.bag, tuple(camera.name for camera in rig.cameras), batch.video)
     clock_ns = 0
     for seed in range(batch.first_seed, batch.first_seed + batch.episodes):
         sim.reset(seed)

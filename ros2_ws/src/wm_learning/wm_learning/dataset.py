@@ -1,14 +1,13 @@
-"""Bags -> arrays for training: one folder of memory-mapped arrays.
+"""Arrays for training: one folder of memory-mapped arrays, or several joined.
 
 Arrays over all steps of all episodes, in order: `bev` (T, cameras, 5, rows, columns) uint8 (0..255 for 0..1),
 `tool` (T, 2) measured and `target` (T, 2) commanded tool position, `action` (T, 2) executed after the step,
 `object` (T, 3) x, y [m] and yaw [rad] (NaN without a label), `episode` (T,) int32, `world` (T,) int16.
+In video nobody knows `target` and `action`: they are NaN.
 """
 
 import hashlib
-import json
-import shutil
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,22 +15,18 @@ from typing import Any
 import numpy as np
 
 from wm_core.bundle import BevSpec
-from wm_core.kinematics import Kinematics, KinematicsError
-from wm_core.paths import rigs_dir, urdf_path
-from wm_core.rig import CameraRig
-from wm_learning.episode_bag import BagError, Step, read_episodes
-from wm_learning.settings import ACTION_SCALE
-from wm_perception.bev import Projector
-from wm_perception.robot_mask import RobotMask
+from wm_learning.dataset_files import DatasetError, read_dataset
+from wm_learning.rows import JoinedRows
 
-FIELDS = ("bev", "tool", "target", "action", "object", "episode", "world")
+SMALL = ("tool", "target", "action", "object", "episode", "world")
+FIELDS = ("bev", *SMALL)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Arrays described in the module's docstring, memory-mapped."""
+    """Arrays described in the module's docstring; `bev` stays on disk."""
 
-    bev: np.ndarray
+    bev: np.ndarray | JoinedRows
     tool: np.ndarray
     target: np.ndarray
     action: np.ndarray
@@ -39,13 +34,53 @@ class Dataset:
     episode: np.ndarray
     world: np.ndarray
     worlds: list[str]
-    seeds: list[int]
+    seeds: list[int]  # by episode; -1: unknown
+    spec: BevSpec = BevSpec()
 
     @staticmethod
     def load(folder: Path) -> "Dataset":
-        facts = json.loads((folder / "dataset.json").read_text())
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r" if name == "bev" else None) for name in FIELDS}
-        return Dataset(**arrays, worlds=facts["worlds"], seeds=facts["seeds"])
+        """Load and verify a folder; raises DatasetError naming file, array and index of what is wrong."""
+        facts, arrays = read_dataset(Path(folder))
+        spec = BevSpec(**facts["bev"])
+        return Dataset(**arrays, worlds=facts["worlds"], seeds=facts["seeds"], spec=spec)
+
+    @staticmethod
+    def join(parts: Sequence["Dataset"]) -> "Dataset":
+        """Several datasets as one, without copying their maps; raises DatasetError when they do not fit together."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        for i, part in enumerate(parts[1:], 1):
+            if part.spec != first.spec or part.bev.shape[1:] != first.bev.shape[1:]:
+                raise DatasetError(
+                    f"expected datasets with the same maps, got {first.spec} with {first.bev.shape[1]} cameras and, as number"
+                    f" {i + 1}, {part.spec} with {part.bev.shape[1]}; build them again from their bags"
+                )
+            if part.video != first.video:
+                raise DatasetError(
+                    f"expected commands in all datasets or in none, got both (number {i + 1}): use pretrain="
+                )
+        if len({part.fingerprint() for part in parts}) < len(parts):
+            raise DatasetError("expected different datasets, got one twice: its held-out episodes would be trained on")
+        worlds = sorted({world for part in parts for world in part.worlds})
+        offsets = np.cumsum([0] + [len(part.seeds) for part in parts])
+        joined = {
+            name: np.concatenate([getattr(p, name) for p in parts]) for name in ("tool", "target", "action", "object")
+        }
+        return Dataset(
+            bev=JoinedRows([row for part in parts for row in [part.bev]]),  # type: ignore[misc]
+            episode=np.concatenate([p.episode + offsets[i] for i, p in enumerate(parts)]).astype(np.int32),
+            world=np.concatenate([np.array([worlds.index(w) for w in p.worlds], np.int16)[p.world] for p in parts]),
+            worlds=worlds,
+            seeds=[seed for part in parts for seed in part.seeds],
+            spec=first.spec,
+            **joined,
+        )
+
+    @property
+    def video(self) -> bool:
+        """Whether there are no commands."""
+        return bool(np.isnan(self.action).all())
 
     def fingerprint(self) -> str:
         """Short hash of what was recorded: labels, actions and episodes tell datasets apart."""
@@ -67,100 +102,3 @@ class Dataset:
         if episodes is not None:
             keep &= np.isin(self.episode[starts], episodes)
         return starts[keep]
-
-
-def build_dataset(bags: list[Path], folder: Path, workers: int) -> Dataset:
-    """Build the dataset of `bags` in `folder`, replacing an older one at the end."""
-    work = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    with ProcessPoolExecutor(workers) as pool:
-        futures = {pool.submit(_convert, bag, work / f"{i:05d}.npz"): i for i, bag in enumerate(bags)}
-        for done, future in enumerate(as_completed(futures), 1):
-            future.result()
-            print(f"dataset: {bags[futures[future]].name} ({done} of {len(bags)} bags)", flush=True)
-    _merge(work, len(bags))
-    shutil.rmtree(folder, ignore_errors=True)
-    work.rename(folder)
-    return Dataset.load(folder)
-
-
-def _convert(bag: Path, part: Path) -> None:
-    """Arrays of one bag, in a file of their own."""
-    spec = BevSpec()
-    kinematics = Kinematics(urdf_path())
-    mask = RobotMask(kinematics)
-    rig = CameraRig.load(rigs_dir() / "two_cameras.yaml")
-    projectors = {
-        camera.name: Projector(camera.K, camera.T_base_optical, camera.height, camera.width, spec)
-        for camera in rig.cameras
-    }
-    rows: dict[str, list[np.ndarray]] = {name: [] for name in FIELDS[:-2]}
-    episodes, worlds, seeds = [], [], []
-    for index, (facts, steps) in enumerate(read_episodes(bag)):
-        for step in steps:
-            q = _arm_joints(bag, step, kinematics)
-            boxes = mask.boxes(q)
-            maps = [
-                projectors[camera.name].project(frame.rgb, frame.depth, boxes)
-                for camera in rig.cameras
-                if (frame := step.frames.get(camera.name)) is not None
-            ]
-            if len(maps) != len(rig.cameras):
-                raise BagError(
-                    f"{bag}: step at {step.stamp_ns} ns: expected cameras {[c.name for c in rig.cameras]}, got {sorted(step.frames)}"
-                )
-            rows["bev"].append(np.rint(np.stack(maps) * 255).astype(np.uint8))
-            rows["tool"].append(kinematics.fk(q)[0][:2])
-            rows["target"].append(step.ee_start)
-            rows["action"].append((step.ee_end - step.ee_start) / ACTION_SCALE)
-            rows["object"].append(
-                np.full(3, np.nan) if step.truth is None else np.array([*step.truth[:2], yaw(step.truth[3:])])
-            )
-        episodes += [index] * len(steps)
-        worlds += [facts["world"]] * len(steps)
-        seeds.append(int(facts["seed"]))
-    arrays: dict[str, Any] = {
-        name: np.stack(values).astype(np.uint8 if name == "bev" else np.float32) for name, values in rows.items()
-    }
-    np.savez(part, episode=np.array(episodes, np.int32), world=np.array(worlds), seeds=np.array(seeds), **arrays)
-
-
-def _merge(work: Path, count: int) -> None:
-    parts = [np.load(work / f"{i:05d}.npz") for i in range(count)]
-    total = sum(len(part["episode"]) for part in parts)
-    names = sorted({name for part in parts for name in np.unique(part["world"]).tolist()})
-    first_bev = parts[0]["bev"]
-    bev = np.lib.format.open_memmap(work / "bev.npy", "w+", np.uint8, (total, *first_bev.shape[1:]))
-    position, episode_offset, episode = 0, 0, []
-    for part in parts:
-        maps = part["bev"]
-        bev[position : position + len(maps)] = maps
-        position += len(maps)
-        episode.append(part["episode"] + episode_offset)
-        episode_offset += int(part["episode"].max()) + 1
-    bev.flush()
-    np.save(work / "episode.npy", np.concatenate(episode))
-    np.save(
-        work / "world.npy",
-        np.concatenate([np.array([names.index(w) for w in part["world"]], np.int16) for part in parts]),
-    )
-    for name in ("tool", "target", "action", "object"):
-        np.save(work / f"{name}.npy", np.concatenate([part[name] for part in parts]))
-    seeds = [int(seed) for part in parts for seed in part["seeds"]]
-    (work / "dataset.json").write_text(json.dumps({"worlds": names, "seeds": seeds, "steps": total}))
-    for i in range(count):
-        (work / f"{i:05d}.npz").unlink()
-
-
-def _arm_joints(bag: Path, step: Step, kinematics: Kinematics) -> np.ndarray:
-    try:
-        return kinematics.arm_joints(step.joint_names, step.joints)
-    except KinematicsError as error:
-        raise BagError(f"{bag}: step at {step.stamp_ns} ns: /joint_states: {error}") from error
-
-
-def yaw(quaternion: np.ndarray) -> float:
-    """Rotation about z [rad] of a quaternion xyzw."""
-    x, y, z, w = quaternion
-    return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))

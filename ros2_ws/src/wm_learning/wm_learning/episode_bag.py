@@ -1,19 +1,17 @@
 """Episodes in rosbag2 bags (MCAP): the same topics as on a robot.
 
-A bag holds whole episodes, each announced by a message on `wm/episode` (std_msgs/String with YAML).
+A bag holds whole episodes, each announced by a message on `wm/episode` (std_msgs/String with YAML). A video bag has only
+cameras and joints. This module holds what both directions share, and the writer; `bag_reader` reads.
 """
 
 import dataclasses
 import shutil
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from wm_core.bags import typestore
@@ -23,11 +21,23 @@ EPISODE = "wm/episode"
 EXECUTED = "wm/executed"
 JOINTS = "joint_states"
 BASE_FRAME = "panda_link0"
-COLOUR = "/color/image_raw"
+COLOUR, DEPTH, INFO = "/color/image_raw", "/aligned_depth_to_color/image_raw", "/color/camera_info"
+KINDS = {
+    EPISODE: "std_msgs/msg/String",
+    EXECUTED: "wm_msgs/msg/Command",
+    JOINTS: "sensor_msgs/msg/JointState",
+    TRUTH: "geometry_msgs/msg/PoseStamped",
+}
+CAMERA_KINDS = {COLOUR: "sensor_msgs/msg/Image", INFO: "sensor_msgs/msg/CameraInfo", DEPTH: "sensor_msgs/msg/Image"}
 
 
 class BagError(ValueError):
-    """A bag that cannot be used: names the file, the topic and the remedy."""
+    """A bag that cannot be used: names the file, the topic, the time, what was expected, what came, and the remedy."""
+
+
+def refusal(bag: Path, topic: str, stamp_ns: int, problem: str) -> BagError:
+    """The error for one message of a bag; `problem`: what was expected, what came, what to do."""
+    return BagError(f"{bag}: /{topic} at {stamp_ns / 1e9:.3f} s ({stamp_ns} ns): {problem}")
 
 
 @dataclass(frozen=True)
@@ -47,15 +57,15 @@ class Step:
     frames: dict[str, Frame]
     joint_names: tuple[str, ...]
     joints: np.ndarray  # (n,) [rad]
-    ee_start: np.ndarray  # (2,) [m] commanded tool position at the stamp
-    ee_end: np.ndarray  # (2,) [m] commanded tool position one step later
+    ee_start: np.ndarray  # (2,) [m] commanded tool position at the stamp; NaN in video
+    ee_end: np.ndarray  # (2,) [m] commanded tool position one step later; NaN in video
     truth: np.ndarray | None  # (7,) object position [m] and quaternion xyzw, simulation only
 
 
 class EpisodeWriter:
-    """Writes one bag; it appears under its name only when it is complete."""
+    """Writes one bag; it appears under its name only when it is complete. With `video`, only cameras and joints."""
 
-    def __init__(self, path: Path, cameras: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, cameras: tuple[str, ...], video: bool = False) -> None:
         self.path = Path(path)
         self._work = self.path.with_name(f".{self.path.name}.part")
         if self.path.exists():
@@ -68,16 +78,8 @@ class EpisodeWriter:
         self._writer = Writer(self._bag, version=9, storage_plugin=StoragePlugin.MCAP)
         self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         self._writer.open()
-        topics = {
-            EPISODE: "std_msgs/msg/String",
-            EXECUTED: "wm_msgs/msg/Command",
-            JOINTS: "sensor_msgs/msg/JointState",
-            TRUTH: "geometry_msgs/msg/PoseStamped",
-        }
-        for camera in cameras:
-            topics[f"{camera}/color/image_raw"] = "sensor_msgs/msg/Image"
-            topics[f"{camera}/color/camera_info"] = "sensor_msgs/msg/CameraInfo"
-            topics[f"{camera}/aligned_depth_to_color/image_raw"] = "sensor_msgs/msg/Image"
+        topics = {topic: kind for topic, kind in KINDS.items() if topic == JOINTS or not video}
+        topics |= {camera + topic: kind for camera in cameras for topic, kind in CAMERA_KINDS.items()}
         self._connections = {
             topic: self._writer.add_connection(f"/{topic}", kind, typestore=self._store)
             for topic, kind in topics.items()
@@ -85,7 +87,9 @@ class EpisodeWriter:
         self._kinds = topics
 
     def episode(self, stamp_ns: int, facts: dict[str, Any]) -> None:
-        """Announce an episode."""
+        """Announce an episode; not in a video bag."""
+        if EPISODE not in self._kinds:
+            return
         self._write(EPISODE, stamp_ns, data=yaml.safe_dump(facts, default_flow_style=True).strip())
 
     def step(self, step: Step) -> None:
@@ -94,7 +98,7 @@ class EpisodeWriter:
             height, width = frame.depth.shape
             optical = self._header(step.stamp_ns, f"{camera}_color_optical_frame")
             self._write(
-                f"{camera}/color/image_raw",
+                camera + COLOUR,
                 step.stamp_ns,
                 header=optical,
                 height=height,
@@ -106,7 +110,7 @@ class EpisodeWriter:
             )
             millimetres = np.clip(np.rint(frame.depth * 1000), 0, 65535).astype("<u2")
             self._write(
-                f"{camera}/aligned_depth_to_color/image_raw",
+                camera + DEPTH,
                 step.stamp_ns,
                 header=optical,
                 height=height,
@@ -117,7 +121,7 @@ class EpisodeWriter:
                 data=millimetres.view(np.uint8).reshape(-1),
             )
             self._write(
-                f"{camera}/color/camera_info",
+                camera + INFO,
                 step.stamp_ns,
                 header=optical,
                 height=height,
@@ -143,6 +147,8 @@ class EpisodeWriter:
             velocity=empty,
             effort=empty,
         )
+        if EXECUTED not in self._kinds:
+            return
         if step.truth is not None:
             self._write(TRUTH, step.stamp_ns, header=header, pose=self._pose(step.truth))
         stamp = header.stamp
@@ -196,72 +202,3 @@ class EpisodeWriter:
             kind, **{key: value for key, value in fields.items() if key in known and known[key].init}
         )
         self._writer.write(self._connections[topic], stamp_ns, self._store.serialize_cdr(message, kind))
-
-
-def read_episodes(path: Path) -> Iterator[tuple[dict[str, Any], list[Step]]]:
-    """Episodes of one bag: facts and steps. Raises BagError when the bag is unreadable or a topic is missing."""
-    path = Path(path)
-    try:
-        reader = AnyReader([path], default_typestore=typestore())
-        reader.open()
-    except Exception as error:  # rosbags raises many kinds for torn or foreign files
-        raise BagError(f"{path}: expected a rosbag2 folder (MCAP or sqlite3), got: {error}") from error
-    with closing(reader):
-        topics = {connection.topic.lstrip("/") for connection in reader.connections}
-        for needed in (EPISODE, EXECUTED, JOINTS):
-            if needed not in topics:
-                raise BagError(
-                    f"{path}: expected the topic /{needed}, found {sorted(topics)}; record it or use another bag"
-                )
-        facts: dict[str, Any] | None = None
-        steps: list[Step] = []
-        pending: dict[str, Any] = {}
-        for connection, stamp_ns, data in reader.messages():
-            topic = connection.topic.lstrip("/")
-            message: Any = reader.deserialize(data, connection.msgtype)
-            if topic == EPISODE:
-                if facts is not None:
-                    yield facts, steps
-                facts, steps, pending = yaml.safe_load(message.data), [], {}
-                continue
-            pending[topic] = message
-            if topic == EXECUTED:  # closes the step
-                if JOINTS in pending and any(name.endswith(COLOUR) for name in pending):  # else a hold between frames
-                    steps.append(_step(path, stamp_ns, pending))
-                pending = {}
-        if facts is not None:
-            yield facts, steps
-
-
-def _step(path: Path, stamp_ns: int, messages: dict[str, Any]) -> Step:
-    frames: dict[str, Frame] = {}
-    for topic, image in messages.items():
-        if not topic.endswith(COLOUR):
-            continue
-        camera = topic.removesuffix(COLOUR)
-        depth = messages.get(f"{camera}/aligned_depth_to_color/image_raw")
-        info = messages.get(f"{camera}/color/camera_info")
-        if depth is None or info is None:
-            raise BagError(
-                f"{path}: camera {camera} at {stamp_ns} ns: expected colour, depth and camera_info of one instant"
-            )
-        shape = (image.height, image.width)
-        frames[camera] = Frame(
-            np.frombuffer(image.data, np.uint8).reshape(*shape, 3),
-            np.frombuffer(depth.data, "<u2").reshape(shape).astype(np.float32) / 1000,
-            np.asarray(info.k, float).reshape(3, 3),
-        )
-    joints, executed, truth = messages[JOINTS], messages[EXECUTED], messages.get(TRUTH)
-    pose = None
-    if truth is not None:
-        p, o = truth.pose.position, truth.pose.orientation
-        pose = np.array([p.x, p.y, p.z, o.x, o.y, o.z, o.w])
-    return Step(
-        stamp_ns,
-        frames,
-        tuple(joints.name),
-        np.asarray(joints.position, float),
-        np.array([executed.ee_start.x, executed.ee_start.y]),
-        np.array([executed.ee_end.x, executed.ee_end.y]),
-        pose,
-    )

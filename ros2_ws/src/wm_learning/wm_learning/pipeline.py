@@ -16,7 +16,9 @@ from wm_core.revision import revision
 from wm_learning.calibration import calibrate
 from wm_learning.collect import collect
 from wm_learning.config import SettingError, configure
-from wm_learning.dataset import Dataset, build_dataset
+from wm_learning.dataset import Dataset
+from wm_learning.dataset_build import bag_facts, build_dataset
+from wm_learning.dataset_files import DatasetError, read_facts
 from wm_learning.embeddings import embed
 from wm_learning.evaluate import evaluate
 from wm_learning.export import export_bundle
@@ -50,23 +52,32 @@ def find_bags(places: list[Path]) -> list[Path]:
     return bags
 
 
-def load_data(places: list[Path], work: Path, workers: int = 2) -> Dataset:
-    """The dataset in a folder, or one built from bags (once) under `work`."""
-    if len(places) == 1 and (places[0] / "dataset.json").is_file():
-        return Dataset.load(places[0])
+def load_data(places: list[Path], work: Path, workers: int = 2, video: bool = False) -> Dataset:
+    """The datasets in some folders and one built from the bags among them (once) under `work`, as one dataset.
+
+    `video`: of the bags only cameras and joints are used. Raises DatasetError, BagError and SettingError.
+    """
     if not places:
         raise SettingError("expected data=FOLDER: a dataset, a bag or a folder of bags")
-    bags = find_bags(places)
-    if Processes.join().count > 1:
-        raise SettingError(
-            "expected data=DATASET with several processes; build it from the bags first: wm dataset BAGS --out DATASET"
-        )
-    built, source = work / "dataset", work / "dataset.txt"
-    names = "".join(f"{bag}\n" for bag in bags)
-    if not (source.is_file() and source.read_text() == names and (built / "dataset.json").is_file()):
-        build_dataset(bags, built, workers)
-        source.write_text(names)
-    return Dataset.load(built)
+    stored = [place for place in places if (place / "dataset.json").is_file()]
+    parts = [Dataset.load(place) for place in stored]
+    if bags := find_bags([place for place in places if place not in stored]):
+        if Processes.join().count > 1:
+            raise SettingError(
+                "expected data=DATASET with several processes; build it from the bags first: wm dataset BAGS --out DATASET"
+            )
+        parts.append(_built(bags, work / ("video" if video else "dataset"), workers, video))
+    return Dataset.join(parts)
+
+
+def _built(bags: list[Path], folder: Path, workers: int, video: bool) -> Dataset:
+    """The dataset of some bags, as it is in `folder` when it was built from the same ones."""
+    try:
+        if read_facts(folder)["bags"] == [bag_facts(bag) for bag in bags]:
+            return Dataset.load(folder)
+    except DatasetError:  # none yet, torn, or of an older version: the bags are here, so it is built again
+        pass
+    return build_dataset(bags, folder, workers, video)
 
 
 def split(data: Dataset, settings: RunSettings) -> tuple[np.ndarray, np.ndarray]:
