@@ -1,0 +1,40 @@
+"""Plots in the report's style: one colour for each bundle, grey for baselines, units at the axes."""
+
+import io
+from collections.abc import Iterable
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito 2008, told apart by all
+BASELINE = "#777777"
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+}
+
+
+def colours(labels: Iterable[str]) -> dict[str, str]:
+    """A colour for each bundle, the same in all plots."""
+    return {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(labels)}
+
+
+def panels(columns: int = 1, rows: int = 1, width: float = 4.6, height: float = 3.1) -> tuple[Figure, list[Axes]]:
+    """A figure of equal panels, each `width` x `height` inches; without pyplot, so nothing has to be closed."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, list(axes.ravel())
+
+
+def png(figure: Figure, dpi: int = 130) -> bytes:
+    """The figure as PNG."""
+    with matplotlib.rc_context(STYLE), io.BytesIO() as file:
+        figure.savefig(file, format="png", dpi=dpi, facecolor="white")
+        return file.getvalue()
