@@ -21,7 +21,8 @@ def outcomes(seed: int, count: int = 2000, steps: int = 12) -> Outcomes:
     deviation = np.full((count, steps, 2), 0.004)
     error = rng.normal(0, 0.004, deviation.shape) * np.where(moving, 1, 2)[..., None]
     far = np.where(moving, 0.05, 0.0) * np.ones(steps)
-    return Outcomes(error, deviation, far, far, np.arange(count))
+    index = np.arange(count)
+    return Outcomes(error, deviation, far, far, np.zeros_like(far), np.zeros_like(error), index, index)
 
 
 def test_intervals_hold_what_they_promise():

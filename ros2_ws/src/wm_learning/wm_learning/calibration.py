@@ -32,12 +32,15 @@ class Outcomes:
     deviation: np.ndarray  # (n, H, 2) [m] predicted
     motion: np.ndarray  # (n, H) [m] predicted
     moved: np.ndarray  # (n, H) [m] how far the object really was from where it started
+    disagreement: np.ndarray  # (n, H) [m] of the ensemble
+    tool_error: np.ndarray  # (n, H, 2) [m] true minus predicted tool position
+    start: np.ndarray  # (n,) step of the dataset from which was imagined
     episode: np.ndarray  # (n,)
 
     def of(self, episodes: np.ndarray) -> "Outcomes":
         """Only those of some episodes."""
         keep = np.isin(self.episode, episodes)
-        return Outcomes(self.error[keep], self.deviation[keep], self.motion[keep], self.moved[keep], self.episode[keep])
+        return Outcomes(**{name: getattr(self, name)[keep] for name in self.__dataclass_fields__})
 
 
 def outcomes(bundle: Bundle, data: Dataset, means: np.ndarray, longest: int = STEPS[-1]) -> Outcomes:
@@ -49,16 +52,18 @@ def outcomes(bundle: Bundle, data: Dataset, means: np.ndarray, longest: int = ST
         data.episode[np.minimum(steps, len(data.episode) - 1)] != data.episode[starts, None]
     )
     reached = np.where(over, starts[:, None], steps)
-    truth = data.object[reached, :2].astype(float)
+    truth, tool = data.object[reached, :2].astype(float), data.tool[reached].astype(float)
     actions = np.where(over[..., None], 0, data.action[np.minimum(steps - 1, len(data.episode) - 1)]).astype(np.float32)
-    predicted, wide, far = np.empty_like(truth), np.empty_like(truth), np.empty(over.shape)
+    predicted, reach, wide = np.empty_like(truth), np.empty_like(truth), np.empty_like(truth)
+    far, apart = np.empty(over.shape), np.empty(over.shape)
     for i in range(0, len(starts), BATCH):
         part = slice(i, i + BATCH)
         futures = engine.rollout(means[starts[part]][None], actions[part])
-        predicted[part], wide[part], far[part] = futures.mean_object(), deviation(futures, FLOOR), motion(futures)
-    error = np.where(over[..., None], np.nan, truth - predicted)
+        predicted[part], reach[part] = futures.mean_object(), futures.mean_ee()
+        wide[part], far[part], apart[part] = deviation(futures, FLOOR), motion(futures), futures.epistemic_std()
+    error, tool_error = (np.where(over[..., None], np.nan, gap) for gap in (truth - predicted, tool - reach))
     moved = np.linalg.norm(truth - data.object[starts, None, :2], axis=-1)
-    return Outcomes(error, wide, far, moved, data.episode[starts])
+    return Outcomes(error, wide, far, moved, apart, tool_error, starts, data.episode[starts])
 
 
 def fit(found: Outcomes) -> Calibration:
@@ -84,20 +89,26 @@ def conformal_quantile(scores: np.ndarray, level: float) -> float:
     return float(np.partition(scores, rank - 1)[rank - 1])
 
 
+def half_width(calibration: Calibration, found: Outcomes, step: int, level: float) -> np.ndarray:
+    """Half widths (n, 2) [m] of the intervals of a level after `step` steps; as Calibration.half_width of all steps."""
+    tables = calibration.multipliers[:, :, calibration.levels.index(level)]
+    still, moving = (np.interp(step, calibration.steps, table) for table in tables)
+    factor = np.where(found.motion[:, step - 1] > calibration.moved, moving, still)
+    return factor[:, None] * found.deviation[:, step - 1]
+
+
 def coverage(calibration: Calibration, found: Outcomes, steps: tuple[int, ...] = REPORTED) -> dict[str, Any]:
     """Share of outcomes (x and y apart) inside the intervals by class, level and step, and the mean half width [mm]."""
     result: dict[str, Any] = {}
     classes = {"all": np.ones_like(found.motion, bool), "predicted to move": found.motion > calibration.moved}
     for name, member in classes.items():
         shares: dict[str, dict[str, float]] = {}
-        for k, level in enumerate(calibration.levels):
+        for level in calibration.levels:
             shares[str(level)] = {}
             for step in steps:
                 column = step - 1
                 known = np.isfinite(found.error[:, column]).all(1) & member[:, column]
-                still, moving = (np.interp(step, calibration.steps, t[:, k]) for t in calibration.multipliers)
-                factor = np.where(found.motion[:, column] > calibration.moved, moving, still)
-                wide = factor[:, None] * found.deviation[:, column]
+                wide = half_width(calibration, found, step, level)
                 inside = np.abs(found.error[:, column]) <= wide
                 shares[str(level)][str(step)] = round(float(inside[known].mean()), 4) if known.any() else float("nan")
                 if level == 0.9:
