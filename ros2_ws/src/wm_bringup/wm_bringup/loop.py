@@ -16,16 +16,16 @@ from wm_core.kinematics import Kinematics
 from wm_core.paths import bundles_dir, rigs_dir, urdf_path
 from wm_core.rig import CameraRig
 from wm_dynamics.belief import BeliefFilter, BeliefState
-from wm_dynamics.calibration import Calibration
 from wm_dynamics.executed import ExecutedMotion
 from wm_dynamics.rollout import RolloutEngine
 from wm_guard.guard import Guard, Kind
 from wm_guard.limits import Limits, Request
 from wm_perception.pipeline import CameraFrame, ObservationData, PerceptionPipeline
-from wm_planner.controller import Decision, PlannerCore
-from wm_planner.costs import CostModel
+from wm_planner.controller import POLICY_TRUST, Decision, PlannerCore
+from wm_planner.costs import CostModel, CostWeights
 from wm_planner.goal import ObjectGoal, Progress
 from wm_planner.planners import PlanResult, make_planner
+from wm_planner.policy import policy_for
 from wm_planner.tool_path import ToolPath
 from wm_sim.arm_sim import ArmSim
 from wm_sim.controller import Point
@@ -53,6 +53,7 @@ class Step:
     belief: BeliefState | None
     plan: PlanResult | None  # None while holding
     plan_ms: float
+    planner: str  # who made the plan
 
     @property
     def believed_xy(self) -> np.ndarray:
@@ -96,8 +97,13 @@ class ClosedLoop:
         *,
         planner_params: dict[str, Any] | None = None,
         budget_s: float | None = None,
+        policy_seeds: str = "auto",
+        policy_trust: float = POLICY_TRUST,
+        weights: CostWeights | None = None,
     ) -> None:
-        """`cameras`: use only these. `seed`: of the planner. `budget_s`: time for each plan (None: unlimited)."""
+        """`cameras`: use only these. `seed`: of the planner. `budget_s`: time for each plan (None: unlimited).
+
+        `policy_seeds`, `policy_trust` [m]: as of the planner node. `weights`: of the cost, in place of the defaults."""
         self.kinematics = Kinematics(urdf_path())
         self.sim = ArmSim(world, rig.only(cameras) if cameras else rig)
         self.bundle = bundle
@@ -108,7 +114,13 @@ class ClosedLoop:
         self._tool_path = ToolPath(self.kinematics, bundle.step_duration)
         search = make_planner(planner, HORIZON, bundle.action_size, seed, **(planner_params or {}))
         self._planner = PlannerCore(
-            RolloutEngine(bundle), search, CostModel(calibration=Calibration.of(bundle)), self._tool_path
+            RolloutEngine(bundle),
+            search,
+            CostModel.of(bundle, weights),
+            self._tool_path,
+            policy=policy_for(bundle, planner, policy_seeds, HORIZON),
+            fallback=make_planner("icem", HORIZON, bundle.action_size, seed) if planner == "policy" else None,
+            policy_trust=policy_trust,
         )
 
     @staticmethod
@@ -201,6 +213,7 @@ class ClosedLoop:
             belief,
             decision.plan,
             decision.plan_ms,
+            decision.planner,
         )
 
     def _observe(self, joints: np.ndarray, truth: np.ndarray | None) -> ObservationData:

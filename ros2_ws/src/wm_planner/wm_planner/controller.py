@@ -12,12 +12,14 @@ from wm_planner.costs import CostModel
 from wm_planner.delay import predict
 from wm_planner.goal import ObjectGoal
 from wm_planner.planners import Planner, PlanResult
+from wm_planner.policy import Policy
 from wm_planner.tool_path import ToolMotion, ToolPath
 
 BLIND_SPEED = 0.05  # share of full speed near an object out of sight: an unseen push drifts by distance, not by time
 SAME_PLACE = 0.002  # [m] between where the last command ends and where the next begins
 LOOK_AFTER = 1.0  # [s] out of sight, then the tool backs off: most often it is the hand that hides the object
 DEFER_ABOVE = 0.12  # [m] half a 90 % interval; on ordinary goals plans stay below 0.08
+POLICY_TRUST = 0.08  # [m] half a 90 % interval; above it planning takes over from the policy
 BLIND_REACH = 0.10  # [m] between tool and believed object; farther off there is nothing to push within a step
 
 
@@ -33,6 +35,7 @@ class Decision:
     delay: float  # [s] compensated
     plan_ms: float
     deferred: bool = False  # the best plan's outcome is too uncertain to execute it
+    planner: str = ""  # who made the plan: "policy", or the search
 
 
 @dataclass(frozen=True)
@@ -55,15 +58,23 @@ class PlannerCore:
         tool_path: ToolPath,
         blind_speed: float = BLIND_SPEED,
         defer_above: float = DEFER_ABOVE,
+        *,
+        policy: Policy | None = None,
+        fallback: Planner | None = None,
+        policy_trust: float = POLICY_TRUST,
     ) -> None:
         """`blind_speed`: share of full speed near an object that is out of sight. `defer_above` [m]: a plan after which the
-        object may be farther off than this is not executed."""
+        object may be farther off than this is not executed. `policy`: what it intends is given to the planner as seed.
+        `fallback` plans instead where the planner's outcome may be farther off than `policy_trust` [m]."""
         self._engine = engine
         self._planner = planner
         self._costs = costs
         self.tool_path = tool_path
         self._blind_speed = blind_speed
         self._defer_above = defer_above
+        self._policy = policy
+        self._fallback = fallback
+        self._policy_trust = policy_trust
         self._scale = engine.bundle.action_scale
         self._step_ns = round(engine.bundle.step_duration * 1e9)
         # What has been sent: tells where the arm will be when the next command takes effect.
@@ -73,6 +84,8 @@ class PlannerCore:
     def reset(self) -> None:
         """Forget the warm start, e.g. for a new goal."""
         self._planner.reset()
+        if self._fallback is not None:
+            self._fallback.reset()
         self._warm: np.ndarray | None = None
 
     def forget(self) -> None:
@@ -121,17 +134,28 @@ class PlannerCore:
             actions = np.float32(speed) * actions
             return self._costs.cost(self._engine.rollout(latent, actions), actions, goal.xy)
 
-        result = self._planner.plan(evaluate, self._warm, deadline_s)
+        def doubt_of(actions: np.ndarray) -> float:
+            """How far off [m] the object may be at worst under actions (H, A)."""
+            futures = self._engine.rollout(latent, np.float32(speed) * actions[None])
+            return float(self._costs.uncertainty(futures).max())
+
+        seeds = None if self._policy is None else self._policy.intend(latent, goal.xy)[None]
+        planner = self._planner
+        result = planner.plan(evaluate, self._warm, deadline_s, seeds)
+        doubt = doubt_of(result.actions)
+        if self._fallback is not None and doubt > self._policy_trust:
+            planner = self._fallback
+            result = planner.plan(evaluate, self._warm, deadline_s, seeds)
+            doubt = doubt_of(result.actions)
         self._warm = np.concatenate([result.actions[1:], result.actions[-1:]])
         result = replace(result, actions=np.float32(speed) * result.actions, samples=np.float32(speed) * result.samples)
-        doubt = float(self._costs.uncertainty(self._engine.rollout(latent, result.actions[None])).max())
         if doubt > self._defer_above:
             reason = f"deferred: the object may end up {1000 * doubt:.0f} mm off, at most {1000 * self._defer_above:.0f} wanted"
             return replace(self.hold(reason, stamp_ns=stamp_ns, delay=delay), deferred=True)
         motion = self.tool_path.move(self._scale * result.actions[0].astype(float))
         action = self._record(effective_ns, motion)
         spent_ms = 1e3 * (time.perf_counter() - began)
-        return Decision(action, motion, result, latent, goal, delay, spent_ms)
+        return Decision(action, motion, result, latent, goal, delay, spent_ms, planner=planner.name)
 
     def _continue_at(self, effective_ns: int) -> None:
         """A command that follows the last one sooner or later than usual goes on from where the arm will be by then."""

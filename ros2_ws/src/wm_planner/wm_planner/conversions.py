@@ -42,7 +42,7 @@ def command_message(
     )
 
 
-def plan_message(belief: Belief, decision: Decision, outlook: Outlook, planner: str, step_duration: float) -> Plan:
+def plan_message(belief: Belief, decision: Decision, outlook: Outlook, step_duration: float) -> Plan:
     """Plan of a decision that planned."""
     result, futures = decision.plan, outlook.futures
     if result is None:
@@ -51,7 +51,7 @@ def plan_message(belief: Belief, decision: Decision, outlook: Outlook, planner: 
     return Plan(
         header=belief.header,
         model_id=belief.model_id,
-        planner=planner,
+        planner=decision.planner,
         step_duration=step_duration,
         horizon=horizon,
         action_size=size,

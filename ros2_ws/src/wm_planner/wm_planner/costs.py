@@ -1,15 +1,18 @@
 """What makes a future good: named cost terms over imagined object and tool paths."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
+from wm_core.bundle import Bundle, BundleError
 from wm_core.kinematics import REACH_LOWER, REACH_UPPER
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import Futures
 
 Array = Any  # numpy array or torch tensor
+CostToGo = Callable[[np.ndarray, np.ndarray], np.ndarray]  # latents (b, L), goal (2,) [m] -> what is to come (b,)
 _EPS = 1e-6  # [m]
 
 
@@ -26,6 +29,7 @@ class CostWeights:
     smoothness: float = 0.02  # squared changes of action
     workspace: float = 60.0  # per metre outside the regions
     uncertainty: float = 2.0  # per metre of not knowing where the object goes, mean over the steps
+    value: float = 0.0  # of what the bundle says that will follow, per step of the plan
 
 
 @dataclass(frozen=True)
@@ -48,14 +52,38 @@ class CostModel:
 
     goal, terminal, fine: distance of the object to the goal. approach: distance of the tool to the point behind the
     object as seen from the goal. side: the tool is near the object but not behind it, so it would push it away from the
-    goal; makes it walk around. workspace: soft barrier. uncertainty: the future is not to be trusted.
+    goal; makes it walk around. workspace: soft barrier. uncertainty: the future is not to be trusted. value: what the
+    steps after the last imagined one will cost (Hansen et al. 2024, "TD-MPC2"); the others are means over the steps, so
+    this sum is divided by their number. It belongs to the end of a call of the rollout graph: after a shorter plan the
+    tool stands still until then.
     """
 
     weights: CostWeights = field(default_factory=CostWeights)
     geometry: CostGeometry = field(default_factory=CostGeometry)
     calibration: Calibration | None = None  # of the bundle
+    cost_to_go: CostToGo | None = None  # of the bundle
 
     TERMS = tuple(term.name for term in fields(CostWeights))
+
+    def __post_init__(self) -> None:
+        if self.weights.value and self.cost_to_go is None:
+            raise ValueError("cost.value: expected 0 without a cost to go")
+
+    @classmethod
+    def of(cls, bundle: Bundle, weights: CostWeights | None = None) -> "CostModel":
+        """With what a bundle knows; raises BundleError for a weight of what it does not bring."""
+        weights = weights or CostWeights()
+        if weights.value and not bundle.has("value"):
+            raise BundleError(
+                f"{bundle.path}: expected a bundle with the graph value for cost.value {weights.value}, got one without;"
+                " use a bundle of a family that learns a value (tdmpc), or 0"
+            )
+
+        def cost_to_go(latents: np.ndarray, goal: np.ndarray) -> np.ndarray:
+            goals = np.broadcast_to(np.asarray(goal, np.float32), (len(latents), 2))
+            return bundle.run("value", latent=latents, goal=np.ascontiguousarray(goals))["value"]
+
+        return cls(weights, calibration=Calibration.of(bundle), cost_to_go=cost_to_go if bundle.has("value") else None)
 
     def cost(self, futures: Futures, actions: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """Total cost (N,)."""
@@ -79,7 +107,15 @@ class CostModel:
             "effort": weights.effort * (actions**2).sum(-1).mean(1),
             "smoothness": weights.smoothness * (changes**2).sum(-1).sum(1) / actions.shape[1],
             "uncertainty": weights.uncertainty * self.uncertainty(futures).mean(1),
+            "value": weights.value * self._following(futures, goal) / actions.shape[1],
         }
+
+    def _following(self, futures: Futures, goal: np.ndarray) -> np.ndarray:
+        """What is to come (N,) after the last latents, by the mean of the ensemble; zeros where nobody asks."""
+        members, count, size = futures.final.shape
+        if self.cost_to_go is None or not self.weights.value:
+            return np.zeros(count)
+        return self.cost_to_go(futures.final.reshape(-1, size), goal).reshape(members, count).mean(0)
 
     def place_terms(self, thing: Array, tool: Array, goal: Array) -> dict[str, Array]:
         """Weighted terms (...,) of single steps: object, tool and goal (..., 2) [m]; numpy arrays or torch tensors."""

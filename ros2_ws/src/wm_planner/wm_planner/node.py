@@ -14,18 +14,19 @@ from wm_core.params import Param
 from wm_core.paths import bundles_dir, urdf_path
 from wm_core.qos import LATCHED, NEWEST, STATE
 from wm_core.stamps import to_ns
-from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner import settings
-from wm_planner.controller import BLIND_SPEED, DEFER_ABOVE, Decision, PlannerCore
+from wm_planner.controller import BLIND_SPEED, DEFER_ABOVE, POLICY_TRUST, Decision, PlannerCore
 from wm_planner.conversions import command_message, plan_message
 from wm_planner.costs import CostModel
 from wm_planner.delay import DelayEstimator
 from wm_planner.goal import GoalError, ObjectGoal, object_goal
-from wm_planner.planners import PARAMS, PlanningError
+from wm_planner.planners import PLANNERS, PlanningError
+from wm_planner.policy import SEEDING, policy_for
 from wm_planner.pursuit import Pursuit
 from wm_planner.tool_path import ToolPath
 
+FALLBACK = "icem"  # plans where the policy is not trusted
 AT_REST = 0.01  # [rad] between two joint states
 REANCHOR_DISTANCE = 0.03  # [m] between commanded and measured tool above which planning starts from the measured one
 
@@ -36,7 +37,20 @@ class PlannerNode(WmNode):
         Param("urdf", "", "robot description file; empty: the Panda of wm_sim"),
         Param("base_frame", "panda_link0", "frame of goals and positions"),
         Param("joint_topic", "joint_states", "joint states of the arm"),
-        Param("planner", "icem", "search algorithm", choices=(*PARAMS, "random")),
+        Param("planner", "icem", "search algorithm, or the bundle's policy without a search", choices=PLANNERS),
+        Param(
+            "policy_seeds",
+            "auto",
+            "search around what the bundle's policy intends; auto: if it has one",
+            choices=SEEDING,
+        ),
+        Param(
+            "policy_trust",
+            POLICY_TRUST,
+            "[m] with planner policy: where the object may end up farther off, icem plans instead",
+            0.0,
+            10.0,
+        ),
         Param("horizon", 12, "steps planned ahead", 1, 200),
         Param("seed", 0, "seed of the random candidates", 0, 2**31),
         Param("lockstep", False, "simulated time stands still while computing: no delay to compensate, no deadline"),
@@ -66,14 +80,17 @@ class PlannerNode(WmNode):
     def setup(self) -> None:
         self._bundle = Bundle.load(self.value("bundle") or bundles_dir() / "default", self.value("threads"))
         self._kinematics = Kinematics(self.value("urdf") or urdf_path())
-        search = settings.planner(self.value, self.value("horizon"), self._bundle.action_size)
+        name, horizon, size = self.value("planner"), self.value("horizon"), self._bundle.action_size
         self._core = PlannerCore(
             RolloutEngine(self._bundle),
-            search,
-            CostModel(settings.cost_weights(self.value), calibration=Calibration.of(self._bundle)),
+            settings.planner(self.value, name, horizon, size),
+            CostModel.of(self._bundle, settings.cost_weights(self.value)),
             ToolPath(self._kinematics, self._bundle.step_duration),
             self.value("blind_speed"),
             self.value("defer_above"),
+            policy=policy_for(self._bundle, name, self.value("policy_seeds"), horizon),
+            fallback=settings.planner(self.value, FALLBACK, horizon, size) if name == "policy" else None,
+            policy_trust=self.value("policy_trust"),
         )
         self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)
         self._measured: np.ndarray | None = None
@@ -135,10 +152,9 @@ class PlannerNode(WmNode):
         self.counts["deferred"] += decision.deferred
         if decision.plan is not None:
             outlook = self._core.outlook(decision)
-            self._plans.publish(
-                plan_message(belief, decision, outlook, self.value("planner"), self._bundle.step_duration)
-            )
+            self._plans.publish(plan_message(belief, decision, outlook, self._bundle.step_duration))
             self.counts["deadline_misses"] += decision.plan.deadline_missed
+            self.counts["fallbacks"] += decision.planner != self.value("planner")
             self.timed("plan_ms", decision.plan_ms)
             self._pursuit.feedback(decision.plan.cost, outlook.uncertainty)
         if progress is not None and progress.reached:

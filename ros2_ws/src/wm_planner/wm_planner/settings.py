@@ -33,8 +33,7 @@ def cost_weights(value: Callable[[str], Any]) -> CostWeights:
     return CostWeights(**{field.name: value(f"cost.{field.name}") for field in fields(CostWeights)})
 
 
-def planner(value: Callable[[str], Any], horizon: int, action_size: int) -> Planner:
-    """The planner that the node's parameters describe."""
-    name = value("planner")
+def planner(value: Callable[[str], Any], name: str, horizon: int, action_size: int) -> Planner:
+    """A planner as the node's parameters describe it."""
     own = {field.name: value(f"{name}.{field.name}") for field in fields(PARAMS[name])} if name in PARAMS else {}
     return make_planner(name, horizon, action_size, value("seed"), **own)

@@ -1,18 +1,27 @@
-"""Planners: search the action sequence of least cost in the model's imagination."""
+"""Planners: search the action sequence of least cost in the model's imagination, or do what a policy intends."""
 
 from dataclasses import fields
 from typing import Any
 
 from wm_planner.planners.base import Evaluate, Planner, PlanningError, PlanResult
 from wm_planner.planners.cem import CEM, CEMParams
+from wm_planner.planners.follow import Follow
 from wm_planner.planners.gradient import Gradient, GradientParams
 from wm_planner.planners.icem import ICEM, ICEMParams
 from wm_planner.planners.mppi import MPPI, MPPIParams
 from wm_planner.planners.random_ import Random
 
-__all__ = ["PARAMS", "Evaluate", "PlanResult", "Planner", "PlanningError", "make_planner"]
+__all__ = ["PARAMS", "PLANNERS", "Evaluate", "PlanResult", "Planner", "PlanningError", "make_planner"]
 
-_PLANNERS: dict[str, type[Planner]] = {"icem": ICEM, "mppi": MPPI, "cem": CEM, "gradient": Gradient, "random": Random}
+_PLANNERS: dict[str, type[Planner]] = {
+    "icem": ICEM,
+    "mppi": MPPI,
+    "cem": CEM,
+    "gradient": Gradient,
+    "policy": Follow,
+    "random": Random,
+}
+PLANNERS = tuple(_PLANNERS)
 PARAMS: dict[str, type] = {"icem": ICEMParams, "mppi": MPPIParams, "cem": CEMParams, "gradient": GradientParams}
 
 

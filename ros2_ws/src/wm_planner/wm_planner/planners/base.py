@@ -43,24 +43,34 @@ class Planner(ABC):
         """Forget warm starts and begin the random sequence anew."""
         self._rng = np.random.default_rng(self._seed)
 
-    def plan(self, evaluate: Evaluate, start: np.ndarray | None = None, deadline_s: float | None = None) -> PlanResult:
+    def plan(
+        self,
+        evaluate: Evaluate,
+        start: np.ndarray | None = None,
+        deadline_s: float | None = None,
+        seeds: np.ndarray | None = None,
+    ) -> PlanResult:
         """Plan once.
 
         `start`: (H, A) actions to begin from, e.g. the last plan shifted by one step. `deadline_s`: value of
-        time.monotonic() at which the best so far is returned. Raises PlanningError when no candidate has a finite cost.
+        time.monotonic() at which the best so far is returned. `seeds`: (M, H, A) more candidates of the first iteration,
+        e.g. what a policy would do. Raises PlanningError when no candidate has a finite cost.
         """
         mean = (
             np.zeros((self.horizon, self.action_size), np.float32) if start is None else np.asarray(start, np.float32)
         )
         if mean.shape != (self.horizon, self.action_size):
             raise ValueError(f"expected start actions of shape {(self.horizon, self.action_size)}, got {mean.shape}")
+        more = np.empty((0, *mean.shape), np.float32) if seeds is None else np.asarray(seeds, np.float32)
+        if more.shape[1:] != mean.shape:
+            raise ValueError(f"expected seeds of shape (M, {self.horizon}, {self.action_size}), got {more.shape}")
         search = _Search(evaluate, deadline_s)
-        self._search(search, mean)
+        self._search(search, mean, more)
         return search.result()
 
     @abstractmethod
-    def _search(self, search: "_Search", mean: np.ndarray) -> None:
-        """Evaluate candidates through `search` until done or `search.late()`."""
+    def _search(self, search: "_Search", mean: np.ndarray, seeds: np.ndarray) -> None:
+        """Evaluate candidates through `search` until done or `search.late()`; `seeds` (M, H, A) among the first."""
 
 
 class _Search:

@@ -23,7 +23,7 @@ class CEM(Planner):
         self.params = params or CEMParams()
         super().__init__(horizon, action_size, seed)
 
-    def _search(self, search: _Search, mean: np.ndarray) -> None:
+    def _search(self, search: _Search, mean: np.ndarray, seeds: np.ndarray) -> None:
         params = self.params
         std = np.full_like(mean, params.std)
         for _ in range(params.iterations):
@@ -32,6 +32,7 @@ class CEM(Planner):
             noise = self._rng.standard_normal((params.samples, *mean.shape))
             candidates = to_unit_disk(mean + std * noise)
             candidates[0] = to_unit_disk(mean)
+            candidates, seeds = np.concatenate([candidates, seeds]), seeds[:0]
             costs = search.evaluate(candidates)
             elites = candidates[np.argsort(costs)[: params.elites]]
             mean = elites.mean(0)

@@ -28,13 +28,14 @@ class Gradient(Planner):
         self.params = params or GradientParams()
         super().__init__(horizon, action_size, seed)
 
-    def _search(self, search: _Search, mean: np.ndarray) -> None:
+    def _search(self, search: _Search, mean: np.ndarray, seeds: np.ndarray) -> None:
         params, size = self.params, mean.size
         # The best of a few random starts, and the warm start.
         steps, width = mean.shape
         noise = coloured_noise(self._rng, 24 * params.starts, steps, width, params.noise_beta)
         pool = to_unit_disk(mean + params.std * noise)
         pool[0] = to_unit_disk(mean)
+        pool = np.concatenate([pool, seeds])
         order = np.argsort(search.evaluate(pool))
         points = pool[np.concatenate([[0], order[order != 0][: params.starts - 1]])]
         offsets = params.difference * np.eye(size).reshape(size, *mean.shape)

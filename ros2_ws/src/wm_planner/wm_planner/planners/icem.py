@@ -31,11 +31,11 @@ class ICEM(Planner):
         super().reset()
         self._kept = np.empty((0, self.horizon, self.action_size), np.float32)
 
-    def _search(self, search: _Search, mean: np.ndarray) -> None:
+    def _search(self, search: _Search, mean: np.ndarray, seeds: np.ndarray) -> None:
         params = self.params
         std = np.full_like(mean, params.std)
         # The last cycle's elites, shifted by the step that has passed.
-        kept = np.concatenate([self._kept[:, 1:], self._kept[:, -1:]], 1)
+        kept = np.concatenate([np.concatenate([self._kept[:, 1:], self._kept[:, -1:]], 1), seeds])
         for iteration in range(params.iterations):
             if search.late():
                 return

@@ -24,7 +24,7 @@ class MPPI(Planner):
         self.params = params or MPPIParams()
         super().__init__(horizon, action_size, seed)
 
-    def _search(self, search: _Search, mean: np.ndarray) -> None:
+    def _search(self, search: _Search, mean: np.ndarray, seeds: np.ndarray) -> None:
         params = self.params
         std = params.std
         for _ in range(params.iterations):
@@ -33,6 +33,7 @@ class MPPI(Planner):
             noise = coloured_noise(self._rng, params.samples, self.horizon, self.action_size, params.noise_beta)
             candidates = to_unit_disk(mean + std * noise)
             candidates[0] = to_unit_disk(mean)
+            candidates, seeds = np.concatenate([candidates, seeds]), seeds[:0]
             costs = search.evaluate(candidates)
             finite = np.isfinite(costs)
             if not finite.any():
