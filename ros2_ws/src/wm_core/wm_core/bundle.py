@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 SCHEMA_VERSION = 1
 GRAPHS = ("encode", "filter", "rollout", "decode")
-OPTIONAL_GRAPHS = ("policy", "intend", "value")  # what else a bundle may bring; see docs/architecture.md
+OPTIONAL_GRAPHS = ("policy", "intend", "value", "jump")  # what else a bundle may bring; see docs/architecture.md
 READOUT = ("object_x", "object_y", "ee_x", "ee_y")
 # Every family's embedding begins with object x, y [m], the log of their variances and the logit of being visible.
 OBJECT, LOG_VARIANCE, VISIBILITY = slice(0, 2), slice(2, 4), 4
@@ -22,6 +22,18 @@ HIDDEN_LOGIT = -20.0  # visibility of an object that is certainly not seen
 _POSITIVE_INT = {"type": "integer", "minimum": 1}
 _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
 _NUMBERS = {"type": "array", "items": {"type": "number"}}
+_CALIBRATION = {
+    "type": "object",
+    "required": ["levels", "steps", "moved", "floor", "still", "moving"],
+    "properties": {
+        "levels": {**_NUMBERS, "minItems": 1},
+        "steps": {"type": "array", "items": _POSITIVE_INT, "minItems": 1},
+        "moved": _POSITIVE,
+        "floor": _POSITIVE,
+        "still": {"type": "array", "items": _NUMBERS},
+        "moving": {"type": "array", "items": _NUMBERS},
+    },
+}
 _SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": [
@@ -62,17 +74,11 @@ _SCHEMA: dict[str, Any] = {
             "required": ["mean", "variance"],
             "properties": {"mean": _NUMBERS, "variance": _NUMBERS},
         },
-        "calibration": {
+        "calibration": _CALIBRATION,
+        "macro": {
             "type": "object",
-            "required": ["levels", "steps", "moved", "floor", "still", "moving"],
-            "properties": {
-                "levels": {**_NUMBERS, "minItems": 1},
-                "steps": {"type": "array", "items": _POSITIVE_INT, "minItems": 1},
-                "moved": _POSITIVE,
-                "floor": _POSITIVE,
-                "still": {"type": "array", "items": _NUMBERS},
-                "moving": {"type": "array", "items": _NUMBERS},
-            },
+            "required": ["steps", "jumps"],
+            "properties": {"steps": _POSITIVE_INT, "jumps": _POSITIVE_INT, "calibration": _CALIBRATION},
         },
         "files": {
             "type": "object",
@@ -126,6 +132,10 @@ class Bundle:
         spec = _read_spec(folder)
         _verify_checksums(folder, spec["files"])
         present = [*GRAPHS, *(graph for graph in OPTIONAL_GRAPHS if f"{graph}.onnx" in spec["files"])]
+        if ("jump" in present) != ("macro" in spec):
+            raise BundleError(
+                f"{folder}: expected jump.onnx and its macro block in bundle.yaml together, got one without the other"
+            )
         sessions = {graph: _open_graph(folder / f"{graph}.onnx", threads) for graph in present}
         bev = BevSpec(**{name: spec["bev"][name] for name in BevSpec.__dataclass_fields__})
         _verify_shapes(folder, spec, bev, sessions)
@@ -264,6 +274,7 @@ def _verify_shapes(
     sizes = spec["sizes"]
     latent, embedding, action, proprio = (sizes[key] for key in ("latent", "embedding", "action", "proprio"))
     ensemble, horizon, readout = spec["ensemble"], spec["horizon"], len(READOUT)
+    macro = spec.get("macro", {"steps": 1, "jumps": 1})
     expected: dict[str, tuple[dict[str, list[int | None]], dict[str, list[int | None]]]] = {
         "encode": ({"bev": [None, 5, bev.rows, bev.columns]}, {"embedding": [None, embedding]}),
         "filter": (
@@ -294,6 +305,14 @@ def _verify_shapes(
         "policy": ({"latent": [None, latent], "goal": [None, 2]}, {"action": [None, action]}),
         "intend": ({"latent": [None, latent], "goal": [None, 2]}, {"actions": [None, horizon, action]}),
         "value": ({"latent": [None, latent], "goal": [None, 2]}, {"value": [None]}),
+        "jump": (
+            {"latent": [None, None, latent], "actions": [None, macro["steps"] * macro["jumps"], action]},
+            {
+                "readout": [ensemble, None, macro["jumps"], readout],
+                "variance": [ensemble, None, macro["jumps"], 2],
+                "final": [ensemble, None, latent],
+            },
+        ),
     }
     for graph, session in sessions.items():
         inputs, outputs = expected[graph]

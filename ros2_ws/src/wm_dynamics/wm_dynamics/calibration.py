@@ -27,15 +27,19 @@ class Calibration:
     multipliers: np.ndarray  # (2, S, K)
 
     @staticmethod
-    def of(bundle: Bundle) -> "Calibration | None":
-        """The calibration that a bundle brings; raises BundleError for one that does not fit together."""
-        block = bundle.spec.get("calibration")
+    def of(bundle: Bundle, macro: bool = False) -> "Calibration | None":
+        """The calibration that a bundle brings, of its steps or (`macro`) of its jumps.
+
+        Raises BundleError for one that does not fit together.
+        """
+        block = (bundle.spec["macro"] if macro else bundle.spec).get("calibration")
         if block is None:
             return None
         try:
             return Calibration.parse(block)
         except ValueError as error:
-            raise BundleError(f"{bundle.path}/bundle.yaml: calibration: {error}; run wm calibrate again") from error
+            where = "macro.calibration" if macro else "calibration"
+            raise BundleError(f"{bundle.path}/bundle.yaml: {where}: {error}; run wm calibrate again") from error
 
     @staticmethod
     def parse(block: Mapping[str, Any]) -> "Calibration":
@@ -73,8 +77,7 @@ class Calibration:
             raise ValueError(f"expected a level out of {list(self.levels)}, got {level}")
         tables = self.multipliers[:, :, self.levels.index(level)]
         wide = deviation(futures, self.floor)
-        steps = np.arange(1, wide.shape[1] + 1)
-        still, moving = (np.interp(steps, self.steps, table) for table in tables)
+        still, moving = (np.interp(futures.steps, self.steps, table) for table in tables)
         return np.where(motion(futures) > self.moved, moving, still)[..., None] * wide
 
 
