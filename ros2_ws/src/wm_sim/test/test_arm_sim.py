@@ -1,13 +1,14 @@
 """The simulator core: tracking, pushing, cameras, determinism."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT
 from wm_sim.arm_sim import MIN_START_GAP, ArmSim
-from wm_sim.world import load_world
+from wm_sim.world import Light, Part, load_world
 
 
 def push(sim: ArmSim, path: np.ndarray, steps: int = 24):
@@ -137,3 +138,49 @@ def test_randomised_objects_differ_between_seeds(rig):
         images.append(sim.render("camera_left")[0])
     sim.close()
     assert (images[0] != images[1]).any()
+
+
+def test_from_a_saved_state_the_same_commands_lead_to_the_same_place(sim):
+    sim.reset(3, (0.42, 0.0))
+    path = list(push(sim, forward(0.1, 8)))
+    q = sim.joint_state()[1][:7]
+    ends = []
+    with sim.saved() as restore:
+        for sideways in (0.0, 0.06, 0.0):
+            restore()
+            assert np.allclose(sim.joint_state()[1][:7], q)
+            away = path[-1] + np.stack([np.linspace(0.01, 0.08, 8), np.linspace(0, sideways, 8)], 1)
+            for _ in push(sim, away):
+                pass
+            ends.append(sim.object_pose()[0])
+    assert np.allclose(ends[0], ends[2], atol=1e-4)
+    assert np.linalg.norm(ends[0] - ends[1]) > 0.005
+
+
+def test_a_repainted_object_has_its_old_colour_after_a_reset(sim, rig):
+    camera = rig.cameras[0].name
+    sim.reset(5, (0.5, 0.1))
+    before, depth = sim.render(camera)
+    sim.repaint((0.1, 0.9, 0.1))
+    green, same = sim.render(camera)
+    changed = (before != green).any(-1)
+    assert changed.sum() > 40
+    assert green[changed][:, 1].mean() > green[changed][:, 0].mean() + 50
+    assert np.array_equal(depth, same)
+    sim.reset(5, (0.5, 0.1))
+    assert np.array_equal(sim.render(camera)[0], before)
+
+
+def test_fixtures_are_seen_and_light_darkens(rig):
+    world = load_world("tabletop_block")
+    post = Part("box", (0.06, 0.06, 0.2), (0.62, 0.25, 0.1), (0.1, 0.1, 0.9), True)
+    pictures = []
+    for changed in (world, replace(world, fixtures=(post,)), replace(world, light=Light(ambient=0.3))):
+        sim = ArmSim(changed, rig)
+        sim.reset(1)
+        pictures.append(sim.render(rig.cameras[0].name))
+        sim.close()
+    (plain, depth), (fixed, nearer), (dark, _) = pictures
+    assert (nearer < depth - 0.02).sum() > 100
+    assert (fixed != plain).any()
+    assert dark.mean() < 0.75 * plain.mean()

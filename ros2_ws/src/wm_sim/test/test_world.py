@@ -6,7 +6,7 @@ import yaml
 
 from wm_core.paths import rig_path, worlds_dir
 from wm_core.rig import CameraRig
-from wm_sim.world import WorldError, load_world
+from wm_sim.world import Light, WorldError, load_world
 
 
 @pytest.mark.parametrize("path", sorted(worlds_dir().glob("*.yaml")), ids=lambda path: path.stem)
@@ -48,3 +48,14 @@ def test_goals_keep_their_distance():
     rng = np.random.default_rng(0)
     start = np.array([0.5, 0.0])
     assert all(np.linalg.norm(world.draw_goal(rng, start) - start) >= world.min_distance for _ in range(100))
+
+
+def test_fixtures_and_light_are_read(tmp_path):
+    data = yaml.safe_load((worlds_dir() / "tabletop_block.yaml").read_text())
+    data["fixtures"] = [{"shape": "box", "size": [0.1, 0.1, 0.2], "position": [0.5, 0.3, 0.1], "colour": [0, 0, 1]}]
+    data["light"] = {"ambient": 0.3}
+    file = tmp_path / "dim.yaml"
+    file.write_text(yaml.safe_dump(data))
+    world = load_world(file)
+    assert world.fixtures[0].size == (0.1, 0.1, 0.2) and world.fixtures[0].collides
+    assert world.light == Light(ambient=0.3)

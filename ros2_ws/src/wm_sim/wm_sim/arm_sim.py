@@ -1,6 +1,7 @@
 """The simulated arm, table and object in PyBullet. No ROS, no wall clock: same seed and commands, same bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,8 @@ from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import urdf_path
 from wm_core.rig import CameraRig
 from wm_sim.rendering import SimCamera
-from wm_sim.world import Part, World, WorldError
+from wm_sim.shapes import looks, positions, shapes
+from wm_sim.world import World, WorldError
 
 PHYSICS_HZ = 240
 HOME_TOOL = np.array([0.32, 0.0, TOOL_HEIGHT])  # [m] where the tool starts
@@ -50,6 +52,8 @@ class ArmSim:
         )
         self._cameras = self._make_cameras()
         self._make_table()
+        if world.fixtures:
+            self._make_fixtures()
         self._arm = self._client.loadURDF(str(urdf_path()), useFixedBase=True)
         joints = {
             self._client.getJointInfo(self._arm, j)[1].decode(): j for j in range(self._client.getNumJoints(self._arm))
@@ -93,6 +97,18 @@ class ArmSim:
         for _ in range(count):
             self._client.stepSimulation()
         self._steps += count
+
+    @contextmanager
+    def saved(self) -> Iterator[Callable[[], None]]:
+        """Within the block, calling what it yields brings all bodies back to how they are now; time goes on.
+
+        For asking what else could have happened. Set the arm's target anew afterwards; do not reset within the block.
+        """
+        state = self._client.saveState()
+        try:
+            yield lambda: self._client.restoreState(stateId=state)
+        finally:
+            self._client.removeState(state)
 
     @property
     def time_ns(self) -> int:
@@ -152,6 +168,11 @@ class ArmSim:
             )
         self._hidden = hidden
 
+    def repaint(self, colour: Sequence[float]) -> None:
+        """Give all of the object one colour r, g, b in 0..1 until the next reset."""
+        for index in range(len(self.world.parts)):
+            self._client.changeVisualShape(self._object, -1, shapeIndex=index, rgbaColor=[*colour, 1.0])
+
     # -- cameras -------------------------------------------------------------------------------------------------
 
     def render(self, camera: str) -> tuple[np.ndarray, np.ndarray]:
@@ -198,7 +219,7 @@ class ArmSim:
         colour = [*self.world.table_colour, 1]
         shape = self._client.createVisualShape(pybullet.GEOM_BOX, halfExtents=half, rgbaColor=colour)
         look = self._client.createMultiBody(baseVisualShapeIndex=shape, basePosition=place)
-        cameras = {camera.name: SimCamera(self._client, camera) for camera in self.rig.cameras}
+        cameras = {camera.name: SimCamera(self._client, camera, self.world.light) for camera in self.rig.cameras}
         self._client.removeBody(look)
         return cameras
 
@@ -212,6 +233,19 @@ class ArmSim:
         )
         self._client.changeDynamics(table, -1, lateralFriction=self.world.table_friction)
 
+    def _make_fixtures(self) -> None:
+        parts = self.world.fixtures
+        look = self._client.createVisualShapeArray(
+            **looks(parts), visualFramePositions=positions(parts), rgbaColors=[[*part.colour, 1.0] for part in parts]
+        )
+        solid = [part for part in parts if part.collides]
+        touch = (
+            self._client.createCollisionShapeArray(**shapes(solid), collisionFramePositions=positions(solid))
+            if solid
+            else -1
+        )
+        self._client.createMultiBody(baseCollisionShapeIndex=touch, baseVisualShapeIndex=look)
+
     def _table_box(self) -> tuple[list[float], list[float]]:
         """Half extents and centre [m] of the table top."""
         size, thickness = self.world.table_size, 0.04
@@ -221,14 +255,14 @@ class ArmSim:
         scale = factors.size
         solid = [part for part in self.world.parts if part.collides]
         collision = self._client.createCollisionShapeArray(
-            **_shapes(solid, scale), collisionFramePositions=_positions(solid, scale)
+            **shapes(solid, scale), collisionFramePositions=positions(solid, scale)
         )
         colours = [
             [*np.clip(np.asarray(part.colour) + np.asarray(factors.colour), 0, 1), 1.0] for part in self.world.parts
         ]
         visual = self._client.createVisualShapeArray(
-            **_looks(self.world.parts, scale),
-            visualFramePositions=_positions(self.world.parts, scale),
+            **looks(self.world.parts, scale),
+            visualFramePositions=positions(self.world.parts, scale),
             rgbaColors=colours,
         )
         self._mass = self.world.mass * factors.mass
@@ -260,36 +294,3 @@ class ArmSim:
     def _put_back(self, pose: tuple) -> None:
         self._client.resetBasePositionAndOrientation(self._object, pose[0], pose[1])
         self._client.resetBaseVelocity(self._object, pose[2], pose[3])
-
-
-def _positions(parts: Sequence[Part], scale: float) -> list[list[float]]:
-    return [[scale * p for p in part.position] for part in parts]
-
-
-def _shapes(parts: Sequence[Part], scale: float) -> dict[str, list]:
-    """Arguments of createCollisionShapeArray."""
-    boxes = [part.shape == "box" for part in parts]
-    return {
-        "shapeTypes": [pybullet.GEOM_BOX if box else pybullet.GEOM_CYLINDER for box in boxes],
-        "halfExtents": [
-            [scale * s / 2 for s in part.size] if box else [0, 0, 0] for part, box in zip(parts, boxes, strict=True)
-        ],
-        "radii": [0 if box else scale * part.size[0] for part, box in zip(parts, boxes, strict=True)],
-        "lengths": [0 if box else scale * part.size[1] for part, box in zip(parts, boxes, strict=True)],
-    }
-
-
-def _looks(parts: Sequence[Part], scale: float) -> dict[str, list]:
-    """Arguments of createVisualShapeArray. Cylinders are meshes: TinyRenderer draws primitive ones as blobs."""
-    boxes = [part.shape == "box" for part in parts]
-    return {
-        "shapeTypes": [pybullet.GEOM_BOX if box else pybullet.GEOM_MESH for box in boxes],
-        "halfExtents": [
-            [scale * s / 2 for s in part.size] if box else [0, 0, 0] for part, box in zip(parts, boxes, strict=True)
-        ],
-        "fileNames": ["" if box else str(urdf_path().parent / "meshes/unit_cylinder.obj") for box in boxes],
-        "meshScales": [
-            [1, 1, 1] if box else [scale * part.size[0], scale * part.size[0], scale * part.size[1]]
-            for part, box in zip(parts, boxes, strict=True)
-        ],
-    }

@@ -5,14 +5,9 @@ import pybullet
 from pybullet_utils.bullet_client import BulletClient
 
 from wm_core.rig import Camera
+from wm_sim.world import Light
 
-LIGHT = {
-    "lightDirection": [0.6, 0.3, 1.5],
-    "lightAmbientCoeff": 0.65,
-    "lightDiffuseCoeff": 0.45,
-    "lightSpecularCoeff": 0.02,
-    "shadow": 0,
-}
+SPECULAR = 0.02
 
 
 class SimCamera:
@@ -22,10 +17,17 @@ class SimCamera:
     what is nearer: filling the image with the table would cost as much as drawing the arm.
     """
 
-    def __init__(self, client: BulletClient, camera: Camera) -> None:
+    def __init__(self, client: BulletClient, camera: Camera, light: Light) -> None:
         self._client = client
         self._camera = camera
         self._view, self._projection = _view_matrix(camera), _projection_matrix(camera)
+        self._light = {
+            "lightDirection": light.direction,
+            "lightAmbientCoeff": light.ambient,
+            "lightDiffuseCoeff": light.diffuse,
+            "lightSpecularCoeff": SPECULAR,
+            "shadow": 0,
+        }
         colour, buffer = self._draw()
         self._colour, self._buffer = colour.copy(), buffer.copy()
         self._depth = self._metres(self._buffer)
@@ -55,7 +57,7 @@ class SimCamera:
             self._projection,
             flags=pybullet.ER_NO_SEGMENTATION_MASK,
             renderer=pybullet.ER_TINY_RENDERER,
-            **LIGHT,
+            **self._light,
         )
         colour = np.asarray(rgba, np.uint8).reshape(height, width, 4)[..., :3]
         return colour, np.asarray(buffer, np.float32).reshape(height, width)

@@ -17,6 +17,28 @@ def _numbers(count: int) -> dict[str, Any]:
 
 _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
 _REGION = {"lower": _numbers(2), "upper": _numbers(2)}
+_PARTS: dict[str, Any] = {
+    "type": "array",
+    "minItems": 1,
+    "items": {
+        "type": "object",
+        "required": ["shape", "position", "colour"],
+        "additionalProperties": False,
+        "properties": {
+            "shape": {"enum": ["box", "cylinder"]},
+            "size": {**_numbers(3), "items": _POSITIVE},
+            "radius": _POSITIVE,
+            "height": _POSITIVE,
+            "position": _numbers(3),
+            "colour": _numbers(3),
+            "collides": {"type": "boolean"},
+        },
+        "oneOf": [
+            {"properties": {"shape": {"const": "box"}}, "required": ["size"]},
+            {"properties": {"shape": {"const": "cylinder"}}, "required": ["radius", "height"]},
+        ],
+    },
+}
 _SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["name", "rig", "table", "object", "start", "goal"],
@@ -38,28 +60,17 @@ _SCHEMA: dict[str, Any] = {
                 "mass": _POSITIVE,
                 "friction": _POSITIVE,
                 "centre_of_mass": _numbers(3),
-                "parts": {
-                    "type": "array",
-                    "minItems": 1,
-                    "items": {
-                        "type": "object",
-                        "required": ["shape", "position", "colour"],
-                        "additionalProperties": False,
-                        "properties": {
-                            "shape": {"enum": ["box", "cylinder"]},
-                            "size": {**_numbers(3), "items": _POSITIVE},
-                            "radius": _POSITIVE,
-                            "height": _POSITIVE,
-                            "position": _numbers(3),
-                            "colour": _numbers(3),
-                            "collides": {"type": "boolean"},
-                        },
-                        "oneOf": [
-                            {"properties": {"shape": {"const": "box"}}, "required": ["size"]},
-                            {"properties": {"shape": {"const": "cylinder"}}, "required": ["radius", "height"]},
-                        ],
-                    },
-                },
+                "parts": _PARTS,
+            },
+        },
+        "fixtures": _PARTS,
+        "light": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "direction": _numbers(3),
+                "ambient": {"type": "number", "minimum": 0},
+                "diffuse": {"type": "number", "minimum": 0},
             },
         },
         "start": {
@@ -94,7 +105,7 @@ class WorldError(ValueError):
 
 @dataclass(frozen=True)
 class Part:
-    """One primitive of an object; `size` is full box extents or (radius, height) [m]."""
+    """One primitive of an object or fixture; `size` is full box extents or (radius, height) [m]."""
 
     shape: str
     size: tuple[float, ...]
@@ -125,6 +136,15 @@ class Randomisation:
 
 
 @dataclass(frozen=True)
+class Light:
+    """Where light comes from (towards it, base frame) and how much of a colour it shows: everywhere, and on lit faces."""
+
+    direction: tuple[float, float, float] = (0.6, 0.3, 1.5)
+    ambient: float = 0.65
+    diffuse: float = 0.45
+
+
+@dataclass(frozen=True)
 class World:
     """A table with one object on it. Lengths in metres, mass in kg, the table's top at z = 0."""
 
@@ -141,6 +161,8 @@ class World:
     goal: Region
     min_distance: float
     randomise: Randomisation
+    light: Light = Light()
+    fixtures: tuple[Part, ...] = ()  # things that stand still, in the base frame
 
     def draw_goal(self, rng: np.random.Generator, start: np.ndarray) -> np.ndarray:
         """A goal (2,) [m] at least `min_distance` from the start, so that no episode starts solved."""
@@ -175,9 +197,6 @@ def load_world(name_or_path: str | Path) -> World:
 def _world(file: Path, data: dict[str, Any]) -> World:
     table, thing, goal = data["table"], data["object"], data["goal"]
     centre = thing.get("centre_of_mass") or _centre(thing["parts"])
-    ranges: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in data.get("randomise", {}).items()
-    }
     return World(
         data["name"],
         data["rig"],
@@ -191,8 +210,14 @@ def _world(file: Path, data: dict[str, Any]) -> World:
         _region(file, "start", data["start"]),
         _region(file, "goal", goal),
         goal["min_distance"],
-        Randomisation(**ranges),
+        Randomisation(**_tuples(data.get("randomise", {}))),
+        Light(**_tuples(data.get("light", {}))),
+        tuple(_part(part) for part in data.get("fixtures", [])),
     )
+
+
+def _tuples(data: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
 
 
 def _part(data: dict[str, Any]) -> Part:
