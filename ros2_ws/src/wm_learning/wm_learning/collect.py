@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics, KinematicsError
-from wm_core.paths import rigs_dir, urdf_path, worlds_dir
+from wm_core.paths import rigs_dir, worlds_dir
 from wm_core.rig import CameraRig
 from wm_learning.atomic import die_with_parent
+from wm_learning.drive import Drive
 from wm_learning.episode_bag import EpisodeWriter, Frame, Step
 from wm_learning.exploration import Exploration
-from wm_learning.settings import ACTION_SCALE, PHYSICS_PER_STEP, REACH_BOX
+from wm_learning.settings import REACH_BOX
 from wm_sim.arm_sim import ArmSim
 from wm_sim.world import load_world
 
@@ -59,50 +59,35 @@ def collect_bag(batch: Batch) -> Path:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     world = load_world(worlds_dir() / f"{batch.world}.yaml")
     rig = CameraRig.load(rigs_dir() / "two_cameras.yaml")
-    kinematics = Kinematics(urdf_path())
     sim = ArmSim(world, rig, randomise=True)
     writer = EpisodeWriter(batch.bag, tuple(camera.name for camera in rig.cameras), batch.video)
     clock_ns = 0
     for seed in range(batch.first_seed, batch.first_seed + batch.episodes):
         sim.reset(seed)
         writer.episode(clock_ns, {"world": batch.world, "seed": seed})
-        clock_ns = _episode(sim, rig, kinematics, writer, np.random.default_rng(seed), batch.steps, clock_ns)
+        clock_ns = _episode(sim, rig, writer, np.random.default_rng(seed), batch.steps, clock_ns)
     return writer.close()
 
 
 def _episode(
     sim: ArmSim,
     rig: CameraRig,
-    kinematics: Kinematics,
     writer: EpisodeWriter,
     rng: np.random.Generator,
     steps: int,
     clock_ns: int,
 ) -> int:
-    explore = Exploration(rng)
-    names, joints, _ = sim.joint_state()
-    q = np.asarray(joints)[:7]
-    commanded = kinematics.fk(q)[0][:2]
+    explore, drive = Exploration(rng), Drive(sim)
     offset_ns = clock_ns - sim.time_ns
     for _ in range(steps):
         position, quaternion = sim.object_pose()
         if np.any(position[:2] < REACH_BOX[0]) or np.any(position[:2] > REACH_BOX[1]):
             break  # out of reach: nothing more to learn in this episode
+        stamp_ns = sim.time_ns + offset_ns
         names, joints, _ = sim.joint_state()
-        frames = {}
-        for camera in rig.cameras:
-            rgb, depth = sim.render(camera.name)
-            frames[camera.name] = Frame(rgb, depth, camera.K)
-        action = explore.action(commanded, np.asarray(position)[:2])
-        target = np.clip(commanded + ACTION_SCALE * action, REACH_BOX[0], REACH_BOX[1])
-        try:
-            q_next = kinematics.ik(np.array([*target, TOOL_HEIGHT]), TOOL_DOWN, q)
-        except KinematicsError:
-            target, q_next = commanded, q
+        frames = {camera.name: Frame(*sim.render(camera.name), camera.K) for camera in rig.cameras}
+        commanded = drive.commanded
+        target = drive.act(explore.action(commanded, position[:2]))
         truth = np.concatenate([position, quaternion])
-        writer.step(Step(sim.time_ns + offset_ns, frames, tuple(names), np.asarray(joints), commanded, target, truth))
-        for i in range(1, PHYSICS_PER_STEP + 1):
-            sim.set_target(q + (q_next - q) * i / PHYSICS_PER_STEP)
-            sim.step(1)
-        commanded, q = target, q_next
+        writer.step(Step(stamp_ns, frames, names, joints, commanded, target, truth))
     return sim.time_ns + offset_ns + 10**9
