@@ -9,7 +9,7 @@ import numpy as np
 from _baselines import RandomPolicy, ScriptedPusher
 from _common import rate
 
-from wm_bringup.loop import ClosedLoop
+from wm_bringup.loop import ClosedLoop, EpisodeResult
 from wm_planner.planners import PARAMS
 
 METHODS = {
@@ -67,6 +67,11 @@ def episode(
         result = run(seed, max_steps=max_steps, policy=RandomPolicy(seed))
     else:
         result = run(seed, max_steps=max_steps, oracle=method == "true_state")
+    return outcome_of(result)
+
+
+def outcome_of(result: EpisodeResult) -> Outcome:
+    """The outcome of an episode's result."""
     names = ("seed", "goal", "start_distance_m", "final_distance_m", "steps", "time_s", "success_2cm", "success_3cm")
     plans = [
         (step.plan_ms, step.plan.candidates, step.plan.iterations) for step in result.trace if step.plan is not None

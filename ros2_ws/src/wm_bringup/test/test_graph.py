@@ -56,6 +56,13 @@ def test_bad_arguments_are_refused_by_name(given, expected):
         arm_sim(given)
 
 
+def test_a_policy_is_launched_only_of_a_bundle_that_brings_one(straight, bare):
+    graph = arm_sim({"planner": "policy", "bundle": str(straight)})
+    assert {node.name: node.parameters for node in graph.nodes}["wm_planner"]["planner"] == "policy"
+    with pytest.raises(LaunchError, match=r"'planner': expected a bundle with a policy.*wm policy"):
+        arm_sim({"planner": "policy", "bundle": str(bare)})
+
+
 def test_the_command_line_refuses_clearly(capsys):
     assert main(["launch", "arm_sim.launch.py", "planner:=magic"]) == 2
     assert "icem" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from wm_bringup.loop import ClosedLoop
+from wm_core.bundle import BundleError
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +49,16 @@ def test_a_hidden_object_is_not_forgotten(loop):
     assert all(step.observation.visibility < 0.5 for step in trace[4:9])
     assert trace[8].belief.time_unseen == pytest.approx(0.5)
     np.testing.assert_allclose(trace[8].believed_xy, trace[8].object_xy, atol=0.03)
+
+
+@pytest.mark.parametrize(("trust", "planner"), [(10.0, "policy"), (0.0, "icem")])
+def test_the_bundle_s_policy_moves_the_arm_where_it_is_trusted(straight, trust, planner):
+    loop = ClosedLoop.load("tabletop_block", straight, "policy", policy_trust=trust)
+    trace = loop.episode(10_000, max_steps=3).trace
+    assert {step.planner for step in trace} == {planner}
+    assert all(np.linalg.norm(step.action) > 0.1 for step in trace)
+
+
+def test_a_policy_that_the_bundle_does_not_bring_is_refused(bare):
+    with pytest.raises(BundleError, match="expected a bundle with a policy"):
+        ClosedLoop.load("tabletop_block", bare, "policy")

@@ -6,12 +6,12 @@ import pytest
 from wm_core.bundle import Bundle
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import bundles_dir, urdf_path
-from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner.controller import BLIND_SPEED, LOOK_AFTER, PlannerCore
 from wm_planner.costs import CostModel
 from wm_planner.goal import ObjectGoal
 from wm_planner.planners import make_planner
+from wm_planner.policy import Policy
 from wm_planner.tool_path import ToolPath
 
 BUNDLE = Bundle.load(bundles_dir() / "default")
@@ -21,11 +21,11 @@ STEP_NS = 100_000_000
 TOOL, THING = np.array([0.42, 0.0]), np.array([0.48, 0.0])
 
 
-def make_core(**options):
+def make_core(bundle=BUNDLE, planner="icem", **options):
     core = PlannerCore(
-        RolloutEngine(BUNDLE),
-        make_planner("icem", 12, BUNDLE.action_size),
-        CostModel(calibration=Calibration.of(BUNDLE)),
+        RolloutEngine(bundle),
+        make_planner(planner, 12, bundle.action_size),
+        CostModel.of(bundle),
         ToolPath(ARM, BUNDLE.step_duration),
         **options,
     )
@@ -58,6 +58,34 @@ def test_a_plan_of_unknown_outcome_is_not_executed():
     decision = decide(careful)
     assert decision.deferred and "deferred: the object may end up" in decision.motion.reason
     np.testing.assert_allclose(decision.motion.ee_end, decision.motion.ee_start)
+
+
+@pytest.fixture
+def following(straight):
+    """Makes cores that follow a policy which goes straight to the goal."""
+    bundle = Bundle.load(straight)
+    fallback = make_planner("icem", 12, bundle.action_size)
+    return lambda **options: make_core(bundle, "policy", policy=Policy(bundle, 12), **{"fallback": fallback, **options})
+
+
+def test_a_trusted_policy_decides_alone(following):
+    decision = decide(following(policy_trust=10.0))
+    assert decision.planner == "policy" and decision.plan.candidates == 1
+    np.testing.assert_allclose(decision.action, [1, 0], atol=1e-3)
+
+
+def test_where_the_policy_is_not_trusted_planning_takes_over(following):
+    decision = decide(following(policy_trust=0.0))
+    assert decision.planner == "icem" and decision.plan.candidates > 1
+    assert not np.allclose(decision.plan.actions, np.tile([1, 0], (12, 1)), atol=1e-2)
+
+
+def test_a_policy_is_as_careful_as_a_search(following):
+    deferred = decide(following(policy_trust=10.0, defer_above=1e-9))
+    assert deferred.deferred and deferred.planner == ""
+    unseen = decide(following(policy_trust=10.0), time_unseen=0.1)
+    assert unseen.planner == "policy" and 0 < np.linalg.norm(unseen.action) <= BLIND_SPEED + 1e-6
+    assert decide(following(), time_unseen=LOOK_AFTER + 0.1).motion.ee_end[0] < TOOL[0] - 0.01
 
 
 def test_what_is_out_of_sight_is_pushed_slowly(core):

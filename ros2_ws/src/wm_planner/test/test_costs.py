@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from wm_core.bundle import Bundle, BundleError
 from wm_dynamics.calibration import Calibration
-from wm_dynamics.rollout import Futures
-from wm_planner.costs import CostModel
+from wm_dynamics.rollout import Futures, RolloutEngine
+from wm_planner.costs import CostModel, CostWeights
 
 GOAL = np.array([0.6, 0.0])
 
@@ -70,3 +71,23 @@ def test_a_calibrated_model_pays_for_the_width_of_its_intervals():
     imagined = future([0.5, 0.1], [0.4, 0.1], spread=0.04)
     calibrated = CostModel(calibration=Calibration((0.9,), (1,), 0.005, 1e-6, wide))
     np.testing.assert_allclose(calibrated.uncertainty(imagined), 7 * CostModel().uncertainty(imagined), rtol=1e-6)
+
+
+def test_what_follows_the_plan_counts_when_it_is_given_a_weight(straight):
+    """The value of this bundle is ten for every metre that the object will be away from the goal."""
+    bundle = Bundle.load(straight)
+    futures = RolloutEngine(bundle).rollout(bundle.initial_mean, np.zeros((3, 12, 2), np.float32))
+    left_out, counted = (
+        CostModel.of(bundle, CostWeights(value=weight)).terms(futures, np.zeros((3, 12, 2)), GOAL)["value"]
+        for weight in (0.0, 6.0)
+    )
+    assert left_out.tolist() == [0, 0, 0]
+    away = np.linalg.norm(futures.final[..., 0:2] - GOAL, axis=-1).mean(0)
+    np.testing.assert_allclose(counted, 6.0 * 10 * away / 12, rtol=1e-4)
+
+
+def test_a_value_that_the_bundle_does_not_bring_is_refused(bare):
+    with pytest.raises(BundleError, match=r"graph value for cost\.value 1\.0"):
+        CostModel.of(Bundle.load(bare), CostWeights(value=1.0))
+    with pytest.raises(ValueError, match=r"cost\.value"):
+        CostModel(CostWeights(value=1.0))

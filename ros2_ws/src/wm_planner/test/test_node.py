@@ -6,6 +6,7 @@ import rclpy
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
@@ -103,20 +104,38 @@ class Rest:
 
 
 @pytest.fixture
-def rest():
+def node():
     rclpy.init()
     node = PlannerNode(namespace=NAMESPACE)
     node.set_parameters([Parameter("lockstep", value=True), Parameter("icem.samples", value=64)])
-    node.trigger_configure()
-    node.trigger_activate()
-    rest = Rest(node)
-    yield rest
-    node.trigger_deactivate()
-    node.trigger_cleanup()
-    rest.action.destroy()
-    rest.me.destroy_node()
+    yield node
     node.destroy_node()
     rclpy.shutdown()
+
+
+@pytest.fixture
+def rest_of(node):
+    """Starts the node with some more parameters; what it needs around it."""
+    started = []
+
+    def start(**parameters):
+        node.set_parameters([Parameter(name, value=value) for name, value in parameters.items()])
+        node.trigger_configure()
+        node.trigger_activate()
+        started.append(Rest(node))
+        return started[0]
+
+    yield start
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+    for rest in started:
+        rest.action.destroy()
+        rest.me.destroy_node()
+
+
+@pytest.fixture
+def rest(rest_of):
+    return rest_of()
 
 
 def test_without_a_goal_every_belief_is_answered_with_a_hold(rest):
@@ -210,3 +229,33 @@ def test_after_a_hold_by_the_guard_planning_starts_from_the_measured_arm(rest):
     rest.until(lambda: rest.node.counts["reanchored"])
     command = rest.believe()
     assert (command.ee_start.x, command.ee_start.y) == pytest.approx((0.5, 0.1), abs=1e-3)
+
+
+@pytest.mark.parametrize(("trust", "planner", "fallbacks"), [(10.0, "policy", 0), (0.0, "icem", 1)])
+def test_a_plan_says_whether_the_policy_made_it(rest_of, straight, trust, planner, fallbacks):
+    rest = rest_of(bundle=str(straight), planner="policy", policy_trust=trust)
+    rest.pursue(goal_at(0.6, 0.0))
+    assert rest.believe().status == Command.ACTIVE
+    rest.until(lambda: rest.plans)
+    assert rest.plans[0].planner == planner and rest.plans[0].horizon == len(rest.plans[0].object) == 12
+    assert rest.node.counts["fallbacks"] == fallbacks
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "expected"),
+    [
+        ("planner", "policy", "expected a bundle with a policy"),
+        ("policy_seeds", "always", "expected a bundle with a policy"),
+        ("cost.value", 1.0, "graph value"),
+    ],
+)
+def test_what_the_bundle_does_not_bring_is_refused(node, bare, capfd, parameter, value, expected):
+    node.set_parameters([Parameter("bundle", value=str(bare)), Parameter(parameter, value=value)])
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert expected in capfd.readouterr().err
+
+
+def test_a_planner_or_a_seeding_that_does_not_exist_is_refused(node):
+    for name, value in (("planner", "magic"), ("policy_seeds", "sometimes"), ("policy_trust", -1.0)):
+        (answer,) = node.set_parameters([Parameter(name, value=value)])
+        assert not answer.successful and name in answer.reason

@@ -83,6 +83,30 @@ def test_unknown_planners_and_parameters_are_refused():
         make_planner("cem", HORIZON, 2, luck=1)
     with pytest.raises(ValueError, match="start actions"):
         make_planner("cem", HORIZON, 2).plan(cost, np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="seeds of shape"):
+        make_planner("cem", HORIZON, 2).plan(cost, seeds=np.zeros((HORIZON, 2)))
+
+
+BEST_ACTIONS = to_unit_disk(np.tile(GOAL, (1, HORIZON, 1)) * np.r_[[20] * 9, [0] * 3][None, :, None])
+
+
+@pytest.mark.parametrize("name", SEARCHING)
+def test_a_good_seed_is_found_by_the_shortest_search(name):
+    shortest = {"starts": 1, "iterations": 1} if name == "gradient" else {"samples": 4, "iterations": 1}
+    params = {**shortest, "elites": 2} if name in ("icem", "cem") else shortest
+    alone, seeded = (make_planner(name, HORIZON, 2, **params).plan(cost, seeds=s) for s in (None, BEST_ACTIONS))
+    assert seeded.cost <= cost(BEST_ACTIONS)[0] + 1e-6 < alone.cost
+    assert seeded.candidates >= alone.candidates + 1
+
+
+def test_the_policy_planner_does_what_it_is_given():
+    result = make_planner("policy", HORIZON, 2).plan(cost, seeds=BEST_ACTIONS)
+    np.testing.assert_array_equal(result.actions, BEST_ACTIONS[0])
+    assert (result.candidates, result.iterations) == (1, 1) and result.cost == pytest.approx(cost(BEST_ACTIONS)[0])
+    with pytest.raises(ValueError, match="a policy intends"):
+        make_planner("policy", HORIZON, 2).plan(cost)
+    with pytest.raises(PlanningError, match="not finite"):
+        make_planner("policy", HORIZON, 2).plan(cost, seeds=np.full((1, HORIZON, 2), np.nan))
 
 
 @settings(max_examples=30)

@@ -1,0 +1,72 @@
+"""Bundles that the tests of several packages need: the shipped one with another policy and value, or without."""
+
+import shutil
+from pathlib import Path
+
+import onnx
+import pytest
+import yaml
+
+from wm_core.bundle import OPTIONAL_GRAPHS, sha256
+from wm_core.paths import bundles_dir
+
+# The tool goes straight to the goal and pushes what is on its way; worth: ten for a metre between object and goal.
+STRAIGHT = {
+    "policy": """
+        policy (float[b, l] latent, float[b, 2] goal) => (float[b, 2] action)
+        <int64[1] from = {2}, int64[1] to = {4}, int64[1] axis = {1}, float gain = {10}, float one = {1}> {
+            tool = Slice(latent, from, to, axis)
+            way = Sub(goal, tool)
+            wish = Mul(way, gain)
+            length = ReduceL2(wish, axis)
+            limit = Max(length, one)
+            action = Div(wish, limit)
+        }""",
+    "intend": """
+        intend (float[b, l] latent, float[b, 2] goal) => (float[b, 12, 2] actions)
+        <int64[1] from = {2}, int64[1] to = {4}, int64[1] axis = {1}, float gain = {10}, float one = {1},
+         int64[3] times = {1, 12, 1}> {
+            tool = Slice(latent, from, to, axis)
+            way = Sub(goal, tool)
+            wish = Mul(way, gain)
+            length = ReduceL2(wish, axis)
+            limit = Max(length, one)
+            action = Div(wish, limit)
+            single = Unsqueeze(action, axis)
+            actions = Tile(single, times)
+        }""",
+    "value": """
+        value (float[b, l] latent, float[b, 2] goal) => (float[b] value)
+        <int64[1] from = {0}, int64[1] to = {2}, int64[1] axis = {1}, float gain = {10}> {
+            object = Slice(latent, from, to, axis)
+            way = Sub(goal, object)
+            length = ReduceL2<keepdims = 0>(way, axis)
+            value = Mul(length, gain)
+        }""",
+}
+
+
+def _copy(folder: Path, graphs: dict[str, str]) -> Path:
+    """The shipped bundle with these optional graphs and no others."""
+    shutil.copytree(bundles_dir() / "default", folder)
+    for name in OPTIONAL_GRAPHS:
+        (folder / f"{name}.onnx").unlink(missing_ok=True)
+    for name, text in graphs.items():
+        model = onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["" : 18]> {text}')
+        onnx.save(model, folder / f"{name}.onnx")
+    spec = yaml.safe_load((folder / "bundle.yaml").read_text())
+    spec["files"] = {file.name: sha256(file) for file in sorted(folder.glob("*.onnx"))}
+    (folder / "bundle.yaml").write_text(yaml.safe_dump(spec))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped bundle with a policy that goes straight to the goal, and a value."""
+    return _copy(tmp_path_factory.mktemp("straight") / "bundle", STRAIGHT)
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped bundle without policy and value."""
+    return _copy(tmp_path_factory.mktemp("bare") / "bundle", {})
