@@ -1,4 +1,4 @@
-"""Command line: collect, dataset, train, calibrate, policy, reproduce."""
+"""Command line: collect, dataset, train, calibrate, policy, evaluate, reproduce."""
 
 import argparse
 import sys
@@ -8,6 +8,7 @@ from typing import Any
 
 from wm_learning.config import SettingError, configure, from_words, layered, read_yaml
 from wm_learning.episode_bag import BagError
+from wm_learning.evaluation.registry import ENTRIES, NAMES
 
 
 def main(args: list[str] | None = None) -> int:
@@ -69,6 +70,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.add_argument("settings", nargs="+", metavar="name=value")
     verb.set_defaults(run=_policy)
+
+    verb = verbs.add_parser(
+        "evaluate",
+        help="judge bundles on held-out data and in simulation",
+        description="Writes OUT/report.html and OUT/report.json; an interrupted evaluation goes on when it is started again."
+        f" Measurements: {'; '.join(f'{entry.name}: {entry.says}' for entry in ENTRIES)}.",
+    )
+    verb.add_argument("bundle", type=Path)
+    verb.add_argument("--against", type=Path, nargs="+", default=[], metavar="BUNDLE", help="bundles to compare with")
+    verb.add_argument(
+        "--data", type=Path, nargs="+", default=[], help="datasets or bags; without, episodes are collected under OUT"
+    )
+    verb.add_argument("--out", type=Path, default=Path("runs/evaluation"), help="folder of the report")
+    verb.add_argument("--only", nargs="+", default=NAMES, metavar="NAME", help="some measurements")
+    verb.add_argument("--effort", type=float, default=1.0, help="share of the usual numbers of episodes")
+    verb.add_argument("--world", default="tabletop_block", help="where it is simulated")
+    verb.add_argument("--workers", type=int, default=2)
+    verb.set_defaults(run=_evaluate)
 
     verb = verbs.add_parser("reproduce", help="the shipped bundle from nothing: collect, dataset, train, export")
     verb.add_argument("--work", type=Path, default=Path("runs/reproduce"), help="folder for bags and dataset")
@@ -144,6 +163,24 @@ def _calibrate(options: argparse.Namespace) -> int:
         for level, shares in covered[name].items():
             print(f"  {name:18} {level:>5}  " + "  ".join(f"{step}: {share:.3f}" for step, share in shares.items()))
     return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from wm_learning.evaluation.run import Settings, evaluate
+
+    report = evaluate(
+        Settings(
+            [options.bundle, *options.against],
+            options.out,
+            options.data,
+            options.only,
+            options.world,
+            effort=options.effort,
+            workers=options.workers,
+        )
+    )
+    print(f"written: {options.out / 'report.html'}, {options.out / 'report.json'}")
+    return 1 if report.failed else 0
 
 
 def _reproduce(options: argparse.Namespace) -> int:

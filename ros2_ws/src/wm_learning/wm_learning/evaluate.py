@@ -9,11 +9,11 @@ from torch import Tensor
 from wm_dynamics.surprise import Surprise
 from wm_learning.dataset import Dataset
 from wm_learning.families.base import OBJECT, WorldModel
+from wm_learning.horizons import errors_after
 
 HORIZONS = (1, 5, 10, 20)
 BURN_IN = 6
 SURPRISE_QUANTILE = 0.995
-MOVED = 0.01  # [m] windows in which the object moves more than this count as moving
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def open_loop_errors(
     horizons: tuple[int, ...] = HORIZONS,
 ) -> dict[str, dict[str, float]]:
     """Mean error [mm] after h steps of known actions over windows in which the object moves, from the belief alone."""
-    result: dict[str, dict[str, float]] = {"model": {}, "copy_last": {}, "constant_velocity": {}}
+    result: dict[str, dict[str, float]] = {}
     longest = max(horizons)
     starts = data.windows(longest + 1, episodes)
     starts = np.array(
@@ -105,13 +105,7 @@ def open_loop_errors(
     predicted = readout[..., OBJECT].mean(0).numpy()
     now, before = latent[:, OBJECT].numpy(), np.stack([beliefs[int(s) - 1][OBJECT].numpy() for s in starts])
     for h in horizons:
-        truth = data.object[starts + h, :2]
-        moving = np.linalg.norm(truth - data.object[starts, :2], axis=1) > MOVED
-        for name, guess in (
-            ("model", predicted[:, h - 1]),
-            ("copy_last", now),
-            ("constant_velocity", now + h * (now - before)),
-        ):
-            errors = np.linalg.norm(guess - truth, axis=1)[moving]
-            result[name][str(h)] = 1000 * float(errors.mean()) if moving.any() else float("nan")
+        for name, errors in errors_after(h, data, starts, predicted[:, h - 1], now, before).of.items():
+            mean = 1000 * float(errors.mean()) if len(errors) else float("nan")
+            result.setdefault(name, {})[str(h)] = mean
     return result

@@ -1,11 +1,13 @@
 """Plots in the report's style: one colour for each bundle, grey for baselines, units at the axes."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from wm_learning.evaluation.stats import Estimate
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito 2008, told apart by all
 BASELINE = "#777777"
@@ -38,3 +40,10 @@ def png(figure: Figure, dpi: int = 130) -> bytes:
     with matplotlib.rc_context(STYLE), io.BytesIO() as file:
         figure.savefig(file, format="png", dpi=dpi, facecolor="white")
         return file.getvalue()
+
+
+def band(axes: Axes, curve: Mapping[float, Estimate], colour: str, label: str) -> None:
+    """A line through estimates, with a band of their intervals."""
+    x, estimates = list(curve), list(curve.values())
+    axes.plot(x, [e.value for e in estimates], color=colour, label=label, marker="o", markersize=3)
+    axes.fill_between(x, [e.low for e in estimates], [e.high for e in estimates], color=colour, alpha=0.15, linewidth=0)
