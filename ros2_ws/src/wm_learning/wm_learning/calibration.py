@@ -1,6 +1,7 @@
 """Fits the intervals of a bundle to held-out outcomes, and measures how many of these they hold."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ REPORTED = (1, 5, 10)  # steps of the coverage that is written into the bundle
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Predictions from n beliefs over H steps beside what happened; NaN where an episode was over."""
+    """Predictions from n beliefs over H steps beside what happened; NaN where an episode was over, and within jumps."""
 
     error: np.ndarray  # (n, H, 2) [m] true minus predicted object position
     deviation: np.ndarray  # (n, H, 2) [m] predicted
@@ -43,9 +44,13 @@ class Outcomes:
         return Outcomes(**{name: getattr(self, name)[keep] for name in self.__dataclass_fields__})
 
 
-def outcomes(bundle: Bundle, data: Dataset, means: np.ndarray, longest: int = STEPS[-1]) -> Outcomes:
-    """Imagine up to `longest` recorded actions from every belief mean (T, L) after the burn-in of its episode."""
-    engine = RolloutEngine(bundle)
+def outcomes(
+    bundle: Bundle, data: Dataset, means: np.ndarray, longest: int = STEPS[-1], macro: bool = False
+) -> Outcomes:
+    """Imagine up to `longest` recorded actions from every belief mean (T, L) after the burn-in of its episode; `macro`: in jumps."""
+    engine = RolloutEngine(bundle, macro)
+    longest -= longest % engine.stride
+    ends = slice(engine.stride - 1, None, engine.stride)
     starts = data.windows(BURN_IN + 2) + BURN_IN
     steps = starts[:, None] + np.arange(1, longest + 1)
     over = (steps >= len(data.episode)) | (
@@ -54,24 +59,25 @@ def outcomes(bundle: Bundle, data: Dataset, means: np.ndarray, longest: int = ST
     reached = np.where(over, starts[:, None], steps)
     truth, tool = data.object[reached, :2].astype(float), data.tool[reached].astype(float)
     actions = np.where(over[..., None], 0, data.action[np.minimum(steps - 1, len(data.episode) - 1)]).astype(np.float32)
-    predicted, reach, wide = np.empty_like(truth), np.empty_like(truth), np.empty_like(truth)
-    far, apart = np.empty(over.shape), np.empty(over.shape)
+    predicted, reach, wide = (np.full_like(truth, np.nan) for _ in range(3))
+    far, apart = np.full(over.shape, np.nan), np.full(over.shape, np.nan)
     for i in range(0, len(starts), BATCH):
         part = slice(i, i + BATCH)
         futures = engine.rollout(means[starts[part]][None], actions[part])
-        predicted[part], reach[part] = futures.mean_object(), futures.mean_ee()
-        wide[part], far[part], apart[part] = deviation(futures, FLOOR), motion(futures), futures.epistemic_std()
+        predicted[part, ends], reach[part, ends] = futures.mean_object(), futures.mean_ee()
+        wide[part, ends], far[part, ends] = deviation(futures, FLOOR), motion(futures)
+        apart[part, ends] = futures.epistemic_std()
     error, tool_error = (np.where(over[..., None], np.nan, gap) for gap in (truth - predicted, tool - reach))
     moved = np.linalg.norm(truth - data.object[starts, None, :2], axis=-1)
     return Outcomes(error, wide, far, moved, apart, tool_error, starts, data.episode[starts])
 
 
-def fit(found: Outcomes) -> Calibration:
-    """Multipliers for the horizons of which there are enough outcomes; raises ValueError when there is none."""
+def fit(found: Outcomes, horizons: Sequence[int] = STEPS) -> Calibration:
+    """Multipliers for the `horizons` of which there are enough outcomes; raises ValueError when there is none."""
     known = np.isfinite(found.error).all(2)
-    steps = tuple(step for step in STEPS if step <= known.shape[1] and known[:, step - 1].sum() >= FEWEST)
+    steps = tuple(step for step in horizons if step <= known.shape[1] and known[:, step - 1].sum() >= FEWEST)
     if not steps:
-        raise ValueError(f"expected at least {FEWEST} held-out outcomes, got {known[:, 0].sum()}; give more data")
+        raise ValueError(f"expected at least {FEWEST} held-out outcomes, got {known.sum(0).max()}; give more data")
     table = np.empty((2, len(steps), len(LEVELS)))
     for i, step in enumerate(steps):
         score = np.abs(found.error[:, step - 1]) / found.deviation[:, step - 1]
@@ -125,16 +131,39 @@ def calibrate(folder: Path, data: Dataset) -> dict[str, Any]:
     too little data and BundleError for a bundle that cannot be loaded; the bundle is then as it was.
     """
     bundle = Bundle.load(folder)
+    means = beliefs(bundle, data)[0]
+    block = _fitted(bundle, data, means)
+    spec = {**bundle.spec, "calibration": block}
+    if bundle.has("jump"):
+        spec["macro"] = {**spec["macro"], "calibration": _fitted(bundle, data, means, macro=True)}
+    _write(folder, spec)
+    return block["data"]["crossed_coverage"]
+
+
+def calibrate_jumps(folder: Path, data: Dataset) -> dict[str, Any]:
+    """The same for the jumps of the bundle alone."""
+    bundle = Bundle.load(folder)
+    block = _fitted(bundle, data, beliefs(bundle, data)[0], macro=True)
+    _write(folder, {**bundle.spec, "macro": {**bundle.spec["macro"], "calibration": block}})
+    return block["data"]["crossed_coverage"]
+
+
+def _fitted(bundle: Bundle, data: Dataset, means: np.ndarray, macro: bool = False) -> dict[str, Any]:
+    """The calibration block of steps or jumps."""
     episodes = np.unique(data.episode)
     if len(episodes) < 2:
         raise ValueError(f"expected at least two held-out episodes, got {len(episodes)}; give more data")
-    found = outcomes(bundle, data, beliefs(bundle, data)[0])
-    halves = [coverage(fit(found.of(a)), found.of(b)) for a, b in _halves(episodes)]
+    found = outcomes(bundle, data, means, macro=macro)
+    horizons, reported = STEPS, REPORTED
+    if macro:
+        stride = bundle.spec["macro"]["steps"]
+        horizons = tuple(range(stride, STEPS[-1] + 1, stride))
+        reported = horizons[:3]
+    halves = [coverage(fit(found.of(a), horizons), found.of(b), reported) for a, b in _halves(episodes)]
     crossed = {name: _mean([half[name] for half in halves]) for name in halves[0]}
-    block = fit(found).block()
+    block = fit(found, horizons).block()
     block["data"] = {"fingerprint": data.fingerprint(), "episodes": len(episodes), "crossed_coverage": crossed}
-    _write(folder, {**bundle.spec, "calibration": block})
-    return crossed
+    return block
 
 
 def _halves(episodes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -58,22 +58,35 @@ def add_policy(
     bundle: Path, folder: Path, policy: nn.Module, model: WorldModel, bundle_id: str, facts: dict[str, Any]
 ) -> Path:
     """Write to `folder` the bundle in `bundle`, which was made of `model`, with another id and a policy; `facts`: of its training."""
-    spec = Bundle.load(bundle).spec
+    modules = {"policy": policy, "intend": Intend(policy, model)}
+    return add_graphs(bundle, folder, modules, {"id": bundle_id, "policy": facts})
+
+
+def add_graphs(bundle: Path, folder: Path, modules: dict[str, nn.Module], facts: dict[str, Any]) -> Path:
+    """Write to `folder` the bundle in `bundle` with more graphs; `facts` go into its bundle.yaml, over what is there."""
+    loaded = Bundle.load(bundle)
+    spec = {**loaded.spec, **facts}
+    own = spec["sizes"]
+    sizes = Sizes(own["latent"] - 6, own["embedding"] - 5, loaded.ensemble, loaded.horizon)
     with new_folder(folder) as work:
-        for name in spec["files"]:
+        for name in loaded.spec["files"]:
             shutil.copyfile(bundle / name, work / name)
-        modules = {"policy": policy.eval(), "intend": Intend(policy, model).eval()}
-        _write_graphs(modules, model.sizes, model.bev, work)
-        files = {file.name: sha256(file) for file in sorted(work.glob("*.onnx"))}
-        spec = {**spec, "id": bundle_id, "policy": facts, "files": files}
+        span = spec["macro"]["steps"] * spec["macro"]["jumps"] if "jump" in modules else 0
+        _write_graphs({name: module.eval() for name, module in modules.items()}, sizes, loaded.bev, work, span)
+        spec["files"] = {file.name: sha256(file) for file in sorted(work.glob("*.onnx"))}
         (work / "bundle.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
         Bundle.load(work)
     return folder
 
 
-def _write_graphs(modules: dict[str, nn.Module], sizes: Sizes, bev: BevSpec, folder: Path) -> None:
-    candidates = torch.zeros(3, sizes.horizon, 2)
+def _write_graphs(modules: dict[str, nn.Module], sizes: Sizes, bev: BevSpec, folder: Path, span: int = 0) -> None:
+    """`span`: steps of one call of the graph `jump`."""
     state = torch.zeros(1, sizes.latent)
+    imagined = (
+        ["latent", "actions"],
+        ["readout", "variance", "final"],
+        {"latent": {0: "e", 1: "n"}, "actions": {0: "N"}, "readout": {1: "N"}, "variance": {1: "N"}, "final": {1: "N"}},
+    )
     graphs: dict[str, tuple[tuple[Tensor, ...], list[str], list[str], dict[str, dict[int, str]]]] = {
         "encode": (
             (torch.zeros(2, 5, bev.rows, bev.columns),),
@@ -87,18 +100,8 @@ def _write_graphs(modules: dict[str, nn.Module], sizes: Sizes, bev: BevSpec, fol
             ["posterior_mean", "posterior_variance", "predicted_object", "predicted_variance", "surprise"],
             {},
         ),
-        "rollout": (
-            (torch.zeros(1, 1, sizes.latent), candidates),
-            ["latent", "actions"],
-            ["readout", "variance", "final"],
-            {
-                "latent": {0: "e", 1: "n"},
-                "actions": {0: "N"},
-                "readout": {1: "N"},
-                "variance": {1: "N"},
-                "final": {1: "N"},
-            },
-        ),
+        "rollout": ((state[None], torch.zeros(3, sizes.horizon, 2)), *imagined),
+        "jump": ((state[None], torch.zeros(3, span, 2)), *imagined),
         "decode": (
             (torch.zeros(2, sizes.latent),),
             ["latent"],

@@ -1,0 +1,64 @@
+"""From a bundle of any family to one that also jumps."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wm_core.bundle import Bundle, BundleError
+from wm_core.revision import revision
+from wm_learning.beliefs import beliefs
+from wm_learning.calibration import calibrate_jumps
+from wm_learning.dataset import Dataset
+from wm_learning.export import add_graphs
+from wm_learning.macro.network import JumpDynamics, folded
+from wm_learning.macro.training import MacroSettings, MacroTraining
+from wm_learning.pipeline import RunSettings, remember, split
+from wm_learning.training.trainer import Trainer
+
+
+def train_macro(bundle: Path, data: Dataset, folder: Path, settings: MacroSettings) -> Path:
+    """Train a macro predictor for `bundle` on recorded data through its graphs alone; write both to `folder`.
+
+    The episodes that were held out when the bundle was trained on this data are held out again. What the training needs to go
+    on after a kill is kept beside the bundle, in `folder`.macro.run.
+    """
+    loaded = Bundle.load(bundle)
+    if loaded.has("jump"):
+        raise BundleError(f"{bundle}: expected a bundle that does not jump yet; give the one it was made of, and out=")
+    if not np.isfinite(data.object).all() or data.video:
+        raise ValueError(
+            "expected commands and object labels in every step of the data; record them or label the bags first"
+        )
+    torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.seed)
+    work = folder.with_name(f"{folder.name}.macro.run")
+    facts = {**asdict(settings), "bundle": loaded.id, "data": data.fingerprint()}
+    remember(work, facts)
+    known = loaded.spec.get("data", {}).get("training", {})
+    names = ("seed", "validation_share")
+    training, held_out = split(data, RunSettings(**{name: known[name] for name in names if name in known}))
+    means, variances = beliefs(loaded, data)
+    state = loaded.latent_size - 6
+    model = JumpDynamics(loaded.ensemble, state, settings.hidden, settings.k, loaded.action_scale)
+    course = MacroTraining(model, loaded, data, means, variances, settings, training, held_out)
+    spent = Trainer(model, work, settings.seed, settings.checkpoint_s).run(course.phases())
+    told = {
+        "steps": settings.k,
+        "jumps": settings.jumps,
+        "training": facts,
+        "revision": revision(),
+        "training_s": round(spent),
+    }
+    identity = f"{loaded.id}-jumps{settings.k}"
+    add_graphs(bundle, folder, {"jump": folded(model.eval())}, {"id": identity, "macro": told})
+    try:
+        covered = calibrate_jumps(folder, data.subset(held_out))
+        print(
+            f"90 % intervals of one half of the held-out episodes hold, of the other, by step: {covered['all']['0.9']}"
+        )
+    except ValueError as error:
+        print(f"not calibrated: {error}")
+    print(f"exported {folder} after {spent:.0f} s of training")
+    return folder
