@@ -29,7 +29,7 @@ def export_bundle(
     with new_folder(folder) as work:
         modules = model.graphs()
         if "policy" in modules:
-            modules["intend"] = Intend(modules["policy"], model)
+            modules["intend"] = Intend(modules["policy"], modules["rollout"], model.sizes.horizon)
         _write_graphs(modules, model.sizes, model.bev, work)
         sizes, bev = model.sizes, model.bev
         mean, variance = model.initial()
@@ -58,7 +58,7 @@ def add_policy(
     bundle: Path, folder: Path, policy: nn.Module, model: WorldModel, bundle_id: str, facts: dict[str, Any]
 ) -> Path:
     """Write to `folder` the bundle in `bundle`, which was made of `model`, with another id and a policy; `facts`: of its training."""
-    modules = {"policy": policy, "intend": Intend(policy, model)}
+    modules = {"policy": policy, "intend": Intend(policy, model.graphs()["rollout"], model.sizes.horizon)}
     return add_graphs(bundle, folder, modules, {"id": bundle_id, "policy": facts})
 
 

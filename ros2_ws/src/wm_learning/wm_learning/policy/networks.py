@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from wm_learning.families.base import WorldModel
 from wm_learning.families.goals import policy_network, situation, to_unit_disk
 from wm_learning.families.parts import EnsembleMLP
 from wm_learning.families.returns import BINS, expected
@@ -55,15 +54,16 @@ class Act(nn.Module):
 class Intend(nn.Module):
     """Graph `intend`: the actions (b, H, 2) that a policy would take in the model's imagination, by the mean of its members."""
 
-    def __init__(self, policy: nn.Module, model: WorldModel) -> None:
-        """`policy`: the module of the graph `policy`."""
+    def __init__(self, policy: nn.Module, rollout: nn.Module, horizon: int) -> None:
+        """`policy`, `rollout`: the modules of the graphs of these names."""
         super().__init__()
         self.policy = policy
-        self.model = model
+        self.rollout = rollout
+        self.horizon = horizon
 
     def forward(self, latent: Tensor, goal: Tensor) -> Tensor:
         actions = []
-        for _ in range(self.model.sizes.horizon):
+        for _ in range(self.horizon):
             actions.append(self.policy(latent, goal))
-            latent = self.model.rollout(latent[None], actions[-1][:, None])[2].mean(0)
+            latent = self.rollout(latent[None], actions[-1][:, None])[2].mean(0)
         return torch.stack(actions, 1)
