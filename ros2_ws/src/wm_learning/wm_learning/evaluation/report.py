@@ -98,9 +98,9 @@ class Report:
         return self.finished[name].section.title if name in self.finished else name.replace("_", " ")
 
     def _bundles(self) -> str:
-        facts = list(next(iter(self.bundles.values())))
-        rows = [[label, *(str(values[fact]) for fact in facts)] for label, values in self.bundles.items()]
-        return table_html(Table(["", *facts], rows))
+        facts = next(iter(self.bundles.values()))
+        rows = [[fact, *(str(values[fact]) for values in self.bundles.values())] for fact in facts]
+        return table_html(Table(["", *self.bundles], rows))
 
     def _summary(self) -> str:
         """One row for each headline figure, the best bundle in bold, baselines beside them."""
@@ -128,7 +128,7 @@ class Report:
             most = choose(numbers.values())
             best = {i for i, label in enumerate(self.bundles, 1) if numbers.get(label) == most}
         others = {name: look_up(values, headline.path) for name, values in figures.items() if name not in self.bundles}
-        beside = ", ".join(f"{n} {headline.text(v)}" for n, v in others.items() if _number(v) is not None)
+        beside = ", ".join(f"{n} {headline.text(_number(v))}" for n, v in others.items() if _number(v) is not None)
         cells = [headline.title, *(headline.text(value) for value in found.values()), beside]
         return _row(cells, "td", {0, len(cells) - 1}, best)
 
