@@ -87,7 +87,7 @@ def _episode(
         names, joints, _ = sim.joint_state()
         frames = {camera.name: Frame(*sim.render(camera.name), camera.K) for camera in rig.cameras}
         commanded = drive.commanded
-        target = drive.act(explore.action(commanded, position[:2]))
+        drive.act(explore.action(commanded, position[:2]))
         truth = np.concatenate([position, quaternion])
-        writer.step(Step(stamp_ns, frames, names, joints, commanded, target, truth))
+        writer.step(Step(stamp_ns, frames, names, joints, commanded, drive.commanded, truth))
     return sim.time_ns + offset_ns + 10**9

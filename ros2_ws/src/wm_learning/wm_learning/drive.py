@@ -32,7 +32,7 @@ class Drive:
         return np.asarray(self.sim.joint_state()[1][: len(self.sim.kinematics.joint_names)])
 
     def act(self, action: np.ndarray) -> np.ndarray:
-        """One control period under an action (2,) in the unit disk; returns the tool position (2,) [m] commanded at its end."""
+        """One control period under an action (2,) in the unit disk; returns the one that was executed, within the tool's reach."""
         target = np.clip(self._commanded + ACTION_SCALE * action, *REACH_BOX)
         try:
             q = self.sim.kinematics.ik(np.array([*target, TOOL_HEIGHT]), TOOL_DOWN, self._q)
@@ -41,8 +41,9 @@ class Drive:
         for i in range(1, PHYSICS_PER_STEP + 1):
             self.sim.set_target(self._q + (q - self._q) * i / PHYSICS_PER_STEP)
             self.sim.step(1)
+        executed = (target - self._commanded) / ACTION_SCALE
         self._q, self._commanded = q, target
-        return target.copy()
+        return executed
 
     @contextmanager
     def saved(self) -> Iterator[Callable[[], None]]:
