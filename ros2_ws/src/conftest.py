@@ -6,9 +6,12 @@ from pathlib import Path
 import onnx
 import pytest
 import yaml
+from onnx import TensorProto, helper
 
-from wm_core.bundle import OPTIONAL_GRAPHS, sha256
+from wm_core.bundle import OPTIONAL_GRAPHS, Bundle, sha256
 from wm_core.paths import bundles_dir
+
+JUMP = 3  # steps
 
 # The tool goes straight to the goal and pushes what is on its way; worth: ten for a metre between object and goal.
 STRAIGHT = {
@@ -56,6 +59,7 @@ def _copy(folder: Path, graphs: dict[str, str]) -> Path:
         onnx.save(model, folder / f"{name}.onnx")
     spec = yaml.safe_load((folder / "bundle.yaml").read_text())
     spec["files"] = {file.name: sha256(file) for file in sorted(folder.glob("*.onnx"))}
+    spec.pop("macro", None)
     (folder / "bundle.yaml").write_text(yaml.safe_dump(spec))
     return folder
 
@@ -70,3 +74,30 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped bundle without policy and value."""
     return _copy(tmp_path_factory.mktemp("bare") / "bundle", {})
+
+
+@pytest.fixture(scope="session")
+def jumping(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The shipped bundle with jumps of three steps that are as good as its steps: what its rollouts say of every third."""
+    folder = shutil.copytree(bare, tmp_path_factory.mktemp("jumping") / "bundle")
+    graph = onnx.load(folder / "rollout.onnx")
+    spec = yaml.safe_load((folder / "bundle.yaml").read_text())
+    jumps = spec["horizon"] // JUMP
+    numbers = [("start", [JUMP - 1]), ("end", [spec["horizon"]]), ("axis", [2]), ("step", [JUMP])]
+    graph.graph.initializer.extend(helper.make_tensor(f"jump_{n}", TensorProto.INT64, [1], v) for n, v in numbers)
+    for name, size in (("readout", 4), ("variance", 2)):
+        for node in graph.graph.node:
+            node.output[:] = [f"{name}_of_steps" if output == name else output for output in node.output]
+            node.input[:] = [f"{name}_of_steps" if each == name else each for each in node.input]
+        graph.graph.node.append(
+            helper.make_node("Slice", [f"{name}_of_steps", *(f"jump_{n}" for n, _ in numbers)], [name])
+        )
+        output = next(each for each in graph.graph.output if each.name == name)
+        output.CopyFrom(helper.make_tensor_value_info(name, TensorProto.FLOAT, [spec["ensemble"], "N", jumps, size]))
+    onnx.save(graph, folder / "jump.onnx")
+    spec["files"]["jump.onnx"] = sha256(folder / "jump.onnx")
+    spec["macro"] = {"steps": JUMP, "jumps": jumps}
+    if "calibration" in spec:
+        spec["macro"]["calibration"] = spec["calibration"]
+    (folder / "bundle.yaml").write_text(yaml.safe_dump(spec))
+    return Bundle.load(folder)

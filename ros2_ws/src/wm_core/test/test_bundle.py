@@ -82,3 +82,18 @@ def test_yaml_that_is_none_is_refused(copy):
     (copy / "bundle.yaml").write_text("{ not: [yaml")
     with pytest.raises(BundleError, match="expected YAML"):
         Bundle.load(copy)
+
+
+def test_jumps_without_their_block_are_refused(jumping, tmp_path):
+    folder = shutil.copytree(jumping.path, tmp_path / "bundle")
+    spec = yaml.safe_load((folder / "bundle.yaml").read_text())
+    (folder / "bundle.yaml").write_text(yaml.safe_dump({key: spec[key] for key in spec if key != "macro"}))
+    with pytest.raises(BundleError, match="one without the other"):
+        Bundle.load(folder)
+
+
+def test_jumps_that_do_not_fit_their_block_are_refused(jumping, tmp_path):
+    folder = shutil.copytree(jumping.path, tmp_path / "bundle")
+    rewrite(folder, macro={"steps": 2, "jumps": 4})
+    with pytest.raises(BundleError, match=r"jump\.onnx: expected input 'actions'"):
+        Bundle.load(folder)

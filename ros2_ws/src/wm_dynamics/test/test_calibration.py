@@ -1,5 +1,7 @@
 """Calibrated intervals: multipliers by horizon and class over the imagined spread."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,24 @@ def test_an_interval_is_a_multiple_of_the_predicted_deviation():
     np.testing.assert_allclose(calibration.half_width(futures(0.0))[0, :, 0], [0.01, 0.02, 0.03, 0.03], rtol=1e-6)
     np.testing.assert_allclose(calibration.half_width(futures(0.1))[0, :, 1], [0.02, 0.03, 0.04, 0.04], rtol=1e-6)
     np.testing.assert_allclose(calibration.half_width(futures(0.1), 0.5)[0, :, 1], 0.01, rtol=1e-6)
+
+
+def test_the_intervals_of_jumps_are_those_of_the_steps_they_end_at():
+    calibration = Calibration.parse(BLOCK)
+    by_steps = calibration.half_width(futures(0.1))
+    np.testing.assert_allclose(calibration.half_width(replace(futures(0.1), stride=2))[:, 0], by_steps[:, 1])
+    np.testing.assert_allclose(
+        calibration.half_width(replace(futures(0.1), stride=2))[:, 1:], by_steps[:, 2:3].repeat(3, 1)
+    )
+
+
+def test_jumps_have_a_calibration_of_their_own(bundle: Bundle):
+    spec = {**bundle.spec, "macro": {"steps": 2, "jumps": 6, "calibration": {**BLOCK, "moved": 0.5}}}
+    both = Bundle(bundle.path, spec, bundle.bev, bundle.initial_mean, bundle.initial_variance, {})
+    assert Calibration.of(both, macro=True).moved == 0.5
+    spec["macro"]["calibration"]["still"] = [[1.0, 1.0]]
+    with pytest.raises(BundleError, match=r"macro\.calibration: "):
+        Calibration.of(both, macro=True)
 
 
 def test_it_survives_the_file():

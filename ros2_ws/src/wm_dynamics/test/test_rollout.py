@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wm_core.bundle import BundleError
 from wm_dynamics.rollout import RolloutEngine
 
 
@@ -49,6 +50,26 @@ def test_long_horizons_chain(engine, bundle, latent):
     second = engine.rollout(first.final.copy(), actions[:, bundle.horizon :])
     np.testing.assert_allclose(whole[:, :, bundle.horizon :], second.object, atol=1e-5)
     assert (np.diff(variance, axis=2) >= -1e-9).all()  # uncertainty grows over the seam
+
+
+@pytest.mark.parametrize("steps", [3, 12, 21])
+def test_jumps_end_where_steps_do(engine, jumping, latent, steps):
+    actions = np.random.default_rng(3).uniform(-0.7, 0.7, (3, steps, 2)).astype(np.float32)
+    jumps = RolloutEngine(jumping, macro=True).rollout(latent, actions)
+    whole = engine.rollout(latent, actions)
+    assert jumps.stride == 3 and list(jumps.steps) == list(range(3, steps + 1, 3))
+    for name in ("object", "ee", "variance"):
+        np.testing.assert_allclose(getattr(jumps, name), getattr(whole, name)[:, :, 2::3], atol=1e-5)
+
+
+def test_no_jump_is_cut_short(jumping):
+    with pytest.raises(ValueError, match="whole jumps of 3 steps, got 10 steps"):
+        RolloutEngine(jumping, macro=True).rollout(jumping.initial_mean, np.zeros((1, 10, 2), np.float32))
+
+
+def test_a_bundle_that_cannot_jump_is_refused(bundle):
+    with pytest.raises(BundleError, match=r"macro predictor, got one without; make one with ./wm macro"):
+        RolloutEngine(bundle, macro=True)
 
 
 def test_branches_do_not_influence_each_other(engine, bundle, latent):

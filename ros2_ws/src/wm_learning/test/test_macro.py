@@ -97,13 +97,3 @@ def test_a_bundle_that_jumps_already_is_refused(dataset, jumping, tmp_path):
 def test_jumps_longer_than_the_episodes_are_refused(dataset, tmp_path):
     with pytest.raises(ValueError, match="choose a smaller k"):
         train_macro(BUNDLE, dataset, tmp_path / "bundle", MacroSettings(k=40))
-
-
-def test_a_macro_graph_without_its_block_is_refused(jumping, tmp_path):
-    folder = shutil.copytree(jumping.path, tmp_path / "bundle")
-    text = (folder / "bundle.yaml").read_text()
-    start = text.index("macro:\n")
-    end = text.index("\nfiles:", start) + 1 if "\nfiles:" in text[start:] else len(text)
-    (folder / "bundle.yaml").write_text(text[:start] + text[end:])
-    with pytest.raises(BundleError, match="one without the other"):
-        Bundle.load(folder)
