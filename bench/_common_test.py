@@ -7,9 +7,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from _baselines import RandomPolicy, ScriptedPusher
 from _common import rate, run_all, table
 
+from wm_bringup.baselines import RandomPolicy, ScriptedPusher
 from wm_bringup.loop import ClosedLoop
 from wm_bringup.report import wilson
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _baselines import RandomPolicy, ScriptedPusher
 from _common import rate
 
+from wm_bringup.baselines import RandomPolicy, ScriptedPusher
 from wm_bringup.loop import ClosedLoop, EpisodeResult
 from wm_planner.planners import PARAMS
 
