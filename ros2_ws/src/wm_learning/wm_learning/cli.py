@@ -1,4 +1,4 @@
-"""Command line: collect, dataset, train, calibrate, policy, evaluate, reproduce."""
+"""Command line: collect, dataset, train, calibrate, policy, macro, evaluate, reproduce."""
 
 import argparse
 import sys
@@ -45,8 +45,9 @@ def _parser() -> argparse.ArgumentParser:
         "train",
         help="train a model family and export a bundle",
         description="Settings are name=value: family, data (a dataset, a bag or a folder of bags; may be repeated: all are"
-        " used together), out, config"
-        " (a YAML file), seed, threads, validation_share, checkpoint_s, and those of the family, e.g. sequences.steps=3000."
+        " used together), pretrain (the same, used as video, before: commands and labels are not needed), out, config"
+        " (a YAML file), seed, threads, validation_share, checkpoint_s, pretraining.steps, and those of the family, e.g."
+        " sequences.steps=3000."
         " An interrupted run goes on when it is started again. With torchrun, several processes share the batches.",
     )
     verb.add_argument("settings", nargs="+", metavar="name=value")
@@ -70,6 +71,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.add_argument("settings", nargs="+", metavar="name=value")
     verb.set_defaults(run=_policy)
+
+    verb = verbs.add_parser(
+        "macro",
+        help="train a predictor that jumps several steps at once, for a bundle of any family",
+        description="Settings are name=value: bundle, data (what the bundle was trained on), out (a bundle folder), config (a YAML"
+        " file), and those of the training, e.g. k=4, the steps of a jump. An interrupted run goes on when it is started again.",
+    )
+    verb.add_argument("settings", nargs="+", metavar="name=value")
+    verb.set_defaults(run=_macro)
 
     verb = verbs.add_parser(
         "evaluate",
@@ -127,14 +137,25 @@ def _settings(words: list[str]) -> tuple[list[Path], Path, dict[str, Any]]:
     return places, Path(out), values
 
 
+def _trained(values: dict[str, Any]) -> Path:
+    """The bundle that is to be extended, taken out of the settings."""
+    bundle = values.pop("bundle", None)
+    if not isinstance(bundle, str):
+        raise SettingError("expected bundle=FOLDER of a trained bundle")
+    return Path(bundle)
+
+
 def _train(options: argparse.Namespace) -> int:
     from wm_learning.pipeline import RunSettings, load_data, train_bundle
 
-    places, out, values = _settings(options.settings)
+    films = [Path(word.removeprefix("pretrain=")) for word in options.settings if word.startswith("pretrain=")]
+    places, out, values = _settings([word for word in options.settings if not word.startswith("pretrain=")])
     known = {field.name for field in fields(RunSettings)}
     run = configure(RunSettings, {name: value for name, value in values.items() if name in known})
     own = {name: value for name, value in values.items() if name not in known}
-    train_bundle(load_data(places, Path(f"{out}.run")), out, run, own)
+    work = Path(f"{out}.run")
+    video = load_data(films, work, video=True) if films else None
+    train_bundle(load_data(places, work), out, run, own, video)
     return 0
 
 
@@ -144,11 +165,21 @@ def _policy(options: argparse.Namespace) -> int:
     from wm_learning.policy.training import PolicySettings
 
     places, out, values = _settings(options.settings)
-    bundle = values.pop("bundle", None)
-    if not isinstance(bundle, str):
-        raise SettingError("expected bundle=FOLDER of a trained bundle")
+    bundle = _trained(values)
     settings = configure(PolicySettings, values)
-    train_policy(Path(bundle), load_data(places, Path(f"{out}.policy.run")), out, settings)
+    train_policy(bundle, load_data(places, Path(f"{out}.policy.run")), out, settings)
+    return 0
+
+
+def _macro(options: argparse.Namespace) -> int:
+    from wm_learning.macro.pipeline import train_macro
+    from wm_learning.macro.training import MacroSettings
+    from wm_learning.pipeline import load_data
+
+    places, out, values = _settings(options.settings)
+    bundle = _trained(values)
+    settings = configure(MacroSettings, values)
+    train_macro(bundle, load_data(places, Path(f"{out}.macro.run")), out, settings)
     return 0
 
 

@@ -82,6 +82,11 @@ class Dataset:
         """Whether there are no commands."""
         return bool(np.isnan(self.action).all())
 
+    def as_video(self) -> "Dataset":
+        """The same without commands and labels."""
+        unknown = {name: np.full_like(getattr(self, name), np.nan) for name in ("target", "action", "object")}
+        return replace(self, **unknown)
+
     def fingerprint(self) -> str:
         """Short hash of what was recorded: labels, actions and episodes tell datasets apart."""
         digest = hashlib.sha256()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,13 @@ WORLDS = ["tabletop_block", "tabletop_mug", "tabletop_disk"]
 
 
 @dataclass(frozen=True)
+class Pretraining:
+    """Numbers of the phase on video, where there is some."""
+
+    steps: int = 2000
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """Settings of a run that do not depend on the family."""
 
@@ -39,6 +46,7 @@ class RunSettings:
     threads: int = 2
     validation_share: float = 0.06  # of the episodes
     checkpoint_s: float = 60.0  # [s] of work that a kill may cost
+    pretraining: Pretraining = field(default_factory=Pretraining)
 
 
 def find_bags(places: list[Path]) -> list[Path]:
@@ -55,7 +63,7 @@ def find_bags(places: list[Path]) -> list[Path]:
 def load_data(places: list[Path], work: Path, workers: int = 2, video: bool = False) -> Dataset:
     """The datasets in some folders and one built from the bags among them (once) under `work`, as one dataset.
 
-    `video`: of the bags only cameras and joints are used. Raises DatasetError, BagError and SettingError.
+    `video`: only cameras and joints are used. Raises DatasetError, BagError and SettingError.
     """
     if not places:
         raise SettingError("expected data=FOLDER: a dataset, a bag or a folder of bags")
@@ -67,7 +75,7 @@ def load_data(places: list[Path], work: Path, workers: int = 2, video: bool = Fa
                 "expected data=DATASET with several processes; build it from the bags first: wm dataset BAGS --out DATASET"
             )
         parts.append(_built(bags, work / ("video" if video else "dataset"), workers, video))
-    return Dataset.join(parts)
+    return Dataset.join([part.as_video() for part in parts] if video else parts)
 
 
 def _built(bags: list[Path], folder: Path, workers: int, video: bool) -> Dataset:
@@ -89,13 +97,25 @@ def split(data: Dataset, settings: RunSettings) -> tuple[np.ndarray, np.ndarray]
     return np.sort(episodes[held_out:]), np.sort(episodes[:held_out])
 
 
-def train_bundle(data: Dataset, folder: Path, settings: RunSettings, own: dict[str, Any] | None = None) -> Path:
+def train_bundle(
+    data: Dataset,
+    folder: Path,
+    settings: RunSettings,
+    own: dict[str, Any] | None = None,
+    video: Dataset | None = None,
+) -> Path:
     """Train a family on a dataset and export the bundle to `folder`; `own`: nested settings of the family.
+
+    `video`: what the model sees before, without commands and labels.
 
     What the run needs to go on after a kill, its settings and its curves are kept beside the bundle, in `folder`.run.
     """
     if settings.family not in FAMILIES:
         raise SettingError(f"expected a family out of {', '.join(FAMILIES)}, got '{settings.family}'")
+    if data.video:
+        raise SettingError(
+            "expected commands in the data (wm/executed), got video; use it as pretrain=, beside data= with some"
+        )
     if not np.isfinite(data.object).all():
         raise ValueError(
             "expected object labels in every step (ground_truth/object_pose); record them or label the bags first"
@@ -108,13 +128,18 @@ def train_bundle(data: Dataset, folder: Path, settings: RunSettings, own: dict[s
     work = folder.with_name(f"{folder.name}.run")
     fingerprint = data.fingerprint()
     facts = {**asdict(settings), settings.family: asdict(config), "data": fingerprint}
+    pretraining = facts.pop("pretraining")
+    if video is not None:
+        _check_video(video, data)
+        facts["pretraining"] = {**pretraining, "video": video.fingerprint(), "video_steps": len(video.episode)}
     processes = Processes.join()
     if processes.first:
         remember(work, facts)
     training, held_out = split(data, settings)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     trainer = Trainer(model, work, settings.seed, settings.checkpoint_s, device)
-    spent = trainer.run(model.phases(data, training, held_out))
+    before = model.pretraining(video, settings.pretraining.steps) if video is not None else []
+    spent = trainer.run([*before, *model.phases(data, training, held_out)])
     if not processes.first:
         return folder
     model = model.cpu()
@@ -149,6 +174,23 @@ def train_bundle(data: Dataset, folder: Path, settings: RunSettings, own: dict[s
         print(f"not calibrated: {error}")
     print(f"exported {folder} after {spent:.0f} s of training")
     return folder
+
+
+def _check_video(video: Dataset, data: Dataset) -> None:
+    """Raises SettingError when a model of `data` cannot see the video, or its held-out episodes are in it."""
+    if video.spec != data.spec:
+        raise SettingError(
+            f"expected the same maps in data= and pretrain=, got {data.spec} and {video.spec}; build them again from their bags"
+        )
+    paths, seen = (
+        {path.tobytes() for path in np.split(part.tool, np.flatnonzero(np.diff(part.episode)) + 1)}
+        for part in (data, video)
+    )
+    if common := len(paths & seen):
+        raise SettingError(
+            f"expected other episodes in pretrain= than in data=, got {common} that are in both: those held out to judge the"
+            " model would be seen before"
+        )
 
 
 def unseen(folder: Path, data: Dataset) -> Dataset:

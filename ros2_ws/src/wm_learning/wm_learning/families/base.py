@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from wm_core.bundle import BevSpec
+from wm_learning.config import SettingError
 from wm_learning.dataset import Dataset
 from wm_learning.training.trainer import Phase
 
@@ -73,6 +74,10 @@ class WorldModel(nn.Module, ABC):
     @abstractmethod
     def phases(self, data: Dataset, episodes: np.ndarray, held_out: np.ndarray) -> list[Phase]:
         """How this family is trained on some episodes of a dataset, stopped early by others."""
+
+    def pretraining(self, video: Dataset, steps: int) -> list[Phase]:
+        """What may come before: `steps` steps on video, which has neither commands nor labels; raises SettingError, DatasetError."""
+        raise SettingError(f"expected a family that learns from video (pretrain=), got '{self.family}'")
 
     def initial(self) -> tuple[Tensor, Tensor]:
         """Mean and variance (L,) of the belief before the first observation: somewhere on the table, unknown looks."""

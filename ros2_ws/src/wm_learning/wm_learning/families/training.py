@@ -1,12 +1,12 @@
 """What the trainings of all families share: two phases over one dataset.
 
-1. Images: the encoder, and whatever else needs to see, from short windows of maps.
+1. Images: the encoder, and whatever else needs to see, from short windows of maps. Before it the same can be done on video.
 2. Sequences: belief filter and dynamics on sequences of the trained encoder's embeddings, with cameras lost and the object
    hidden at random, longer horizons and larger batches (maps are not needed again, so a step is cheap).
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,11 @@ from torch.nn import functional as F
 from wm_core.bundle import LOG_VARIANCE, VISIBILITY
 from wm_learning.augment import augment, fuse_maps, near_cells, visible_share
 from wm_learning.dataset import Dataset
+from wm_learning.dataset_files import DatasetError
 from wm_learning.embeddings import embed, maps_of
 from wm_learning.families.base import LAG, OBJECT, TOOL, WorldModel
 from wm_learning.families.parts import cell_centres, hide
+from wm_learning.families.video import completed
 from wm_learning.losses import gaussian_nll, position_loss, weighted_mean
 from wm_learning.training.trainer import Draw, Phase
 
@@ -76,6 +78,7 @@ class Filtered:
     mean: Tensor  # (b, L)
     variance: Tensor  # (b, L)
     object: Tensor  # (b, 2) where it is [m]
+    told: tuple[Tensor, ...]  # what else the filter said
 
 
 class Training(ABC):
@@ -94,6 +97,12 @@ class Training(ABC):
         self._starts, self._held_out = data.windows(length, episodes), data.windows(length, held_out)
         self.embeddings = torch.empty(0)  # (views, T, D), from the second phase on
 
+    @classmethod
+    def on_video(cls, model: WorldModel, video: Dataset) -> "Training":
+        """The same losses on what can be worked out from video; only the first phase's have what they need."""
+        data = completed(video)
+        return cls(model, data, np.unique(data.episode), np.empty(0, np.int32))
+
     @abstractmethod
     def image_loss(self, draw: Draw) -> tuple[Tensor, dict[str, float]]:
         """Loss of a batch of the first phase, and numbers to report."""
@@ -106,8 +115,21 @@ class Training(ABC):
     def sequence_parameters(self) -> Iterable[nn.Parameter]:
         """What the second phase trains."""
 
+    def pretraining(self, steps: int) -> list[Phase]:
+        """The first phase alone, under another name; raises DatasetError when the data has no window for it."""
+        if not len(self.image_starts):
+            raise DatasetError(
+                "expected video in which one object stands on the table, in view of the cameras, for at least"
+                f" {self.images.horizon + 1} steps in a row; got none"
+            )
+        return [Phase("pretrain", steps, self.images.rate, self.image_loss, list(self.model.parameters()))]
+
     def phases(self) -> list[Phase]:
         images, sequences = self.images, self.sequences
+        if not len(self._starts):
+            raise DatasetError(
+                f"expected episodes of at least {sequences.burn_in + sequences.horizon + 1} steps to train on, got none that long"
+            )
         return [
             Phase("images", images.steps, images.rate, self.image_loss, list(self.model.parameters())),
             Phase(
@@ -168,8 +190,13 @@ class Training(ABC):
 
     # -- sequences -----------------------------------------------------------------------------------------------
 
-    def filtered(self, draw: Draw, starts: np.ndarray) -> Iterator[Filtered]:
-        """The belief filter over the first `burn_in` steps from `starts` (b,), of this process's part of the batch."""
+    def filtered(
+        self, draw: Draw, starts: np.ndarray, update: Callable[..., tuple[Tensor, ...]] | None = None
+    ) -> Iterator[Filtered]:
+        """The belief filter over the first `burn_in` steps from `starts` (b,), of this process's part of the batch.
+
+        `update`: the model's filter, unless a family trains with another, which may say more.
+        """
         model, rng, burn_in = self.model, draw.rng, self.sequences.burn_in
         alone = len(self.embeddings) - 1
         view = draw.mine(rng.choice(alone + 1, len(starts), p=[ALL_CAMERAS] + [(1 - ALL_CAMERAS) / alone] * alone))
@@ -183,8 +210,8 @@ class Training(ABC):
             cached = draw.tensor(self.embeddings[view, steps])
             hidden = draw.tensor((t >= hidden_from) & (t < hidden_from + hidden_for))
             embedding = hide(self.read(cached), hidden)
-            mean, variance, *_ = model.filter(mean, variance, action, embedding, self.proprio(steps))
-            yield Filtered(steps, cached, embedding, mean, variance, self.object(steps))
+            mean, variance, *told = (update or model.filter)(mean, variance, action, embedding, self.proprio(steps))
+            yield Filtered(steps, cached, embedding, mean, variance, self.object(steps), tuple(told))
             action = self.tensor(self.data.action[steps])
 
     def read(self, cached: Tensor) -> Tensor:

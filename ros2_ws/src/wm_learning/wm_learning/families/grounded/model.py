@@ -52,5 +52,8 @@ class GroundedModel(WorldModel):
     def phases(self, data: Dataset, episodes: np.ndarray, held_out: np.ndarray) -> list[Phase]:
         return GroundedTraining(self, data, episodes, held_out).phases()
 
+    def pretraining(self, video: Dataset, steps: int) -> list[Phase]:
+        return GroundedTraining.on_video(self, video).pretraining(steps)
+
     def graphs(self) -> dict[str, nn.Module]:
         return {**super().graphs(), "rollout": FoldedRollout(self.dynamics)}

@@ -87,3 +87,6 @@ class JepaModel(WorldModel):
 
     def phases(self, data: Dataset, episodes: np.ndarray, held_out: np.ndarray) -> list[Phase]:
         return JepaTraining(self, data, episodes, held_out).phases()
+
+    def pretraining(self, video: Dataset, steps: int) -> list[Phase]:
+        return JepaTraining.on_video(self, video).pretraining(steps)

@@ -90,5 +90,8 @@ class TdmpcModel(WorldModel):
     def phases(self, data: Dataset, episodes: np.ndarray, held_out: np.ndarray) -> list[Phase]:
         return TdmpcTraining(self, data, episodes, held_out).phases()
 
+    def pretraining(self, video: Dataset, steps: int) -> list[Phase]:
+        return TdmpcTraining.on_video(self, video).pretraining(steps)
+
     def graphs(self) -> dict[str, nn.Module]:
         return {**super().graphs(), "policy": Policy(self.heads), "value": CostToGo(self.heads)}

@@ -1,0 +1,96 @@
+"""What action-free video is worth before a few interactions: the same fine-tuning with and without a pretrained model."""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from _common import table, write_json
+from data_efficiency import draw_episodes, shortened
+
+from wm_learning.config import configure
+from wm_learning.dataset import Dataset
+from wm_learning.embeddings import embed
+from wm_learning.evaluate import HORIZONS, evaluate
+from wm_learning.families import FAMILIES
+from wm_learning.pipeline import RunSettings, split
+from wm_learning.training.trainer import Trainer
+
+PROTOCOL = """\
+Protocol: {minutes:g} min of interactions (whole episodes of {data}) train each family for {share:.0%} of its usual steps; before
+that it sees nothing, or for {steps} steps the same episodes as video, or for as many {video}: cameras and joints only, no commands, no
+labels. Judged on {held_out}, never trained on: seeing (error of the encoder, all cameras), belief (filtered), and the error
+after h steps of known actions over windows in which the object moves at least 1 cm. Training seeds {seeds}; mean [min, max] of them."""
+
+
+def judge(
+    family: str, few: Dataset, video: Dataset | None, held_out: Dataset, seed: int, args: argparse.Namespace
+) -> dict[str, Any]:
+    """Errors [mm] of one training."""
+    kind, model_kind = FAMILIES[family]
+    torch.manual_seed(seed)
+    model = model_kind(configure(kind, shortened(family, args.share)))
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        before = model.pretraining(video, args.steps) if video is not None else []
+        Trainer(model, Path(folder), seed).run([*before, *model.phases(few, *split(few, RunSettings(seed=seed)))])
+    spent = time.monotonic() - began
+    found = evaluate(model, held_out, embed(model, held_out), np.unique(held_out.episode))
+    return {
+        "seeing": found.see_median,
+        "seeing p95": found.see_p95,
+        "belief": found.filter_median,
+        **{f"{h} steps": found.open_loop["model"][str(h)] for h in HORIZONS},
+        "copy-last": found.open_loop["copy_last"],
+        "s": spent,
+    }
+
+
+def cells(results: list[dict[str, Any]]) -> list[str]:
+    """Mean and range over training seeds."""
+    columns = []
+    for name in ("seeing", "seeing p95", "belief", *(f"{h} steps" for h in HORIZONS)):
+        values = [result[name] for result in results]
+        around = f" [{min(values):.1f}, {max(values):.1f}]" if len(values) > 1 else ""
+        columns.append(f"{np.mean(values):.1f}{around}")
+    return [*columns, f"{np.mean([result['s'] for result in results]):.0f}"]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    options.add_argument("--data", type=Path, required=True, help="dataset with commands")
+    options.add_argument(
+        "--video", type=Path, required=True, help="dataset of video (wm collect --video, wm dataset --video)"
+    )
+    options.add_argument("--held-out", type=Path, required=True, help="dataset to judge on")
+    options.add_argument("--families", nargs="+", default=list(FAMILIES), choices=list(FAMILIES))
+    options.add_argument("--minutes", type=float, default=3, help="of interactions")
+    options.add_argument("--share", type=float, default=0.2, help="of the usual training steps")
+    options.add_argument("--steps", type=int, default=600, help="on video")
+    options.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the drawn episodes and of training")
+    options.add_argument("--json", type=Path, default=None)
+    args = options.parse_args()
+    print(PROTOCOL.format(**vars(args)))
+    torch.set_num_threads(1)
+    data, video, held_out = (Dataset.load(place) for place in (args.data, args.video, args.held_out))
+    report: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for family in args.families:
+        report[family] = {"interactions only": [], "the same as video first": [], "other video first": []}
+        for seed in args.seeds:
+            few = data.subset(draw_episodes(data, args.minutes, seed))
+            for (name, results), film in zip(report[family].items(), (None, few.as_video(), video), strict=True):
+                results.append(judge(family, few, film, held_out, seed, args))
+                print(f"{family}, {name}, seed {seed}: {results[-1]}", flush=True)
+    rows = [(family, name, *cells(results)) for family, arms in report.items() for name, results in arms.items()]
+    last = report[args.families[0]]["interactions only"][0]["copy-last"]
+    rows.append(("copy-last", "(of that family's belief)", "", "", "", *(f"{last[str(h)]:.1f}" for h in HORIZONS), ""))
+    header = ("family", "training", "seeing [mm]", "p95", "belief", *(f"{h} steps" for h in HORIZONS), "training [s]")
+    print("\n" + table(header, rows))
+    write_json(args.json, {"protocol": vars(args), "results": report})
+
+
+if __name__ == "__main__":
+    main()
