@@ -37,7 +37,9 @@ def test_training_learns_to_see_and_predict(dataset, tmp_path):
     assert after.open_loop["model"]["5"] < before.open_loop["model"]["5"]
 
 
-@pytest.mark.parametrize(("family", "settings"), [("grounded", TINY), ("jepa", OTHERS), ("tdmpc", OTHERS)])
+@pytest.mark.parametrize(
+    ("family", "settings"), [("grounded", TINY), ("jepa", OTHERS), ("rssm", OTHERS), ("tdmpc", OTHERS)]
+)
 def test_a_trained_bundle_of_any_family_runs_like_any_other(dataset, tmp_path, family, settings):
     bundle = Bundle.load(train_bundle(dataset, tmp_path / "bundle", replace(RUN, family=family), settings))
     assert bundle.family == family

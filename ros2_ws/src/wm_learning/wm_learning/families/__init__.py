@@ -3,6 +3,7 @@
 from wm_learning.families.base import Sizes, WorldModel
 from wm_learning.families.grounded import GroundedConfig, GroundedModel
 from wm_learning.families.jepa import JepaConfig, JepaModel
+from wm_learning.families.rssm import RssmConfig, RssmModel
 from wm_learning.families.tdmpc import TdmpcConfig, TdmpcModel
 
 __all__ = ["FAMILIES", "Sizes", "WorldModel"]
@@ -11,5 +12,6 @@ __all__ = ["FAMILIES", "Sizes", "WorldModel"]
 FAMILIES: dict[str, tuple[type, type[WorldModel]]] = {
     "grounded": (GroundedConfig, GroundedModel),
     "jepa": (JepaConfig, JepaModel),
+    "rssm": (RssmConfig, RssmModel),
     "tdmpc": (TdmpcConfig, TdmpcModel),
 }

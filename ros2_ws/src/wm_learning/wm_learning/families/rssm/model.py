@@ -1,0 +1,182 @@
+"""RSSM: a recurrent state-space model of what happens to the object near the tool.
+
+Latent (L,) = [object xy, tool xy, lag xy (m), memory, variables]: the state is the deterministic memory of a recurrent cell and
+its categorical variables, one-hot. PlaNet (Hafner et al. 2019) and DreamerV3 (Hafner et al. 2023) are the references; where the
+object is comes from the encoder, and goes through the same Kalman filter as in every family.
+"""
+
+from itertools import cycle
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from wm_core.bundle import VISIBILITY, BevSpec
+from wm_learning.dataset import Dataset
+from wm_learning.families.base import LAG, OBJECT, STATE, TOOL, Sizes, WorldModel
+from wm_learning.families.decoder import Decoder
+from wm_learning.families.grounded.encoder import Encoder
+from wm_learning.families.parts import KNOWN_VARIANCE, BeliefUpdate, bounded_variance, imagine, move_tool
+from wm_learning.families.returns import symlog
+from wm_learning.families.rssm.cell import Cell, gumbel, sample
+from wm_learning.families.rssm.config import RssmConfig
+from wm_learning.families.rssm.training import RssmTraining
+from wm_learning.training.trainer import Phase
+
+RELATIVE_SCALE = 0.03  # [m] object relative to tool, before its symmetric logarithm
+INNOVATION_SCALE = 0.005  # [m] what is seen besides what was predicted, likewise
+MOTION_SCALE = 0.01  # [m] object motion in a step
+PLACE = slice(0, 6)  # what of a latent is not the family's own
+
+
+class RssmModel(WorldModel):
+    family = "rssm"
+    noise: Tensor
+
+    def __init__(self, config: RssmConfig | None = None, bev: BevSpec | None = None) -> None:
+        super().__init__()
+        self.config = config = config or RssmConfig()
+        self.bev = bev or BevSpec()
+        variables = config.groups * config.classes
+        state = config.deterministic + variables
+        self.sizes = Sizes(state=state, features=config.features, members=config.members)
+        self.memory = slice(STATE.start, STATE.start + config.deterministic)
+        self.variables = slice(self.memory.stop, self.sizes.latent)
+        self.encoder = Encoder(self.bev, config.features)
+        self.cell = Cell(
+            config.deterministic,
+            config.groups,
+            config.classes,
+            inputs=6,
+            seen=config.features + 3,
+            hidden=config.hidden,
+        )
+        self.motion = nn.Sequential(
+            nn.Linear(state + 6, config.hidden),
+            nn.SiLU(),
+            nn.Linear(config.hidden, config.hidden),
+            nn.SiLU(),
+            nn.Linear(config.hidden, 6),
+        )
+        self.features = nn.Sequential(
+            nn.Linear(state, config.hidden), nn.SiLU(), nn.Linear(config.hidden, config.features)
+        )
+        self.belief = BeliefUpdate(0)
+        self.decoder = Decoder(self.bev, state)
+        # Common random numbers: a member is the same branch for all candidates, and in a replay.
+        drawn = gumbel(
+            config.members,
+            self.sizes.horizon,
+            1,
+            config.groups,
+            config.classes,
+            generator=torch.Generator().manual_seed(0),
+        )
+        self.register_buffer("noise", drawn)
+
+    def encode(self, bev: Tensor) -> Tensor:
+        return self.encoder(bev)
+
+    # -- one step ------------------------------------------------------------------------------------------------
+
+    def drive(self, latent: Tensor, action: Tensor) -> Tensor:
+        """What moves things (..., 6): object relative to tool, lag, action; nothing of it depends on where on the table it is."""
+        relative = symlog((latent[..., OBJECT] - latent[..., TOOL]) / RELATIVE_SCALE)
+        return torch.cat([relative, latent[..., LAG] / self.sizes.action_scale, action.expand_as(relative)], -1)
+
+    def outcome(self, latent: Tensor, action: Tensor, drive: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Next latent and object variance (..., 2) [m^2] where the state becomes `state` (..., S) after `latent`."""
+        out = self.motion(torch.cat([state, drive], -1))
+        scale = self.sizes.action_scale
+        moved = latent[..., OBJECT] + MOTION_SCALE * out[..., 0:2]
+        next_lag = scale * out[..., 2:4]
+        tool = move_tool(latent, action, next_lag, scale)
+        return torch.cat([moved, tool, next_lag, state], -1), bounded_variance(out[..., 4:6])
+
+    def step(self, latent: Tensor, action: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """(members, n, L), (n, 2), Gumbel noise (members, n or 1, groups, classes) -> next latent, variance (members, n, 2) [m^2]."""
+        drive = self.drive(latent, action)
+        memory = self.cell.advance(latent[..., self.memory], latent[..., self.variables], drive)
+        variables = sample(self.cell.prior(memory), noise)
+        return self.outcome(latent, action, drive, torch.cat([memory, variables], -1))
+
+    def imagine(self, latent: Tensor, actions: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(members or 1, n or 1, L), (n, H, 2) -> latents (members, n, H, L), accumulated variance (members, n, H, 2).
+
+        `noise` (members, H, n, groups, classes): of every step; without it the members' own.
+        """
+        drawn = cycle((self.noise if noise is None else noise).unbind(1))
+        return imagine(
+            lambda latent, action: self.step(latent, action, next(drawn)), latent, actions, self.sizes.members
+        )
+
+    # -- belief --------------------------------------------------------------------------------------------------
+
+    def update(
+        self,
+        mean: Tensor,
+        variance: Tensor,
+        action: Tensor,
+        embedding: Tensor,
+        proprio: Tensor,
+        prior_noise: Tensor,
+        posterior_noise: Tensor | float,
+    ) -> tuple[Tensor, ...]:
+        """`filter` with Gumbel noise (members, b or 1, groups, classes) and (b, groups, classes).
+
+        Beside what a filter returns: prior and posterior (b, groups, classes), and how the object moved (b, 2) [m] by what the
+        variables say afterwards.
+        """
+        drive = self.drive(mean, action)
+        memory = self.cell.advance(mean[:, self.memory], mean[:, self.variables], drive)
+        prior = self.cell.prior(memory)
+        foreseen = sample(prior, prior_noise)  # (members, b, ...)
+        state = torch.cat([memory.expand(len(foreseen), -1, -1), foreseen], -1)
+        latents, predictive = self.outcome(
+            mean.expand(len(state), -1, -1), action, drive.expand(len(state), -1, -1), state
+        )
+        place, place_variance, predicted, predicted_variance, surprise = self.belief(
+            latents[..., PLACE], predictive, variance[:, PLACE], embedding[:, : VISIBILITY + 1], proprio
+        )
+        visible = torch.sigmoid(embedding[:, VISIBILITY : VISIBILITY + 1])
+        innovation = visible * symlog((embedding[:, OBJECT] - predicted) / INNOVATION_SCALE)
+        seen = torch.cat([embedding[:, VISIBILITY + 1 :], innovation, visible], -1)
+        # What is unseen stays as the memory has it.
+        shown = visible[..., None]
+        posterior = shown * self.cell.posterior(memory, seen) + (1 - shown) * prior
+        variables = sample(posterior, posterior_noise)
+        state = torch.cat([memory, variables], -1)
+        moved = self.outcome(mean, action, drive, state)[0][:, OBJECT] - mean[:, OBJECT]
+        doubt = torch.cat([torch.full_like(memory, KNOWN_VARIANCE), (posterior * (1 - posterior)).flatten(-2)], -1)
+        return (
+            torch.cat([place, state], -1),
+            torch.cat([place_variance, doubt], -1),
+            predicted,
+            predicted_variance,
+            surprise,
+            prior,
+            posterior,
+            moved,
+        )
+
+    # -- graphs --------------------------------------------------------------------------------------------------
+
+    def filter(
+        self, mean: Tensor, variance: Tensor, action: Tensor, embedding: Tensor, proprio: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """The belief keeps the most probable variables; what is predicted before is the members' mean."""
+        told = self.update(mean, variance, action, embedding, proprio, self.noise[:, 0], 0.0)
+        return told[0], told[1], told[2], told[3], told[4]
+
+    def rollout(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        latents, variance = self.imagine(latent, actions)
+        return latents[..., 0:4], variance, latents[:, :, -1]
+
+    def decode(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        return self.decoder(latent)
+
+    def phases(self, data: Dataset, episodes: np.ndarray, held_out: np.ndarray) -> list[Phase]:
+        return RssmTraining(self, data, episodes, held_out).phases()
+
+    def pretraining(self, video: Dataset, steps: int) -> list[Phase]:
+        return RssmTraining.on_video(self, video).pretraining(steps)

@@ -1,0 +1,145 @@
+"""Training of the rssm family: the evidence lower bound of short windows of maps, then of sequences of embeddings.
+
+What a state must explain is the looks of the object, how it moved and the picture of the table; prior and posterior meet in
+the balanced divergence. On sequences the model also imagines from its belief, and the mean of its samples must come true.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from wm_core.bundle import VISIBILITY
+from wm_learning.augment import fuse_maps
+from wm_learning.embeddings import maps_of
+from wm_learning.families.base import OBJECT, STATE
+from wm_learning.families.rssm.cell import balanced, divergence, gumbel
+from wm_learning.families.training import Training, View
+from wm_learning.losses import gaussian_nll, millimetres, position_loss, weighted_mean
+from wm_learning.training.trainer import Draw
+
+if TYPE_CHECKING:
+    from wm_learning.families.rssm.model import RssmModel
+
+MOVED_SCALE = 0.005  # [m] unit of the error of the explained motion
+
+
+class RssmTraining(Training):
+    model: "RssmModel"
+
+    def sequence_parameters(self) -> Iterable[nn.Parameter]:
+        model = self.model
+        parts = (model.cell, model.motion, model.features, model.belief, model.decoder)
+        return [parameter for part in parts for parameter in part.parameters()]
+
+    def image_loss(self, draw: Draw) -> tuple[Tensor, dict[str, float]]:
+        """Seeing at all steps of a window, and the evidence of a belief that is carried through them."""
+        model, images = self.model, self.images
+        first = draw.rng.choice(self.image_starts, images.batch)
+        window = first[:, None] + np.arange(images.horizon + 1)
+        view = self.look(draw, window)
+        believe = self._believer(draw, images.batch)
+        window = draw.mine(window)
+        batch, length = window.shape
+        embedding = model.encode(view.maps)
+        weight = 0.02 + view.share.clamp(max=1)
+        see = sum(weighted_mean(position_loss(p - view.object), weight) for p in model.encoder.positions)
+        heat = -(model.encoder.heat_target(view.object) * F.log_softmax(model.encoder.heat_map, 1)).sum(1)
+
+        # The belief shapes what is said of the looks, not where the object is seen.
+        place, looks = embedding[:, : VISIBILITY + 1].detach(), embedding[:, VISIBILITY + 1 :]
+        by_step = torch.cat([place, looks], 1).view(length, batch, -1)
+        mean, variance = (draw.tensor(value).expand(batch, -1) for value in model.initial())
+        action = torch.zeros(batch, 2, device=draw.device)
+        evidence, numbers, states = torch.zeros((), device=draw.device), {}, []
+        for t in range(length):
+            steps = window[:, t]
+            mean, variance, *told = believe(mean, variance, action, by_step[t], self.proprio(steps))
+            part, numbers = self._evidence(mean, tuple(told), by_step[t].detach(), steps, first=t == 0)
+            evidence = evidence + part / length
+            states.append(mean[:, STATE])
+            action = self.tensor(self.data.action[steps])
+        picture = self.picture_loss(view, torch.cat(states), view.share)
+        loss = see + weighted_mean(heat, weight) + self.certainty_loss(embedding, view) + evidence + 20 * picture
+        error = embedding[:, OBJECT] - view.object
+        report = {"see": millimetres(error[view.share > 0.5]), **numbers, "picture": picture.item()}
+        return loss, report
+
+    def sequence_loss(self, draw: Draw, starts: np.ndarray) -> tuple[Tensor, dict[str, float]]:
+        """Filter through the first embeddings, then predict from the belief."""
+        model, horizon = self.model, self.sequences.horizon
+        evidence = filtered = torch.zeros((), device=draw.device)
+        believe = self._believer(draw, len(starts))
+        noise = self._noise(draw, len(starts), horizon, model.sizes.members).permute(2, 1, 0, 3, 4)
+        for t, now in enumerate(self.filtered(draw, starts, believe)):
+            aim = draw.tensor(self.embeddings[0, now.steps])
+            part, numbers = self._evidence(now.mean, now.told, aim, now.steps, first=t == 0)
+            evidence = evidence + part
+            off = now.mean[:, OBJECT] - now.object
+            filtered = filtered + position_loss(off).clamp(max=20).mean()
+            filtered = filtered + 0.3 * gaussian_nll(off, now.variance[:, OBJECT]).clamp(max=50).mean()
+        following = self.following(now.steps)
+        latents, variances = model.imagine(now.mean[None], self.actions(following), noise)
+        error = latents[..., OBJECT].mean(0) - self.object(following)
+        # Branches may part, as far as the future is open.
+        spread = latents[..., OBJECT].var(0, unbiased=False) + variances.mean(0) + now.variance[:, None, OBJECT]
+        picture = self._pictures(draw, now.steps, now.mean, following, latents[0])
+        loss = (
+            (evidence + 0.2 * filtered) / self.sequences.burn_in
+            + position_loss(error).mean()
+            + self.tool_loss(latents, following)
+            + 0.3 * gaussian_nll(error, spread).mean()
+            + 20 * picture
+        )
+        report = {
+            "filter": millimetres(off),
+            "predict": millimetres(error[:, -1]),
+            **numbers,
+            "picture": picture.item(),
+        }
+        return loss, report
+
+    def _believer(self, draw: Draw, batch: int) -> Callable[..., tuple[Tensor, ...]]:
+        """The model's `update` with fresh noise at every call, for this process's part of a batch."""
+        members = self.model.sizes.members
+
+        def believe(*belief: Tensor) -> tuple[Tensor, ...]:
+            noise = self._noise(draw, batch, 1, members + 1)[:, 0].transpose(0, 1)
+            return self.model.update(*belief, noise[:-1], noise[-1])
+
+        return believe
+
+    def _noise(self, draw: Draw, batch: int, steps: int, samples: int) -> Tensor:
+        """Gumbel noise (b, steps, samples, groups, classes)."""
+        config = self.model.config
+        noise = gumbel(batch, steps, samples, config.groups, config.classes, generator=draw.generator)
+        return draw.tensor(draw.mine(noise))
+
+    def _evidence(
+        self, mean: Tensor, told: tuple[Tensor, ...], aim: Tensor, steps: np.ndarray, first: bool
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Loss of one step of the belief, and numbers; `aim` (b, D): what is to be explained at `steps` (b,)."""
+        config = self.model.config.balance
+        *_, prior, posterior, moved = told
+        visible = torch.sigmoid(aim[:, VISIBILITY])
+        looks = ((self.model.features(mean[:, STATE]) - aim[:, VISIBILITY + 1 :]) ** 2).sum(-1)
+        loss = weighted_mean(looks, visible)
+        if not first:
+            error = moved - self.tensor(self.data.object[steps, :2] - self.data.object[steps - 1, :2])
+            loss = loss + position_loss(error, MOVED_SCALE).mean()
+        loss = loss + balanced(posterior, prior, config.dynamics, config.representation, config.free).mean()
+        return loss, {"looks": looks.mean().item(), "divergence": divergence(posterior, prior).mean().item()}
+
+    def _pictures(self, draw: Draw, steps: np.ndarray, mean: Tensor, following: np.ndarray, latents: Tensor) -> Tensor:
+        """Loss of the table as drawn from some beliefs (b, L) at `steps` (b,) and imagined latents (b, H, L) at `following` (b, H)."""
+        half = min(self.model.config.pictures // 2, len(steps) // 2)
+        when = draw.rng.integers(following.shape[1], size=half)
+        rows = np.arange(half, 2 * half)
+        at = np.concatenate([steps[:half], following[rows, when]])
+        states = torch.cat([mean[:half, STATE], latents[rows, when][:, STATE]])
+        full = fuse_maps(maps_of(self.data, at)).to(self.device)
+        visible = torch.sigmoid(draw.tensor(self.embeddings[0, at])[:, VISIBILITY])
+        return self.picture_loss(View(full, full, self.object(at), visible), states, visible)
