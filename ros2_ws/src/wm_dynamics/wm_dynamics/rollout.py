@@ -64,6 +64,10 @@ class RolloutEngine:
         self._outputs: dict[tuple[int, int], dict[str, np.ndarray]] = {}
         self._padded: dict[int, np.ndarray] = {}
 
+    def whole(self, steps: int) -> int:
+        """At least `steps` steps that are a whole number of jumps."""
+        return -(-steps // self.stride) * self.stride
+
     def rollout(self, latent: np.ndarray, actions: np.ndarray) -> Futures:
         """Imagine from `latent` (L,) or (E, N, L) under `actions` (N, H, A) in -1..1; any H that is a multiple of the stride."""
         bundle = self.bundle

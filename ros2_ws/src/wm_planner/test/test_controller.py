@@ -6,6 +6,7 @@ import pytest
 from wm_core.bundle import Bundle
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import bundles_dir, urdf_path
+from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner.controller import BLIND_SPEED, LOOK_AFTER, PlannerCore
 from wm_planner.costs import CostModel
@@ -21,11 +22,11 @@ STEP_NS = 100_000_000
 TOOL, THING = np.array([0.42, 0.0]), np.array([0.48, 0.0])
 
 
-def make_core(bundle=BUNDLE, planner="icem", **options):
+def make_core(bundle=BUNDLE, planner="icem", horizon=12, macro=False, costs=None, **options):
     core = PlannerCore(
-        RolloutEngine(bundle),
-        make_planner(planner, 12, bundle.action_size),
-        CostModel.of(bundle),
+        RolloutEngine(bundle, macro),
+        make_planner(planner, horizon, bundle.action_size),
+        costs or CostModel.of(bundle, macro=macro),
         ToolPath(ARM, BUNDLE.step_duration),
         **options,
     )
@@ -129,3 +130,30 @@ def test_a_hold_moves_nothing_and_has_no_outlook(core):
 def test_a_belief_that_is_not_finite_is_refused(core):
     with pytest.raises(ValueError, match="finite belief"):
         core.step(np.full(BUNDLE.latent_size, np.nan), np.ones(BUNDLE.latent_size), TOOL, GOAL)
+
+
+def test_a_long_plan_in_jumps_pushes_towards_the_goal(jumping):
+    far = make_core(jumping, macro=True, horizon=24)
+    decision = decide(far)
+    assert decision.plan.actions.shape == (24, 2)
+    outlook = far.outlook(decision)
+    assert list(outlook.futures.steps) == list(range(3, 25, 3))
+    assert sum(outlook.cost_terms.values()) == pytest.approx(decision.plan.cost, rel=1e-3)
+    ends = outlook.futures.mean_object()[0, -1]
+    assert np.linalg.norm(ends - GOAL.xy) < np.linalg.norm(THING - GOAL.xy)
+    assert np.linalg.norm(decision.motion.ee_end - decision.motion.ee_start) <= jumping.action_scale + 1e-6
+
+
+def test_what_is_uncertain_only_in_the_long_run_is_no_reason_to_defer(jumping):
+    tables = {"still": [[1.0], [100.0]], "moving": [[1.0], [100.0]]}
+    wide_later = Calibration.parse({"levels": [0.9], "steps": [12, 15], "moved": 0.005, "floor": 1e-3, **tables})
+    costs = CostModel(calibration=wide_later)
+
+    def long(defer_above):
+        return make_core(jumping, macro=True, horizon=24, costs=costs, defer_above=defer_above)
+
+    core = long(10.0)
+    doubts = costs.uncertainty(core.outlook(decide(core)).futures)[0]
+    assert not decide(long(1.1 * doubts[:4].max())).deferred
+    assert doubts[4:].min() > 2 * doubts[:4].max()
+    assert decide(long(0.9 * doubts[:4].max())).deferred

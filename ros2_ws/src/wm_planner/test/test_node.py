@@ -244,6 +244,7 @@ def test_a_plan_says_whether_the_policy_made_it(rest_of, straight, trust, planne
 @pytest.mark.parametrize(
     ("parameter", "value", "expected"),
     [
+        ("macro", True, "expected a bundle with a macro predictor"),
         ("planner", "policy", "expected a bundle with a policy"),
         ("policy_seeds", "always", "expected a bundle with a policy"),
         ("cost.value", 1.0, "graph value"),

@@ -18,6 +18,7 @@ from wm_planner.tool_path import ToolMotion, ToolPath
 BLIND_SPEED = 0.05  # share of full speed near an object out of sight: an unseen push drifts by distance, not by time
 SAME_PLACE = 0.002  # [m] between where the last command ends and where the next begins
 LOOK_AFTER = 1.0  # [s] out of sight, then the tool backs off: most often it is the hand that hides the object
+DOUBT_STEPS = 12  # what may happen later is planned anew many times before
 DEFER_ABOVE = 0.12  # [m] half a 90 % interval; on ordinary goals plans stay below 0.08
 POLICY_TRUST = 0.08  # [m] half a 90 % interval; above it planning takes over from the policy
 BLIND_REACH = 0.10  # [m] between tool and believed object; farther off there is nothing to push within a step
@@ -135,9 +136,10 @@ class PlannerCore:
             return self._costs.cost(self._engine.rollout(latent, actions), actions, goal.xy)
 
         def doubt_of(actions: np.ndarray) -> float:
-            """How far off [m] the object may be at worst under actions (H, A)."""
+            """How far off [m] the object may soon be at worst under actions (H, A)."""
             futures = self._engine.rollout(latent, np.float32(speed) * actions[None])
-            return float(self._costs.uncertainty(futures).max())
+            soon = futures.steps <= max(DOUBT_STEPS, futures.stride)
+            return float(self._costs.uncertainty(futures)[:, soon].max())
 
         seeds = None if self._policy is None else self._policy.intend(latent, goal.xy)[None]
         planner = self._planner

@@ -7,9 +7,12 @@ from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_msgs.msg import Belief, Command, Plan
 
+from wm_core.bundle import OBJECT
 from wm_core.stamps import to_msg
 from wm_planner.controller import Decision, Outlook
 from wm_planner.tool_path import ToolMotion
+
+TOOL = slice(2, 4)  # of a latent, [m]
 
 
 def trajectory_message(names: tuple[str, ...], motion: ToolMotion, stamp: Time) -> JointTrajectory:
@@ -45,7 +48,7 @@ def command_message(
 def plan_message(belief: Belief, decision: Decision, outlook: Outlook, step_duration: float) -> Plan:
     """Plan of a decision that planned."""
     result, futures = decision.plan, outlook.futures
-    if result is None:
+    if result is None or decision.latent is None:
         raise ValueError("expected a decision with a plan, got a hold")
     horizon, size = result.actions.shape
     return Plan(
@@ -56,8 +59,8 @@ def plan_message(belief: Belief, decision: Decision, outlook: Outlook, step_dura
         horizon=horizon,
         action_size=size,
         actions=result.actions.reshape(-1).tolist(),
-        object=[_point(xy) for xy in futures.mean_object()[0]],
-        ee=[_point(xy) for xy in futures.mean_ee()[0]],
+        object=_each_step(decision.latent[OBJECT], futures.mean_object()[0], futures.steps),
+        ee=_each_step(decision.latent[TOOL], futures.mean_ee()[0], futures.steps),
         cost=result.cost,
         cost_names=list(outlook.cost_terms),
         cost_values=list(outlook.cost_terms.values()),
@@ -68,6 +71,13 @@ def plan_message(belief: Belief, decision: Decision, outlook: Outlook, step_dura
         delay=decision.delay,
         plan_ms=decision.plan_ms,
     )
+
+
+def _each_step(start: np.ndarray, path: np.ndarray, steps: np.ndarray) -> list[Point]:
+    """A path (H, 2) known at `steps` (H,), from `start` (2,), at every step: within jumps on straight lines."""
+    knots, places = np.concatenate([[0], steps]), np.vstack([start, path])
+    every = np.arange(1, steps[-1] + 1)
+    return [_point(xy) for xy in np.stack([np.interp(every, knots, axis) for axis in places.T], 1)]
 
 
 def _point(xy: np.ndarray, z: float = 0.0) -> Point:

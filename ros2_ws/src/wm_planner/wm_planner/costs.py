@@ -70,8 +70,8 @@ class CostModel:
             raise ValueError("cost.value: expected 0 without a cost to go")
 
     @classmethod
-    def of(cls, bundle: Bundle, weights: CostWeights | None = None) -> "CostModel":
-        """With what a bundle knows; raises BundleError for a weight of what it does not bring."""
+    def of(cls, bundle: Bundle, weights: CostWeights | None = None, macro: bool = False) -> "CostModel":
+        """With what a bundle knows, of its steps or (`macro`) of its jumps; raises BundleError for a weight of what it does not bring."""
         weights = weights or CostWeights()
         if weights.value and not bundle.has("value"):
             raise BundleError(
@@ -83,7 +83,8 @@ class CostModel:
             goals = np.broadcast_to(np.asarray(goal, np.float32), (len(latents), 2))
             return bundle.run("value", latent=latents, goal=np.ascontiguousarray(goals))["value"]
 
-        return cls(weights, calibration=Calibration.of(bundle), cost_to_go=cost_to_go if bundle.has("value") else None)
+        known = cost_to_go if bundle.has("value") else None
+        return cls(weights, calibration=Calibration.of(bundle, macro), cost_to_go=known)
 
     def cost(self, futures: Futures, actions: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """Total cost (N,)."""

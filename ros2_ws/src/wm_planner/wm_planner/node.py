@@ -51,7 +51,10 @@ class PlannerNode(WmNode):
             0.0,
             10.0,
         ),
-        Param("horizon", 12, "steps planned ahead", 1, 200),
+        Param("horizon", 12, "steps planned ahead; with macro rounded up to whole jumps", 1, 200),
+        Param(
+            "macro", False, "plan in jumps of several steps, of a bundle made by ./wm macro: long horizons cost less"
+        ),
         Param("seed", 0, "seed of the random candidates", 0, 2**31),
         Param("lockstep", False, "simulated time stands still while computing: no delay to compensate, no deadline"),
         Param("initial_delay", 0.04, "[s] assumed from camera to command before it is measured", 0.0, 1.0),
@@ -80,11 +83,12 @@ class PlannerNode(WmNode):
     def setup(self) -> None:
         self._bundle = Bundle.load(self.value("bundle") or bundles_dir() / "default", self.value("threads"))
         self._kinematics = Kinematics(self.value("urdf") or urdf_path())
-        name, horizon, size = self.value("planner"), self.value("horizon"), self._bundle.action_size
+        engine = RolloutEngine(self._bundle, self.value("macro"))
+        name, horizon, size = self.value("planner"), engine.whole(self.value("horizon")), self._bundle.action_size
         self._core = PlannerCore(
-            RolloutEngine(self._bundle),
+            engine,
             settings.planner(self.value, name, horizon, size),
-            CostModel.of(self._bundle, settings.cost_weights(self.value)),
+            CostModel.of(self._bundle, settings.cost_weights(self.value), self.value("macro")),
             ToolPath(self._kinematics, self._bundle.step_duration),
             self.value("blind_speed"),
             self.value("defer_above"),
