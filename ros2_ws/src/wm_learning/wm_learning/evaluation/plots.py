@@ -11,6 +11,7 @@ from wm_learning.evaluation.stats import Estimate
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito 2008, told apart by all
 BASELINE = "#777777"
+DPI = 130  # of pictures; the report shows them in the size they are drawn for
 STYLE = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -35,10 +36,10 @@ def panels(columns: int = 1, rows: int = 1, width: float = 4.6, height: float = 
     return figure, list(axes.ravel())
 
 
-def png(figure: Figure, dpi: int = 130) -> bytes:
+def png(figure: Figure) -> bytes:
     """The figure as PNG."""
     with matplotlib.rc_context(STYLE), io.BytesIO() as file:
-        figure.savefig(file, format="png", dpi=dpi, facecolor="white")
+        figure.savefig(file, format="png", dpi=DPI, facecolor="white")
         return file.getvalue()
 
 

@@ -196,8 +196,10 @@ def _table(figures: dict[str, Any]) -> Table:
     rows = [
         [line, *(Estimate(**own[name]).text(2) for name in names), f"{own['contact_auroc']:.2f}"] for line, own in lines
     ]
-    header = ["", *(f"{name} R2" for name in names), "contact AUROC"]
-    return Table(header, rows, "Share of the variance that a linear probe explains in episodes it was not trained on.")
+    header = ["", *names, "contact, AUROC"]
+    return Table(
+        header, rows, "R2: share of the variance that a linear probe explains in episodes it was not trained on."
+    )
 
 
 def _plot(context: Context, figures: dict[str, Any]) -> Picture:

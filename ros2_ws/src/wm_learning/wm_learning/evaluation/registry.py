@@ -48,5 +48,41 @@ ENTRIES = (
             Headline("object error after 20 steps, moving [mm]", ("object_mm", "20")),
         ),
     ),
+    Entry(
+        "probes",
+        "what linear probes read out of the belief",
+        (
+            Headline("position from the whole belief, R2", ("whole", "position"), 2, best="high"),
+            Headline("velocity from the whole belief, R2", ("whole", "velocity"), 2, best="high"),
+            Headline("position from the family's own state alone, R2", ("state", "position"), 2, best="high"),
+            Headline("velocity from the family's own state alone, R2", ("state", "velocity"), 2, best="high"),
+            Headline("contact from the whole belief, AUROC", ("whole", "contact_auroc"), 2, best="high"),
+        ),
+    ),
+    Entry(
+        "intervals",
+        "coverage and sharpness of the intervals around them",
+        (
+            *(
+                Headline(
+                    f"90 % intervals hold, {h} step{'s' * (h > 1)} [%]", ("best", "coverage", "0.9", str(h)), 1, 100, ""
+                )
+                for h in (1, 5, 10)
+            ),
+            Headline("interval score, 10 steps [mm]", ("best", "score_mm", "10"), 2),
+            Headline("correlation of error and doubt, 10 steps", ("correlation", "deviation", "10"), 2, best="high"),
+        ),
+    ),
+    Entry("film", "imagined beside real, in pictures"),
+    Entry(
+        "cost",
+        "time and energy of training and decisions",
+        (
+            Headline("decision, p50 [ms]", ("parts", "decision", "p50_ms")),
+            Headline("decision, CPU time [ms]", ("parts", "decision", "cpu_ms")),
+            Headline("policy alone, p50 [ms]", ("parts", "policy", "p50_ms"), 2),
+            Headline("training [min]", ("training_s",), 1, 1 / 60),
+        ),
+    ),
 )
 NAMES = tuple(entry.name for entry in ENTRIES)

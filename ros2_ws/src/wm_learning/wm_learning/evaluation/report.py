@@ -7,9 +7,11 @@ from html import escape
 from typing import Any
 
 from wm_learning.evaluation.kept import Finished, plain
+from wm_learning.evaluation.plots import DPI
 from wm_learning.evaluation.registry import Entry, Headline
 from wm_learning.evaluation.section import Picture, Table
 
+PIXELS_PER_INCH = 96  # of CSS
 CSS = """\
 :root { --ink: #1d2733; --soft: #5b6775; --line: #e2e6ea; --accent: #0072b2; }
 * { box-sizing: border-box; }
@@ -29,7 +31,7 @@ a:hover { text-decoration: underline; }
 table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding-bottom: 4px; font-size: 14px; }
 th, td { padding: 4px 14px 4px 0; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-th { font-weight: 600; border-bottom-color: #b8c0c9; }
+th { font-weight: 600; border-bottom-color: #b8c0c9; vertical-align: bottom; }
 th.text, td.text { text-align: left; }
 tr.group td { padding-top: 12px; font-weight: 600; border-bottom-color: #b8c0c9; }
 tr:last-child td { border-bottom: 0; }
@@ -110,7 +112,7 @@ class Report:
                 rows.append(f"{self._group(entry)}{_row(['failed', *[''] * (len(self.bundles) + 1)])}")
             elif entry.name in self.finished:
                 figures = self.finished[entry.name].section.figures
-                lines = [self._headline(headline, figures) for headline in entry.headlines]
+                lines = [line for headline in entry.headlines if (line := self._headline(headline, figures))]
                 rows += [self._group(entry), *lines] if lines else []
         head = _row(["", *self.bundles, "baselines"], "th", {0, len(self.bundles) + 1})
         return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
@@ -120,10 +122,13 @@ class Report:
         return f'<tr class="group"><td class="text" colspan="{len(self.bundles) + 2}">{link}</td></tr>'
 
     def _headline(self, headline: Headline, figures: Mapping[str, Any]) -> str:
+        """A row of the summary; empty when no bundle has the figure."""
         found = {label: look_up(figures.get(label), headline.path) for label in self.bundles}
         numbers = {label: _number(value) for label, value in found.items() if _number(value) is not None}
+        if not numbers:
+            return ""
         best = set()
-        if headline.best and len(numbers) > 1:
+        if headline.best and len(set(numbers.values())) > 1:
             choose = min if headline.best == "low" else max
             most = choose(numbers.values())
             best = {i for i, label in enumerate(self.bundles, 1) if numbers.get(label) == most}
