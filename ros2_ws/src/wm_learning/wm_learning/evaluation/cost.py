@@ -22,11 +22,11 @@ WARM_UP = 10
 CANDIDATES = 48
 POWERCAP = Path("/sys/class/powercap")
 PROTOCOL = """\
-One thread of this machine, {repeats} calls of each part on beliefs of the held-out episodes, in this process, without ROS: encode one fused
-map, one step of the belief filter, one rollout of {candidates} candidates over {horizon} steps, one plan (iCEM with its defaults), one
-action of the policy where the bundle brings one. Decision: encode, filter and plan one after another. Wall time suffers from
-what else the machine does (load average {load:.1f} on {cpus} CPUs in the end), CPU time of the thread hardly. {energy} Training: wall time written into the bundle
-by its training, on whatever machine that was; its energy is not recorded."""
+One thread of this machine, {repeats} calls of each part on beliefs of the held-out episodes, in this process, without ROS: encode one
+fused map, one step of the belief filter, one rollout of {candidates} candidates over {horizon} steps, one plan (iCEM with its
+defaults), one action of the policy where the bundle brings one. Decision: encode, filter and plan one after another. Wall time suffers
+from what else the machine does (load average {load:.1f} on {cpus} CPUs in the end), CPU time of the thread hardly. {energy}
+Training: wall time written into the bundle by its training, on whatever machine that was; its energy is not recorded."""
 RAPL_READ = "Energy: RAPL counters of all processor packages over the decisions, so with everything else they did."
 NO_RAPL = "Energy: this machine has no RAPL counters that can be read, so CPU time stands for it."
 

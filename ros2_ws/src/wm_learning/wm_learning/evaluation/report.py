@@ -169,10 +169,10 @@ def table_html(table: Table) -> str:
 def picture_html(picture: Picture) -> str:
     """A picture inside the page."""
     data = base64.b64encode(picture.png).decode()
+    width = int.from_bytes(picture.png[16:20], "big") * PIXELS_PER_INCH // DPI  # of the PNG's IHDR chunk
     caption = escape(picture.caption)
-    return (
-        f'<figure><img alt="{caption}" src="data:image/png;base64,{data}"><figcaption>{caption}</figcaption></figure>'
-    )
+    image = f'<img alt="{caption}" width="{width}" src="data:image/png;base64,{data}">'
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
 def _row(cells: Sequence[str], tag: str = "td", text: set[int] | None = None, best: set[int] | None = None) -> str:
