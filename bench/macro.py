@@ -1,0 +1,158 @@
+"""Temporal abstraction: horizon against error against cost of jumps beside single steps, open loop and in closed loop."""
+
+import argparse
+import time
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _common import FIRST_TEST_SEED, run_all, table, write_json
+from _episodes import PROTOCOL, SUMMARY, Outcome, outcome_of, summary
+
+from wm_bringup.loop import ClosedLoop
+from wm_core.bundle import Bundle
+from wm_dynamics.rollout import RolloutEngine
+from wm_learning.beliefs import beliefs
+from wm_learning.dataset import Dataset
+from wm_learning.horizons import errors_after
+
+HORIZONS = (4, 8, 12, 16, 24, 36, 48)  # steps
+PLANS = ("steps:12", "steps:24", "macro:24", "macro:36", "macro:48")
+CANDIDATES = 64
+REPEATS = 200
+BATCH = 64
+FAR = 0.20  # [m] from the goal at the start
+OPEN = """\
+Open loop: predicted from beliefs on {data}, never trained on, under the recorded actions; error: predicted against true object
+position over windows in which the object moves at least 1 cm, mean / median. Cost: CPU time of one thread for {candidates}
+candidates, median of {repeats} rollouts of each, one after the other in turns."""
+CLOSED = """\
+Closed loop: {world}, from pixels. The rows differ in horizon and in how it is imagined: every planner (icem) looks at as many
+candidates{budget}."""
+
+
+def predictions(engine: RolloutEngine, data: Dataset, means: np.ndarray, starts: np.ndarray, steps: int) -> np.ndarray:
+    """Object positions (n, 2) predicted `steps` steps after `starts` (n,)."""
+    parts = []
+    for i in range(0, len(starts), BATCH):
+        part = starts[i : i + BATCH]
+        actions = data.action[part[:, None] + np.arange(steps)]
+        parts.append(engine.rollout(means[part][None], actions).mean_object()[:, -1].copy())
+    return np.concatenate(parts)
+
+
+def errors(bundle: Bundle, data: Dataset, means: np.ndarray, steps: int) -> dict[str, np.ndarray]:
+    """Errors [mm] after `steps` steps by method; no windows where the episodes are too short."""
+    starts = data.windows(steps + 2) + 1  # a belief, and one before it
+    if not len(starts):
+        return dict.fromkeys(("steps", "macro", "copy-last"), np.empty(0))
+    now, before = means[starts, :2], means[starts - 1, :2]
+    found = {}
+    for name, macro in (("steps", False), ("macro", True)):
+        predicted = predictions(RolloutEngine(bundle, macro), data, means, starts, steps)
+        known = errors_after(steps, data, starts, predicted, now, before).of
+        found |= {name: 1000 * known["model"], "copy-last": 1000 * known["copy_last"]}
+    return found
+
+
+def cost(bundle: Bundle, steps: int) -> tuple[float, float]:
+    """[ms] of CPU time for CANDIDATES candidates in single steps and in jumps, measured in turns."""
+    actions = np.random.default_rng(0).uniform(-0.7, 0.7, (CANDIDATES, steps, bundle.action_size)).astype(np.float32)
+    engines = RolloutEngine(bundle), RolloutEngine(bundle, macro=True)
+    spent: tuple[list[float], list[float]] = ([], [])
+    for _ in range(REPEATS):
+        for engine, times in zip(engines, spent, strict=True):
+            began = time.thread_time()
+            engine.rollout(bundle.initial_mean, actions)
+            times.append(time.thread_time() - began)
+    first, second = (1000 * float(np.median(times[5:])) for times in spent)
+    return first, second
+
+
+def open_loop(bundle: Bundle, folder: Path) -> Iterator[dict[str, Any]]:
+    """Error and cost of each horizon that is a whole number of jumps."""
+    data = Dataset.load(folder)
+    means = beliefs(bundle, data)[0]
+    for steps in HORIZONS:
+        if steps % bundle.spec["macro"]["steps"] == 0:
+            yield {"steps": steps, "errors": errors(bundle, data, means, steps), "ms": cost(bundle, steps)}
+
+
+@cache
+def loop(plan: str, bundle: Path, world: str, budget_ms: float | None) -> ClosedLoop:
+    """A loop of one row of the table: `plan` is how it imagines and how many steps."""
+    kind, horizon = plan.split(":")
+    budget = {} if budget_ms is None else {"budget_s": budget_ms / 1e3, "planner_params": {"iterations": 1000}}
+    return ClosedLoop.load(world, bundle, horizon=int(horizon), macro=kind == "macro", **budget)
+
+
+def episode(plan: str, bundle: Path, world: str, budget_ms: float | None, max_steps: int, seed: int) -> Outcome:
+    return outcome_of(loop(plan, bundle, world, budget_ms).episode(seed, max_steps=max_steps))
+
+
+def far_steps(outcomes: list[Outcome]) -> str:
+    """Mean steps of the episodes that start far from their goal, and how many there are."""
+    steps = [outcome.row["steps"] for outcome in outcomes if outcome.row["start_distance_m"] > FAR]
+    return f"{np.mean(steps):.1f} ({len(steps)})" if steps else "-"
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    options.add_argument("--bundle", type=Path, required=True, help="folder of a bundle made by ./wm macro")
+    options.add_argument("--data", type=Path, default=Path("runs/heldout"), help="dataset that it was not trained on")
+    options.add_argument("--episodes", type=int, default=50, help="of the closed loop, for each row; 0: none")
+    options.add_argument("--seed", type=int, default=FIRST_TEST_SEED, help="seed of the first episode")
+    options.add_argument("--plans", nargs="+", default=list(PLANS), help="steps:HORIZON and macro:HORIZON")
+    options.add_argument("--world", default="tabletop_block")
+    options.add_argument(
+        "--budget-ms", type=float, default=None, help="time of each plan, in place of a number of candidates"
+    )
+    options.add_argument("--max-steps", type=int, default=100, help="steps of 0.1 s per episode")
+    options.add_argument("--workers", type=int, default=1, help="worker processes; use 1 to measure times")
+    options.add_argument("--json", type=Path, default=None)
+    args = options.parse_args()
+    bundle = Bundle.load(args.bundle)
+    RolloutEngine(bundle, macro=True)  # refuses a bundle that cannot jump before anything is measured
+    print(f"bundle {bundle.id}: jumps of {bundle.spec['macro']['steps']} steps")
+    print(OPEN.format(data=args.data, candidates=CANDIDATES, repeats=REPEATS))
+    found = list(open_loop(bundle, args.data))
+    rows = []
+    for row in found:
+        cells = [f"{e.mean():.1f} / {np.median(e):.1f}" if len(e) else "-" for e in row["errors"].values()]
+        rows.append((row["steps"], *cells, *(f"{ms:.2f}" for ms in row["ms"]), len(row["errors"]["macro"])))
+    methods = ("steps [mm]", "copy-last [mm]", "macro [mm]")
+    print("\n" + table(("horizon [steps]", *methods, "steps [ms]", "macro [ms]", "windows"), rows) + "\n")
+    report: dict[str, Any] = {
+        "protocol": vars(args),
+        "open_loop": [{**row, "errors": {m: e.tolist() for m, e in row["errors"].items()}} for row in found],
+        "closed_loop": [],
+    }
+    if args.episodes:
+        seeds = range(args.seed, args.seed + args.episodes)
+        print(PROTOCOL.format(steps=args.max_steps, first=seeds[0], last=seeds[-1]))
+        budget = "" if args.budget_ms is None else f" as it can in {args.budget_ms} ms"
+        print(CLOSED.format(world=args.world, budget=budget))
+        calls = [
+            (plan, args.bundle, args.world, args.budget_ms, args.max_steps, seed)
+            for plan in args.plans
+            for seed in seeds
+        ]
+        finished, rows = run_all(episode, calls, args.workers), []
+        for plan in args.plans:
+            outcomes = list(islice(finished, args.episodes))
+            plans = np.concatenate([outcome.plans for outcome in outcomes])
+            mean_steps = f"{np.mean([outcome.row['steps'] for outcome in outcomes]):.1f}"
+            effort = [f"{value:.1f}" for value in np.median(plans[:, :2], axis=0)]
+            rows.append((plan, *summary(outcomes), mean_steps, far_steps(outcomes), *effort))
+            print(f"{plan}: {rows[-1][1]} within 2 cm", flush=True)
+            report["closed_loop"].append({"plan": plan, "episodes": [outcome.row for outcome in outcomes]})
+        far = f"mean steps from over {100 * FAR:.0f} cm (episodes)"
+        print("\n" + table(("plan", *SUMMARY, "mean steps", far, "plan p50 [ms]", "candidates"), rows))
+    write_json(args.json, report)
+
+
+if __name__ == "__main__":
+    main()
