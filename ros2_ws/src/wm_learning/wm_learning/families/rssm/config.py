@@ -24,7 +24,7 @@ class RssmConfig:
     hidden: int = 96
     pictures: int = 8  # drawn in a step of the second phase
     balance: Balance = field(default_factory=Balance)
-    images: Images = field(default_factory=lambda: Images(steps=2400, batch=16, horizon=3, rate=1e-3))
+    images: Images = field(default_factory=lambda: Images(steps=2000, batch=16, horizon=3, rate=1e-3))
     sequences: Sequences = field(
         default_factory=lambda: Sequences(steps=6000, batch=96, burn_in=6, horizon=10, rate=1e-3)
     )
