@@ -80,6 +80,11 @@ _SCHEMA: dict[str, Any] = {
             "required": ["steps", "jumps"],
             "properties": {"steps": _POSITIVE_INT, "jumps": _POSITIVE_INT, "calibration": _CALIBRATION},
         },
+        "novelty": {
+            "type": "object",
+            "required": ["appearance", "change", "usual", "limit"],
+            "additionalProperties": {"type": "object"},
+        },
         "files": {
             "type": "object",
             "required": [f"{graph}.onnx" for graph in GRAPHS],

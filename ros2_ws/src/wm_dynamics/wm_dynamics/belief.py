@@ -7,6 +7,7 @@ import numpy as np
 
 from wm_core.bundle import OBJECT, Bundle
 from wm_dynamics.executed import ExecutedMotion
+from wm_dynamics.novelty import Novelty, NoveltyDetector
 from wm_dynamics.surprise import Surprise
 
 VISIBLE = 0.5  # probability above which the object counts as seen
@@ -33,6 +34,7 @@ class BeliefState:
     error: float  # [m] between prediction and observation; NaN when unseen
     normalised_error: float
     surprise: float  # 1 = threshold
+    novelty: Novelty  # of what is seen and how it moves; 1 = limit
     restarted: bool  # the past was forgotten in this update
     filter_ms: float
 
@@ -44,11 +46,17 @@ class BeliefFilter:
         self._bundle = bundle
         self._step_ns = round(bundle.step_duration * 1e9)
         self._surprise = Surprise(bundle.surprise_threshold)
+        self._novelty = NoveltyDetector(bundle)
         self._hidden = bundle.unseen
         self.reset()
 
     def reset(self) -> None:
         """Forget everything."""
+        self._restart()
+        self._novelty.reset()
+
+    def _restart(self) -> None:
+        """Forget where things are, but not how they look and how well predictions fit."""
         self._mean = self._bundle.initial_mean[None].copy()
         self._variance = self._bundle.initial_variance[None].copy()
         self._stamp_ns: int | None = None
@@ -92,8 +100,10 @@ class BeliefFilter:
             target = motion.target(t1) if len(motion) else ee
             out = self._filter(action, embedding if last else self._hidden, ee, target)
             self._mean, self._variance = out["posterior_mean"], out["posterior_variance"]
+        contradiction = 0.0
         if not _finite(out) or self._kidnapped(float(out["surprise"][0]), visibility):
-            self.reset()
+            contradiction = float(out["surprise"][0]) if _finite(out) else 0.0
+            self._restart()
             restarted = True
             out = self._filter(np.zeros(2), embedding, ee, target)
             if not _finite(out):
@@ -103,7 +113,7 @@ class BeliefFilter:
             self._mean, self._variance = out["posterior_mean"], out["posterior_variance"]
         self._stamp_ns = stamp_ns
         self._updates += 1
-        return self._state(stamp_ns, embedding[0], visibility, ee, target, out, restarted, began)
+        return self._state(stamp_ns, embedding[0], visibility, ee, target, out, restarted, contradiction, began)
 
     def _kidnapped(self, normalised: float, visibility: float) -> bool:
         """Whether what is seen contradicts the belief again and again: the past is of no use any more."""
@@ -145,6 +155,7 @@ class BeliefFilter:
         target: np.ndarray,
         out: dict[str, np.ndarray],
         restarted: bool,
+        contradiction: float,
         began: float,
     ) -> BeliefState:
         seen = visibility > VISIBLE
@@ -153,6 +164,7 @@ class BeliefFilter:
         settled = self._updates > SETTLE_STEPS
         normalised = float(out["surprise"][0]) if settled else 0.0
         surprise = self._surprise.update(normalised) if seen and settled else self._surprise.level
+        novelty = self._novelty.update(embedding, visibility, max(normalised, contradiction), surprise)
         predicted = out["predicted_object"][0]
         error = float(np.linalg.norm(embedding[OBJECT] - predicted)) if seen else float("nan")
         mean, variance = self._mean[0].copy(), self._variance[0].copy()
@@ -170,6 +182,7 @@ class BeliefFilter:
             error,
             normalised,
             surprise,
+            novelty,
             restarted,
             1e3 * (time.perf_counter() - began),
         )

@@ -1,4 +1,4 @@
-"""Fits the intervals of a bundle to held-out outcomes, and measures how many of these they hold."""
+"""Fits the intervals of a bundle to held-out outcomes, and measures how many of these they hold; novelty is fitted with them."""
 
 import os
 from collections.abc import Sequence
@@ -12,8 +12,9 @@ import yaml
 from wm_core.bundle import Bundle
 from wm_dynamics.calibration import Calibration, deviation, motion
 from wm_dynamics.rollout import RolloutEngine
-from wm_learning.beliefs import beliefs
+from wm_learning.beliefs import beliefs, embeddings
 from wm_learning.dataset import Dataset
+from wm_learning.novelty import fit_reference
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 STEPS = (1, 2, 3, 5, 8, 10, 12, 16, 20, 30, 40)
@@ -125,15 +126,16 @@ def coverage(calibration: Calibration, found: Outcomes, steps: tuple[int, ...] =
 
 
 def calibrate(folder: Path, data: Dataset) -> dict[str, Any]:
-    """Fit the bundle in `folder` to `data`, which it was not trained on, and write the result into its bundle.yaml.
+    """Fit intervals and novelty of the bundle in `folder` to `data`, which it was not trained on, and write them into bundle.yaml.
 
     Returns the coverage of each half of the episodes by intervals that were fitted to the other half. Raises ValueError for
     too little data and BundleError for a bundle that cannot be loaded; the bundle is then as it was.
     """
     bundle = Bundle.load(folder)
-    means = beliefs(bundle, data)[0]
+    seen = embeddings(bundle, data)
+    means = beliefs(bundle, data, seen)[0]
     block = _fitted(bundle, data, means)
-    spec = {**bundle.spec, "calibration": block}
+    spec = {**bundle.spec, "calibration": block, "novelty": fit_reference(bundle, data, seen).block()}
     if bundle.has("jump"):
         spec["macro"] = {**spec["macro"], "calibration": _fitted(bundle, data, means, macro=True)}
     _write(folder, spec)
@@ -182,7 +184,7 @@ def _write(folder: Path, spec: dict[str, Any]) -> None:
     file = folder / "bundle.yaml"
     part = folder / "bundle.yaml.part"
     with open(part, "w") as stream:
-        stream.write(yaml.safe_dump(spec, sort_keys=False))
+        stream.write(yaml.safe_dump(spec, sort_keys=False, default_flow_style=None, width=140))
         stream.flush()
         os.fsync(stream.fileno())
     part.replace(file)

@@ -34,6 +34,7 @@ class Stage:
         rig = rig or CameraRig.load(rig_path(world.rig))
         self.sim = ArmSim(world, rig, randomise=True)
         self.drive = Drive(self.sim)
+        self.labels = tuple(bundles)
         self._eyes = {
             label: PerceptionPipeline(bundle, taken_for or rig, self.sim.kinematics)
             for label, bundle in bundles.items()

@@ -1,0 +1,42 @@
+"""What out-of-distribution and surprise detection share: courses of the runtime's scores, and AUROC with intervals."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from wm_dynamics.novelty import Novelty
+from wm_learning.evaluation.stage import Stage
+from wm_learning.evaluation.stats import LEVEL, RESAMPLES, Estimate, auroc
+from wm_learning.exploration import Exploration
+
+Event = Callable[[Stage, np.random.Generator], None]
+Course = dict[str, list[Novelty]]  # of each bundle, step by step
+
+
+def course(stage: Stage, seed: int, steps: int, event: Event | None = None, at: int = 0) -> Course:
+    """Novelty along an episode of exploration, at most `steps` long; `event` happens right before step `at` is seen."""
+    stage.reset(seed)
+    explore = Exploration(np.random.default_rng(seed))
+    found: Course = {label: [] for label in stage.labels}
+    for step in range(steps):
+        if event is not None and step == at:
+            event(stage, np.random.default_rng(seed))
+        elif not stage.within_reach:
+            break
+        for label, state in stage.observe().items():
+            found[label].append(state.novelty)
+        stage.act(explore.action(stage.drive.commanded, stage.object))
+    return found
+
+
+def detection(positive: np.ndarray, negative: np.ndarray) -> Estimate:
+    """AUROC of scores (n,) and (m,) with a bootstrap interval over both (seeded)."""
+    rng = np.random.default_rng(0)
+    drawn = [auroc(rng.choice(positive, len(positive)), rng.choice(negative, len(negative))) for _ in range(RESAMPLES)]
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(auroc(positive, negative), float(low), float(high))
+
+
+def signal(novelty: Novelty, name: str) -> float:
+    """The level of one signal, or of all together for 'novelty'; 0 for one that a bundle has not."""
+    return novelty.value if name == "novelty" else novelty.levels.get(name, 0.0)
