@@ -1,8 +1,7 @@
 """What action-free video is worth before a few interactions: the same fine-tuning with and without a pretrained model."""
 
 import argparse
-import tempfile
-import time
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from wm_learning.config import configure
 from wm_learning.dataset import Dataset
 from wm_learning.embeddings import embed
 from wm_learning.evaluate import HORIZONS, evaluate
-from wm_learning.families import FAMILIES
-from wm_learning.pipeline import RunSettings, split
+from wm_learning.families import FAMILIES, WorldModel
+from wm_learning.pipeline import RunSettings, remember, split
 from wm_learning.training.trainer import Trainer
 
 PROTOCOL = """\
@@ -26,27 +25,41 @@ labels. Judged on {held_out}, never trained on: seeing (error of the encoder, al
 after h steps of known actions over windows in which the object moves at least 1 cm. Training seeds {seeds}; mean [min, max] of them."""
 
 
-def judge(
-    family: str, few: Dataset, video: Dataset | None, held_out: Dataset, seed: int, args: argparse.Namespace
-) -> dict[str, Any]:
-    """Errors [mm] of one training."""
+def train(
+    family: str, few: Dataset, video: Dataset | None, folder: Path, seed: int, args: argparse.Namespace
+) -> tuple[WorldModel, float]:
+    """A trained model, and the seconds that it took; goes on where it was killed."""
     kind, model_kind = FAMILIES[family]
     torch.manual_seed(seed)
     model = model_kind(configure(kind, shortened(family, args.share)))
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        before = model.pretraining(video, args.steps) if video is not None else []
-        Trainer(model, Path(folder), seed).run([*before, *model.phases(few, *split(few, RunSettings(seed=seed)))])
-    spent = time.monotonic() - began
-    found = evaluate(model, held_out, embed(model, held_out), np.unique(held_out.episode))
-    return {
-        "seeing": found.see_median,
-        "seeing p95": found.see_p95,
-        "belief": found.filter_median,
-        **{f"{h} steps": found.open_loop["model"][str(h)] for h in HORIZONS},
-        "copy-last": found.open_loop["copy_last"],
-        "s": spent,
-    }
+    before = model.pretraining(video, args.steps) if video is not None else []
+    phases = model.phases(few, *split(few, RunSettings(seed=seed)))
+    return model, Trainer(model, folder, seed).run([*before, *phases])
+
+
+def judge(
+    family: str,
+    few: Dataset,
+    video: Dataset | None,
+    held_out: Dataset,
+    folder: Path,
+    seed: int,
+    args: argparse.Namespace,
+) -> dict[str, Any]:
+    """Errors [mm] of one training; a finished one is read back."""
+    file = folder / "errors.json"
+    if not file.is_file():
+        remember(folder, {name: str(value) for name, value in vars(args).items() if name not in ("families", "seeds")})
+        model, spent = train(family, few, video, folder, seed, args)
+        found = evaluate(model, held_out, embed(model, held_out), np.unique(held_out.episode))
+        errors = {
+            "seeing": found.see_median,
+            "seeing p95": found.see_p95,
+            "belief": found.filter_median,
+            **{f"{h} steps": found.open_loop["model"][str(h)] for h in HORIZONS},
+        }
+        write_json(file, {**errors, "copy-last": found.open_loop["copy_last"], "s": spent})
+    return json.loads(file.read_text())
 
 
 def cells(results: list[dict[str, Any]]) -> list[str]:
@@ -71,7 +84,7 @@ def main() -> None:
     options.add_argument("--share", type=float, default=0.2, help="of the usual training steps")
     options.add_argument("--steps", type=int, default=600, help="on video")
     options.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the drawn episodes and of training")
-    options.add_argument("--json", type=Path, default=None)
+    options.add_argument("--out", type=Path, default=Path("runs/pretraining"), help="trainings are kept here and go on")
     args = options.parse_args()
     print(PROTOCOL.format(**vars(args)))
     torch.set_num_threads(1)
@@ -81,15 +94,20 @@ def main() -> None:
         report[family] = {"interactions only": [], "the same as video first": [], "other video first": []}
         for seed in args.seeds:
             few = data.subset(draw_episodes(data, args.minutes, seed))
-            for (name, results), film in zip(report[family].items(), (None, few.as_video(), video), strict=True):
-                results.append(judge(family, few, film, held_out, seed, args))
+            films = {"none": None, "itself": few.as_video(), "other": video}
+            for (name, results), (short, film) in zip(report[family].items(), films.items(), strict=True):
+                folder = args.out / f"{family}-{short}-{seed}"
+                results.append(judge(family, few, film, held_out, folder, seed, args))
                 print(f"{family}, {name}, seed {seed}: {results[-1]}", flush=True)
     rows = [(family, name, *cells(results)) for family, arms in report.items() for name, results in arms.items()]
-    last = report[args.families[0]]["interactions only"][0]["copy-last"]
-    rows.append(("copy-last", "(of that family's belief)", "", "", "", *(f"{last[str(h)]:.1f}" for h in HORIZONS), ""))
+    best = min((r for arms in report.values() for results in arms.values() for r in results), key=lambda r: r["belief"])
+    last = best["copy-last"]
+    rows.append(
+        ("copy-last", "from the best of these beliefs", "", "", "", *(f"{last[str(h)]:.1f}" for h in HORIZONS), "")
+    )
     header = ("family", "training", "seeing [mm]", "p95", "belief", *(f"{h} steps" for h in HORIZONS), "training [s]")
     print("\n" + table(header, rows))
-    write_json(args.json, {"protocol": vars(args), "results": report})
+    write_json(args.out / "pretraining.json", {"protocol": vars(args), "results": report})
 
 
 if __name__ == "__main__":
