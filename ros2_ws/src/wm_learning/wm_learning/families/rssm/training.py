@@ -86,7 +86,7 @@ class RssmTraining(Training):
         error = latents[..., OBJECT].mean(0) - self.object(following)
         # Branches may part, as far as the future is open.
         spread = latents[..., OBJECT].var(0, unbiased=False) + variances.mean(0) + now.variance[:, None, OBJECT]
-        picture = self._pictures(draw, now.steps, now.mean, following, latents[0])
+        picture = self._pictures(draw, len(starts), now.steps, torch.cat([now.mean[:, None], latents[0]], 1))
         loss = (
             (evidence + 0.2 * filtered) / self.sequences.burn_in
             + position_loss(error).mean()
@@ -133,13 +133,13 @@ class RssmTraining(Training):
         loss = loss + balanced(posterior, prior, config.dynamics, config.representation, config.free).mean()
         return loss, {"looks": looks.mean().item(), "divergence": divergence(posterior, prior).mean().item()}
 
-    def _pictures(self, draw: Draw, steps: np.ndarray, mean: Tensor, following: np.ndarray, latents: Tensor) -> Tensor:
-        """Loss of the table as drawn from some beliefs (b, L) at `steps` (b,) and imagined latents (b, H, L) at `following` (b, H)."""
-        half = min(self.model.config.pictures // 2, len(steps) // 2)
-        when = draw.rng.integers(following.shape[1], size=half)
-        rows = np.arange(half, 2 * half)
-        at = np.concatenate([steps[:half], following[rows, when]])
-        states = torch.cat([mean[:half, STATE], latents[rows, when][:, STATE]])
+    def _pictures(self, draw: Draw, batch: int, steps: np.ndarray, latents: Tensor) -> Tensor:
+        """Loss of the table as drawn from some latents (b, 1 + H, L) at `steps` (b,) and after them: half of the pictures are imagined."""
+        horizon = self.sequences.horizon
+        ahead = draw.mine(draw.rng.integers(horizon + 1, size=batch) * (np.arange(batch) % 2))
+        rows = np.flatnonzero(draw.mine(np.arange(batch) < self.model.config.pictures))
+        at = steps[rows] + ahead[rows]
         full = fuse_maps(maps_of(self.data, at)).to(self.device)
         visible = torch.sigmoid(draw.tensor(self.embeddings[0, at])[:, VISIBILITY])
-        return self.picture_loss(View(full, full, self.object(at), visible), states, visible)
+        view = View(full, full, self.object(at), visible)
+        return self.picture_loss(view, latents[rows, ahead[rows]][:, STATE], visible)
