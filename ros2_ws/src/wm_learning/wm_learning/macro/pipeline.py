@@ -39,7 +39,7 @@ def train_macro(bundle: Path, data: Dataset, folder: Path, settings: MacroSettin
     known = loaded.spec.get("data", {}).get("training", {})
     names = ("seed", "validation_share")
     training, held_out = split(data, RunSettings(**{name: known[name] for name in names if name in known}))
-    means, variances = beliefs(loaded, data)
+    means, variances = _beliefs(loaded, data, work / "beliefs.npz")
     state = loaded.latent_size - 6
     model = JumpDynamics(loaded.ensemble, state, settings.hidden, settings.k, loaded.action_scale)
     course = MacroTraining(model, loaded, data, means, variances, settings, training, held_out)
@@ -62,3 +62,14 @@ def train_macro(bundle: Path, data: Dataset, folder: Path, settings: MacroSettin
         print(f"not calibrated: {error}")
     print(f"exported {folder} after {spent:.0f} s of training")
     return folder
+
+
+def _beliefs(bundle: Bundle, data: Dataset, file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Beliefs (T, L) at all steps, kept in `file`: a run that was killed need not ask for them again."""
+    if not file.is_file():
+        means, variances = beliefs(bundle, data)
+        part = file.with_suffix(".part.npz")
+        np.savez(part, means=means, variances=variances)
+        part.replace(file)
+    stored = np.load(file)
+    return stored["means"], stored["variances"]
