@@ -16,7 +16,7 @@ from wm_learning.dataset import Dataset
 from wm_learning.families.base import LAG, OBJECT, STATE, TOOL, Sizes, WorldModel
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.grounded.encoder import Encoder
-from wm_learning.families.parts import KNOWN_VARIANCE, BeliefUpdate, bounded_variance, imagine, move_tool
+from wm_learning.families.parts import KNOWN_VARIANCE, BeliefUpdate, EnsembleMLP, bounded_variance, imagine, move_tool
 from wm_learning.families.returns import symlog
 from wm_learning.families.rssm.cell import Cell, gumbel, sample
 from wm_learning.families.rssm.config import RssmConfig
@@ -51,13 +51,7 @@ class RssmModel(WorldModel):
             seen=config.features + 3,
             hidden=config.hidden,
         )
-        self.motion = nn.Sequential(
-            nn.Linear(state + 6, config.hidden),
-            nn.SiLU(),
-            nn.Linear(config.hidden, config.hidden),
-            nn.SiLU(),
-            nn.Linear(config.hidden, 6),
-        )
+        self.motion = EnsembleMLP(1, state + 6, config.hidden, 6)  # one for all members
         self.features = nn.Sequential(
             nn.Linear(state, config.hidden), nn.SiLU(), nn.Linear(config.hidden, config.features)
         )
@@ -84,10 +78,16 @@ class RssmModel(WorldModel):
         relative = symlog((latent[..., OBJECT] - latent[..., TOOL]) / RELATIVE_SCALE)
         return torch.cat([relative, latent[..., LAG] / self.sizes.action_scale, action.expand_as(relative)], -1)
 
-    def outcome(self, latent: Tensor, action: Tensor, drive: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Next latent and object variance (..., 2) [m^2] where the state becomes `state` (..., S) after `latent`."""
-        out = self.motion(torch.cat([state, drive], -1))
-        scale = self.sizes.action_scale
+    def outcome(
+        self, latent: Tensor, action: Tensor, drive: Tensor, memory: Tensor, variables: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Next latent (members, n, L) and object variance (members, n, 2) [m^2] where memory and variables have become these.
+
+        The others may be the same for all members: latent, drive, memory (members or 1, n, ...), action (n, 2).
+        """
+        members, scale = len(variables), self.sizes.action_scale
+        state = torch.cat([memory.expand(members, -1, -1), variables], -1)
+        out = self.motion(torch.cat([state, drive.expand(members, -1, -1)], -1))
         moved = latent[..., OBJECT] + MOTION_SCALE * out[..., 0:2]
         next_lag = scale * out[..., 2:4]
         tool = move_tool(latent, action, next_lag, scale)
@@ -98,7 +98,7 @@ class RssmModel(WorldModel):
         drive = self.drive(latent, action)
         memory = self.cell.advance(latent[..., self.memory], latent[..., self.variables], drive)
         variables = sample(self.cell.prior(memory), noise)
-        return self.outcome(latent, action, drive, torch.cat([memory, variables], -1))
+        return self.outcome(latent, action, drive, memory, variables)
 
     def imagine(self, latent: Tensor, actions: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(members or 1, n or 1, L), (n, H, 2) -> latents (members, n, H, L), accumulated variance (members, n, H, 2).
@@ -127,14 +127,12 @@ class RssmModel(WorldModel):
         Beside what a filter returns: prior and posterior (b, groups, classes), and how the object moved (b, 2) [m] by what the
         variables say afterwards.
         """
-        drive = self.drive(mean, action)
-        memory = self.cell.advance(mean[:, self.memory], mean[:, self.variables], drive)
+        latent = mean[None]
+        drive = self.drive(latent, action)
+        memory = self.cell.advance(latent[..., self.memory], latent[..., self.variables], drive)
         prior = self.cell.prior(memory)
-        foreseen = sample(prior, prior_noise)  # (members, b, ...)
-        state = torch.cat([memory.expand(len(foreseen), -1, -1), foreseen], -1)
-        latents, predictive = self.outcome(
-            mean.expand(len(state), -1, -1), action, drive.expand(len(state), -1, -1), state
-        )
+        foreseen = sample(prior, prior_noise)  # (members, b, groups * classes)
+        latents, predictive = self.outcome(latent, action, drive, memory, foreseen)
         place, place_variance, predicted, predicted_variance, surprise = self.belief(
             latents[..., PLACE], predictive, variance[:, PLACE], embedding[:, : VISIBILITY + 1], proprio
         )
@@ -142,21 +140,20 @@ class RssmModel(WorldModel):
         innovation = visible * symlog((embedding[:, OBJECT] - predicted) / INNOVATION_SCALE)
         seen = torch.cat([embedding[:, VISIBILITY + 1 :], innovation, visible], -1)
         # What is unseen stays as the memory has it.
-        shown = visible[..., None]
+        memory, prior, shown = memory[0], prior[0], visible[..., None]
         posterior = shown * self.cell.posterior(memory, seen) + (1 - shown) * prior
         variables = sample(posterior, posterior_noise)
-        state = torch.cat([memory, variables], -1)
-        moved = self.outcome(mean, action, drive, state)[0][:, OBJECT] - mean[:, OBJECT]
+        explained, _ = self.outcome(latent, action, drive, memory[None], variables[None])
         doubt = torch.cat([torch.full_like(memory, KNOWN_VARIANCE), (posterior * (1 - posterior)).flatten(-2)], -1)
         return (
-            torch.cat([place, state], -1),
+            torch.cat([place, memory, variables], -1),
             torch.cat([place_variance, doubt], -1),
             predicted,
             predicted_variance,
             surprise,
             prior,
             posterior,
-            moved,
+            explained[0, :, OBJECT] - mean[:, OBJECT],
         )
 
     # -- graphs --------------------------------------------------------------------------------------------------
