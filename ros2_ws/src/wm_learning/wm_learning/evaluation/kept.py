@@ -5,6 +5,7 @@ import hashlib
 import inspect
 import json
 import math
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ class Finished:
 
 
 class Kept:
-    """One file for each measurement, used as long as bundles, data, settings and the measurement's own code are the same."""
+    """One file for each measurement, used as long as bundles, data, settings and the code that the measurement names are the same."""
 
     def __init__(self, folder: Path, context: Context) -> None:
         self._folder = folder
@@ -63,7 +64,11 @@ class Kept:
         return self._folder / f"{entry.name}.json"
 
     def _key(self, entry: Entry) -> str:
-        return digest(json.dumps([self._facts, inspect.getsource(entry.module())]).encode())
+        module = entry.module()
+        used = {getattr(value, "__module__", None) or "" for value in vars(module).values()}
+        names = {module.__name__, *(name for name in used if name.startswith("wm_"))}
+        code = [inspect.getsource(sys.modules[name]) for name in sorted(names)]
+        return digest(json.dumps([self._facts, code]).encode())
 
 
 def digest(content: bytes) -> str:
