@@ -73,6 +73,20 @@ ENTRIES = (
             Headline("correlation of error and doubt, 10 steps", ("correlation", "deviation", "10"), 2, best="high"),
         ),
     ),
+    Entry(
+        "counterfactual",
+        "what another action would have changed, from saved simulator states",
+        (
+            Headline(
+                "difference of two actions in the right direction, 10 steps [%]",
+                ("10", "sign_accuracy"),
+                1,
+                100,
+                "high",
+            ),
+            Headline("error of that difference, median [%]", ("10", "median_relative_error"), 0, 100),
+        ),
+    ),
     Entry("film", "imagined beside real, in pictures"),
     Entry(
         "cost",
