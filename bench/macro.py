@@ -52,7 +52,7 @@ def errors(bundle: Bundle, data: Dataset, means: np.ndarray, steps: int) -> dict
     now, before = means[starts, :2], means[starts - 1, :2]
     found = {}
     for name, macro in (("steps", False), ("macro", True)):
-        predicted = predictions(RolloutEngine(bundle, macro), data, means, starts, steps)
+        predicted = predictions(RolloutEngine(bundle, macro, near=0), data, means, starts, steps)
         known = errors_after(steps, data, starts, predicted, now, before).of
         found |= {name: 1000 * known["model"], "copy-last": 1000 * known["copy_last"]}
     return found
@@ -61,8 +61,8 @@ def errors(bundle: Bundle, data: Dataset, means: np.ndarray, steps: int) -> dict
 def cost(bundle: Bundle, steps: int) -> tuple[float, float]:
     """[ms] of CPU time for CANDIDATES candidates in single steps and in jumps, measured in turns."""
     actions = np.random.default_rng(0).uniform(-0.7, 0.7, (CANDIDATES, steps, bundle.action_size)).astype(np.float32)
-    engines = RolloutEngine(bundle), RolloutEngine(bundle, macro=True)
-    spent: tuple[list[float], list[float]] = ([], [])
+    engines = RolloutEngine(bundle), RolloutEngine(bundle, macro=True, near=0), RolloutEngine(bundle, macro=True)
+    spent: tuple[list[float], ...] = ([], [], [])
     for _ in range(REPEATS):
         for engine, times in zip(engines, spent, strict=True):
             began = time.thread_time()

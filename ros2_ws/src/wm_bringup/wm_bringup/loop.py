@@ -100,8 +100,11 @@ class ClosedLoop:
         policy_seeds: str = "auto",
         policy_trust: float = POLICY_TRUST,
         weights: CostWeights | None = None,
+        horizon: int = HORIZON,
+        macro: bool = False,
     ) -> None:
-        """`cameras`: use only these. `seed`: of the planner. `budget_s`: time for each plan (None: unlimited).
+        """`cameras`: use only these. `seed`: of the planner. `budget_s`: time for each plan (None: unlimited). `horizon`: steps
+        planned ahead; `macro`: in jumps of the bundle, then rounded up to whole ones.
 
         `policy_seeds`, `policy_trust` [m]: as of the planner node. `weights`: of the cost, in place of the defaults."""
         self.kinematics = Kinematics(urdf_path())
@@ -112,14 +115,16 @@ class ClosedLoop:
         self._perception = PerceptionPipeline(bundle, self.sim.rig, self.kinematics)
         self._filter = BeliefFilter(bundle)
         self._tool_path = ToolPath(self.kinematics, bundle.step_duration)
-        search = make_planner(planner, HORIZON, bundle.action_size, seed, **(planner_params or {}))
+        engine = RolloutEngine(bundle, macro)
+        horizon = engine.whole(horizon)
+        search = make_planner(planner, horizon, bundle.action_size, seed, **(planner_params or {}))
         self._planner = PlannerCore(
-            RolloutEngine(bundle),
+            engine,
             search,
-            CostModel.of(bundle, weights),
+            CostModel.of(bundle, weights, macro),
             self._tool_path,
-            policy=policy_for(bundle, planner, policy_seeds, HORIZON),
-            fallback=make_planner("icem", HORIZON, bundle.action_size, seed) if planner == "policy" else None,
+            policy=policy_for(bundle, planner, policy_seeds, horizon),
+            fallback=make_planner("icem", horizon, bundle.action_size, seed) if planner == "policy" else None,
             policy_trust=policy_trust,
         )
 

@@ -55,16 +55,32 @@ def test_long_horizons_chain(engine, bundle, latent):
 @pytest.mark.parametrize("steps", [3, 12, 21])
 def test_jumps_end_where_steps_do(engine, jumping, latent, steps):
     actions = np.random.default_rng(3).uniform(-0.7, 0.7, (3, steps, 2)).astype(np.float32)
-    jumps = RolloutEngine(jumping, macro=True).rollout(latent, actions)
+    jumps = RolloutEngine(jumping, macro=True, near=0).rollout(latent, actions)
     whole = engine.rollout(latent, actions)
-    assert jumps.stride == 3 and list(jumps.steps) == list(range(3, steps + 1, 3))
+    assert list(jumps.steps) == list(range(3, steps + 1, 3))
     for name in ("object", "ee", "variance"):
         np.testing.assert_allclose(getattr(jumps, name), getattr(whole, name)[:, :, 2::3], atol=1e-5)
 
 
-def test_no_jump_is_cut_short(jumping):
-    with pytest.raises(ValueError, match="whole jumps of 3 steps, got 10 steps"):
-        RolloutEngine(jumping, macro=True).rollout(jumping.initial_mean, np.zeros((1, 10, 2), np.float32))
+def test_the_near_future_is_imagined_step_by_step_and_the_rest_in_jumps(engine, bundle, jumping, latent):
+    macro = RolloutEngine(jumping, macro=True)
+    near = bundle.horizon
+    actions = np.random.default_rng(4).uniform(-0.7, 0.7, (3, near + 9, 2)).astype(np.float32)
+    both, whole = macro.rollout(latent, actions), engine.rollout(latent, actions)
+    assert list(both.steps) == [*range(1, near + 1), near + 3, near + 6, near + 9]
+    for name in ("object", "ee", "variance"):
+        np.testing.assert_allclose(getattr(both, name), getattr(whole, name)[:, :, both.steps - 1], atol=1e-5)
+    shorter = macro.rollout(latent, actions[:, :5])
+    np.testing.assert_allclose(shorter.object, engine.rollout(latent, actions[:, :5]).object, atol=1e-6)
+
+
+def test_no_jump_is_cut_short(bundle, jumping):
+    macro = RolloutEngine(jumping, macro=True)
+    assert [macro.whole(bundle.horizon + more) - bundle.horizon for more in (-2, 0, 1, 3, 4)] == [-2, 0, 3, 3, 6]
+    with pytest.raises(ValueError, match=f"whole jumps, {bundle.horizon + 3} steps, got {bundle.horizon + 2}"):
+        macro.rollout(jumping.initial_mean, np.zeros((1, bundle.horizon + 2, 2), np.float32))
+    with pytest.raises(ValueError, match="before the jumps, got 5"):
+        RolloutEngine(jumping, macro=True, near=5)
 
 
 def test_a_bundle_that_cannot_jump_is_refused(bundle):

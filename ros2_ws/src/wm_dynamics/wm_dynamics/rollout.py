@@ -3,18 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
+import onnxruntime
 
 from wm_core.bundle import OBJECT, Bundle, BundleError
 
-CACHED_SIZES = 8  # numbers of candidates whose buffers are kept; planners use few
+CACHED_SIZES = 32  # calls in a row, times numbers of candidates, whose buffers are kept; planners use few
 
 
 @dataclass(frozen=True)
 class Futures:
     """Imagined futures of N action sequences at H instants by E ensemble members; metres, base frame.
 
-    The instants are `stride` steps apart, the first that long after the start: every step, or the ends of jumps. The arrays
-    belong to the engine and are overwritten by its next rollout of the same size.
+    The instants are every step, or the ends of jumps. The arrays belong to the engine and are overwritten by its next rollout
+    of the same size.
     """
 
     object: np.ndarray  # (E, N, H, 2) object position at each instant
@@ -22,12 +23,12 @@ class Futures:
     variance: np.ndarray  # (E, N, H, 2) predictive variance of the object [m^2]
     final: np.ndarray  # (E, N, L) latent after the last step of the graph
     start: np.ndarray  # (N or 1, 2) object position from which was imagined
-    stride: int = 1  # steps between two instants
+    ends: np.ndarray | None = None  # (H,) steps from the start to each instant; None: every step is one
 
     @property
     def steps(self) -> np.ndarray:
         """Steps (H,) of the robot from the start to each instant."""
-        return self.stride * np.arange(1, self.object.shape[2] + 1)
+        return np.arange(1, self.object.shape[2] + 1) if self.ends is None else self.ends
 
     def mean_object(self) -> np.ndarray:
         """Ensemble mean of the object position (N, H, 2)."""
@@ -46,30 +47,60 @@ class Futures:
         return np.sqrt((self.object.var(0) + self.variance.mean(0)).max(-1))
 
 
+@dataclass(frozen=True)
+class _Graph:
+    """A graph that imagines."""
+
+    session: onnxruntime.InferenceSession
+    instants: int  # that one call predicts
+    stride: int  # steps between them
+
+    @property
+    def span(self) -> int:
+        """Steps of one call."""
+        return self.instants * self.stride
+
+
 class RolloutEngine:
     """Runs rollouts with preallocated buffers; one onnxruntime call per `bundle.horizon` steps, or per some jumps."""
 
-    def __init__(self, bundle: Bundle, macro: bool = False) -> None:
-        """`macro`: in jumps of several steps, with futures at their ends only. Raises BundleError for a bundle that cannot jump."""
-        if macro and not bundle.has("jump"):
-            raise BundleError(
-                f"{bundle.path}: expected a bundle with a macro predictor, got one without; make one with ./wm macro, or plan"
-                " step by step (macro: false)"
-            )
+    def __init__(self, bundle: Bundle, macro: bool = False, near: int | None = None) -> None:
+        """`macro`: in jumps of several steps after the first `near` ones (default: one call of the rollout graph), with futures at
+        the ends of jumps only. Raises BundleError for a bundle that cannot jump, ValueError for a `near` that is no whole
+        number of calls."""
         self.bundle = bundle
-        self.stride = bundle.spec["macro"]["steps"] if macro else 1  # steps between two instants of a future
-        self._instants = bundle.spec["macro"]["jumps"] if macro else bundle.horizon  # of one call
-        self._span = self._instants * self.stride  # steps of one call
-        self._session = bundle.session("jump" if macro else "rollout")
+        self._steps = _Graph(bundle.session("rollout"), bundle.horizon, 1)
+        self._jumps: _Graph | None = None
+        self._near = 0
+        if macro:
+            if not bundle.has("jump"):
+                raise BundleError(
+                    f"{bundle.path}: expected a bundle with a macro predictor, got one without; make one with ./wm macro, or"
+                    " plan step by step (macro: false)"
+                )
+            self._near = bundle.horizon if near is None else near
+            if self._near % bundle.horizon:
+                raise ValueError(f"expected a multiple of {bundle.horizon} steps before the jumps, got {near}")
+            own = bundle.spec["macro"]
+            self._jumps = _Graph(bundle.session("jump"), own["jumps"], own["steps"])
         self._outputs: dict[tuple[int, int], dict[str, np.ndarray]] = {}
-        self._padded: dict[int, np.ndarray] = {}
+        self._padded: dict[tuple[int, int], np.ndarray] = {}
 
     def whole(self, steps: int) -> int:
-        """At least `steps` steps that are a whole number of jumps."""
-        return -(-steps // self.stride) * self.stride
+        """At least `steps` steps that end with a whole jump."""
+        return steps if self._jumps is None else steps + -max(0, steps - self._near) % self._jumps.stride
+
+    def instants(self, steps: int) -> np.ndarray:
+        """Steps (H,) from the start to each instant of a future of `steps` steps."""
+        if self._jumps is None:
+            return np.arange(1, steps + 1)
+        near = min(steps, self._near)
+        return np.concatenate(
+            [np.arange(1, near + 1), np.arange(near + self._jumps.stride, steps + 1, self._jumps.stride)]
+        )
 
     def rollout(self, latent: np.ndarray, actions: np.ndarray) -> Futures:
-        """Imagine from `latent` (L,) or (E, N, L) under `actions` (N, H, A) in -1..1; any H that is a multiple of the stride."""
+        """Imagine from `latent` (L,) or (E, N, L) under `actions` (N, H, A) in -1..1; any H that ends with a whole jump."""
         bundle = self.bundle
         latent = np.ascontiguousarray(latent, np.float32)
         if latent.ndim == 1:
@@ -81,63 +112,55 @@ class RolloutEngine:
         if actions.ndim != 3 or actions.shape[-1] != bundle.action_size or 0 in actions.shape:
             raise ValueError(f"expected actions of shape (N, H, {bundle.action_size}), got {actions.shape}")
         count, steps = actions.shape[:2]
-        if steps % self.stride:
-            raise ValueError(f"expected whole jumps of {self.stride} steps, got {steps} steps")
-        start = latent[..., OBJECT].mean(0)
-        parts = []
-        for index, begin in enumerate(range(0, steps, self._span)):
-            parts.append(self._call(index, latent, actions[:, begin : begin + self._span]))
-            latent = parts[-1]["final"]
-        size = steps // self.stride
-        if len(parts) == 1:
-            part = parts[0]
-            return Futures(
-                part["readout"][:, :, :size, 0:2],
-                part["readout"][:, :, :size, 2:4],
-                part["variance"][:, :, :size],
-                part["final"],
-                start,
-                self.stride,
-            )
-        readout = np.concatenate([part["readout"] for part in parts], 2)[:, :, :size]
-        # The graph accumulates variance from its own start: carry the sum over.
-        variances, carried = [], np.zeros((bundle.ensemble, count, 1, 2), np.float32)
-        for part in parts:
-            variances.append(part["variance"] + carried)
-            carried = variances[-1][:, :, -1:]
-        variance = np.concatenate(variances, 2)[:, :, :size]
-        return Futures(readout[..., 0:2], readout[..., 2:4], variance, parts[-1]["final"], start, self.stride)
+        if self.whole(steps) != steps:
+            raise ValueError(f"expected whole jumps, {self.whole(steps)} steps, got {steps}")
+        start, ends = latent[..., OBJECT].mean(0), self.instants(steps)
+        readouts, variances, begin = [], [], 0
+        # The graphs accumulate variance from their own start: carry the sum over.
+        carried: np.ndarray | float = 0.0
+        while begin < steps:
+            graph = self._steps if self._jumps is None or begin < self._near else self._jumps
+            part = self._call(len(readouts), graph, latent, actions[:, begin : begin + graph.span])
+            size = min(graph.instants, (steps - begin) // graph.stride)
+            readouts.append(part["readout"][:, :, :size])
+            variances.append(part["variance"][:, :, :size] + carried if begin else part["variance"][:, :, :size])
+            carried, latent, begin = variances[-1][:, :, -1:], part["final"], begin + graph.span
+        readout = readouts[0] if len(readouts) == 1 else np.concatenate(readouts, 2)
+        variance = variances[0] if len(variances) == 1 else np.concatenate(variances, 2)
+        return Futures(readout[..., 0:2], readout[..., 2:4], variance, latent, start, ends)
 
     def decode(self, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Top views (b, rows, columns, 3) uint8 and readouts (b, 4) [m] of latents (b, L)."""
         out = self.bundle.run("decode", latent=np.ascontiguousarray(latents, np.float32))
         return np.clip(out["image"] * 255, 0, 255).astype(np.uint8), out["readout"]
 
-    def _call(self, index: int, latent: np.ndarray, actions: np.ndarray) -> dict[str, np.ndarray]:
-        bundle = self.bundle
+    def _call(self, index: int, graph: _Graph, latent: np.ndarray, actions: np.ndarray) -> dict[str, np.ndarray]:
         count, steps = actions.shape[:2]
-        if steps < self._span or actions.dtype != np.float32 or not actions.flags.c_contiguous:
-            padded = self._padded.setdefault(count, np.zeros((count, self._span, bundle.action_size), np.float32))
+        outputs = self._buffers(index, graph, count)
+        if steps < graph.span or actions.dtype != np.float32 or not actions.flags.c_contiguous:
+            key = (count, graph.span)
+            if key not in self._padded:
+                self._padded[key] = np.zeros((count, graph.span, actions.shape[2]), np.float32)
+            padded = self._padded[key]
             padded[:, :steps] = actions
             padded[:, steps:] = 0
             actions = padded
-        outputs = self._buffers(index, count)
-        binding = self._session.io_binding()
+        binding = graph.session.io_binding()
         binding.bind_cpu_input("latent", latent)
         binding.bind_cpu_input("actions", actions)
         for name, array in outputs.items():
             binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
-        self._session.run_with_iobinding(binding)
+        graph.session.run_with_iobinding(binding)
         return outputs
 
-    def _buffers(self, index: int, count: int) -> dict[str, np.ndarray]:
+    def _buffers(self, index: int, graph: _Graph, count: int) -> dict[str, np.ndarray]:
         bundle = self.bundle
         key = (index, count)
         if key not in self._outputs:
             if len(self._outputs) >= CACHED_SIZES:
                 self._outputs.clear()
                 self._padded.clear()
-            shape = (bundle.ensemble, count, self._instants)
+            shape = (bundle.ensemble, count, graph.instants)
             self._outputs[key] = {
                 "readout": np.empty((*shape, 4), np.float32),
                 "variance": np.empty((*shape, 2), np.float32),

@@ -50,8 +50,8 @@ def outcomes(
 ) -> Outcomes:
     """Imagine up to `longest` recorded actions from every belief mean (T, L) after the burn-in of its episode; `macro`: in jumps."""
     engine = RolloutEngine(bundle, macro)
-    longest -= longest % engine.stride
-    ends = slice(engine.stride - 1, None, engine.stride)
+    longest = engine.whole(longest)
+    ends = engine.instants(longest) - 1
     starts = data.windows(BURN_IN + 2) + BURN_IN
     steps = starts[:, None] + np.arange(1, longest + 1)
     over = (steps >= len(data.episode)) | (
@@ -158,9 +158,8 @@ def _fitted(bundle: Bundle, data: Dataset, means: np.ndarray, macro: bool = Fals
     found = outcomes(bundle, data, means, macro=macro)
     horizons, reported = STEPS, REPORTED
     if macro:
-        stride = bundle.spec["macro"]["steps"]
-        horizons = tuple(range(stride, STEPS[-1] + 1, stride))
-        reported = horizons[:3]
+        ends = range(bundle.horizon, STEPS[-1] + 1, bundle.spec["macro"]["steps"])
+        horizons, reported = tuple(sorted({*STEPS, *ends})), (*REPORTED, *ends[1:4])
     halves = [coverage(fit(found.of(a), horizons), found.of(b), reported) for a, b in _halves(episodes)]
     crossed = {name: _mean([half[name] for half in halves]) for name in halves[0]}
     block = fit(found, horizons).block()

@@ -138,7 +138,7 @@ class PlannerCore:
         def doubt_of(actions: np.ndarray) -> float:
             """How far off [m] the object may soon be at worst under actions (H, A)."""
             futures = self._engine.rollout(latent, np.float32(speed) * actions[None])
-            soon = futures.steps <= max(DOUBT_STEPS, futures.stride)
+            soon = futures.steps <= max(DOUBT_STEPS, futures.steps[0])
             return float(self._costs.uncertainty(futures)[:, soon].max())
 
         seeds = None if self._policy is None else self._policy.intend(latent, goal.xy)[None]

@@ -102,12 +102,14 @@ class CostModel:
         thing, tool = futures.mean_object(), futures.mean_ee()
         goal = np.asarray(goal, thing.dtype)
         changes = np.diff(actions, axis=1)
+        # Means over the steps: an instant at the end of a jump stands for all of it.
+        share = (np.diff(futures.steps, prepend=0) / futures.steps[-1]).astype(thing.dtype)
         return {
-            **{name: values.mean(1) for name, values in self.place_terms(thing, tool, goal).items()},
+            **{name: values @ share for name, values in self.place_terms(thing, tool, goal).items()},
             "terminal": weights.terminal * _length(thing[:, -1] - goal),
             "effort": weights.effort * (actions**2).sum(-1).mean(1),
             "smoothness": weights.smoothness * (changes**2).sum(-1).sum(1) / actions.shape[1],
-            "uncertainty": weights.uncertainty * self.uncertainty(futures).mean(1),
+            "uncertainty": weights.uncertainty * (self.uncertainty(futures) @ share),
             "value": weights.value * self._following(futures, goal) / actions.shape[1],
         }
 

@@ -1,5 +1,7 @@
 """From a bundle of any family to one that also jumps."""
 
+import hashlib
+import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -51,8 +53,9 @@ def train_macro(bundle: Path, data: Dataset, folder: Path, settings: MacroSettin
         "revision": revision(),
         "training_s": round(spent),
     }
-    identity = f"{loaded.id}-jumps{settings.k}"
-    add_graphs(bundle, folder, {"jump": folded(model.eval())}, {"id": identity, "macro": told})
+    identity = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:4]
+    named = {"id": f"{loaded.id}-jumps{settings.k}-{identity}", "macro": told}
+    add_graphs(bundle, folder, {"jump": folded(model.eval())}, named)
     try:
         covered = calibrate_jumps(folder, data.subset(held_out))
         print(
