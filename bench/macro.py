@@ -20,13 +20,19 @@ from wm_learning.dataset import Dataset
 from wm_learning.horizons import errors_after
 
 HORIZONS = (4, 8, 12, 16, 24, 36, 48)  # steps
-PLANS = ("steps:12", "steps:24", "macro:24", "macro:36", "macro:48")
+ENGINES: dict[str, dict[str, Any]] = {
+    "steps": {},
+    "jumps": {"macro": True, "near": 0},
+    "macro": {"macro": True},  # as the planner uses it: steps, then jumps
+}
+PLANS = ("steps:12", "steps:24", "steps:36", "macro:24", "macro:36", "macro:48")
 CANDIDATES = 64
 REPEATS = 200
 BATCH = 64
 FAR = 0.20  # [m] from the goal at the start
 OPEN = """\
-Open loop: predicted from beliefs on {data}, never trained on, under the recorded actions; error: predicted against true object
+Open loop, in single steps, in jumps, and as the planner does with macro: the first call of the rollout graph in steps, then in jumps.
+Predicted from beliefs on {data}, never trained on, under the recorded actions; error: predicted against true object
 position over windows in which the object moves at least 1 cm, mean / median. Cost: CPU time of one thread for {candidates}
 candidates, median of {repeats} rollouts of each, one after the other in turns."""
 CLOSED = """\
@@ -48,36 +54,35 @@ def errors(bundle: Bundle, data: Dataset, means: np.ndarray, steps: int) -> dict
     """Errors [mm] after `steps` steps by method; no windows where the episodes are too short."""
     starts = data.windows(steps + 2) + 1  # a belief, and one before it
     if not len(starts):
-        return dict.fromkeys(("steps", "macro", "copy-last"), np.empty(0))
+        return dict.fromkeys(("copy-last", *ENGINES), np.empty(0))
     now, before = means[starts, :2], means[starts - 1, :2]
     found = {}
-    for name, macro in (("steps", False), ("macro", True)):
-        predicted = predictions(RolloutEngine(bundle, macro, near=0), data, means, starts, steps)
+    for name, options in ENGINES.items():
+        predicted = predictions(RolloutEngine(bundle, **options), data, means, starts, steps)
         known = errors_after(steps, data, starts, predicted, now, before).of
-        found |= {name: 1000 * known["model"], "copy-last": 1000 * known["copy_last"]}
+        found |= {"copy-last": 1000 * known["copy_last"], name: 1000 * known["model"]}
     return found
 
 
-def cost(bundle: Bundle, steps: int) -> tuple[float, float]:
-    """[ms] of CPU time for CANDIDATES candidates in single steps and in jumps, measured in turns."""
+def cost(bundle: Bundle, steps: int) -> list[float]:
+    """[ms] of CPU time for CANDIDATES candidates by each of ENGINES, measured in turns."""
     actions = np.random.default_rng(0).uniform(-0.7, 0.7, (CANDIDATES, steps, bundle.action_size)).astype(np.float32)
-    engines = RolloutEngine(bundle), RolloutEngine(bundle, macro=True, near=0), RolloutEngine(bundle, macro=True)
-    spent: tuple[list[float], ...] = ([], [], [])
+    spent: list[tuple[RolloutEngine, list[float]]] = [(RolloutEngine(bundle, **way), []) for way in ENGINES.values()]
     for _ in range(REPEATS):
-        for engine, times in zip(engines, spent, strict=True):
+        for engine, times in spent:
             began = time.thread_time()
             engine.rollout(bundle.initial_mean, actions)
             times.append(time.thread_time() - began)
-    first, second = (1000 * float(np.median(times[5:])) for times in spent)
-    return first, second
+    return [1000 * float(np.median(times[5:])) for _, times in spent]
 
 
 def open_loop(bundle: Bundle, folder: Path) -> Iterator[dict[str, Any]]:
-    """Error and cost of each horizon that is a whole number of jumps."""
+    """Error and cost of each horizon that all of ENGINES can imagine."""
     data = Dataset.load(folder)
     means = beliefs(bundle, data)[0]
+    engines = [RolloutEngine(bundle, **way) for way in ENGINES.values()]
     for steps in HORIZONS:
-        if steps % bundle.spec["macro"]["steps"] == 0:
+        if all(engine.whole(steps) == steps for engine in engines):
             yield {"steps": steps, "errors": errors(bundle, data, means, steps), "ms": cost(bundle, steps)}
 
 
@@ -115,7 +120,6 @@ def main() -> None:
     options.add_argument("--json", type=Path, default=None)
     args = options.parse_args()
     bundle = Bundle.load(args.bundle)
-    RolloutEngine(bundle, macro=True)  # refuses a bundle that cannot jump before anything is measured
     print(f"bundle {bundle.id}: jumps of {bundle.spec['macro']['steps']} steps")
     print(OPEN.format(data=args.data, candidates=CANDIDATES, repeats=REPEATS))
     found = list(open_loop(bundle, args.data))
@@ -123,8 +127,8 @@ def main() -> None:
     for row in found:
         cells = [f"{e.mean():.1f} / {np.median(e):.1f}" if len(e) else "-" for e in row["errors"].values()]
         rows.append((row["steps"], *cells, *(f"{ms:.2f}" for ms in row["ms"]), len(row["errors"]["macro"])))
-    methods = ("steps [mm]", "copy-last [mm]", "macro [mm]")
-    print("\n" + table(("horizon [steps]", *methods, "steps [ms]", "macro [ms]", "windows"), rows) + "\n")
+    methods, times = (f"{name} [mm]" for name in ("copy-last", *ENGINES)), (f"{name} [ms]" for name in ENGINES)
+    print("\n" + table(("horizon [steps]", *methods, *times, "windows"), rows) + "\n")
     report: dict[str, Any] = {
         "protocol": vars(args),
         "open_loop": [{**row, "errors": {m: e.tolist() for m, e in row["errors"].items()}} for row in found],
