@@ -54,15 +54,14 @@ class RssmTraining(Training):
         by_step = torch.cat([place, looks], 1).view(length, batch, -1)
         mean, variance = (draw.tensor(value).expand(batch, -1) for value in model.initial())
         action = torch.zeros(batch, 2, device=draw.device)
-        evidence, numbers, states = torch.zeros((), device=draw.device), {}, []
-        for t in range(length):
-            steps = window[:, t]
-            mean, variance, *told = believe(mean, variance, action, by_step[t], self.proprio(steps))
-            part, numbers = self._evidence(mean, tuple(told), by_step[t].detach(), steps, first=t == 0)
-            evidence = evidence + part / length
-            states.append(mean[:, STATE])
+        beliefs = []
+        for steps, seen in zip(window.T, by_step, strict=True):
+            mean, variance, *told = believe(mean, variance, action, seen, self.proprio(steps))
+            beliefs.append((mean, *told[-3:]))
             action = self.tensor(self.data.action[steps])
-        picture = self.picture_loss(view, torch.cat(states), view.share)
+        means, *told = (torch.stack(parts) for parts in zip(*beliefs, strict=True))
+        evidence, numbers = self._evidence(window.T, means[..., STATE], *told, by_step.detach())
+        picture = self.picture_loss(view, means[..., STATE].flatten(0, 1), view.share)
         loss = see + weighted_mean(heat, weight) + self.certainty_loss(embedding, view) + evidence + 20 * picture
         error = embedding[:, OBJECT] - view.object
         report = {"see": millimetres(error[view.share > 0.5]), **numbers, "picture": picture.item()}
@@ -71,16 +70,16 @@ class RssmTraining(Training):
     def sequence_loss(self, draw: Draw, starts: np.ndarray) -> tuple[Tensor, dict[str, float]]:
         """Filter through the first embeddings, then predict from the belief."""
         model, horizon = self.model, self.sequences.horizon
-        evidence = filtered = torch.zeros((), device=draw.device)
-        believe = self._believer(draw, len(starts))
+        beliefs = list(self.filtered(draw, starts, self._believer(draw, len(starts))))
+        now, steps = beliefs[-1], np.stack([then.steps for then in beliefs])  # (burn_in, b)
+        means, variances = (torch.stack([getattr(then, name) for then in beliefs]) for name in ("mean", "variance"))
+        told = [torch.stack(parts) for parts in zip(*(then.told[-3:] for then in beliefs), strict=True)]
+        evidence, numbers = self._evidence(steps, means[..., STATE], *told, draw.tensor(self.embeddings[0, steps]))
+        off = means[..., OBJECT] - self.object(steps)
+        known = gaussian_nll(off, variances[..., OBJECT]).clamp(max=50).mean()
+        filtered = position_loss(off).clamp(max=20).mean() + 0.3 * known
+
         noise = self._noise(draw, len(starts), horizon, model.sizes.members).permute(2, 1, 0, 3, 4)
-        for t, now in enumerate(self.filtered(draw, starts, believe)):
-            aim = draw.tensor(self.embeddings[0, now.steps])
-            part, numbers = self._evidence(now.mean, now.told, aim, now.steps, first=t == 0)
-            evidence = evidence + part
-            off = now.mean[:, OBJECT] - now.object
-            filtered = filtered + position_loss(off).clamp(max=20).mean()
-            filtered = filtered + 0.3 * gaussian_nll(off, now.variance[:, OBJECT]).clamp(max=50).mean()
         following = self.following(now.steps)
         latents, variances = model.imagine(now.mean[None], self.actions(following), noise)
         error = latents[..., OBJECT].mean(0) - self.object(following)
@@ -88,14 +87,15 @@ class RssmTraining(Training):
         spread = latents[..., OBJECT].var(0, unbiased=False) + variances.mean(0) + now.variance[:, None, OBJECT]
         picture = self._pictures(draw, len(starts), now.steps, torch.cat([now.mean[:, None], latents[0]], 1))
         loss = (
-            (evidence + 0.2 * filtered) / self.sequences.burn_in
+            evidence
+            + 0.2 * filtered
             + position_loss(error).mean()
             + self.tool_loss(latents, following)
             + 0.3 * gaussian_nll(error, spread).mean()
             + 20 * picture
         )
         report = {
-            "filter": millimetres(off),
+            "filter": millimetres(off[-1]),
             "predict": millimetres(error[:, -1]),
             **numbers,
             "picture": picture.item(),
@@ -119,19 +119,19 @@ class RssmTraining(Training):
         return draw.tensor(draw.mine(noise))
 
     def _evidence(
-        self, mean: Tensor, told: tuple[Tensor, ...], aim: Tensor, steps: np.ndarray, first: bool
+        self, steps: np.ndarray, state: Tensor, prior: Tensor, posterior: Tensor, moved: Tensor, aim: Tensor
     ) -> tuple[Tensor, dict[str, float]]:
-        """Loss of one step of the belief, and numbers; `aim` (b, D): what is to be explained at `steps` (b,)."""
-        config = self.model.config.balance
-        *_, prior, posterior, moved = told
-        visible = torch.sigmoid(aim[:, VISIBILITY])
-        looks = ((self.model.features(mean[:, STATE]) - aim[:, VISIBILITY + 1 :]) ** 2).sum(-1)
-        loss = weighted_mean(looks, visible)
-        if not first:
-            error = moved - self.tensor(self.data.object[steps, :2] - self.data.object[steps - 1, :2])
-            loss = loss + position_loss(error, MOVED_SCALE).mean()
-        loss = loss + balanced(posterior, prior, config.dynamics, config.representation, config.free).mean()
-        return loss, {"looks": looks.mean().item(), "divergence": divergence(posterior, prior).mean().item()}
+        """Loss of beliefs at `steps` (T, b) in a row, and numbers to report.
+
+        `state` (T, b, S) and what `RssmModel.update` says beside it must explain the embeddings `aim` (T, b, D).
+        """
+        balance = self.model.config.balance
+        error = (self.model.features(state) - aim[..., VISIBILITY + 1 :]) ** 2
+        looks = weighted_mean(error.sum(-1), torch.sigmoid(aim[..., VISIBILITY]))
+        motion = position_loss(moved[1:] - self.object(steps[1:]) + self.object(steps[:-1]), MOVED_SCALE).mean()
+        meet = balanced(posterior, prior, balance.dynamics, balance.representation, balance.free).mean()
+        numbers = {"looks": looks.item(), "divergence": divergence(posterior, prior).mean().item()}
+        return looks + motion + meet, numbers
 
     def _pictures(self, draw: Draw, batch: int, steps: np.ndarray, latents: Tensor) -> Tensor:
         """Loss of the table as drawn from some latents (b, 1 + H, L) at `steps` (b,) and after them: half of the pictures are imagined."""
