@@ -241,6 +241,16 @@ def test_a_plan_says_whether_the_policy_made_it(rest_of, straight, trust, planne
     assert rest.node.counts["fallbacks"] == fallbacks
 
 
+def test_a_plan_in_jumps_says_where_the_object_goes_at_every_step(rest_of, jumping):
+    rest = rest_of(bundle=str(jumping.path), macro=True, horizon=23)  # the last jump is a whole one
+    rest.pursue(goal_at(0.6, 0.0))
+    assert rest.believe().status == Command.ACTIVE
+    rest.until(lambda: rest.plans)
+    plan = rest.plans[0]
+    assert plan.horizon == len(plan.object) == len(plan.ee) == 24
+    assert np.abs(np.diff([point.x for point in plan.ee])).max() < 1.5 * jumping.action_scale
+
+
 @pytest.mark.parametrize(
     ("parameter", "value", "expected"),
     [
