@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wm_core.bundle import BundleError
-from wm_dynamics.novelty import SIGNALS, Accumulator, Normal, NoveltyDetector, Reference
+from wm_dynamics.novelty import SIGNALS, Accumulator, Normal, NoveltyDetector, Reference, slip_of
 
 FEATURES = 4  # two log variances and two of the family
 
@@ -16,8 +16,8 @@ def reference() -> Reference:
     """Two kinds of objects, at 0 and at 1 in all features; averages are off by 0.1, single steps by 0.2."""
     centres = np.stack([np.zeros(FEATURES), np.ones(FEATURES)])
     looks, changes = (np.eye(FEATURES) / deviation**2 for deviation in (0.1, 0.2))
-    usual = {"prediction": 0.3, "motion": 0.3, "appearance": 2.0, "change": 2.0, "unseen": 0.0}
-    limit = {"prediction": 1.5, "motion": 1.0, "appearance": 4.0, "change": 4.0, "unseen": 0.1}
+    usual = {"prediction": 0.3, "slip": 0.1, "appearance": 2.0, "change": 2.0, "unseen": 0.0}
+    limit = {"prediction": 1.5, "slip": 0.8, "appearance": 4.0, "change": 4.0, "unseen": 0.1}
     return Reference(Normal(centres, looks), Normal(np.zeros((1, FEATURES)), changes), usual, limit)
 
 
@@ -34,10 +34,10 @@ def embedding(looks: float) -> np.ndarray:
     return np.array([0.5, 0.0, looks, looks, 8.0, looks, looks])
 
 
-def watch(detector, steps, looks=0.0, visibility=1.0, error=0.3):
+def watch(detector, steps, looks=0.0, visibility=1.0, error=0.3, slip=0.0):
     """The last of some equal updates."""
     for _ in range(steps):
-        found = detector.update(embedding(looks), visibility, error, 0.0)
+        found = detector.update(embedding(looks), visibility, error, slip, 0.0)
     return found
 
 
@@ -64,11 +64,26 @@ def test_an_object_that_is_gone_is_new(detector):
     assert found.value > 1 and found.cause == "unseen"
 
 
-def test_one_large_error_shows_at_once_and_small_ones_add_up(detector):
+def test_one_large_error_shows_at_once(detector):
     watch(detector, 30)
     assert watch(detector, 1, error=1000.0).cause == "prediction"
-    detector.reset()
-    assert watch(detector, 60, error=2.5).cause == "motion"
+
+
+def test_small_errors_to_one_side_add_up(detector):
+    for side in (1.2, -1.2):
+        assert watch(detector, 15, slip=side).cause == "slip"
+        detector.reset()
+    for side in (1.2, -1.2) * 15:
+        found = watch(detector, 1, slip=side)
+    assert found.value < 1
+
+
+def test_slip_is_the_error_along_the_motion():
+    before, predicted = np.array([0.5, 0.0]), np.array([0.51, 0.0])
+    assert slip_of(before, predicted, np.array([0.52, 0.0]), 4.0) == pytest.approx(2.0)
+    assert slip_of(before, predicted, np.array([0.505, 0.0]), 4.0) == pytest.approx(-2.0)
+    assert slip_of(before, predicted, np.array([0.51, 0.01]), 4.0) == pytest.approx(0.0)
+    assert np.isnan(slip_of(before, before, before, 0.1))
 
 
 def test_the_first_steps_say_nothing(detector):
@@ -77,7 +92,7 @@ def test_the_first_steps_say_nothing(detector):
 
 def test_without_a_reference_there_is_the_surprise(bundle):
     plain = replace(bundle, spec={key: value for key, value in bundle.spec.items() if key != "novelty"})
-    found = NoveltyDetector(plain).update(embedding(0.0), 1.0, 0.3, 1.7)
+    found = NoveltyDetector(plain).update(embedding(0.0), 1.0, 0.3, 0.0, 1.7)
     assert (found.value, found.cause) == (1.7, "prediction")
 
 
@@ -95,4 +110,4 @@ def test_a_reference_that_does_not_fit_is_refused(bundle, reference, broken):
 
 
 def test_levels_name_all_signals(reference):
-    assert tuple(reference.levels(Accumulator().update(embedding(0.0), 1.0, 0.0))) == SIGNALS
+    assert tuple(reference.levels(Accumulator().update(embedding(0.0), 1.0, 0.0, 0.0))) == SIGNALS

@@ -7,7 +7,7 @@ import numpy as np
 
 from wm_core.bundle import OBJECT, Bundle
 from wm_dynamics.executed import ExecutedMotion
-from wm_dynamics.novelty import Novelty, NoveltyDetector
+from wm_dynamics.novelty import Novelty, NoveltyDetector, slip_of
 from wm_dynamics.surprise import Surprise
 
 VISIBLE = 0.5  # probability above which the object counts as seen
@@ -33,6 +33,7 @@ class BeliefState:
     predicted_object: np.ndarray  # (2,) before this observation
     error: float  # [m] between prediction and observation; NaN when unseen
     normalised_error: float
+    slip: float  # how much farther along its motion than predicted, in standard deviations; NaN at rest
     surprise: float  # 1 = threshold
     novelty: Novelty  # of what is seen and how it moves; 1 = limit
     restarted: bool  # the past was forgotten in this update
@@ -98,6 +99,7 @@ class BeliefFilter:
             last = i + 1 == count
             action = motion.action(t0, t1, self._bundle.action_scale)
             target = motion.target(t1) if len(motion) else ee
+            before = self._mean[0, OBJECT].astype(float)
             out = self._filter(action, embedding if last else self._hidden, ee, target)
             self._mean, self._variance = out["posterior_mean"], out["posterior_variance"]
         contradiction = 0.0
@@ -113,7 +115,7 @@ class BeliefFilter:
             self._mean, self._variance = out["posterior_mean"], out["posterior_variance"]
         self._stamp_ns = stamp_ns
         self._updates += 1
-        return self._state(stamp_ns, embedding[0], visibility, ee, target, out, restarted, contradiction, began)
+        return self._state(stamp_ns, embedding[0], visibility, ee, target, before, out, restarted, contradiction, began)
 
     def _kidnapped(self, normalised: float, visibility: float) -> bool:
         """Whether what is seen contradicts the belief again and again: the past is of no use any more."""
@@ -153,6 +155,7 @@ class BeliefFilter:
         visibility: float,
         ee: np.ndarray,
         target: np.ndarray,
+        before: np.ndarray,
         out: dict[str, np.ndarray],
         restarted: bool,
         contradiction: float,
@@ -164,8 +167,9 @@ class BeliefFilter:
         settled = self._updates > SETTLE_STEPS
         normalised = float(out["surprise"][0]) if settled else 0.0
         surprise = self._surprise.update(normalised) if seen and settled else self._surprise.level
-        novelty = self._novelty.update(embedding, visibility, max(normalised, contradiction), surprise)
         predicted = out["predicted_object"][0]
+        slip = float("nan") if restarted else slip_of(before, predicted, embedding[OBJECT], normalised)
+        novelty = self._novelty.update(embedding, visibility, max(normalised, contradiction), slip, surprise)
         error = float(np.linalg.norm(embedding[OBJECT] - predicted)) if seen else float("nan")
         mean, variance = self._mean[0].copy(), self._variance[0].copy()
         return BeliefState(
@@ -181,6 +185,7 @@ class BeliefFilter:
             predicted,
             error,
             normalised,
+            slip,
             surprise,
             novelty,
             restarted,

@@ -13,9 +13,11 @@ import numpy as np
 
 from wm_core.bundle import LOG_VARIANCE, VISIBILITY, Bundle, BundleError
 
-SIGNALS = ("prediction", "motion", "appearance", "change", "unseen")
+SIGNALS = ("prediction", "slip", "appearance", "change", "unseen")
 PREDICTION_RATE = 0.3  # of the running average of the prediction error: a jump is noticed within three steps
-MOTION_RATE = 0.05  # and of a slow one: other physics shows little in each step
+SLIP_RATE = 0.2  # of how much farther than predicted the object goes: over moving steps only
+MOVES = 0.003  # [m] in a step, predicted or seen
+FARTHEST_SLIP = 5.0  # standard deviations: one outlier is a matter of the prediction error
 APPEARANCE_RATE = 0.1  # of how the object looks
 UNSEEN_RATE = 0.3
 SEEN = 0.5  # visibility from which on features say something
@@ -29,7 +31,7 @@ class Evidence:
     appearance: np.ndarray  # (F,) averaged features
     change: np.ndarray  # (F,) present features minus their average before
     prediction: float  # averaged log(1 + normalised error)
-    motion: float  # the same over a longer time
+    slip: float  # size of the averaged error along the motion, in standard deviations: other physics errs to one side
     unseen: float  # averaged 1 - visibility
 
 
@@ -37,30 +39,42 @@ class Accumulator:
     """Running averages over the updates of one belief; `settled` after the first ones."""
 
     def __init__(self) -> None:
-        self._count = 0
         self._seen = 0
         self._features = np.zeros(0)
         self._change = np.zeros(0)
-        self._prediction = self._motion = self._unseen = 0.0
+        self._prediction = self._slip = self._unseen = 0.0
 
     @property
     def settled(self) -> bool:
         return self._seen > BURN_IN
 
-    def update(self, embedding: np.ndarray, visibility: float, normalised_error: float) -> Evidence:
-        """Add what was seen at one instant: embedding (D,), and how far it was from what had been predicted."""
-        self._count += 1
+    def update(self, embedding: np.ndarray, visibility: float, normalised_error: float, slip: float) -> Evidence:
+        """Add what was seen at one instant: embedding (D,), how far from what was predicted, and `slip` of it, see `slip_of`."""
         self._unseen += UNSEEN_RATE * (1 - visibility - self._unseen)
         if visibility > SEEN or not self._seen:
             self._seen += 1
             features = features_of(embedding)
-            before = self._features if self._seen > 1 else features
-            self._change = features - before
-            self._features = before + max(APPEARANCE_RATE, 1 / self._seen) * self._change
-            error = float(np.log1p(normalised_error))
-            self._prediction += PREDICTION_RATE * (error - self._prediction)
-            self._motion += max(MOTION_RATE, 1 / self._seen) * (error - self._motion)
-        return Evidence(self._features, self._change, self._prediction, self._motion, self._unseen)
+            average = self._features if self._seen > 1 else features
+            self._change = features - average
+            self._features = average + max(APPEARANCE_RATE, 1 / self._seen) * self._change
+            self._prediction += PREDICTION_RATE * (float(np.log1p(normalised_error)) - self._prediction)
+            if np.isfinite(slip):
+                self._slip += SLIP_RATE * (slip - self._slip)
+        return Evidence(self._features, self._change, self._prediction, abs(self._slip), self._unseen)
+
+
+def slip_of(before: np.ndarray, predicted: np.ndarray, seen: np.ndarray, normalised_error: float) -> float:
+    """How much farther than predicted the object went along its motion, in standard deviations; NaN for one at rest.
+
+    Positions (2,) [m]: believed one step earlier, predicted and seen now. Along the predicted motion, or else the seen one.
+    """
+    motions = [motion for motion in (predicted - before, seen - before) if np.linalg.norm(motion) > MOVES]
+    if not motions:
+        return float("nan")
+    error = seen - predicted
+    lengths = float(np.linalg.norm(motions[0]) * np.linalg.norm(error))
+    cosine = float(motions[0] @ error) / max(lengths, 1e-12)
+    return float(np.clip(cosine * np.sqrt(normalised_error), -FARTHEST_SLIP, FARTHEST_SLIP))
 
 
 def features_of(embedding: np.ndarray) -> np.ndarray:
@@ -78,7 +92,8 @@ class Normal:
     def distance(self, values: np.ndarray) -> float:
         """Mahalanobis distance of values (F,) to the nearest class."""
         apart = values - self.centres
-        return float(np.sqrt(np.einsum("ci,ij,cj->c", apart, self.precision, apart).min()))
+        squares = np.einsum("ci,ij,cj->c", apart, self.precision, apart)
+        return float(np.sqrt(max(0.0, squares.min())))  # rounded matrices may bring it below zero
 
 
 @dataclass(frozen=True)
@@ -131,7 +146,7 @@ class Reference:
         """Each signal as it is."""
         return {
             "prediction": evidence.prediction,
-            "motion": evidence.motion,
+            "slip": evidence.slip,
             "appearance": self.appearance.distance(evidence.appearance),
             "change": self.change.distance(evidence.change),
             "unseen": evidence.unseen,
@@ -171,9 +186,11 @@ class NoveltyDetector:
         """Forget everything: a new scene."""
         self._evidence = Accumulator()
 
-    def update(self, embedding: np.ndarray, visibility: float, normalised_error: float, surprise: float) -> Novelty:
-        """Add one update of the belief; `surprise`: its level, which is all there is without a reference."""
-        evidence = self._evidence.update(embedding, visibility, normalised_error)
+    def update(
+        self, embedding: np.ndarray, visibility: float, normalised_error: float, slip: float, surprise: float
+    ) -> Novelty:
+        """Add one update of the belief, see Accumulator; `surprise`: its level, which is all there is without a reference."""
+        evidence = self._evidence.update(embedding, visibility, normalised_error, slip)
         if self._reference is None:
             return Novelty({"prediction": surprise})
         if not self._evidence.settled:

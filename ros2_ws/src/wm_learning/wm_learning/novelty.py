@@ -23,7 +23,7 @@ def fit_reference(bundle: Bundle, data: Dataset, seen: np.ndarray) -> Reference:
     for episode in np.unique(data.episode):
         evidence = Accumulator()
         for step, state in states(bundle, data, seen, episode):
-            gathered = evidence.update(seen[step], state.visibility, state.normalised_error)
+            gathered = evidence.update(seen[step], state.visibility, state.normalised_error, state.slip)
             if evidence.settled:
                 found.append(gathered)
                 worlds.append(int(data.world[step]))
