@@ -1,0 +1,90 @@
+"""The environments of the outside reference: what is known of each beforehand, and what others published."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium
+from torch import Tensor
+
+from wm_learning.online.objectives import StateCost, goal_distance
+from wm_planner.costs import CostGeometry, CostModel
+
+OBJECT_HEIGHT = 0.02  # [m] centre of panda-gym's cube
+HEIGHT_WEIGHT = 4.0  # per metre between the tool's height and the cube's
+PUSH = CostModel(
+    geometry=CostGeometry(
+        object_lower=(-0.2, -0.2), object_upper=(0.2, 0.2), tool_lower=(-0.27, -0.27), tool_upper=(0.27, 0.27)
+    )
+)
+
+
+def push_cost(states: Tensor, goal: Tensor) -> Tensor:
+    """wm's own cost of pushing on a table, and the height of the tool; states [tool position, ..., object position]."""
+    tool, thing = states[..., 0:3], states[..., -3:]
+    terms = PUSH.place_terms(thing[..., :2], tool[..., :2], goal[:2])
+    return sum(terms.values()) + HEIGHT_WEIGHT * (tool[..., 2] - OBJECT_HEIGHT).abs()
+
+
+@dataclass(frozen=True)
+class Outside:
+    """An environment, and how it is learned here."""
+
+    steps: int  # of the environment
+    episodes: int  # of the evaluation
+    cost: StateCost | None  # None: rewards and values are learned
+    given: str  # what the agent is told beyond observations and rewards
+    settings: Mapping[str, Any]
+    published: Mapping[str, str] = field(default_factory=dict)
+
+
+_REWARDS = {
+    "repeat": 2,
+    "dynamics": {"horizon": 3},
+    "values": {"ceiling": 1.0},
+    "plan": {"planner": "mppi", "horizon": 4, "samples": 96, "iterations": 3},
+    "explore": {"random_steps": 2_000, "noise": 0.5, "noise_end": 0.1, "noise_steps": 25_000},
+}
+_NO_HINT = "that a reward is at most 1 an environment step"
+
+
+def _control(at_100k: tuple[int, int, int], at_500k: tuple[int, int, int]) -> Outside:
+    names = ("TD-MPC2", "DreamerV3", "SAC")
+    published = {name: f"{early} / {late}" for name, early, late in zip(names, at_100k, at_500k, strict=True)}
+    return Outside(50_000, 20, None, _NO_HINT, _REWARDS, published)
+
+
+OUTSIDE = {
+    "PandaReach-v3": Outside(
+        2_000, 100, goal_distance, "that the distance to the goal is the cost", {"explore": {"random_steps": 200}}
+    ),
+    "PandaPush-v3": Outside(
+        10_000,
+        100,
+        push_cost,
+        "where in the observation tool and cube are, the cube's height, and wm's cost of pushing: the cube's distance to the goal, "
+        "the tool's to the place behind the cube, and a penalty near the cube on its wrong side (wm_planner.costs)",
+        {
+            "updates": 0.4,
+            "plan": {"samples": 48, "iterations": 2, "horizon": 8},
+            "explore": {"random_steps": 300, "noise": 0.3, "noise_end": 0.1},
+        },
+    ),
+    "dm_control/cartpole-swingup-v0": _control((839, 677, 835), (876, 789, 835)),
+    "dm_control/reacher-easy-v0": _control((937, 872, 540), (919, 940, 918)),
+    "dm_control/ball_in_cup-catch-v0": _control((981, 870, 958), (985, 958, 978)),
+    "dm_control/finger-spin-v0": _control((948, 328, 762), (985, 752, 873)),
+}
+
+
+def make(name: str) -> gymnasium.Env:
+    """The environment, after its library has registered it with Gymnasium."""
+    if name.startswith("dm_control/"):
+        import shimmy
+
+        gymnasium.register_envs(shimmy)
+    else:
+        import panda_gym
+
+        gymnasium.register_envs(panda_gym)
+    return gymnasium.make(name)

@@ -1,0 +1,1 @@
+"""World models learned online, in any Gymnasium environment of vectors: collect, train, plan."""
