@@ -1,5 +1,6 @@
 """The environments of the outside reference: what is known of each beforehand, and what others published."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,6 +81,7 @@ OUTSIDE = {
 def make(name: str) -> gymnasium.Env:
     """The environment, after its library has registered it with Gymnasium."""
     if name.startswith("dm_control/"):
+        os.environ.setdefault("MUJOCO_GL", "disable")  # nothing is drawn
         import shimmy
 
         gymnasium.register_envs(shimmy)
