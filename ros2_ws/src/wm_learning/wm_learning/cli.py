@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from wm_learning.config import SettingError, configure, from_words, layered, read_yaml
-from wm_learning.episode_bag import BagError
 from wm_learning.evaluation.registry import ENTRIES, NAMES
 
 
@@ -15,7 +14,7 @@ def main(args: list[str] | None = None) -> int:
     options = _parser().parse_args(args)
     try:
         return options.run(options)
-    except (BagError, ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:  # refused, unreadable, diverged
         print(f"wm: {error}", file=sys.stderr)
         return 1
 

@@ -85,7 +85,7 @@ def open_loop_errors(
     episodes: np.ndarray,
     horizons: tuple[int, ...] = HORIZONS,
 ) -> dict[str, dict[str, float]]:
-    """Mean error [mm] after h steps of known actions over windows in which the object moves, from the belief alone."""
+    """Mean error [mm] after h steps of known actions over windows in which the object moves, from the belief alone; NaN without any."""
     result: dict[str, dict[str, float]] = {}
     longest = max(horizons)
     starts = data.windows(longest + 1, episodes)
@@ -99,6 +99,8 @@ def open_loop_errors(
             and data.episode[max(0, s - BURN_IN)] == data.episode[s]
         ]
     )
+    if not len(starts):  # no episode is long enough
+        return {name: {str(h): float("nan") for h in horizons} for name in ("model", "copy_last", "constant_velocity")}
     latent = torch.stack([beliefs[int(s)] for s in starts])
     actions = torch.from_numpy(data.action[starts[:, None] + np.arange(longest)])
     readout, _, _ = model.rollout(latent[None], actions)

@@ -187,9 +187,15 @@ class Trainer:
     def _load(self) -> dict[str, Any] | None:
         if not self._file.exists():
             return None
-        saved = torch.load(self._file, map_location=self._device, weights_only=True)
-        self.model.load_state_dict(saved["model"])
-        self._state = _State(**saved["state"])
+        try:
+            saved = torch.load(self._file, map_location=self._device, weights_only=True)
+            self.model.load_state_dict(saved["model"])
+            self._state = _State(**saved["state"])
+        except Exception as error:  # torch raises many kinds for a torn file or one of another model
+            raise ValueError(
+                f"{self._file}: expected the checkpoint of this training, got {type(error).__name__}: {str(error)[:200]};"
+                f" remove {self._file.parent} to begin again"
+            ) from error
         return saved
 
 
