@@ -45,6 +45,8 @@ def error_message(header: Header, model_id: str, state: BeliefState) -> Predicti
         normalised=state.normalised_error,
         surprise=state.surprise,
         surprising=state.surprise > 1,
+        novelty=state.novelty.value,
+        novelty_cause=state.novelty.cause,
     )
 
 

@@ -111,6 +111,7 @@ class DynamicsNode(WmNode):
         self.counts["beliefs"] += 1
         self.counts["restarts"] += state.restarted
         self.counts["surprising"] += state.surprise > 1
+        self.counts["new"] += state.novelty.value > 1
         self.timed("filter_ms", state.filter_ms)
         self._publish_future()
 
@@ -180,17 +181,24 @@ class DynamicsNode(WmNode):
     def _report(self) -> None:
         stale = time.monotonic() - self._received > STALE_S
         surprise = self._state.surprise if self._state else 0.0
-        summary = (
-            "no observations"
-            if stale
-            else ("surprised: the world behaves unlike the model" if surprise > 1 else "predicting")
-        )
+        novelty = self._state.novelty if self._state else None
+        new = novelty is not None and novelty.value > 1
+        if stale:
+            summary = "no observations"
+        elif surprise > 1:
+            summary = "surprised: the world behaves unlike the model"
+        elif novelty is not None and new:
+            summary = f"new: unlike the data of the model's calibration ({novelty.cause})"
+        else:
+            summary = "predicting"
         self.diagnose(
-            WARN if stale or surprise > 1 else OK,
+            WARN if stale or surprise > 1 or new else OK,
             summary,
             model_id=self._bundle.id,
             surprise=f"{surprise:.3f}",
             threshold=f"{self._bundle.surprise_threshold:.3f}",
+            novelty=f"{novelty.value if novelty else 0.0:.3f}",
+            novelty_cause=novelty.cause if novelty else "",
             **self.record(),
         )
 

@@ -8,11 +8,11 @@ import numpy as np
 from wm_core.rig import CameraRig
 from wm_sim.world import Light, Part, World
 
-FIXED = (1.0, 1.0)
 SHIFT_DEG = 4.0  # by which a camera is turned without anybody knowing
 SHIFT_M = 0.02  # and moved
 PAINT = ((0.95, 0.95, 0.95), (0.1, 0.1, 0.1))  # of the stripes
 STRIPES = 5
+DIM = Light((-0.8, -0.5, 0.6), 0.35, 0.6)
 OCCLUDER = Part("box", (0.05, 0.18, 0.32), (0.5, 0.30, 0.16), (0.25, 0.25, 0.28), False)  # before the left camera
 # Nothing like block, mug or disk: a flat L.
 STRANGER = (
@@ -25,6 +25,8 @@ STRANGER = (
 class Variation:
     """What is different: the world, or where the cameras really are."""
 
+    factor: str
+    level: str
     world: Callable[[World], World] = lambda world: world
     rig: Callable[[CameraRig], CameraRig] = lambda rig: rig
 
@@ -68,13 +70,14 @@ def _turned(rig: CameraRig) -> CameraRig:
     return replace(rig, cameras=(replace(first, T_base_optical=pose), *others))
 
 
-VARIATIONS: dict[str, Variation] = {
-    "friction x2.5": Variation(_physics(friction=2.5)),
-    "friction x0.2": Variation(_physics(friction=0.2)),
-    "mass x5": Variation(_physics(mass=5.0)),
-    "texture": Variation(_striped),
-    "light": Variation(lambda world: replace(world, light=Light((-0.8, -0.5, 0.6), 0.35, 0.6))),
-    "camera shift": Variation(rig=_turned),
-    "occluder": Variation(lambda world: replace(world, fixtures=(OCCLUDER,))),
-    "new object": Variation(_stranger),
-}
+VARIATIONS = (
+    Variation("friction", "x 0.2", _physics(friction=0.2)),
+    Variation("friction", "x 2.5", _physics(friction=2.5)),
+    Variation("mass", "x 5", _physics(mass=5.0)),
+    Variation("mass", "x 200", _physics(mass=200.0)),
+    Variation("texture", "black and white stripes", _striped),
+    Variation("light", "from the other side, dim", lambda world: replace(world, light=DIM)),
+    Variation("camera shift", f"one camera by {SHIFT_DEG:.0f} deg, {100 * SHIFT_M:.0f} cm", rig=_turned),
+    Variation("occluder", "post before one camera", lambda world: replace(world, fixtures=(OCCLUDER,))),
+    Variation("new object", "flat green L", _stranger),
+)
