@@ -82,7 +82,7 @@ def open_loop(bundle: Bundle, folder: Path) -> Iterator[dict[str, Any]]:
     means = beliefs(bundle, data)[0]
     engines = [RolloutEngine(bundle, **way) for way in ENGINES.values()]
     for steps in HORIZONS:
-        if all(engine.whole(steps) == steps for engine in engines):
+        if all(engine.spans(engine.count(steps)).sum() == steps for engine in engines):
             yield {"steps": steps, "errors": errors(bundle, data, means, steps), "ms": cost(bundle, steps)}
 
 

@@ -116,15 +116,15 @@ class ClosedLoop:
         self._filter = BeliefFilter(bundle)
         self._tool_path = ToolPath(self.kinematics, bundle.step_duration)
         engine = RolloutEngine(bundle, macro)
-        horizon = engine.whole(horizon)
-        search = make_planner(planner, horizon, bundle.action_size, seed, **(planner_params or {}))
+        count = engine.count(horizon)
+        search = make_planner(planner, count, bundle.action_size, seed, **(planner_params or {}))
         self._planner = PlannerCore(
             engine,
             search,
             CostModel.of(bundle, weights, macro),
             self._tool_path,
-            policy=policy_for(bundle, planner, policy_seeds, horizon),
-            fallback=make_planner("icem", horizon, bundle.action_size, seed) if planner == "policy" else None,
+            policy=policy_for(bundle, planner, policy_seeds, int(engine.spans(count).sum())),
+            fallback=make_planner("icem", count, bundle.action_size, seed) if planner == "policy" else None,
             policy_trust=policy_trust,
         )
 

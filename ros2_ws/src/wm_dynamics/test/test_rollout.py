@@ -76,7 +76,8 @@ def test_the_near_future_is_imagined_step_by_step_and_the_rest_in_jumps(engine, 
 
 def test_no_jump_is_cut_short(bundle, jumping):
     macro = RolloutEngine(jumping, macro=True)
-    assert [macro.whole(bundle.horizon + more) - bundle.horizon for more in (-2, 0, 1, 3, 4)] == [-2, 0, 3, 3, 6]
+    assert [macro.count(bundle.horizon + more) - bundle.horizon for more in (-2, 0, 1, 3, 4)] == [-2, 0, 1, 1, 2]
+    assert list(macro.spans(bundle.horizon + 2)) == [1] * bundle.horizon + [3, 3]
     with pytest.raises(ValueError, match=f"whole jumps, {bundle.horizon + 3} steps, got {bundle.horizon + 2}"):
         macro.rollout(jumping.initial_mean, np.zeros((1, bundle.horizon + 2, 2), np.float32))
     with pytest.raises(ValueError, match="before the jumps, got 5"):

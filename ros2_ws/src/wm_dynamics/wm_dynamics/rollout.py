@@ -86,18 +86,16 @@ class RolloutEngine:
         self._outputs: dict[tuple[int, int], dict[str, np.ndarray]] = {}
         self._padded: dict[tuple[int, int], np.ndarray] = {}
 
-    def whole(self, steps: int) -> int:
-        """At least `steps` steps that end with a whole jump."""
-        return steps if self._jumps is None else steps + -max(0, steps - self._near) % self._jumps.stride
+    def count(self, steps: int) -> int:
+        """Instants of a future of at least `steps` steps that ends with a whole jump."""
+        if self._jumps is None or steps <= self._near:
+            return steps
+        return self._near - (self._near - steps) // self._jumps.stride
 
-    def instants(self, steps: int) -> np.ndarray:
-        """Steps (H,) from the start to each instant of a future of `steps` steps."""
-        if self._jumps is None:
-            return np.arange(1, steps + 1)
-        near = min(steps, self._near)
-        return np.concatenate(
-            [np.arange(1, near + 1), np.arange(near + self._jumps.stride, steps + 1, self._jumps.stride)]
-        )
+    def spans(self, count: int) -> np.ndarray:
+        """Steps (count,) from each of `count` instants to the one before it: ones, then jumps."""
+        stride = 1 if self._jumps is None else self._jumps.stride
+        return np.where(np.arange(count) < self._near, 1, stride)
 
     def rollout(self, latent: np.ndarray, actions: np.ndarray) -> Futures:
         """Imagine from `latent` (L,) or (E, N, L) under `actions` (N, H, A) in -1..1; any H that ends with a whole jump."""
@@ -112,9 +110,10 @@ class RolloutEngine:
         if actions.ndim != 3 or actions.shape[-1] != bundle.action_size or 0 in actions.shape:
             raise ValueError(f"expected actions of shape (N, H, {bundle.action_size}), got {actions.shape}")
         count, steps = actions.shape[:2]
-        if self.whole(steps) != steps:
-            raise ValueError(f"expected whole jumps, {self.whole(steps)} steps, got {steps}")
-        start, ends = latent[..., OBJECT].mean(0), self.instants(steps)
+        ends = np.cumsum(self.spans(self.count(steps)))
+        if ends[-1] != steps:
+            raise ValueError(f"expected whole jumps, {ends[-1]} steps, got {steps}")
+        start = latent[..., OBJECT].mean(0)
         readouts, variances, begin = [], [], 0
         # The graphs accumulate variance from their own start: carry the sum over.
         carried: np.ndarray | float = 0.0

@@ -50,8 +50,8 @@ def outcomes(
 ) -> Outcomes:
     """Imagine up to `longest` recorded actions from every belief mean (T, L) after the burn-in of its episode; `macro`: in jumps."""
     engine = RolloutEngine(bundle, macro)
-    longest = engine.whole(longest)
-    ends = engine.instants(longest) - 1
+    instants = np.cumsum(engine.spans(engine.count(longest)))
+    longest, ends = instants[-1], instants - 1
     starts = data.windows(BURN_IN + 2) + BURN_IN
     steps = starts[:, None] + np.arange(1, longest + 1)
     over = (steps >= len(data.episode)) | (

@@ -23,9 +23,10 @@ TOOL, THING = np.array([0.42, 0.0]), np.array([0.48, 0.0])
 
 
 def make_core(bundle=BUNDLE, planner="icem", horizon=12, macro=False, costs=None, **options):
+    engine = RolloutEngine(bundle, macro)
     core = PlannerCore(
-        RolloutEngine(bundle, macro),
-        make_planner(planner, horizon, bundle.action_size),
+        engine,
+        make_planner(planner, engine.count(horizon), bundle.action_size),
         costs or CostModel.of(bundle, macro=macro),
         ToolPath(ARM, BUNDLE.step_duration),
         **options,
@@ -135,7 +136,8 @@ def test_a_belief_that_is_not_finite_is_refused(core):
 def test_a_long_plan_in_jumps_pushes_towards_the_goal(jumping):
     far = make_core(jumping, macro=True, horizon=24)
     decision = decide(far)
-    assert decision.plan.actions.shape == (24, 2)
+    assert decision.plan.actions.shape == decision.plan.samples.shape[1:] == (24, 2)
+    assert (np.diff(decision.plan.actions[12:].reshape(4, 3, 2), axis=1) == 0).all()  # held through each jump
     outlook = far.outlook(decision)
     assert list(outlook.futures.steps) == [*range(1, 13), 15, 18, 21, 24]
     assert sum(outlook.cost_terms.values()) == pytest.approx(decision.plan.cost, rel=1e-3)

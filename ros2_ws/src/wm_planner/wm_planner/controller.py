@@ -64,7 +64,8 @@ class PlannerCore:
         fallback: Planner | None = None,
         policy_trust: float = POLICY_TRUST,
     ) -> None:
-        """`blind_speed`: share of full speed near an object that is out of sight. `defer_above` [m]: a plan after which the
+        """`planner`: searches one action for each instant of the engine's futures; what belongs to a jump is held through it.
+        `blind_speed`: share of full speed near an object that is out of sight. `defer_above` [m]: a plan after which the
         object may be farther off than this is not executed. `policy`: what it intends is given to the planner as seed.
         `fallback` plans instead where the planner's outcome may be farther off than `policy_trust` [m]."""
         self._engine = engine
@@ -76,6 +77,7 @@ class PlannerCore:
         self._policy = policy
         self._fallback = fallback
         self._policy_trust = policy_trust
+        self._spans = engine.spans(planner.horizon)
         self._scale = engine.bundle.action_scale
         self._step_ns = round(engine.bundle.step_duration * 1e9)
         # What has been sent: tells where the arm will be when the next command takes effect.
@@ -132,16 +134,16 @@ class PlannerCore:
         speed = self._blind_speed if time_unseen > 0 and close else 1.0
 
         def evaluate(actions: np.ndarray) -> np.ndarray:
-            actions = np.float32(speed) * actions
+            actions = np.float32(speed) * self._each_step(actions)
             return self._costs.cost(self._engine.rollout(latent, actions), actions, goal.xy)
 
         def doubt_of(actions: np.ndarray) -> float:
-            """How far off [m] the object may soon be at worst under actions (H, A)."""
-            futures = self._engine.rollout(latent, np.float32(speed) * actions[None])
+            """How far off [m] the object may soon be at worst under the actions (n, A) of a plan."""
+            futures = self._engine.rollout(latent, np.float32(speed) * self._each_step(actions[None]))
             soon = futures.steps <= max(DOUBT_STEPS, futures.steps[0])
             return float(self._costs.uncertainty(futures)[:, soon].max())
 
-        seeds = None if self._policy is None else self._policy.intend(latent, goal.xy)[None]
+        seeds = None if self._policy is None else self._each_instant(self._policy.intend(latent, goal.xy))[None]
         planner = self._planner
         result = planner.plan(evaluate, self._warm, deadline_s, seeds)
         doubt = doubt_of(result.actions)
@@ -149,8 +151,9 @@ class PlannerCore:
             planner = self._fallback
             result = planner.plan(evaluate, self._warm, deadline_s, seeds)
             doubt = doubt_of(result.actions)
-        self._warm = np.concatenate([result.actions[1:], result.actions[-1:]])
-        result = replace(result, actions=np.float32(speed) * result.actions, samples=np.float32(speed) * result.samples)
+        actions, samples = (self._each_step(part) for part in (result.actions[None], result.samples))
+        self._warm = self._each_instant(np.concatenate([actions[0, 1:], actions[0, -1:]]))
+        result = replace(result, actions=np.float32(speed) * actions[0], samples=np.float32(speed) * samples)
         if doubt > self._defer_above:
             reason = f"deferred: the object may end up {1000 * doubt:.0f} mm off, at most {1000 * self._defer_above:.0f} wanted"
             return replace(self.hold(reason, stamp_ns=stamp_ns, delay=delay), deferred=True)
@@ -158,6 +161,15 @@ class PlannerCore:
         action = self._record(effective_ns, motion)
         spent_ms = 1e3 * (time.perf_counter() - began)
         return Decision(action, motion, result, latent, goal, delay, spent_ms, planner=planner.name)
+
+    def _each_step(self, actions: np.ndarray) -> np.ndarray:
+        """Actions (N, n, A) of n instants, held until the next: (N, H, A)."""
+        return actions if self._spans[-1] == 1 else np.repeat(actions, self._spans, 1)
+
+    def _each_instant(self, actions: np.ndarray) -> np.ndarray:
+        """Actions (H, A) as one for each of n instants that lead to the same places (n, A)."""
+        starts = np.cumsum(self._spans) - self._spans
+        return (np.add.reduceat(actions, starts) / self._spans[:, None]).astype(np.float32)
 
     def _continue_at(self, effective_ns: int) -> None:
         """A command that follows the last one sooner or later than usual goes on from where the arm will be by then."""

@@ -84,16 +84,17 @@ class PlannerNode(WmNode):
         self._bundle = Bundle.load(self.value("bundle") or bundles_dir() / "default", self.value("threads"))
         self._kinematics = Kinematics(self.value("urdf") or urdf_path())
         engine = RolloutEngine(self._bundle, self.value("macro"))
-        name, horizon, size = self.value("planner"), engine.whole(self.value("horizon")), self._bundle.action_size
+        name, size = self.value("planner"), self._bundle.action_size
+        count = engine.count(self.value("horizon"))
         self._core = PlannerCore(
             engine,
-            settings.planner(self.value, name, horizon, size),
+            settings.planner(self.value, name, count, size),
             CostModel.of(self._bundle, settings.cost_weights(self.value), self.value("macro")),
             ToolPath(self._kinematics, self._bundle.step_duration),
             self.value("blind_speed"),
             self.value("defer_above"),
-            policy=policy_for(self._bundle, name, self.value("policy_seeds"), horizon),
-            fallback=settings.planner(self.value, FALLBACK, horizon, size) if name == "policy" else None,
+            policy=policy_for(self._bundle, name, self.value("policy_seeds"), int(engine.spans(count).sum())),
+            fallback=settings.planner(self.value, FALLBACK, count, size) if name == "policy" else None,
             policy_trust=self.value("policy_trust"),
         )
         self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)
