@@ -14,14 +14,14 @@ from wm_learning.beliefs import beliefs
 from wm_learning.collect import collect
 from wm_learning.dataset import Dataset
 from wm_learning.dataset_build import build_dataset
+from wm_learning.horizons import errors_after
 
 HORIZONS = (1, 5, 10, 20)
 BURN_IN = 6  # observations before a prediction
-MOVED = 0.01  # [m] windows in which the object moves at least this far
 PROTOCOL = """\
 Protocol: {episodes} exploration episodes per world of {steps} steps of 0.1 s, seeds {first} on, never trained on, collected
 now into bags and read back. The belief is filtered from pixels and joints; then h steps are predicted from the actions
-alone. Error: predicted against true object position, over windows in which the object moves at least 1 cm."""
+alone. Error: predicted against true object position, over windows in which the object moves more than 1 cm."""
 
 
 def errors(bundle: Bundle, data: Dataset, means: np.ndarray) -> dict[str, dict[int, np.ndarray]]:
@@ -31,14 +31,11 @@ def errors(bundle: Bundle, data: Dataset, means: np.ndarray) -> dict[str, dict[i
     predicted = np.stack(
         [engine.rollout(means[s], data.action[None, s : s + longest]).mean_object()[0].copy() for s in starts]
     )
-    now, before = means[starts, :2], means[starts - 1, :2]
-    result: dict[str, dict[int, np.ndarray]] = {"model": {}, "copy-last": {}, "constant velocity": {}}
+    result: dict[str, dict[int, np.ndarray]] = {}
     for h in HORIZONS:
-        truth = data.object[starts + h, :2]
-        moving = np.linalg.norm(truth - data.object[starts, :2], axis=1) >= MOVED
-        guesses = {"model": predicted[:, h - 1], "copy-last": now, "constant velocity": now + h * (now - before)}
-        for name, guess in guesses.items():
-            result[name][h] = 1000 * np.linalg.norm(guess - truth, axis=1)[moving]
+        found = errors_after(h, data, starts, predicted[:, h - 1], means[starts, :2], means[starts - 1, :2])
+        for name, errors in found.of.items():
+            result.setdefault(name.replace("_", " "), {})[h] = 1000 * errors
     return result
 
 

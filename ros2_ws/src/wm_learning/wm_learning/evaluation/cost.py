@@ -55,9 +55,10 @@ def measure(context: Context) -> Section:
         training = bundle.spec.get("data", {}).get("training_s")
         figures[label] = {"parts": parts, "size_mb": size / 1e6, "training_s": training}
         for name, spent in parts.items():
-            energy = "–" if spent["energy_mj"] is None else f"{spent['energy_mj']:.0f}"
-            rows.append([label, name, *(f"{spent[key]:.2f}" for key in ("p50_ms", "p99_ms", "cpu_ms")), energy])
-    times = Table(["", "part", "p50 [ms]", "p99 [ms]", "CPU time [ms]", "energy [mJ]"], rows, "Each call.")
+            energy = [] if spent["energy_mj"] is None else [f"{spent['energy_mj']:.0f}"]
+            rows.append([label, name, *(f"{spent[key]:.2f}" for key in ("p50_ms", "p99_ms", "cpu_ms")), *energy])
+    header = ["", "part", "p50 [ms]", "p99 [ms]", "CPU time [ms]", "energy [mJ]"][: len(rows[0])]
+    times = Table(header, rows, "Each call.")
     header = ["", "training [min]", "size of the graphs [MB]"]
     rows = [
         [

@@ -15,20 +15,21 @@ from wm_learning.evaluation.section import Picture, Section, Table
 from wm_perception.bev import fuse
 
 SHOWN = tuple(range(0, 21, 2))  # steps
-EPISODES = 4
+EPISODES = 6
+MARGIN = 0.09  # [m] of table shown around the object's path
 UNSEEN = (0.86, 0.88, 0.91)  # colour of cells that no camera saw
 PROTOCOL = """\
 In each strip the belief is filtered up to step 0; from there the model sees nothing and is told the recorded actions. Upper row: the
-cameras' fused map from above (cells that nobody sees, below the arm, are light; x, away from the robot's base, points up). Other rows: the
-graph `decode` of the imagined latents, which are those of the belief filter with the object hidden; the tool is drawn as a dark disk. The
-cross is the true position of the object. Chosen are the episodes in which the object moves farthest within {steps} steps, from every world
-in turn: the hard ones. Error: of the imagined position at the last step."""
+cameras' fused map from above, around the object's path (cells that nobody sees, below the arm, are light; x, away from the robot's
+base, points up). Other rows: the graph `decode` of the imagined latents, which are those of the belief filter with the object hidden;
+the tool is drawn as a dark disk. The cross is the true position of the object. Chosen are the episodes in which the object moves
+farthest within {steps} steps, from every world in turn: the hard ones. Error: of the imagined position at the last step."""
 
 
 def measure(context: Context) -> Section:
     """Strips of a few episodes; raises ValueError when none is long enough."""
     data = context.data
-    starts = choose(data, context.count(EPISODES))
+    starts = choose(data, max(len(data.worlds), context.count(EPISODES)))
     if not starts:
         raise ValueError(f"expected episodes of at least {BURN_IN + SHOWN[-1] + 2} steps, got shorter ones")
     figures: dict[str, Any] = {label: {"error_mm": {}} for label in context.bundles}
@@ -101,24 +102,24 @@ def _step_of(data: Dataset, step: int) -> int:
 
 def _strip(context: Context, start: int, latents: dict[str, np.ndarray]) -> bytes:
     data, spec = context.data, context.data.spec
-    figure, axes = plots.panels(len(SHOWN), 1 + len(latents), width=1.05, height=0.9)
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, hspace=0.02, wspace=0.02)
+    path = (data.object[start + np.array(SHOWN), :2] - (spec.x_min, spec.y_min)) / spec.cell - 0.5  # in cells
+    margin, size = MARGIN / spec.cell, np.array([spec.rows, spec.columns]) - 0.5
+    low, high = np.maximum(path.min(0) - margin, -0.5), np.minimum(path.max(0) + margin, size)
+    height, width = high - low
     views = {"cameras": np.stack([real_view(data, start + step) for step in SHOWN])}
-    for label, path in latents.items():
-        image = context.bundles[label].run("decode", latent=np.ascontiguousarray(path, np.float32))["image"]
+    for label, imagined in latents.items():
+        image = context.bundles[label].run("decode", latent=np.ascontiguousarray(imagined, np.float32))["image"]
         views[label] = np.clip(image, 0, 1)
+    figure, axes = plots.panels(len(SHOWN), len(views), width=1.0, height=0.95 * height / width + 0.08)
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, hspace=0.02, wspace=0.02)
     for row, (label, images) in enumerate(views.items()):
         for column, step in enumerate(SHOWN):
             ax: Axes = axes[row * len(SHOWN) + column]
             ax.imshow(images[column], origin="lower", interpolation="nearest")
-            x, y = data.object[start + step, :2]
-            ax.plot(
-                (y - spec.y_min) / spec.cell - 0.5, (x - spec.x_min) / spec.cell - 0.5, "+", color="white", markersize=5
-            )
-            ax.set(xticks=[], yticks=[])
+            ax.plot(path[column, 1], path[column, 0], "+", color="white", markersize=6)
+            ax.set(xticks=[], yticks=[], xlim=(low[1], high[1]), ylim=(low[0], high[0]))
             ax.grid(False)
-            for spine in ax.spines.values():
-                spine.set_visible(False)
+            ax.spines[:].set_visible(False)
             if row == 0:
                 ax.set_title(f"{step / 10:.1f} s", fontsize=7, pad=2)
         axes[row * len(SHOWN)].set_ylabel(label, fontsize=7)

@@ -30,8 +30,8 @@ a:hover { text-decoration: underline; }
 .wide { overflow-x: auto; margin-top: 14px; }
 table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding-bottom: 4px; font-size: 14px; }
-th, td { padding: 4px 14px 4px 0; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-th { font-weight: 600; border-bottom-color: #b8c0c9; vertical-align: bottom; }
+th, td { padding: 4px 16px 4px 0; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+th { font-weight: 600; border-bottom-color: #b8c0c9; vertical-align: bottom; white-space: normal; }
 th.text, td.text { text-align: left; }
 tr.group td { padding-top: 12px; font-weight: 600; border-bottom-color: #b8c0c9; }
 tr:last-child td { border-bottom: 0; }
@@ -128,10 +128,14 @@ class Report:
         if not numbers:
             return ""
         best = set()
-        if headline.best and len(set(numbers.values())) > 1:
+        if headline.best and len({headline.text(number) for number in numbers.values()}) > 1:
             choose = min if headline.best == "low" else max
             most = choose(numbers.values())
-            best = {i for i, label in enumerate(self.bundles, 1) if numbers.get(label) == most}
+            best = {
+                i
+                for i, label in enumerate(self.bundles, 1)
+                if label in numbers and headline.text(numbers[label]) == headline.text(most)
+            }
         others = {name: look_up(values, headline.path) for name, values in figures.items() if name not in self.bundles}
         beside = ", ".join(f"{n} {headline.text(_number(v))}" for n, v in others.items() if _number(v) is not None)
         cells = [headline.title, *(headline.text(value) for value in found.values()), beside]
