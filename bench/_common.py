@@ -1,15 +1,13 @@
-"""What the benchmarks share: intervals, tables, and episodes spread over worker processes."""
+"""What the benchmarks share: intervals, tables, options, and work spread over processes."""
 
 import argparse
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from wm_bringup.report import wilson
+from wm_bringup.workers import run_all as run_all
 
 FIRST_TEST_SEED = 10_000  # seeds below are for training, validation and tuning
 
@@ -44,16 +42,6 @@ def parser(description: str, episodes: int) -> argparse.ArgumentParser:
     parser.add_argument("--bundle", type=Path, default=None, help="model bundle folder (default: the shipped one)")
     parser.add_argument("--json", type=Path, default=None, help="also write every episode to this file")
     return parser
-
-
-def run_all(function: Callable[..., Any], calls: Sequence[tuple], workers: int) -> Iterator[Any]:
-    """function(*call) for every call, in order as they finish, over worker processes of one thread each."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    if workers <= 1:
-        yield from (function(*call) for call in calls)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(function, *zip(*calls, strict=True))
 
 
 def write_json(path: Path | None, report: dict[str, Any]) -> None:

@@ -1,0 +1,17 @@
+"""Work spread over processes of one thread each."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+
+def run_all(function: Callable[..., Any], calls: Sequence[tuple], workers: int) -> Iterator[Any]:
+    """function(*call) for every call, in order as they finish, over worker processes of one thread each."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if workers <= 1 or len(calls) <= 1:
+        yield from (function(*call) for call in calls)
+        return
+    with ProcessPoolExecutor(min(workers, len(calls)), mp_context=get_context("spawn")) as pool:
+        yield from pool.map(function, *zip(*calls, strict=True))
