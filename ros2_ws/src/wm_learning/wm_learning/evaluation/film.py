@@ -105,6 +105,7 @@ def _strip(context: Context, start: int, latents: dict[str, np.ndarray]) -> byte
     path = (data.object[start + np.array(SHOWN), :2] - (spec.x_min, spec.y_min)) / spec.cell - 0.5  # in cells
     margin, size = MARGIN / spec.cell, np.array([spec.rows, spec.columns]) - 0.5
     low, high = np.maximum(path.min(0) - margin, -0.5), np.minimum(path.max(0) + margin, size)
+    low[0], high[0] = (low[0] + high[0]) / 2 + np.array([-0.5, 0.5]) * max(high[0] - low[0], 0.6 * (high[1] - low[1]))
     height, width = high - low
     views = {"cameras": np.stack([real_view(data, start + step) for step in SHOWN])}
     for label, imagined in latents.items():
@@ -118,6 +119,7 @@ def _strip(context: Context, start: int, latents: dict[str, np.ndarray]) -> byte
             ax.imshow(images[column], origin="lower", interpolation="nearest")
             ax.plot(path[column, 1], path[column, 0], "+", color="white", markersize=6)
             ax.set(xticks=[], yticks=[], xlim=(low[1], high[1]), ylim=(low[0], high[0]))
+            ax.set_facecolor(UNSEEN)
             ax.grid(False)
             ax.spines[:].set_visible(False)
             if row == 0:

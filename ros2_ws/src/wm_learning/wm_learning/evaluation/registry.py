@@ -42,10 +42,23 @@ ENTRIES = (
     Entry(
         "open_loop",
         "error of imagined positions by horizon",
+        tuple(
+            Headline(f"object error after {h} step{'s' * (h > 1)}, moving [mm]", ("object_mm", str(h)))
+            for h in (1, 10, 20)
+        ),
+    ),
+    Entry(
+        "counterfactual",
+        "what another action would have changed, from saved simulator states",
         (
-            Headline("object error after 1 step, moving [mm]", ("object_mm", "1")),
-            Headline("object error after 10 steps, moving [mm]", ("object_mm", "10")),
-            Headline("object error after 20 steps, moving [mm]", ("object_mm", "20")),
+            Headline(
+                "difference of two actions in the right direction, 10 steps [%]",
+                ("10", "sign_accuracy"),
+                1,
+                100,
+                "high",
+            ),
+            Headline("error of that difference, median [%]", ("10", "median_relative_error"), 0, 100),
         ),
     ),
     Entry(
@@ -74,18 +87,14 @@ ENTRIES = (
         ),
     ),
     Entry(
-        "counterfactual",
-        "what another action would have changed, from saved simulator states",
-        (
-            Headline(
-                "difference of two actions in the right direction, 10 steps [%]",
-                ("10", "sign_accuracy"),
-                1,
-                100,
-                "high",
-            ),
-            Headline("error of that difference, median [%]", ("10", "median_relative_error"), 0, 100),
-        ),
+        "out_of_distribution",
+        "whether other worlds are noticed: friction, mass, looks, light, cameras, things in the way",
+        (Headline("AUROC of novelty, mean of factors", ("mean_auroc",), 3, best="high"),),
+    ),
+    Entry(
+        "surprise",
+        "whether sudden events are noticed: the object teleported, vanished, repainted",
+        (Headline("AUROC of novelty, mean of events", ("auroc", "mean"), 3, best="high"),),
     ),
     Entry("film", "imagined beside real, in pictures"),
     Entry(
