@@ -40,6 +40,15 @@ class Entry:
 
 ENTRIES = (
     Entry(
+        "closed_loop",
+        "goals reached from pixels, beside baselines",
+        (
+            Headline("goals reached within 2 cm [%]", ("success_2cm",), 0, 100, "high"),
+            Headline("steps of an episode, median", ("median_steps",), 0),
+            Headline("effort of an episode, mean", ("mean_effort",)),
+        ),
+    ),
+    Entry(
         "open_loop",
         "error of imagined positions by horizon",
         tuple(
