@@ -57,6 +57,11 @@ class Stage:
         return self.sim.object_pose()[0][:2]
 
     @property
+    def tool(self) -> np.ndarray:
+        """Measured position (2,) [m] of the tool."""
+        return self.sim.kinematics.fk(self.drive.joints())[0][:2]
+
+    @property
     def within_reach(self) -> bool:
         """Whether the object is where the tool can reach it."""
         return bool((self.object >= REACH_BOX[0]).all() and (self.object <= REACH_BOX[1]).all())
