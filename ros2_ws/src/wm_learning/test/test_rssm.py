@@ -158,6 +158,28 @@ def test_a_loss_depends_on_its_draw_alone(dataset):
     assert losses[0] == losses[2] != losses[1]
 
 
+def test_sequences_teach_what_a_push_does(dataset):
+    model = make({"sequences": {"batch": 32}, "pictures": 2})
+    training = RssmTraining(model, dataset, np.arange(10), np.arange(10, 12))
+    eyes = seen(model, [0.0, 0.0]).repeat(len(dataset.episode), 1)  # that see well, and nothing but where it is
+    eyes[:, OBJECT] = torch.from_numpy(dataset.object[:, :2])
+    training.embeddings = eyes.expand(3, -1, -1)
+    optimizer = torch.optim.Adam(training.sequence_parameters(), 3e-3)
+
+    def held_out():
+        with torch.no_grad():
+            return training.held_out_loss(Draw((0,)), training._held_out[::4]).item()
+
+    before = held_out()
+    for step in range(30):
+        draw = Draw((0, step))
+        loss, _ = training.sequence_loss(draw, draw.rng.choice(training._starts, 32))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert held_out() < 0.5 * before
+
+
 def test_a_killed_training_goes_on_to_the_same_result(dataset, tmp_path):
     parts = split(dataset, RunSettings(validation_share=0.2))
     whole = make()

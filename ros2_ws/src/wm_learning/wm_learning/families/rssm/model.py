@@ -85,7 +85,7 @@ class RssmModel(WorldModel):
 
         The others may be the same for all members: latent, drive, memory (members or 1, n, ...), action (n, 2).
         """
-        members, scale = len(variables), self.sizes.action_scale
+        members, scale = variables.shape[0], self.sizes.action_scale
         state = torch.cat([memory.expand(members, -1, -1), variables], -1)
         out = self.motion(torch.cat([state, drive.expand(members, -1, -1)], -1))
         moved = latent[..., OBJECT] + MOTION_SCALE * out[..., 0:2]
@@ -162,8 +162,10 @@ class RssmModel(WorldModel):
         self, mean: Tensor, variance: Tensor, action: Tensor, embedding: Tensor, proprio: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """The belief keeps the most probable variables; what is predicted before is the members' mean."""
-        told = self.update(mean, variance, action, embedding, proprio, self.noise[:, 0], 0.0)
-        return told[0], told[1], told[2], told[3], told[4]
+        mean, variance, predicted, predicted_variance, surprise, *_ = self.update(
+            mean, variance, action, embedding, proprio, self.noise[:, 0], 0.0
+        )
+        return mean, variance, predicted, predicted_variance, surprise
 
     def rollout(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         latents, variance = self.imagine(latent, actions)
