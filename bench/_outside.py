@@ -8,14 +8,21 @@ from typing import Any
 import gymnasium
 from torch import Tensor
 
+from wm_learning.online.model import Features
 from wm_learning.online.objectives import StateCost, goal_distance
 from wm_planner.costs import CostGeometry, CostModel
 
 OBJECT_HEIGHT = 0.02  # [m] centre of panda-gym's cube
 HEIGHT_WEIGHT = 4.0  # per metre between the tool's height and the cube's
+CONTACT = 0.08  # [m] farther apart tool and cube do not touch
 PUSH = CostModel(
     geometry=CostGeometry(
-        object_lower=(-0.2, -0.2), object_upper=(0.2, 0.2), tool_lower=(-0.27, -0.27), tool_upper=(0.27, 0.27)
+        behind=0.03,  # panda-gym's cube and fingers are narrower than wm's
+        near=0.07,
+        object_lower=(-0.2, -0.2),
+        object_upper=(0.2, 0.2),
+        tool_lower=(-0.27, -0.27),
+        tool_upper=(0.27, 0.27),
     )
 )
 
@@ -27,6 +34,11 @@ def push_cost(states: Tensor, goal: Tensor) -> Tensor:
     return sum(terms.values()) + HEIGHT_WEIGHT * (tool[..., 2] - OBJECT_HEIGHT).abs()
 
 
+def push_features(states: Tensor) -> Tensor:
+    """Where the cube is as seen from the tool, finely where they can touch."""
+    return (states[..., -3:] - states[..., 0:3]).clamp(-CONTACT, CONTACT)
+
+
 @dataclass(frozen=True)
 class Outside:
     """An environment, and how it is learned here."""
@@ -36,14 +48,15 @@ class Outside:
     cost: StateCost | None  # None: rewards and values are learned
     given: str  # what the agent is told beyond observations and rewards
     settings: Mapping[str, Any]
+    features: Features | None = None
     published: Mapping[str, str] = field(default_factory=dict)
 
 
 _REWARDS = {
     "repeat": 2,
-    "dynamics": {"horizon": 3},
-    "values": {"ceiling": 1.0},
-    "plan": {"planner": "mppi", "horizon": 4, "samples": 96, "iterations": 3},
+    "dynamics": {"horizon": 3, "batch": 64},
+    "values": {"ceiling": 1.0, "critics": 2, "batch": 192},
+    "plan": {"planner": "mppi", "horizon": 3, "samples": 64, "iterations": 2},
     "explore": {"random_steps": 2_000, "noise": 0.5, "noise_end": 0.1, "noise_steps": 25_000},
 }
 _NO_HINT = "that a reward is at most 1 an environment step"
@@ -52,24 +65,31 @@ _NO_HINT = "that a reward is at most 1 an environment step"
 def _control(at_100k: tuple[int, int, int], at_500k: tuple[int, int, int]) -> Outside:
     names = ("TD-MPC2", "DreamerV3", "SAC")
     published = {name: f"{early} / {late}" for name, early, late in zip(names, at_100k, at_500k, strict=True)}
-    return Outside(50_000, 20, None, _NO_HINT, _REWARDS, published)
+    return Outside(50_000, 20, None, _NO_HINT, _REWARDS, published=published)
 
 
 OUTSIDE = {
     "PandaReach-v3": Outside(
-        2_000, 100, goal_distance, "that the distance to the goal is the cost", {"explore": {"random_steps": 200}}
+        1_000,
+        100,
+        goal_distance,
+        "that the distance to the goal is the cost",
+        {"updates": 0.5, "plan": {"horizon": 6, "iterations": 2}, "explore": {"random_steps": 200, "noise_steps": 500}},
     ),
     "PandaPush-v3": Outside(
-        10_000,
+        6_000,
         100,
         push_cost,
-        "where in the observation tool and cube are, the cube's height, and wm's cost of pushing: the cube's distance to the goal, "
-        "the tool's to the place behind the cube, and a penalty near the cube on its wrong side (wm_planner.costs)",
+        "where in the observation tool and cube are and that they touch within 8 cm only, the cube's height, and wm's cost of "
+        "pushing: the cube's distance to the goal, the tool's to the place behind the cube, and a penalty near the cube on its "
+        "wrong side (wm_planner.costs)",
         {
-            "updates": 0.4,
-            "plan": {"samples": 48, "iterations": 2, "horizon": 8},
-            "explore": {"random_steps": 300, "noise": 0.3, "noise_end": 0.1},
+            "updates": 0.5,
+            "dynamics": {"batch": 96, "rate": 3e-3},
+            "plan": {"samples": 64, "iterations": 2, "horizon": 8},
+            "explore": {"random_steps": 200, "noise": 0.3, "noise_end": 0.1, "noise_steps": 3_000},
         },
+        push_features,
     ),
     "dm_control/cartpole-swingup-v0": _control((839, 677, 835), (876, 789, 835)),
     "dm_control/reacher-easy-v0": _control((937, 872, 540), (919, 940, 918)),

@@ -35,7 +35,7 @@ def learn(env: str, settings: OnlineSettings, episodes: int, first: int, folder:
     torch.set_num_threads(1)
     began, cpu = time.monotonic(), time.process_time()
     task = Task(make(env), settings.repeat)
-    agent = Agent(task, settings, OUTSIDE[env].cost)
+    agent = Agent(task, settings, OUTSIDE[env].cost, OUTSIDE[env].features)
     past: list[Progress] = []
     shown = 0
 

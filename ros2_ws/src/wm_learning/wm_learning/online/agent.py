@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from wm_learning.online.model import StateModel, descend
+from wm_learning.online.model import Features, StateModel, descend
 from wm_learning.online.objectives import GoalObjective, Objective, StateCost, ValueObjective
 from wm_learning.online.replay import Replay
 from wm_learning.online.settings import OnlineSettings
@@ -14,12 +14,14 @@ from wm_planner.planners import Planner, make_planner
 
 
 class Agent:
-    def __init__(self, task: Task, settings: OnlineSettings, cost: StateCost | None = None) -> None:
-        """`cost`: of states for a goal; without it, rewards and values are learned."""
+    def __init__(
+        self, task: Task, settings: OnlineSettings, cost: StateCost | None = None, features: Features | None = None
+    ) -> None:
+        """`cost`: of states for a goal; without it, rewards and values are learned. `features`: shown to the model beside the state."""
         torch.manual_seed(settings.seed)
         self.settings = settings
         self.action_size = task.action_size
-        self.model = StateModel(task.state_size, task.action_size, settings.dynamics)
+        self.model = StateModel(task.state_size, task.action_size, settings.dynamics, features)
         self.objective: Objective
         if cost is not None:
             self.objective = GoalObjective(cost)

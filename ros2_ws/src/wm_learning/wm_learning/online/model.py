@@ -1,5 +1,7 @@
 """The world model: an ensemble that predicts how the state changes under an action (Chua et al. 2018, "PETS")."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -8,36 +10,44 @@ from wm_learning.families.parts import EnsembleMLP
 from wm_learning.online.replay import Replay, Windows
 from wm_learning.online.settings import Dynamics
 
+Features = Callable[[Tensor], Tensor]  # what is known to matter (..., F) of states (..., S)
+
 LEAST = 1e-2  # a number that hardly varies is not scaled beyond this share of the median one
 BOUND = 8.0  # imagined states stay within as many standard deviations of those seen
 
 
 class StateModel(nn.Module):
-    """States (S,), actions (A,); each member is trained on windows of its own."""
+    """States (S,), actions (A,); each member is trained on windows of its own and sees F features of the state beside it."""
 
     mean: Tensor
     scale: Tensor
     change: Tensor
 
-    def __init__(self, state: int, action: int, settings: Dynamics) -> None:
+    def __init__(self, state: int, action: int, settings: Dynamics, features: Features | None = None) -> None:
         super().__init__()
         self.settings = settings
-        self.net = EnsembleMLP(settings.members, state + action, settings.hidden, state)
-        self.register_buffer("mean", torch.zeros(state))
-        self.register_buffer("scale", torch.ones(state))
+        self.features = features
+        self.inputs = self._seen(torch.zeros(state)).shape[-1]  # S + F
+        self.net = EnsembleMLP(settings.members, self.inputs + action, settings.hidden, state)
+        self.register_buffer("mean", torch.zeros(self.inputs))
+        self.register_buffer("scale", torch.ones(self.inputs))
         self.register_buffer("change", torch.ones(state))
 
     def normalise(self, replay: Replay) -> None:
         """Measure the units of states and of their changes on what was experienced."""
         states = torch.from_numpy(replay.array("state"))
         change = torch.from_numpy(replay.array("following")) - states
-        self.mean.copy_(states.mean(0))
-        self.scale.copy_(_spread(states))
+        seen = self._seen(states)
+        self.mean.copy_(seen.mean(0))
+        self.scale.copy_(_spread(seen))
         self.change.copy_(_spread(change))
 
     def standard(self, states: Tensor) -> Tensor:
-        """States (..., S) in standard units."""
-        return ((states - self.mean) / self.scale).clamp(-BOUND, BOUND)
+        """States (..., S) with their features (..., S + F), in standard units."""
+        return ((self._seen(states) - self.mean) / self.scale).clamp(-BOUND, BOUND)
+
+    def _seen(self, states: Tensor) -> Tensor:
+        return states if self.features is None else torch.cat([states, self.features(states)], -1)
 
     def step(self, states: Tensor, actions: Tensor) -> Tensor:
         """(members, n, S), (n, A) or (members, n, A) -> next states (members, n, S)."""

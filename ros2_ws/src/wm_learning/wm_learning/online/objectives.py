@@ -65,7 +65,7 @@ class ValueObjective(Objective):
         self.model = model
         self.settings = settings
         self.ceiling = ceiling
-        size, hidden = len(model.mean), settings.hidden
+        size, hidden = model.inputs, settings.hidden
         self.reward_net = EnsembleMLP(1, 2 * size + actions, hidden, BINS)
         self.critics = EnsembleMLP(settings.critics, size + actions, hidden, BINS)
         self.slow = EnsembleMLP(settings.critics, size + actions, hidden, BINS).requires_grad_(False)
