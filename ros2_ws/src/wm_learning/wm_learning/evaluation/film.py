@@ -111,8 +111,7 @@ def _strip(context: Context, start: int, latents: dict[str, np.ndarray]) -> byte
     for label, imagined in latents.items():
         image = context.bundles[label].run("decode", latent=np.ascontiguousarray(imagined, np.float32))["image"]
         views[label] = np.clip(image, 0, 1)
-    figure, axes = plots.panels(len(SHOWN), len(views), width=1.0, height=0.95 * height / width + 0.08)
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, hspace=0.02, wspace=0.02)
+    figure, axes = plots.panels(len(SHOWN), len(views), width=1.0, height=0.95 * height / width + 0.08, close=True)
     for row, (label, images) in enumerate(views.items()):
         for column, step in enumerate(SHOWN):
             ax: Axes = axes[row * len(SHOWN) + column]

@@ -2,17 +2,19 @@
 
 import io
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from wm_learning.evaluation.stats import Estimate
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito 2008, told apart by all
 BASELINE = "#777777"
 DPI = 130  # of pictures; the report shows them in the size they are drawn for
-STYLE = {
+STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -28,10 +30,13 @@ def colours(labels: Iterable[str]) -> dict[str, str]:
     return {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(labels)}
 
 
-def panels(columns: int = 1, rows: int = 1, width: float = 4.6, height: float = 3.1) -> tuple[Figure, list[Axes]]:
-    """A figure of equal panels, each `width` x `height` inches; without pyplot, so nothing has to be closed."""
+def panels(
+    columns: int = 1, rows: int = 1, width: float = 4.6, height: float = 3.1, close: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """A figure of equal panels, each `width` x `height` inches, `close` together or not; without pyplot, so nothing has to be closed."""
+    layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, hspace=0.02, wspace=0.02) if close else "constrained"
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
+        figure = Figure(figsize=(columns * width, rows * height), layout=layout)
         axes = figure.subplots(rows, columns, squeeze=False)
     return figure, list(axes.ravel())
 
@@ -43,7 +48,7 @@ def png(figure: Figure) -> bytes:
         return file.getvalue()
 
 
-def band(axes: Axes, curve: Mapping[float, Estimate], colour: str, label: str) -> None:
+def band(axes: Axes, curve: Mapping[int, Estimate], colour: str, label: str) -> None:
     """A line through estimates, with a band of their intervals."""
     x, estimates = list(curve), list(curve.values())
     axes.plot(x, [e.value for e in estimates], color=colour, label=label, marker="o", markersize=3)

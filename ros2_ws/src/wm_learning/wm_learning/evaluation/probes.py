@@ -140,7 +140,7 @@ def map_features(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
 
 def _probe_all(values: np.ndarray, targets: dict[str, Target], episode: np.ndarray) -> dict[str, Any]:
     """R2 of each target, and AUROC of the contact."""
-    result = {}
+    result: dict[str, Any] = {}
     for name, target in targets.items():
         groups = episode[target.steps]
         predicted, expected = cross_predict(values[target.steps].astype(float), target.values, groups)

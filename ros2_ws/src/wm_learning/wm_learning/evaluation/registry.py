@@ -71,6 +71,14 @@ ENTRIES = (
         ),
     ),
     Entry(
+        "occlusion",
+        "how well it is known where an object is that nobody sees",
+        (
+            Headline("error after 1 s out of sight, pushed, median [cm]", ("1", "median_cm")),
+            Headline("within 1.5 cm after 1 s out of sight [%]", ("1", "within_1.5cm"), 0, 100, "high"),
+        ),
+    ),
+    Entry(
         "probes",
         "what linear probes read out of the belief",
         (
@@ -104,6 +112,19 @@ ENTRIES = (
         "surprise",
         "whether sudden events are noticed: the object teleported, vanished, repainted",
         (Headline("AUROC of novelty, mean of events", ("auroc", "mean"), 3, best="high"),),
+    ),
+    Entry(
+        "audit",
+        "what imagined futures do that no real one may",
+        tuple(
+            Headline(f"futures with {kind} [%]", (kind,), 1, 100)
+            for kind in ("penetration", "teleport", "motion without contact", "energy from nothing")
+        ),
+    ),
+    Entry(
+        "imagined_success",
+        "whether imagination alone puts policies in the right order",
+        (Headline("rank correlation of success, imagined and real", ("spearman",), 2, best="high"),),
     ),
     Entry("film", "imagined beside real, in pictures"),
     Entry(

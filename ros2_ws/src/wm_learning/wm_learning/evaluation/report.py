@@ -124,7 +124,7 @@ class Report:
     def _headline(self, headline: Headline, figures: Mapping[str, Any]) -> str:
         """A row of the summary; empty when no bundle has the figure."""
         found = {label: look_up(figures.get(label), headline.path) for label in self.bundles}
-        numbers = {label: _number(value) for label, value in found.items() if _number(value) is not None}
+        numbers = {label: number for label, value in found.items() if (number := _number(value)) is not None}
         if not numbers:
             return ""
         best = set()
