@@ -114,7 +114,9 @@ class RolloutEngine:
         if ends[-1] != steps:
             raise ValueError(f"expected whole jumps, {ends[-1]} steps, got {steps}")
         start = latent[..., OBJECT].mean(0)
-        readouts, variances, begin = [], [], 0
+        readouts: list[np.ndarray] = []
+        variances: list[np.ndarray] = []
+        begin = 0
         # The graphs accumulate variance from their own start: carry the sum over.
         carried: np.ndarray | float = 0.0
         while begin < steps:

@@ -44,6 +44,16 @@ class MacroSettings:
     checkpoint_s: float = 60.0  # [s] of work that a kill may cost
 
 
+@dataclass(frozen=True)
+class Chains:
+    """Jumps in a row that begin `lead` steps after a belief; until there the bundle's rollout imagines, as in the planner."""
+
+    lead: int
+    jumps: int
+    starts: np.ndarray  # (n,) steps of the dataset with the beliefs, of training
+    held_out: np.ndarray  # (m,) and of the held-out episodes
+
+
 class MacroTraining:
     """The loss of one model over one dataset; `means`, `variances` (T, L): beliefs at its steps."""
 
@@ -62,16 +72,18 @@ class MacroTraining:
         self.model, self.data, self.settings = model, data, settings
         self._engine = RolloutEngine(bundle)
         self._means, self._variances = torch.from_numpy(means), torch.from_numpy(variances)
-        longest = np.bincount(data.episode).max() - BURN_IN - 1
-        self._chain = min(settings.chain, int(longest) // settings.k)
-        if self._chain < 1:
+        longest = int(np.bincount(data.episode).max()) - BURN_IN - 1
+        if longest < settings.k:
             raise ValueError(
                 f"expected episodes of more than {BURN_IN + settings.k} steps for jumps of k={settings.k}, the longest has"
                 f" {longest + BURN_IN + 1}; choose a smaller k"
             )
-        length = BURN_IN + self._chain * settings.k + 1
-        self._starts = data.windows(length, episodes) + BURN_IN
-        self._held_out = data.windows(length, held_out) + BURN_IN
+        self._chains = []
+        for lead in (0, bundle.horizon):
+            if (jumps := min(settings.chain, (longest - lead) // settings.k)) > 0:
+                length = BURN_IN + lead + jumps * settings.k + 1
+                starts = (data.windows(length, some) + BURN_IN for some in (episodes, held_out))
+                self._chains.append(Chains(lead, jumps, *starts))
         states = self._means[torch.from_numpy(np.isin(data.episode, episodes))][:, STATE]
         model.mean.copy_(states.mean(0))
         model.spread.copy_(states.std(0).clamp(min=1e-3))
@@ -85,7 +97,7 @@ class MacroTraining:
                 settings.rate,
                 self.loss,
                 list(self.model.parameters()),
-                validate=self.held_out_loss if len(self._held_out) else None,
+                validate=self.held_out_loss if all(len(chains.held_out) for chains in self._chains) else None,
                 validate_every=settings.validate_every,
                 patience=settings.patience,
             )
@@ -93,23 +105,28 @@ class MacroTraining:
 
     def loss(self, draw: Draw) -> tuple[Tensor, dict[str, float]]:
         """Loss of a batch, and numbers to report."""
-        recorded, report = self.recorded_loss(draw, draw.rng.choice(self._starts, self.settings.batch))
-        imagined = self.imagined_loss(draw, draw.rng.choice(self._starts, self.settings.imagined))
-        return recorded + imagined, {**report, "imagined": imagined.item()}
+        total, report, share = torch.zeros(()), {}, len(self._chains)
+        for chains in self._chains:
+            starts = draw.rng.choice(chains.starts, (self.settings.batch + self.settings.imagined) // share)
+            recorded, report = self.recorded_loss(draw, chains, starts[: self.settings.batch // share])
+            imagined = self.imagined_loss(draw, chains, starts[self.settings.batch // share :])
+            total = total + (recorded + imagined) / share
+            report |= {"imagined": imagined.item()}
+        return total, report
 
-    def recorded_loss(self, draw: Draw, starts: np.ndarray) -> tuple[Tensor, dict[str, float]]:
-        """Loss of the recorded chains of jumps that begin at the steps `starts` (b,), and numbers to report."""
-        model, k, data = self.model, self.settings.k, self.data
+    def recorded_loss(self, draw: Draw, chains: Chains, starts: np.ndarray) -> tuple[Tensor, dict[str, float]]:
+        """Loss of recorded chains from the beliefs at `starts` (b,), and numbers to report."""
+        model, k, data, lead = self.model, self.settings.k, self.data, chains.lead
         starts = draw.mine(starts)
-        ends = starts[:, None] + k * np.arange(1, self._chain + 1)
-        latents, variances = model.jump(
-            draw.tensor(self._means[starts])[None], draw.tensor(self._actions(starts, self._chain))
-        )
+        ends = starts[:, None] + lead + k * np.arange(1, chains.jumps + 1)
+        actions = data.action[starts[:, None] + np.arange(lead + k * chains.jumps)]
+        begin, doubt = self._begin(starts, actions[:, :lead])
+        latents, variances = model.jump(draw.tensor(begin), draw.tensor(actions[:, lead:]))
         error = latents[..., OBJECT] - draw.tensor(data.object[ends, :2])
         tool = latents[..., TOOL] - draw.tensor(data.tool[ends])
         lag = latents[..., LAG] - draw.tensor(data.target[ends] - data.tool[ends])
         state = (latents[..., STATE] - draw.tensor(self._means[ends])[..., STATE]) / model.spread
-        wide = variances + draw.tensor(self._variances[starts])[:, None, OBJECT]
+        wide = variances + draw.tensor(doubt)[:, :, None]
         drift = (state**2).mean()
         loss = (
             position_loss(error).mean()
@@ -126,28 +143,36 @@ class MacroTraining:
         }
         return loss, report
 
-    def imagined_loss(self, draw: Draw, starts: np.ndarray) -> Tensor:
+    def imagined_loss(self, draw: Draw, chains: Chains, starts: np.ndarray) -> Tensor:
         """Loss of chains from the beliefs at `starts` (b,) under other actions: each member does as that of the bundle."""
-        k, rng = self.settings.k, draw.rng
-        jumps = min(
-            self._chain, max(1, self._engine.bundle.horizon // k)
-        )  # as far as one call of the rollout graph goes
+        k, rng, lead = self.settings.k, draw.rng, chains.lead
+        jumps = min(chains.jumps, max(1, self._engine.bundle.horizon // k))  # one call of the rollout graph
+        steps = lead + jumps * k
         still = rng.random((len(starts), 1, 1)) < STILL
-        varied = np.repeat(rng.normal(0, VARIED, (len(starts), jumps, 2)), k, axis=1)
-        actions = np.where(still, 0, self._actions(starts, jumps)) + varied
+        varied = np.repeat(rng.normal(0, VARIED, (len(starts), steps // k + 1, 2)), k, axis=1)[:, :steps]
+        actions = np.where(still, 0, self.data.action[starts[:, None] + np.arange(steps)]) + varied
         actions /= np.maximum(1, np.linalg.norm(actions, axis=-1, keepdims=True))
         starts, actions = draw.mine(starts), draw.mine(actions).astype(np.float32)
-        futures = self._engine.rollout(self._means[starts].numpy()[None], actions)
-        latents, _ = self.model.jump(draw.tensor(self._means[starts])[None], draw.tensor(actions))
+        begin, _ = self._begin(starts, actions[:, :lead])
+        futures = self._engine.rollout(begin, actions[:, lead:])
+        latents, _ = self.model.jump(draw.tensor(begin), draw.tensor(actions[:, lead:]))
         error = latents[..., OBJECT] - draw.tensor(futures.object[:, :, k - 1 :: k].copy())
         tool = latents[..., TOOL] - draw.tensor(futures.ee[:, :, k - 1 :: k].copy())
         return position_loss(error).mean() + position_loss(tool, 0.005).mean()
 
-    def _actions(self, starts: np.ndarray, jumps: int) -> np.ndarray:
-        """Recorded actions (b, jumps k, 2) after the steps `starts` (b,)."""
-        return self.data.action[starts[:, None] + np.arange(self.settings.k * jumps)]
+    def _begin(self, starts: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Latents (1 or members, b, L) and object variances (.., b, 2) after actions (b, lead, 2) from the beliefs at `starts` (b,)."""
+        latents, doubt = self._means[starts].numpy()[None], self._variances[starts, OBJECT].numpy()[None]
+        if not actions.shape[1]:
+            return latents, doubt
+        futures = self._engine.rollout(latents, actions)
+        return futures.final.copy(), futures.variance[:, :, -1] + doubt
 
     def held_out_loss(self) -> float:
         """Loss of recorded chains of the held-out episodes."""
         draw = Draw((0,), device=next(self.model.parameters()).device)
-        return self.recorded_loss(draw, draw.rng.choice(self._held_out, HELD_OUT))[0].item()
+        count = HELD_OUT // len(self._chains)
+        losses = [
+            self.recorded_loss(draw, chains, draw.rng.choice(chains.held_out, count))[0] for chains in self._chains
+        ]
+        return torch.stack(losses).mean().item()
