@@ -130,7 +130,7 @@ def far_away(i, step):
 def test_a_bag_of_another_setup_is_refused(tmp_path, change, problem):
     bag = bag_of(tmp_path / "bag", change)
     with pytest.raises(BagError, match=f"^{bag}: .*{problem}"):
-        build_dataset([bag], tmp_path / "dataset", workers=1)
+        build_dataset([bag], tmp_path / "run" / "dataset", workers=1)
     assert [path.name for path in tmp_path.iterdir()] == ["bag"]  # nothing half-written
 
 
@@ -278,6 +278,18 @@ def test_old_bags_and_new_ones_mix(tmp_path):
 def test_datasets_that_do_not_fit_are_not_joined(dataset, other, problem):
     with pytest.raises(DatasetError, match=problem):
         Dataset.join([dataset, other(dataset)])
+
+
+def test_a_bag_named_twice_is_refused(tmp_path):
+    bag = bag_of(tmp_path / "bags" / "bag")
+    for places in ([bag, bag], [bag.parent, bag], [bag, bag.parent / ".." / "bags" / "bag"]):
+        with pytest.raises(SettingError, match="different bags, got .*bags/bag twice"):
+            load_data(places, tmp_path / "run")
+
+
+def test_video_in_the_place_of_data_is_refused_with_a_remedy(tmp_path):
+    with pytest.raises(BagError, match="expected the topic /wm/episode.*use the bag as video"):
+        load_data([bag_of(tmp_path / "film", video=True)], tmp_path / "run", workers=1)
 
 
 def test_no_data_is_refused(tmp_path):

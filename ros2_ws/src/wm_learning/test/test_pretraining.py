@@ -20,7 +20,6 @@ from wm_learning.training.trainer import Trainer
 
 TINY = {"images": {"steps": 2, "batch": 4}, "sequences": {"steps": 2, "batch": 4, "validate_every": 1}}
 RUN = RunSettings(validation_share=0.2, pretraining=Pretraining(steps=2))
-FAMILY_NAMES = ["grounded", "jepa", "tdmpc"]
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +124,7 @@ def killed_in(step, run):
         run()
 
 
-@pytest.mark.parametrize("family", FAMILY_NAMES)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_killed_training_goes_on_to_the_same_result(few, video, tmp_path, family):
     def train(name):
         torch.manual_seed(0)

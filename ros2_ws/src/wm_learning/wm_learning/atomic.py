@@ -23,6 +23,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     their locks, which end with them, tell it from what another process is writing now.
     """
     folder = Path(folder)
+    made = not folder.parent.exists()
     folder.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.part"):
         with suppress(BlockingIOError, FileNotFoundError), _locked(left):
@@ -39,6 +40,9 @@ def new_folder(folder: Path) -> Iterator[Path]:
                 work.rename(folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+        if made:
+            with suppress(OSError):  # not empty: the new folder lies there
+                folder.parent.rmdir()
 
 
 @contextmanager

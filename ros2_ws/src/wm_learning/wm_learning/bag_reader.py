@@ -176,7 +176,10 @@ def _cameras(path: Path, kinds: dict[str, str], needed: tuple[str, ...]) -> list
     wanted |= {TRUTH: KINDS[TRUTH]} if TRUTH in kinds else {}
     for topic, kind in wanted.items():
         if topic not in kinds:
-            raise BagError(f"{path}: expected the topic /{topic}, found {sorted(kinds)}; record it or use another bag")
+            remedy = (
+                "use the bag as video or record it" if topic in (EPISODE, EXECUTED) else "record it or use another bag"
+            )
+            raise BagError(f"{path}: expected the topic /{topic}, found {sorted(kinds)}; {remedy}")
         if kinds[topic] != kind:
             raise BagError(f"{path}: /{topic}: expected {kind}, got {kinds[topic]}; record that type")
     return cameras

@@ -15,6 +15,7 @@ import yaml
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from wm_core.bags import typestore
+from wm_learning.mcap_checksums import add_checksums
 
 TRUTH = "ground_truth/object_pose"
 EPISODE = "wm/episode"
@@ -175,6 +176,8 @@ class EpisodeWriter:
     def close(self) -> Path:
         """Finish the bag; it appears under its own name."""
         self._writer.close()
+        for file in self._bag.glob("*.mcap"):
+            add_checksums(file)
         self._bag.rename(self.path)
         self._work.rmdir()
         return self.path

@@ -50,13 +50,15 @@ class RunSettings:
 
 
 def find_bags(places: list[Path]) -> list[Path]:
-    """The bags among some folders: each is one, or holds some. Raises SettingError for a folder without any."""
+    """The bags among some folders: each is one, or holds some. Raises SettingError for a folder without any, and for one twice."""
     bags = []
     for place in places:
         found = [place] if _is_bag(place) else sorted(child for child in place.glob("*") if _is_bag(child))
         if not found:
             raise SettingError(f"expected a dataset, a bag or a folder of bags, found none in {place}")
         bags += found
+    if twice := [bag for i, bag in enumerate(bags) if bag.resolve() in {other.resolve() for other in bags[:i]}]:
+        raise SettingError(f"expected different bags, got {twice[0]} twice: its held-out episodes would be trained on")
     return bags
 
 
