@@ -4,7 +4,7 @@ What a state must explain is the looks of the object, how it moved and the pictu
 the balanced divergence. On sequences the model also imagines from its belief, and the mean of its samples must come true.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,7 +60,7 @@ class RssmTraining(Training):
             beliefs.append((mean, *told[-3:]))
             action = self.tensor(self.data.action[steps])
         means, *told = (torch.stack(parts) for parts in zip(*beliefs, strict=True))
-        evidence, numbers = self._evidence(window.T, means[..., STATE], *told, by_step.detach())
+        evidence, numbers = self._evidence(window.T, means[..., STATE], told, by_step.detach())
         picture = self.picture_loss(view, means[..., STATE].flatten(0, 1), view.share)
         loss = see + weighted_mean(heat, weight) + self.certainty_loss(embedding, view) + evidence + 20 * picture
         error = embedding[:, OBJECT] - view.object
@@ -74,7 +74,7 @@ class RssmTraining(Training):
         now, steps = beliefs[-1], np.stack([then.steps for then in beliefs])  # (burn_in, b)
         means, variances = (torch.stack([getattr(then, name) for then in beliefs]) for name in ("mean", "variance"))
         told = [torch.stack(parts) for parts in zip(*(then.told[-3:] for then in beliefs), strict=True)]
-        evidence, numbers = self._evidence(steps, means[..., STATE], *told, draw.tensor(self.embeddings[0, steps]))
+        evidence, numbers = self._evidence(steps, means[..., STATE], told, draw.tensor(self.embeddings[0, steps]))
         off = means[..., OBJECT] - self.object(steps)
         known = gaussian_nll(off, variances[..., OBJECT]).clamp(max=50).mean()
         filtered = position_loss(off).clamp(max=20).mean() + 0.3 * known
@@ -106,9 +106,11 @@ class RssmTraining(Training):
         """The model's `update` with fresh noise at every call, for this process's part of a batch."""
         members = self.model.sizes.members
 
-        def believe(*belief: Tensor) -> tuple[Tensor, ...]:
+        def believe(
+            mean: Tensor, variance: Tensor, action: Tensor, embedding: Tensor, proprio: Tensor
+        ) -> tuple[Tensor, ...]:
             noise = self._noise(draw, batch, 1, members + 1)[:, 0].transpose(0, 1)
-            return self.model.update(*belief, noise[:-1], noise[-1])
+            return self.model.update(mean, variance, action, embedding, proprio, noise[:-1], noise[-1])
 
         return believe
 
@@ -119,12 +121,13 @@ class RssmTraining(Training):
         return draw.tensor(draw.mine(noise))
 
     def _evidence(
-        self, steps: np.ndarray, state: Tensor, prior: Tensor, posterior: Tensor, moved: Tensor, aim: Tensor
+        self, steps: np.ndarray, state: Tensor, told: Sequence[Tensor], aim: Tensor
     ) -> tuple[Tensor, dict[str, float]]:
         """Loss of beliefs at `steps` (T, b) in a row, and numbers to report.
 
-        `state` (T, b, S) and what `RssmModel.update` says beside it must explain the embeddings `aim` (T, b, D).
+        `state` (T, b, S) must explain the embeddings `aim` (T, b, D); `told`: prior, posterior and motion of `RssmModel.update`.
         """
+        prior, posterior, moved = told
         balance = self.model.config.balance
         error = (self.model.features(state) - aim[..., VISIBILITY + 1 :]) ** 2
         looks = weighted_mean(error.sum(-1), torch.sigmoid(aim[..., VISIBILITY]))
