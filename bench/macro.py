@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,7 @@ from wm_dynamics.rollout import RolloutEngine
 from wm_learning.beliefs import beliefs
 from wm_learning.dataset import Dataset
 from wm_learning.horizons import errors_after
+from wm_planner.costs import CostWeights
 
 HORIZONS = (4, 8, 12, 16, 24, 36, 48)  # steps
 ENGINES: dict[str, dict[str, Any]] = {
@@ -37,7 +39,7 @@ position over windows in which the object moves at least 1 cm, mean / median. Co
 candidates, median of {repeats} rollouts of each, one after the other in turns."""
 CLOSED = """\
 Closed loop: {world}, from pixels. The rows differ in horizon and in how it is imagined: every planner (icem) looks at as many
-candidates{budget}."""
+candidates{budget}.{unshaped}"""
 
 
 def predictions(engine: RolloutEngine, data: Dataset, means: np.ndarray, starts: np.ndarray, steps: int) -> np.ndarray:
@@ -87,15 +89,18 @@ def open_loop(bundle: Bundle, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 @cache
-def loop(plan: str, bundle: Path, world: str, budget_ms: float | None) -> ClosedLoop:
+def loop(plan: str, bundle: Path, world: str, budget_ms: float | None, unshaped: bool) -> ClosedLoop:
     """A loop of one row of the table: `plan` is how it imagines and how many steps."""
     kind, horizon = plan.split(":")
     budget = {} if budget_ms is None else {"budget_s": budget_ms / 1e3, "planner_params": {"iterations": 1000}}
-    return ClosedLoop.load(world, bundle, horizon=int(horizon), macro=kind == "macro", **budget)
+    weights = replace(CostWeights(), approach=0.0, side=0.0) if unshaped else CostWeights()
+    return ClosedLoop.load(world, bundle, horizon=int(horizon), macro=kind == "macro", weights=weights, **budget)
 
 
-def episode(plan: str, bundle: Path, world: str, budget_ms: float | None, max_steps: int, seed: int) -> Outcome:
-    return outcome_of(loop(plan, bundle, world, budget_ms).episode(seed, max_steps=max_steps))
+def episode(
+    plan: str, bundle: Path, world: str, budget_ms: float | None, unshaped: bool, max_steps: int, seed: int
+) -> Outcome:
+    return outcome_of(loop(plan, bundle, world, budget_ms, unshaped).episode(seed, max_steps=max_steps))
 
 
 def far_steps(outcomes: list[Outcome]) -> str:
@@ -114,6 +119,11 @@ def main() -> None:
     options.add_argument("--world", default="tabletop_block")
     options.add_argument(
         "--budget-ms", type=float, default=None, help="time of each plan, in place of a number of candidates"
+    )
+    options.add_argument(
+        "--unshaped",
+        action="store_true",
+        help="cost without approach and side: nothing but looking ahead leads around the object",
     )
     options.add_argument("--max-steps", type=int, default=100, help="steps of 0.1 s per episode")
     options.add_argument("--workers", type=int, default=1, help="worker processes; use 1 to measure times")
@@ -138,9 +148,10 @@ def main() -> None:
         seeds = range(args.seed, args.seed + args.episodes)
         print(PROTOCOL.format(steps=args.max_steps, first=seeds[0], last=seeds[-1]))
         budget = "" if args.budget_ms is None else f" as it can in {args.budget_ms} ms"
-        print(CLOSED.format(world=args.world, budget=budget))
+        unshaped = " The cost knows nothing of where a push starts." if args.unshaped else ""
+        print(CLOSED.format(world=args.world, budget=budget, unshaped=unshaped))
         calls = [
-            (plan, args.bundle, args.world, args.budget_ms, args.max_steps, seed)
+            (plan, args.bundle, args.world, args.budget_ms, args.unshaped, args.max_steps, seed)
             for plan in args.plans
             for seed in seeds
         ]
