@@ -146,7 +146,7 @@ def test_it_learns_to_reach_goals():
 
 def test_it_learns_from_rewards_what_states_are_worth():
     task = Task(Point(goals=False))
-    settings = replace(SMALL, steps=600, plan=replace(SMALL.plan, planner="mppi", horizon=3))
+    settings = replace(SMALL, steps=600, updates=0.5, plan=replace(SMALL.plan, planner="mppi", horizon=3))
     agent = Agent(task, settings)
     OnlineTraining(task, agent).run(lambda progress: None)
 
@@ -165,16 +165,15 @@ def test_a_training_that_was_cut_off_goes_on_to_the_same_result(tmp_path):
 
     whole = train(tmp_path / "whole.pt", 200)
 
-    class Killed(Exception):
-        pass
-
-    def kill(progress):
+    def interrupt(progress):
         if progress.episodes == 5:
-            raise Killed
+            raise KeyboardInterrupt
 
     task = Task(Point())
-    with pytest.raises(Killed):
-        OnlineTraining(task, Agent(task, replace(SMALL, steps=200), goal_distance), tmp_path / "cut.pt").run(kill, 3)
+    with pytest.raises(KeyboardInterrupt):
+        OnlineTraining(task, Agent(task, replace(SMALL, steps=200), goal_distance), tmp_path / "cut.pt").run(
+            interrupt, 3
+        )
     resumed = train(tmp_path / "cut.pt", 200)
     assert resumed.steps == whole.steps
     assert np.array_equal(resumed.replay.array("state"), whole.replay.array("state"))

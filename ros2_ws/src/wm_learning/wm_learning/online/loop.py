@@ -110,7 +110,9 @@ class OnlineTraining:
 
 def play(task: Task, start: Situation, policy: Policy, limit: float = math.inf) -> Episode:
     """An episode from a start, of at most `limit` actions."""
-    situation, states, actions, rewards = start, [start.state], [], []
+    situation, states = start, [start.state]
+    actions: list[np.ndarray] = []
+    rewards: list[float] = []
     while len(actions) < limit and not situation.ended:
         action = policy(situation)
         situation = task.step(action)

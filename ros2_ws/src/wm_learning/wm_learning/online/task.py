@@ -70,7 +70,7 @@ class Task:
             state = np.concatenate([observation["observation"], observation["achieved_goal"]])
             goal = np.asarray(observation["desired_goal"])
         else:
-            state = spaces.flatten(self.env.observation_space, observation)
+            state = np.asarray(spaces.flatten(self.env.observation_space, observation))
             goal = np.empty(0)
         success = bool((info or {}).get("is_success", False))
         state, goal = state.astype(np.float32), goal.astype(np.float32)
