@@ -89,10 +89,16 @@ def test_what_fails_is_reported_and_the_others_are_measured(dataset, tmp_path, c
     assert "probes: failed: expected at least 5" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_every_measurement_is_there(entry):
+    assert callable(entry.module().measure)
+    assert len({headline.title for headline in entry.headlines}) == len(entry.headlines)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--only", "closed"], "expected measurements out of open_loop, "),
+        (["--only", "closed"], "expected measurements out of closed_loop, "),
         (["--effort", "0"], "expected an effort above 0"),
         (["--world", "tabletop_moon"], "tabletop_moon"),
         (["--against", str(SHIPPED)], "expected different bundles"),

@@ -50,14 +50,11 @@ def held_out(bundles: dict[str, Bundle], data: Dataset) -> tuple[Dataset, list[s
 def _unknown(bundle: Bundle, data: Dataset) -> np.ndarray:
     """Numbers of the episodes that a bundle was not trained on, as far as the seeds tell."""
     facts = bundle.spec.get("data", {})
-    episodes = np.unique(data.episode)
     if facts.get("fingerprint") == data.fingerprint():
         return np.unique(unseen(bundle.path, data).episode)
+    episodes, first_steps = np.unique(data.episode, return_index=True)
     first, last = facts.get("seeds", (0, -1))
-    first_step = np.searchsorted(data.episode, episodes) if np.all(np.diff(data.episode) >= 0) else None
-    if first_step is None:
-        first_step = np.array([np.flatnonzero(data.episode == episode)[0] for episode in episodes])
-    worlds = np.array([data.worlds[world] in facts.get("worlds", ()) for world in data.world[first_step]])
+    worlds = np.array([data.worlds[world] in facts.get("worlds", ()) for world in data.world[first_steps]])
     seeds = np.array(data.seeds)[episodes]
     return episodes[~(worlds & (first <= seeds) & (seeds <= last))]
 
