@@ -78,12 +78,12 @@ def cost(bundle: Bundle, steps: int) -> list[float]:
     return [1000 * float(np.median(times[5:])) for _, times in spent]
 
 
-def open_loop(bundle: Bundle, folder: Path) -> Iterator[dict[str, Any]]:
+def open_loop(bundle: Bundle, folder: Path, horizons: list[int]) -> Iterator[dict[str, Any]]:
     """Error and cost of each horizon that all of ENGINES can imagine."""
     data = Dataset.load(folder)
     means = beliefs(bundle, data)[0]
     engines = [RolloutEngine(bundle, **way) for way in ENGINES.values()]
-    for steps in HORIZONS:
+    for steps in horizons:
         if all(engine.spans(engine.count(steps)).sum() == steps for engine in engines):
             yield {"steps": steps, "errors": errors(bundle, data, means, steps), "ms": cost(bundle, steps)}
 
@@ -113,6 +113,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     options.add_argument("--bundle", type=Path, required=True, help="folder of a bundle made by ./wm macro")
     options.add_argument("--data", type=Path, default=Path("runs/heldout"), help="dataset that it was not trained on")
+    options.add_argument("--horizons", type=int, nargs="*", default=list(HORIZONS), help="[steps] of the open loop")
     options.add_argument("--episodes", type=int, default=50, help="of the closed loop, for each row; 0: none")
     options.add_argument("--seed", type=int, default=FIRST_TEST_SEED, help="seed of the first episode")
     options.add_argument("--plans", nargs="+", default=list(PLANS), help="steps:HORIZON and macro:HORIZON")
@@ -131,14 +132,14 @@ def main() -> None:
     args = options.parse_args()
     bundle = Bundle.load(args.bundle)
     print(f"bundle {bundle.id}: jumps of {bundle.spec['macro']['steps']} steps")
-    print(OPEN.format(data=args.data, candidates=CANDIDATES, repeats=REPEATS))
-    found = list(open_loop(bundle, args.data))
-    rows = []
+    found, rows = list(open_loop(bundle, args.data, args.horizons)) if args.horizons else [], []
     for row in found:
         cells = [f"{e.mean():.1f} / {np.median(e):.1f}" if len(e) else "-" for e in row["errors"].values()]
         rows.append((row["steps"], *cells, *(f"{ms:.2f}" for ms in row["ms"]), len(row["errors"]["macro"])))
-    methods, times = (f"{name} [mm]" for name in ("copy-last", *ENGINES)), (f"{name} [ms]" for name in ENGINES)
-    print("\n" + table(("horizon [steps]", *methods, *times, "windows"), rows) + "\n")
+    if rows:
+        methods, times = (f"{name} [mm]" for name in ("copy-last", *ENGINES)), (f"{name} [ms]" for name in ENGINES)
+        print(OPEN.format(data=args.data, candidates=CANDIDATES, repeats=REPEATS))
+        print("\n" + table(("horizon [steps]", *methods, *times, "windows"), rows) + "\n")
     report: dict[str, Any] = {
         "protocol": vars(args),
         "open_loop": [{**row, "errors": {m: e.tolist() for m, e in row["errors"].items()}} for row in found],
