@@ -1,6 +1,7 @@
 """Physical consistency: what imagined futures do that no real one may, beside how often real ones seem to do it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def measure(context: Context) -> Section:
             kind: _shares([_of(v, start, kind) for v, start in zip(found, starts, strict=True)], episodes)
             for kind in SEQUENCES
         }
-    figures = {label: {kind: e.json() for kind, e in table.items()} for label, table in shares.items()}
+    figures: dict[str, Any] = {label: {kind: e.json() for kind, e in table.items()} for label, table in shares.items()}
     for label, tables in by_kind.items():
         figures[label] |= {"by_actions": {k: {n: e.json() for n, e in t.items()} for k, t in tables.items()}}
     rows = [(label, "all", *(table[kind].text(1, 100) for kind in KINDS)) for label, table in shares.items()]

@@ -1,6 +1,7 @@
 """What if: from one state of the simulator several action sequences are run for real, and imagined from the belief there."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,8 @@ def measure(context: Context) -> Section:
         raise ValueError("expected states with the tool near the object, found none; use more effort")
     truth = np.stack([b.truth for b in branchings])
     episodes = np.array([b.episode for b in branchings])
-    figures, rows, last = {}, [], {}
+    figures: dict[str, Any] = {}
+    rows, last = [], {}
     for label, bundle in context.bundles.items():
         engine = RolloutEngine(bundle)
         imagined = np.stack([engine.rollout(b.means[label], b.actions).mean_object().copy() for b in branchings])

@@ -16,7 +16,7 @@ from wm_learning.evaluation.stats import LEVEL, RESAMPLES, Estimate, spearman
 from wm_learning.settings import REACH_BOX
 from wm_sim.world import load_world
 
-GOALS = 8
+GOALS = 12
 MEMBERS = 2  # of the ensemble, each a world
 MAX_STEPS = 50
 LOOKS = 3  # at the start, before anything moves

@@ -77,7 +77,7 @@ def policies(bundle: Bundle) -> dict[str, Make]:
     blind = replace(usual, approach=0.0, side=0.0)
     lazy = replace(usual, goal=0.0, terminal=0.0, fine=0.0)
     hasty = replace(usual, effort=0.0, smoothness=0.0, side=0.0)
-    few = {"samples": 6, "elites": 2, "iterations": 1}
+    few: dict[str, Any] = {"samples": 6, "elites": 2, "iterations": 1}
     found: dict[str, Make] = {
         "icem": lambda seed: Planned(bundle, seed),
         "icem, few samples": lambda seed: Planned(bundle, seed, **few),
@@ -86,8 +86,8 @@ def policies(bundle: Bundle) -> dict[str, Make]:
         "icem, few, no side": lambda seed: Planned(bundle, seed, weights=hasty, **few),
         "icem, no goal": lambda seed: Planned(bundle, seed, weights=lazy),
         "scripted": lambda seed: Scripted(seed, 0.0),
-        "scripted, noise 0.6": lambda seed: Scripted(seed, 0.6),
-        "scripted, noise 1.2": lambda seed: Scripted(seed, 1.2),
+        "scripted, noise 0.3": lambda seed: Scripted(seed, 0.3),
+        "scripted, noise 0.5": lambda seed: Scripted(seed, 0.5),
         "random": Wandering,
     }
     if bundle.has("policy"):

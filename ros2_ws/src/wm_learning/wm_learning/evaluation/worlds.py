@@ -31,12 +31,16 @@ class Variation:
     rig: Callable[[CameraRig], CameraRig] = lambda rig: rig
 
 
-def _physics(**factors: float) -> Callable[[World], World]:
+def _physics(mass: float | None = None, friction: float | None = None) -> Callable[[World], World]:
     """The object's mass or friction times a factor, in place of its usual range."""
 
     def change(world: World) -> World:
-        ranges = {name: (factor, factor) for name, factor in factors.items()}
-        return replace(world, randomise=replace(world.randomise, **ranges))
+        ranges = world.randomise
+        if mass is not None:
+            ranges = replace(ranges, mass=(mass, mass))
+        if friction is not None:
+            ranges = replace(ranges, friction=(friction, friction))
+        return replace(world, randomise=ranges)
 
     return change
 
