@@ -10,7 +10,7 @@ from wm_learning.families.base import OBJECT, WorldModel
 from wm_learning.settings import OBJECT_REGION
 
 Act = Callable[[Tensor, Tensor], Tensor]  # latents (n, L), goals (n, 2) [m] -> actions (n, 2)
-AT_GOAL = 0.02  # [m]
+AT_GOAL = 0.01  # [m] where the planner stops
 
 
 class Imagination:
@@ -28,10 +28,12 @@ class Imagination:
 
     @torch.no_grad()
     def success(self, act: Act, latent: Tensor, goal: Tensor, steps: int) -> float:
-        """Share of latents (n, L) whose object comes within 2 cm of its goal (n, 2) and is there after `steps` steps of a policy."""
+        """Share of latents (n, L) from which a policy brings the object to its goal (n, 2) within `steps` steps."""
+        arrived = torch.zeros(len(latent), dtype=torch.bool)
         for _ in range(steps):
             latent = self.step(latent, act(latent, goal))
-        return float((torch.linalg.vector_norm(latent[:, OBJECT] - goal, dim=-1) < AT_GOAL).float().mean())
+            arrived |= torch.linalg.vector_norm(latent[:, OBJECT] - goal, dim=-1) < AT_GOAL
+        return float(arrived.float().mean())
 
 
 def draw_goals(rng: np.random.Generator, thing: np.ndarray) -> np.ndarray:

@@ -25,9 +25,9 @@ class DistillSettings:
     """The planner as teacher."""
 
     rounds: int = 4  # in the first the planner drives, then the policy
-    episodes: int = 160  # imagined per round
+    episodes: int = 120  # imagined per round
     length: int = 40  # steps of an imagined episode
-    steps: int = 3000  # of learning per round
+    steps: int = 1500  # of learning per round
     batch: int = 512
     rate: float = 1e-3
 
@@ -41,10 +41,10 @@ class ImagineSettings:
     horizon: int = 12
     discount: float = 0.95
     trace: float = 0.95  # lambda of the returns
-    anchor: float = 2.0  # weight of what the planner does
+    anchor: float = 0.5  # weight of what the planner does
     follow: float = 0.02
-    rate: float = 1e-4
-    validate_every: int = 250
+    rate: float = 1e-3
+    validate_every: int = 100
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,7 @@ class PolicyTraining:
         rng = np.random.default_rng(0)
         goals = torch.from_numpy(draw_goals(rng, self._held_out[:, OBJECT]))
         world = Imagination(self.model, np.arange(len(self._held_out)))
-        return 1 - world.success(
-            self.nets.act, torch.from_numpy(self._held_out), goals, 2 * self.settings.distill.length
-        )
+        return 1 - world.success(self.nets.act, torch.from_numpy(self._held_out), goals, self.settings.distill.length)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
