@@ -33,22 +33,19 @@ RETURNS = (
 def learn(env: str, settings: OnlineSettings, episodes: int, first: int, folder: Path) -> dict[str, Any]:
     """Learn with one seed and judge; in a process of its own."""
     torch.set_num_threads(1)
-    began, cpu = time.monotonic(), time.process_time()
     task = Task(make(env), settings.repeat)
     agent = Agent(task, settings, OUTSIDE[env].cost, OUTSIDE[env].features)
-    past: list[Progress] = []
-    shown = 0
+    training = OnlineTraining(task, agent, folder / f"{env.replace('/', '-')}-{settings.seed}.pt")
+    shown = training.steps * POINTS // settings.steps
 
     def report(progress: Progress) -> None:
         nonlocal shown
-        past.append(progress)
         if (point := progress.steps * POINTS // settings.steps) > shown:
             shown = point
-            print(f"  seed {settings.seed}, {_point(past)}", flush=True)
+            print(f"  seed {settings.seed}, {_point(training.history)}", flush=True)
 
-    training = OnlineTraining(task, agent, folder / f"{env.replace('/', '-')}-{settings.seed}.pt")
     training.run(report)
-    learned, learned_cpu = time.monotonic() - began, time.process_time() - cpu
+    began = time.monotonic()
 
     def policy(seed: int) -> Policy:
         agent.begin(seed)
@@ -59,11 +56,11 @@ def learn(env: str, settings: OnlineSettings, episodes: int, first: int, folder:
     return {
         "env": env,
         "settings": asdict(settings),
-        "curve": [asdict(progress) for progress in past],
+        "curve": [asdict(progress) for progress in training.history],
         "environment_steps": training.steps,
-        "learning_s": learned,
-        "learning_cpu_s": learned_cpu,
-        "evaluation_s": time.monotonic() - began - learned,
+        "learning_s": training.history[-1].seconds,
+        "learning_cpu_s": training.history[-1].cpu_seconds,
+        "evaluation_s": time.monotonic() - began,
         "scores": [asdict(score) for score in scores],
         "random": [asdict(score) for score in floor],
     }
@@ -71,12 +68,13 @@ def learn(env: str, settings: OnlineSettings, episodes: int, first: int, folder:
 
 def _point(past: list[Progress]) -> str:
     """The last tenth of the training so far, with its exploration."""
-    steps = past[-1].steps
-    recent = [progress for progress in past if progress.steps > 0.9 * steps] or past[-1:]
-    losses = ", ".join(f"{name} {value:.3g}" for name, value in past[-1].losses.items())
+    now = past[-1]
+    recent = [progress for progress in past if progress.steps > 0.9 * now.steps] or [now]
+    success, score = np.mean([[progress.success, progress.score] for progress in recent], axis=0)
+    losses = ", ".join(f"{name} {value:.3g}" for name, value in now.losses.items())
     return (
-        f"{steps} steps, {past[-1].episodes} episodes, {past[-1].seconds:.0f} s: success {np.mean([p.success for p in recent]):.2f}, "
-        f"return {np.mean([p.score for p in recent]):.1f} ({losses})"
+        f"{now.steps} steps, {now.episodes} episodes, {now.seconds:.0f} s (CPU {now.cpu_seconds:.0f} s): "
+        f"success {success:.2f}, return {score:.1f} ({losses})"
     )
 
 

@@ -136,7 +136,7 @@ def test_the_model_learns_motion_and_is_shown_features_beside_the_state():
 def test_it_learns_to_reach_goals():
     task = Task(Point())
     agent = Agent(task, SMALL, goal_distance)
-    OnlineTraining(task, agent).run(lambda progress: None)
+    OnlineTraining(task, agent).run()
     floor = judge(task, lambda seed: random_policy(np.random.default_rng(seed), 2), 10_000, 10)
     scores = judge(task, lambda seed: agent.act, 10_000, 10)
     assert all(score.success for score in scores)
@@ -148,7 +148,7 @@ def test_it_learns_from_rewards_what_states_are_worth():
     task = Task(Point(goals=False))
     settings = replace(SMALL, steps=600, updates=0.5, plan=replace(SMALL.plan, planner="mppi", horizon=3))
     agent = Agent(task, settings)
-    OnlineTraining(task, agent).run(lambda progress: None)
+    OnlineTraining(task, agent).run()
 
     def score(policy) -> float:
         return np.mean([score.score for score in judge(task, policy, 10_000, 10)])
@@ -160,7 +160,7 @@ def test_a_training_that_was_cut_off_goes_on_to_the_same_result(tmp_path):
     def train(file, steps: int) -> OnlineTraining:
         task = Task(Point())
         training = OnlineTraining(task, Agent(task, replace(SMALL, steps=steps), goal_distance), file)
-        training.run(lambda progress: None, save_every=3)
+        training.run(save_every=3)
         return training
 
     whole = train(tmp_path / "whole.pt", 200)
@@ -176,6 +176,7 @@ def test_a_training_that_was_cut_off_goes_on_to_the_same_result(tmp_path):
         )
     resumed = train(tmp_path / "cut.pt", 200)
     assert resumed.steps == whole.steps
+    assert [each.losses for each in resumed.history] == [each.losses for each in whole.history]
     assert np.array_equal(resumed.replay.array("state"), whole.replay.array("state"))
     for mine, other in zip(resumed.agent.model.parameters(), whole.agent.model.parameters(), strict=True):
         assert torch.equal(mine, other)
@@ -184,7 +185,7 @@ def test_a_training_that_was_cut_off_goes_on_to_the_same_result(tmp_path):
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
     task, file = Task(Point()), tmp_path / "training.pt"
     settings = replace(SMALL, steps=60)
-    OnlineTraining(task, Agent(task, settings, goal_distance), file).run(lambda progress: None)
+    OnlineTraining(task, Agent(task, settings, goal_distance), file).run()
     with pytest.raises(ValueError, match=r"training\.pt: expected a training with the same settings"):
         OnlineTraining(task, Agent(task, replace(settings, seed=1), goal_distance), file)
 

@@ -22,14 +22,18 @@ Policy = Callable[[Situation], np.ndarray]  # actions (A,), |a| <= 1
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands after an episode."""
+    """Where a training stands after an episode; times are of all processes that brought it there."""
 
     steps: int  # of the environment
     episodes: int
     success: bool
     score: float  # sum of rewards
-    seconds: float  # of this process
+    seconds: float
+    cpu_seconds: float
     losses: dict[str, float]
+
+
+_CLOCKS = {"seconds": time.monotonic, "cpu_seconds": time.process_time}
 
 
 class OnlineTraining:
@@ -39,29 +43,41 @@ class OnlineTraining:
         self.task = task
         self.agent = agent
         self.replay = Replay()
-        self.steps = 0
-        self.episodes = 0
+        self.history: list[Progress] = []
         self._checkpoint = checkpoint
         if checkpoint is not None and checkpoint.is_file():
             self._load(checkpoint)
 
-    def run(self, report: Callable[[Progress], None], save_every: int = 20) -> None:
+    @property
+    def steps(self) -> int:
+        """Of the environment, so far."""
+        return self.history[-1].steps if self.history else 0
+
+    def run(self, report: Callable[[Progress], None] = lambda progress: None, save_every: int = 20) -> None:
         """Until the steps of the settings are spent; `report` is called after each episode."""
-        settings, began = self.agent.settings, time.monotonic()
+        settings, before = self.agent.settings, self.history[-1:]
+        began = [clock() - sum(getattr(last, name) for last in before) for name, clock in _CLOCKS.items()]
         while self.steps + settings.repeat <= settings.steps:
-            rng = np.random.default_rng((settings.seed, self.episodes))
+            rng = np.random.default_rng((settings.seed, len(self.history)))
             start = self._start(rng)
             self.agent.begin(int(rng.integers(2**31)))
             episode = play(self.task, start, self._explorer(rng), (settings.steps - self.steps) // settings.repeat)
             self.replay.add(episode)
-            self.steps += settings.repeat * len(episode.actions)
-            self.episodes += 1
             losses = self.agent.learn(self.replay, round(settings.updates * len(episode.actions)))
-            score = float(episode.rewards.sum())
-            seconds = time.monotonic() - began
-            if self._checkpoint is not None and self.episodes % save_every == 0:
+            times = [clock() - zero for clock, zero in zip(_CLOCKS.values(), began, strict=True)]
+            self.history.append(
+                Progress(
+                    self.steps + settings.repeat * len(episode.actions),
+                    len(self.history) + 1,
+                    episode.success,
+                    float(episode.rewards.sum()),
+                    *times,
+                    losses,
+                )
+            )
+            if self._checkpoint is not None and len(self.history) % save_every == 0:
                 self._save(self._checkpoint)
-            report(Progress(self.steps, self.episodes, episode.success, score, seconds, losses))
+            report(self.history[-1])
         if self._checkpoint is not None:
             self._save(self._checkpoint)
 
@@ -84,7 +100,7 @@ class OnlineTraining:
             "settings": self._settings(),
             "agent": self.agent.state_dict(),
             "replay": self.replay.state_dict(),
-            "counts": (self.steps, self.episodes),
+            "history": [asdict(progress) for progress in self.history],
         }
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_name(f".{file.name}.{os.getpid()}.part")
@@ -99,7 +115,7 @@ class OnlineTraining:
             )
         self.agent.load_state_dict(state["agent"])
         self.replay.load_state_dict(state["replay"])
-        self.steps, self.episodes = state["counts"]
+        self.history = [Progress(**progress) for progress in state["history"]]
 
     def _settings(self) -> dict[str, Any]:
         """What must be the same to go on; the number of steps may grow."""
