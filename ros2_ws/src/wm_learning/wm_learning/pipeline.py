@@ -74,7 +74,7 @@ def load_data(places: list[Path], work: Path, workers: int = 2, video: bool = Fa
     if bags := find_bags([place for place in places if place not in stored]):
         if Processes.join().count > 1:
             raise SettingError(
-                "expected data=DATASET with several processes; build it from the bags first: wm dataset BAGS --out DATASET"
+                "expected datasets, not bags, with several processes; build one first: wm dataset BAGS --out DATASET"
             )
         parts.append(_built(bags, work / ("video" if video else "dataset"), workers, video))
     return Dataset.join([part.as_video() for part in parts] if video else parts)
