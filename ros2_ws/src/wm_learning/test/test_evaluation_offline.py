@@ -33,6 +33,12 @@ def test_intervals_of_a_mean_are_over_groups():
     assert together.text(1) == f"1.5 [{together.low:.1f}, {together.high:.1f}]"
 
 
+def test_a_share_of_all_is_not_certain():
+    share = stats.mean(np.ones(200), np.repeat(np.arange(4), 50))
+    assert share.value == share.high == 1 and share.low == pytest.approx(0.51, abs=0.01)
+    assert stats.mean(np.zeros(3), np.arange(3)).high > 0.5
+
+
 def test_ranks_share_ties():
     assert stats.ranks(np.array([3.0, 1.0, 3.0, 2.0])).tolist() == [2.5, 0, 2.5, 1]
     assert stats.auroc(np.array([2.0, 3.0]), np.array([1.0, 2.0])) == pytest.approx(0.875)

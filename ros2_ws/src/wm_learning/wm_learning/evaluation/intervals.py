@@ -176,7 +176,7 @@ def _correlation_table(figures: dict[str, Any]) -> Table:
 
 
 def _reliability(context: Context, figures: dict[str, Any]) -> Picture:
-    figure, axes = plots.panels(len(STEPS), width=2.9, height=3.0)
+    figure, axes = plots.panels(len(STEPS), width=2.7, height=3.1)
     colours = plots.colours(context.bundles)
     for ax, step in zip(axes, STEPS, strict=True):
         ax.plot([0.4, 1], [0.4, 1], color=plots.BASELINE, linewidth=1)
@@ -187,7 +187,8 @@ def _reliability(context: Context, figures: dict[str, Any]) -> Picture:
                     ax.plot(LEVELS, held, dashes, color=colours[label], markersize=4, label=f"{label}, {kind}")
         ax.set(title=f"{step} step{'s' * (step > 1)}", xlabel="should hold", xlim=(0.45, 1), ylim=(0.25, 1.02))
     axes[0].set_ylabel("holds, share of the outcomes")
-    axes[-1].legend(frameon=False, fontsize=7, loc="lower right")
+    handles, names = axes[-1].get_legend_handles_labels()
+    figure.legend(handles, names, frameon=False, loc="outside lower center", ncols=4)
     return Picture(plots.png(figure), "Reliability: below the grey line the model is too sure, above it too careful.")
 
 

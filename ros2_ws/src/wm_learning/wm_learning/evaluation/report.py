@@ -33,6 +33,7 @@ caption { text-align: left; padding-bottom: 4px; font-size: 14px; }
 th, td { padding: 4px 16px 4px 0; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th { font-weight: 600; border-bottom-color: #b8c0c9; vertical-align: bottom; white-space: normal; }
 th.text, td.text { text-align: left; }
+td.text { white-space: normal; max-width: 46ch; }
 tr.group td { padding-top: 12px; font-weight: 600; border-bottom-color: #b8c0c9; }
 tr:last-child td { border-bottom: 0; }
 td.best { font-weight: 700; }
@@ -75,7 +76,7 @@ class Report:
         judged, *others = self.bundles
         title = f"World model {judged}" + (f" against {', '.join(others)}" if others else "")
         names = [entry.name for entry in self.entries if entry.name in {*self.finished, *self.failed}]
-        links = "".join(f'<a href="#{name}">{escape(self._title(name))}</a>' for name in names)
+        links = " ".join(f'<a href="#{name}">{escape(self._title(name))}</a>' for name in names)
         body = [
             f'<h1>{escape(title)}</h1><p class="soft">{escape(self._made())}</p>',
             f"<section><h2>Summary</h2>{self._summary()}<nav>{links}</nav></section>",

@@ -122,7 +122,9 @@ def _facts(bundle: Bundle) -> dict[str, Any]:
         "worlds": ", ".join(data.get("worlds", [])) or "?",
         "training": "?" if seconds is None else f"{seconds / 60:.0f} min",
         "calibrated": "yes" if "calibration" in bundle.spec else "no",
+        "novelty": "yes" if "novelty" in bundle.spec else "no",
         "policy": "yes" if bundle.has("policy") else "no",
+        "jumps": "yes" if bundle.has("jump") else "no",
         "size": f"{size / 1e6:.1f} MB",
     }
 

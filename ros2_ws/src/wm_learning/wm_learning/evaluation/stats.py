@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wm_bringup.report import wilson
+
 RESAMPLES = 1000
 LEVEL = 0.95
 
@@ -26,7 +28,13 @@ class Estimate:
 
 
 def mean(values: np.ndarray, groups: np.ndarray) -> Estimate:
-    """Mean of values (n,) with an interval over groups (n,): what is measured in one episode hangs together."""
+    """Mean of values (n,) with an interval over groups (n,): what is measured in one episode hangs together.
+
+    A share of exactly none or all, of which a bootstrap would be certain, has Wilson's interval for that many groups.
+    """
+    if len(values) and np.all(values == values[0]) and values[0] in (0, 1):
+        count = len(np.unique(groups))
+        return Estimate(float(values[0]), *wilson(count * int(values[0]), count))
     return ratio(values, np.ones(len(values)), groups)
 
 
