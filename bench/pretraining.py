@@ -91,10 +91,10 @@ def main() -> None:
     data, video, held_out = (Dataset.load(place) for place in (args.data, args.video, args.held_out))
     report: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for family in args.families:
-        report[family] = {"interactions only": [], "the same as video first": [], "other video first": []}
+        report[family] = {"interactions only": [], "video first": [], "the same as video first": []}
         for seed in args.seeds:
             few = data.subset(draw_episodes(data, args.minutes, seed))
-            films = {"none": None, "itself": few.as_video(), "other": video}
+            films = {"none": None, "other": video, "itself": few.as_video()}
             for (name, results), (short, film) in zip(report[family].items(), films.items(), strict=True):
                 folder = args.out / f"{family}-{short}-{seed}"
                 results.append(judge(family, few, film, held_out, folder, seed, args))

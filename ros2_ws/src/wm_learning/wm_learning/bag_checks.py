@@ -114,7 +114,9 @@ class EpisodeCheck:
     def _follows(self, step: Step) -> None:
         interval, topic = step.stamp_ns - self.last_ns, next(iter(step.frames)) + COLOUR
         if interval <= 0:
-            raise refusal(self.bag, topic, step.stamp_ns, f"expected rising stamps, got {self.last_ns} ns before it")
+            raise refusal(
+                self.bag, topic, step.stamp_ns, f"expected rising stamps, the one before is {self.last_ns} ns"
+            )
         if abs(interval - STEP_NS) > JITTER * STEP_NS:
             raise refusal(
                 self.bag,

@@ -115,7 +115,9 @@ def _frame_sets(path: Path) -> Iterator[Step]:
                 pending[JOINTS] = joints
         if set_ns is None:
             if stamp_ns < due_ns - 4 * quarter:
-                raise refusal(path, topic, stamp_ns, f"expected rising stamps, got {due_ns - 3 * quarter} ns before it")
+                raise refusal(
+                    path, topic, stamp_ns, f"expected rising stamps, the one before is {due_ns - 3 * quarter} ns"
+                )
         elif abs(stamp_ns - set_ns) < quarter:
             pending[topic] = message
     if set_ns is not None:
