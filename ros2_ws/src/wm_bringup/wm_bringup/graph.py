@@ -8,6 +8,7 @@ from typing import Any
 
 from wm_core.paths import bundles_dir, share
 from wm_planner.planners import PLANNERS
+from wm_planner.policy import POLICY
 from wm_sim.world import WorldError, load_world
 
 BOOLEANS = ("true", "false")
@@ -41,7 +42,7 @@ ARGUMENTS = (
     Argument("world", "tabletop_block", "a world of sim_worlds/worlds, or the path of a world file"),
     Argument("rig", "", "a camera rig of sim_worlds/rigs, or the path of a rig file; empty: the world's"),
     Argument("bundle", "", "the folder of a model bundle; empty: the shipped one"),
-    Argument("planner", "icem", "the search algorithm, or the bundle's policy without a search", PLANNERS),
+    Argument("planner", "icem", "the search algorithm, or the bundle's policy without a search", (*PLANNERS, POLICY)),
     Argument("episodes", "", "a number of episodes after which to stop; empty: until stopped", pattern=r"[0-9]*"),
     Argument("seed", "10000", "the seed of the first episode, a whole number", pattern=r"[0-9]+"),
     Argument("headless", "true", "false opens the simulator's window", BOOLEANS),
@@ -97,7 +98,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
     lockstep = values["real_time"] == "false"
     seed, world, rig = int(values["seed"]), values["world"], values["rig"] or _rig_of(values["world"])
     bundle = _folder("bundle", values["bundle"], "bundle.yaml") or str(bundles_dir() / "default")
-    if values["planner"] == "policy" and not (Path(bundle) / "policy.onnx").is_file():
+    if values["planner"] == POLICY and not (Path(bundle) / "policy.onnx").is_file():
         raise LaunchError(
             f"argument 'planner': expected a bundle with a policy, {bundle} has none; train one with ./wm policy, or choose another planner"
         )

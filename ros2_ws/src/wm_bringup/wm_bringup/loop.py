@@ -25,7 +25,7 @@ from wm_planner.controller import POLICY_TRUST, Decision, PlannerCore
 from wm_planner.costs import CostModel, CostWeights
 from wm_planner.goal import ObjectGoal, Progress
 from wm_planner.planners import PlanResult, make_planner
-from wm_planner.policy import policy_for
+from wm_planner.policy import POLICY, policy_for, search_of
 from wm_planner.tool_path import ToolPath
 from wm_sim.arm_sim import ArmSim
 from wm_sim.controller import Point
@@ -117,14 +117,14 @@ class ClosedLoop:
         self._tool_path = ToolPath(self.kinematics, bundle.step_duration)
         engine = RolloutEngine(bundle, macro)
         count = engine.count(horizon)
-        search = make_planner(planner, count, bundle.action_size, seed, **(planner_params or {}))
+        search = make_planner(search_of(planner), count, bundle.action_size, seed, **(planner_params or {}))
         self._planner = PlannerCore(
             engine,
             search,
             CostModel.of(bundle, weights, macro),
             self._tool_path,
             policy=policy_for(bundle, planner, policy_seeds, int(engine.spans(count).sum())),
-            fallback=make_planner("icem", count, bundle.action_size, seed) if planner == "policy" else None,
+            follow=planner == POLICY,
             policy_trust=policy_trust,
         )
 

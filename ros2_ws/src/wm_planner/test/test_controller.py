@@ -22,11 +22,11 @@ STEP_NS = 100_000_000
 TOOL, THING = np.array([0.42, 0.0]), np.array([0.48, 0.0])
 
 
-def make_core(bundle=BUNDLE, planner="icem", horizon=12, macro=False, costs=None, **options):
+def make_core(bundle=BUNDLE, horizon=12, macro=False, costs=None, **options):
     engine = RolloutEngine(bundle, macro)
     core = PlannerCore(
         engine,
-        make_planner(planner, engine.count(horizon), bundle.action_size),
+        make_planner("icem", engine.count(horizon), bundle.action_size),
         costs or CostModel.of(bundle, macro=macro),
         ToolPath(ARM, BUNDLE.step_duration),
         **options,
@@ -66,14 +66,16 @@ def test_a_plan_of_unknown_outcome_is_not_executed():
 def following(straight):
     """Makes cores that follow a policy which goes straight to the goal."""
     bundle = Bundle.load(straight)
-    fallback = make_planner("icem", 12, bundle.action_size)
-    return lambda **options: make_core(bundle, "policy", policy=Policy(bundle, 12), **{"fallback": fallback, **options})
+    return lambda **options: make_core(bundle, policy=Policy(bundle, 12), follow=True, **options)
 
 
 def test_a_trusted_policy_decides_alone(following):
     decision = decide(following(policy_trust=10.0))
     assert decision.planner == "policy" and decision.plan.candidates == 1
     np.testing.assert_allclose(decision.action, [1, 0], atol=1e-3)
+    assert np.isnan(decision.plan.cost)  # nothing was compared; people and records are told afterwards
+    with pytest.raises(ValueError, match="a policy to follow"):
+        make_core(follow=True)
 
 
 def test_where_the_policy_is_not_trusted_planning_takes_over(following):

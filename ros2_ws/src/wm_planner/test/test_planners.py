@@ -99,16 +99,6 @@ def test_a_good_seed_is_found_by_the_shortest_search(name):
     assert seeded.candidates >= alone.candidates + 1
 
 
-def test_the_policy_planner_does_what_it_is_given():
-    result = make_planner("policy", HORIZON, 2).plan(cost, seeds=BEST_ACTIONS)
-    np.testing.assert_array_equal(result.actions, BEST_ACTIONS[0])
-    assert (result.candidates, result.iterations) == (1, 1) and result.cost == pytest.approx(cost(BEST_ACTIONS)[0])
-    with pytest.raises(ValueError, match="a policy intends"):
-        make_planner("policy", HORIZON, 2).plan(cost)
-    with pytest.raises(PlanningError, match="not finite"):
-        make_planner("policy", HORIZON, 2).plan(cost, seeds=np.full((1, HORIZON, 2), np.nan))
-
-
 @settings(max_examples=30)
 @given(arrays.arrays(np.float32, (3, 4, 2), elements=st.floats(-100, 100, width=32)))
 def test_the_unit_disk_keeps_directions(actions):

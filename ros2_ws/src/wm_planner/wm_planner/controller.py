@@ -12,7 +12,7 @@ from wm_planner.costs import CostModel
 from wm_planner.delay import predict
 from wm_planner.goal import ObjectGoal
 from wm_planner.planners import Planner, PlanResult
-from wm_planner.policy import Policy
+from wm_planner.policy import POLICY, Policy
 from wm_planner.tool_path import ToolMotion, ToolPath
 
 BLIND_SPEED = 0.05  # share of full speed near an object out of sight: an unseen push drifts by distance, not by time
@@ -47,6 +47,10 @@ class Outlook:
     cost_terms: dict[str, float]
     uncertainty: float  # [m] how far off the object may be, mean along the plan
 
+    @property
+    def cost(self) -> float:
+        return sum(self.cost_terms.values())
+
 
 class PlannerCore:
     """Plans in the imagination of one bundle. Keeps the warm start and what was commanded."""
@@ -61,13 +65,15 @@ class PlannerCore:
         defer_above: float = DEFER_ABOVE,
         *,
         policy: Policy | None = None,
-        fallback: Planner | None = None,
+        follow: bool = False,
         policy_trust: float = POLICY_TRUST,
     ) -> None:
         """`planner`: searches one action for each instant of the engine's futures; what belongs to a jump is held through it.
         `blind_speed`: share of full speed near an object that is out of sight. `defer_above` [m]: a plan after which the
-        object may be farther off than this is not executed. `policy`: what it intends is given to the planner as seed.
-        `fallback` plans instead where the planner's outcome may be farther off than `policy_trust` [m]."""
+        object may be farther off than this is not executed. `policy`: the planner searches around what it intends.
+        `follow`: what it intends is done without a search, unless the object may soon be farther off than `policy_trust` [m]."""
+        if follow and policy is None:
+            raise ValueError("expected a policy to follow, got none")
         self._engine = engine
         self._planner = planner
         self._costs = costs
@@ -75,7 +81,7 @@ class PlannerCore:
         self._blind_speed = blind_speed
         self._defer_above = defer_above
         self._policy = policy
-        self._fallback = fallback
+        self._follow = follow
         self._policy_trust = policy_trust
         self._spans = engine.spans(planner.horizon)
         self._scale = engine.bundle.action_scale
@@ -87,8 +93,6 @@ class PlannerCore:
     def reset(self) -> None:
         """Forget the warm start, e.g. for a new goal."""
         self._planner.reset()
-        if self._fallback is not None:
-            self._fallback.reset()
         self._warm: np.ndarray | None = None
 
     def forget(self) -> None:
@@ -143,13 +147,13 @@ class PlannerCore:
             soon = futures.steps <= max(DOUBT_STEPS, futures.steps[0])
             return float(self._costs.uncertainty(futures)[:, soon].max())
 
-        seeds = None if self._policy is None else self._each_instant(self._policy.intend(latent, goal.xy))[None]
-        planner = self._planner
-        result = planner.plan(evaluate, self._warm, deadline_s, seeds)
-        doubt = doubt_of(result.actions)
-        if self._fallback is not None and doubt > self._policy_trust:
-            planner = self._fallback
-            result = planner.plan(evaluate, self._warm, deadline_s, seeds)
+        intended = None if self._policy is None else self._each_instant(self._policy.intend(latent, goal.xy))
+        doubt = np.inf if intended is None or not self._follow else doubt_of(intended)
+        if intended is not None and doubt <= self._policy_trust:
+            result, name = PlanResult.unsearched(intended), POLICY
+        else:
+            seeds = None if intended is None else intended[None]
+            result, name = self._planner.plan(evaluate, self._warm, deadline_s, seeds), self._planner.name
             doubt = doubt_of(result.actions)
         actions, samples = (self._each_step(part) for part in (result.actions[None], result.samples))
         self._warm = self._each_instant(np.concatenate([actions[0, 1:], actions[0, -1:]]))
@@ -160,7 +164,7 @@ class PlannerCore:
         motion = self.tool_path.move(self._scale * result.actions[0].astype(float))
         action = self._record(effective_ns, motion)
         spent_ms = 1e3 * (time.perf_counter() - began)
-        return Decision(action, motion, result, latent, goal, delay, spent_ms, planner=planner.name)
+        return Decision(action, motion, result, latent, goal, delay, spent_ms, planner=name)
 
     def _each_step(self, actions: np.ndarray) -> np.ndarray:
         """Actions (N, n, A) of n instants, held until the next: (N, H, A)."""

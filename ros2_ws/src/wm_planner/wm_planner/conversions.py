@@ -61,7 +61,7 @@ def plan_message(belief: Belief, decision: Decision, outlook: Outlook, step_dura
         actions=result.actions.reshape(-1).tolist(),
         object=_each_step(decision.latent[OBJECT], futures.mean_object()[0], futures.steps),
         ee=_each_step(decision.latent[TOOL], futures.mean_ee()[0], futures.steps),
-        cost=result.cost,
+        cost=outlook.cost,
         cost_names=list(outlook.cost_terms),
         cost_values=list(outlook.cost_terms.values()),
         uncertainty=outlook.uncertainty,

@@ -22,11 +22,10 @@ from wm_planner.costs import CostModel
 from wm_planner.delay import DelayEstimator
 from wm_planner.goal import GoalError, ObjectGoal, object_goal
 from wm_planner.planners import PLANNERS, PlanningError
-from wm_planner.policy import SEEDING, policy_for
+from wm_planner.policy import POLICY, SEEDING, policy_for, search_of
 from wm_planner.pursuit import Pursuit
 from wm_planner.tool_path import ToolPath
 
-FALLBACK = "icem"  # plans where the policy is not trusted
 AT_REST = 0.01  # [rad] between two joint states
 REANCHOR_DISTANCE = 0.03  # [m] between commanded and measured tool above which planning starts from the measured one
 
@@ -37,7 +36,9 @@ class PlannerNode(WmNode):
         Param("urdf", "", "robot description file; empty: the Panda of wm_sim"),
         Param("base_frame", "panda_link0", "frame of goals and positions"),
         Param("joint_topic", "joint_states", "joint states of the arm"),
-        Param("planner", "icem", "search algorithm, or the bundle's policy without a search", choices=PLANNERS),
+        Param(
+            "planner", "icem", "search algorithm, or the bundle's policy without a search", choices=(*PLANNERS, POLICY)
+        ),
         Param(
             "policy_seeds",
             "auto",
@@ -88,13 +89,13 @@ class PlannerNode(WmNode):
         count = engine.count(self.value("horizon"))
         self._core = PlannerCore(
             engine,
-            settings.planner(self.value, name, count, size),
+            settings.planner(self.value, search_of(name), count, size),
             CostModel.of(self._bundle, settings.cost_weights(self.value), self.value("macro")),
             ToolPath(self._kinematics, self._bundle.step_duration),
             self.value("blind_speed"),
             self.value("defer_above"),
             policy=policy_for(self._bundle, name, self.value("policy_seeds"), int(engine.spans(count).sum())),
-            fallback=settings.planner(self.value, FALLBACK, count, size) if name == "policy" else None,
+            follow=name == POLICY,
             policy_trust=self.value("policy_trust"),
         )
         self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)
@@ -161,7 +162,7 @@ class PlannerNode(WmNode):
             self.counts["deadline_misses"] += decision.plan.deadline_missed
             self.counts["fallbacks"] += decision.planner != self.value("planner")
             self.timed("plan_ms", decision.plan_ms)
-            self._pursuit.feedback(decision.plan.cost, outlook.uncertainty)
+            self._pursuit.feedback(outlook.cost, outlook.uncertainty)
         if progress is not None and progress.reached:
             self._pursuit.end("reached", success=True)
         elif progress is not None and progress.timed_out:

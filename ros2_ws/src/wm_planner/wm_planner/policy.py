@@ -4,6 +4,8 @@ import numpy as np
 
 from wm_core.bundle import Bundle, BundleError
 
+POLICY = "policy"  # name of a planner: the bundle's policy decides where it is trusted
+FALLBACK = "icem"  # searches where it is not
 SEEDING = ("auto", "always", "never")  # whether planners search around what a policy intends; auto: if there is one
 
 
@@ -35,5 +37,10 @@ def policy_for(bundle: Bundle, planner: str, seeding: str, horizon: int) -> Poli
     """
     if seeding not in SEEDING:
         raise ValueError(f"policy_seeds: expected one of {', '.join(SEEDING)}, got '{seeding}'")
-    wanted = planner == "policy" or seeding == "always" or (seeding == "auto" and bundle.has("intend"))
+    wanted = planner == POLICY or seeding == "always" or (seeding == "auto" and bundle.has("intend"))
     return Policy(bundle, horizon) if wanted else None
+
+
+def search_of(planner: str) -> str:
+    """The search that a planner comes to, sooner or later."""
+    return FALLBACK if planner == POLICY else planner

@@ -1,11 +1,10 @@
-"""Planners: search the action sequence of least cost in the model's imagination, or do what a policy intends."""
+"""Planners: search the action sequence of least cost in the model's imagination."""
 
 from dataclasses import fields
 from typing import Any
 
 from wm_planner.planners.base import Evaluate, Planner, PlanningError, PlanResult
 from wm_planner.planners.cem import CEM, CEMParams
-from wm_planner.planners.follow import Follow
 from wm_planner.planners.gradient import Gradient, GradientParams
 from wm_planner.planners.icem import ICEM, ICEMParams
 from wm_planner.planners.mppi import MPPI, MPPIParams
@@ -18,7 +17,6 @@ _PLANNERS: dict[str, type[Planner]] = {
     "mppi": MPPI,
     "cem": CEM,
     "gradient": Gradient,
-    "policy": Follow,
     "random": Random,
 }
 PLANNERS = tuple(_PLANNERS)

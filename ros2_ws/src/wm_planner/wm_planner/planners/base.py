@@ -27,6 +27,11 @@ class PlanResult:
     samples: np.ndarray  # (N, H, A) candidates of the last iteration
     costs: np.ndarray  # (N,) their costs
 
+    @staticmethod
+    def unsearched(actions: np.ndarray) -> "PlanResult":
+        """Actions (H, A) that nothing was compared with; their cost is not known."""
+        return PlanResult(actions, np.nan, 0, 1, False, actions[None], np.array([np.nan]))
+
 
 class Planner(ABC):
     """Searches the action sequence of least cost. Subclasses fill `_search`."""
