@@ -61,13 +61,13 @@ ENTRIES = (
         "what another action would have changed, from saved simulator states",
         (
             Headline(
-                "difference of two actions in the right direction, 10 steps [%]",
+                "what another action changes, right direction [%]",
                 ("10", "sign_accuracy"),
                 1,
                 100,
                 "high",
             ),
-            Headline("error of that difference, median [%]", ("10", "median_relative_error"), 0, 100),
+            Headline("what another action changes, median error [%]", ("10", "median_relative_error"), 0, 100),
         ),
     ),
     Entry(
