@@ -104,8 +104,9 @@ class MacroTraining:
         ]
 
     def loss(self, draw: Draw) -> tuple[Tensor, dict[str, float]]:
-        """Loss of a batch, and numbers to report."""
-        total, report, share = torch.zeros(()), {}, len(self._chains)
+        """Loss of a batch, and numbers to report of the last chains."""
+        total, share = torch.zeros((), device=draw.device), len(self._chains)
+        report: dict[str, float] = {}
         for chains in self._chains:
             starts = draw.rng.choice(chains.starts, (self.settings.batch + self.settings.imagined) // share)
             recorded, report = self.recorded_loss(draw, chains, starts[: self.settings.batch // share])
