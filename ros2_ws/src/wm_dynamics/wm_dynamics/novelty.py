@@ -5,20 +5,23 @@ Distances of the encoder's features are Mahalanobis distances to the nearest of 
 (Lee et al. 2018, "A simple unified framework for detecting out-of-distribution samples and adversarial attacks").
 """
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from wm_core.bundle import LOG_VARIANCE, VISIBILITY, Bundle, BundleError
+from wm_core.bundle import VISIBILITY, Bundle, BundleError
 
 SIGNALS = ("prediction", "slip", "appearance", "change", "unseen")
 PREDICTION_RATE = 0.3  # of the running average of the prediction error: a jump is noticed within three steps
 SLIP_RATE = 0.2  # of how much farther than predicted the object goes: over moving steps only
 MOVES = 0.003  # [m] in a step, predicted or seen
 FARTHEST_SLIP = 5.0  # standard deviations: one outlier is a matter of the prediction error
-APPEARANCE_RATE = 0.1  # of how the object looks
+APPEARANCE_RATE = 0.05  # of how the object looks
+PRESENT_RATE = 0.3  # of how it looks now
+EARLIER = 5  # steps: what it looked like until then is what it has changed from
 UNSEEN_RATE = 0.3
 SEEN = 0.5  # visibility from which on features say something
 BURN_IN = 6  # steps until averages mean something
@@ -29,7 +32,7 @@ class Evidence:
     """What has been accumulated until now."""
 
     appearance: np.ndarray  # (F,) averaged features
-    change: np.ndarray  # (F,) present features minus their average before
+    change: np.ndarray  # (F,) features of late minus their average until some steps ago
     prediction: float  # averaged log(1 + normalised error)
     slip: float  # size of the averaged error along the motion, in standard deviations: other physics errs to one side
     unseen: float  # averaged 1 - visibility
@@ -40,8 +43,8 @@ class Accumulator:
 
     def __init__(self) -> None:
         self._seen = 0
-        self._features = np.zeros(0)
-        self._change = np.zeros(0)
+        self._average = self._present = self._change = np.zeros(0)
+        self._earlier: deque[np.ndarray] = deque(maxlen=EARLIER + 1)  # averages
         self._prediction = self._slip = self._unseen = 0.0
 
     @property
@@ -54,13 +57,14 @@ class Accumulator:
         if visibility > SEEN or not self._seen:
             self._seen += 1
             features = features_of(embedding)
-            average = self._features if self._seen > 1 else features
-            self._change = features - average
-            self._features = average + max(APPEARANCE_RATE, 1 / self._seen) * self._change
+            self._average = _towards(self._average, features, max(APPEARANCE_RATE, 1 / self._seen))
+            self._present = _towards(self._present, features, max(PRESENT_RATE, 1 / self._seen))
+            self._earlier.append(self._average)
+            self._change = self._present - self._earlier[0]
             self._prediction += PREDICTION_RATE * (float(np.log1p(normalised_error)) - self._prediction)
             if np.isfinite(slip):
                 self._slip += SLIP_RATE * (slip - self._slip)
-        return Evidence(self._features, self._change, self._prediction, abs(self._slip), self._unseen)
+        return Evidence(self._average, self._change, self._prediction, abs(self._slip), self._unseen)
 
 
 def slip_of(before: np.ndarray, predicted: np.ndarray, seen: np.ndarray, normalised_error: float) -> float:
@@ -78,8 +82,13 @@ def slip_of(before: np.ndarray, predicted: np.ndarray, seen: np.ndarray, normali
 
 
 def features_of(embedding: np.ndarray) -> np.ndarray:
-    """Of embeddings (..., D) what does not say where the object is (..., F): how sure the encoder is, and the family's own part."""
-    return np.concatenate([embedding[..., LOG_VARIANCE], embedding[..., VISIBILITY + 1 :]], -1).astype(float)
+    """The family's own part (F,) of an embedding (D,): what is left when place, sureness and visibility are taken away."""
+    return np.asarray(embedding[VISIBILITY + 1 :], float)
+
+
+def _towards(average: np.ndarray, values: np.ndarray, rate: float) -> np.ndarray:
+    """A running average with new values; without old ones, the new."""
+    return values if rate >= 1 else average + rate * (values - average)
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ class Reference:
     """What is usual, from held-out data."""
 
     appearance: Normal  # of averaged features
-    change: Normal  # of features minus their average
+    change: Normal  # of features of late minus their average earlier
     usual: dict[str, float]  # median of each signal
     limit: dict[str, float]  # and its 99.5 % quantile
 
@@ -112,7 +121,7 @@ class Reference:
         if block is None:
             return None
         try:
-            return Reference.parse(block, bundle.embedding_size - 3)
+            return Reference.parse(block, bundle.embedding_size - VISIBILITY - 1)
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"{bundle.path}/bundle.yaml: novelty: {error}; run wm calibrate again") from error
 
