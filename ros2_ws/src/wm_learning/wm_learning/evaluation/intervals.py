@@ -187,8 +187,7 @@ def _reliability(context: Context, figures: dict[str, Any]) -> Picture:
                     ax.plot(LEVELS, held, dashes, color=colours[label], markersize=4, label=f"{label}, {kind}")
         ax.set(title=f"{step} step{'s' * (step > 1)}", xlabel="should hold", xlim=(0.45, 1), ylim=(0.25, 1.02))
     axes[0].set_ylabel("holds, share of the outcomes")
-    handles, names = axes[-1].get_legend_handles_labels()
-    figure.legend(handles, names, frameon=False, loc="outside lower center", ncols=4)
+    plots.legend_below(figure, axes[-1], 4)
     return Picture(plots.png(figure), "Reliability: below the grey line the model is too sure, above it too careful.")
 
 

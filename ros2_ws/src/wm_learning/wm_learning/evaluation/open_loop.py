@@ -139,7 +139,7 @@ def _plot(curves: dict[str, ByHorizon], baselines: dict[str, ByHorizon], tools: 
     left.set(ylabel="mean object error [mm]", ylim=(0, top), title="object, moving windows")
     right.set(ylabel="mean tool error [mm]", title="tool, all windows")
     right.set_ylim(bottom=0)
-    left.legend(frameon=False)
+    plots.legend_below(figure, left)
     return Picture(
         plots.png(figure), "Error by horizon; bands are 95 % intervals. Constant velocity soon leaves the plot."
     )

@@ -34,7 +34,11 @@ def panels(
     columns: int = 1, rows: int = 1, width: float = 4.6, height: float = 3.1, close: bool = False
 ) -> tuple[Figure, list[Axes]]:
     """A figure of equal panels, each `width` x `height` inches, `close` together or not; without pyplot, so nothing has to be closed."""
-    layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, hspace=0.02, wspace=0.02) if close else "constrained"
+    layout = (
+        ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, hspace=0.02, wspace=0.02)
+        if close
+        else ConstrainedLayoutEngine()
+    )
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(columns * width, rows * height), layout=layout)
         axes = figure.subplots(rows, columns, squeeze=False)
@@ -46,6 +50,12 @@ def png(figure: Figure) -> bytes:
     with matplotlib.rc_context(STYLE), io.BytesIO() as file:
         figure.savefig(file, format="png", dpi=DPI, facecolor="white")
         return file.getvalue()
+
+
+def legend_below(figure: Figure, axes: Axes, columns: int = 5) -> None:
+    """One legend for all panels, of what is drawn in `axes`."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=columns)
 
 
 def band(axes: Axes, curve: Mapping[int, Estimate], colour: str, label: str) -> None:

@@ -225,5 +225,5 @@ def _plot(context: Context, figures: dict[str, Any]) -> Picture:
     axes.set_xticks(range(len(names)), names)
     axes.set(ylabel="R2", ylim=(-0.15, 1.03))
     axes.axhline(0, color="black", linewidth=0.6)
-    axes.legend(frameon=False, ncols=min(4, len(lines)), loc="upper center", bbox_to_anchor=(0.5, -0.08))
+    plots.legend_below(figure, axes, 4)
     return Picture(plots.png(figure), "R2 of linear probes with 95 % intervals; bars below the axis are cut.")

@@ -34,6 +34,8 @@ th, td { padding: 4px 16px 4px 0; border-bottom: 1px solid var(--line); text-ali
 th { font-weight: 600; border-bottom-color: #b8c0c9; vertical-align: bottom; white-space: normal; }
 th.text, td.text { text-align: left; }
 td.text { white-space: normal; max-width: 46ch; }
+.facts th, .facts td { text-align: left; white-space: normal; max-width: 26ch; vertical-align: top; }
+.facts td:first-child { white-space: nowrap; }
 tr.group td { padding-top: 12px; font-weight: 600; border-bottom-color: #b8c0c9; }
 tr:last-child td { border-bottom: 0; }
 td.best { font-weight: 700; }
@@ -103,7 +105,7 @@ class Report:
     def _bundles(self) -> str:
         facts = next(iter(self.bundles.values()))
         rows = [[fact, *(str(values[fact]) for values in self.bundles.values())] for fact in facts]
-        return table_html(Table(["", *self.bundles], rows))
+        return f'<div class="facts">{table_html(Table(["", *self.bundles], rows))}</div>'
 
     def _summary(self) -> str:
         """One row for each headline figure, the best bundle in bold, baselines beside them."""
