@@ -77,7 +77,7 @@ OUTSIDE = {
         {"updates": 0.5, "plan": {"horizon": 6, "iterations": 2}, "explore": {"random_steps": 200, "noise_steps": 500}},
     ),
     "PandaPush-v3": Outside(
-        6_000,
+        10_000,
         100,
         push_cost,
         "where in the observation tool and cube are and that they touch within 8 cm only, the cube's height, and wm's cost of "
@@ -86,7 +86,7 @@ OUTSIDE = {
         {
             "updates": 0.5,
             "dynamics": {"batch": 96, "rate": 3e-3},
-            "plan": {"samples": 64, "iterations": 2, "horizon": 8},
+            "plan": {"samples": 64, "iterations": 3, "horizon": 8, "caution": 1.0},
             "explore": {"random_steps": 200, "noise": 0.3, "noise_end": 0.1, "noise_steps": 3_000},
         },
         push_features,

@@ -55,7 +55,9 @@ class Agent:
         def evaluate(actions: np.ndarray) -> np.ndarray:
             candidates = torch.from_numpy(np.ascontiguousarray(actions, np.float32))
             states = self.model.imagine(state, candidates)
-            return self.objective.costs(states, candidates, goal).mean(0).numpy()
+            costs = self.objective.costs(states, candidates, goal)
+            spread, mean = torch.std_mean(costs, 0, correction=0)
+            return (mean + self.settings.plan.caution * spread).numpy()
 
         start = self._last
         proposed = self.objective.propose(state, len(start))

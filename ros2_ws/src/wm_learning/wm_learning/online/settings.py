@@ -37,6 +37,7 @@ class Plan:
     iterations: int = 3
     std: float = 0.6
     noise_beta: float = 2.0
+    caution: float = 0.0  # weight of the spread of a plan's cost over the members
 
 
 @dataclass(frozen=True)
