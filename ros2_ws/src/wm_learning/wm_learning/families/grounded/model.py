@@ -8,9 +8,9 @@ from wm_core.bundle import BevSpec
 from wm_learning.dataset import Dataset
 from wm_learning.families.base import OBJECT, TOOL, Sizes, WorldModel
 from wm_learning.families.decoder import Decoder
+from wm_learning.families.encoder import Encoder
 from wm_learning.families.grounded.config import GroundedConfig
 from wm_learning.families.grounded.dynamics import EnsembleDynamics
-from wm_learning.families.grounded.encoder import Encoder
 from wm_learning.families.grounded.rollout import FoldedRollout
 from wm_learning.families.grounded.training import GroundedTraining
 from wm_learning.families.parts import BeliefUpdate

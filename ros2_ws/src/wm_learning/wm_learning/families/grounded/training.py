@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from wm_core.bundle import VISIBILITY
 from wm_learning.families.base import OBJECT
@@ -36,9 +35,7 @@ class GroundedTraining(Training):
         batch = len(first)
         embedding = model.encoder(view.maps)
         weight = 0.02 + view.share.clamp(max=1)
-        coarse, second, position = model.encoder.positions
-        see = sum(weighted_mean(position_loss(p - view.object), weight) for p in (coarse, second, position))
-        heat = -(model.encoder.heat_target(view.object) * F.log_softmax(model.encoder.heat_map, 1)).sum(1)
+        see = model.encoder.seeing_loss(view.object, weight)
 
         # Dynamics start from what was seen, when it was seen; otherwise from the label.
         seen = (view.share[:batch] > 0.5).float()[:, None]
@@ -55,17 +52,9 @@ class GroundedTraining(Training):
         codes = torch.cat([embedding[:batch, 5:], chosen[:, :, CODE].mean(0)])
         picture = self.picture_loss(view, codes, torch.cat([seen[:, 0], both_seen]))
 
-        loss = (
-            see
-            + weighted_mean(heat, weight)
-            + self.certainty_loss(embedding, view)
-            + predict
-            + 0.3 * spread
-            + 0.3 * consistent
-            + 20 * picture
-        )
+        loss = see + self.certainty_loss(embedding, view) + predict + 0.3 * spread + 0.3 * consistent + 20 * picture
         report = {
-            "see": millimetres((position - view.object)[view.share > 0.5]),
+            "see": millimetres((embedding[:, OBJECT] - view.object)[view.share > 0.5]),
             "predict": millimetres(error[:, :, -1]),
             "code": consistent.item(),
             "picture": picture.item(),

@@ -15,7 +15,7 @@ from wm_core.bundle import VISIBILITY, BevSpec
 from wm_learning.dataset import Dataset
 from wm_learning.families.base import LAG, OBJECT, STATE, TOOL, Sizes, WorldModel
 from wm_learning.families.decoder import Decoder
-from wm_learning.families.grounded.encoder import Encoder
+from wm_learning.families.encoder import Encoder
 from wm_learning.families.parts import KNOWN_VARIANCE, BeliefUpdate, EnsembleMLP, bounded_variance, imagine, move_tool
 from wm_learning.families.returns import symlog
 from wm_learning.families.rssm.cell import Cell, gumbel, sample

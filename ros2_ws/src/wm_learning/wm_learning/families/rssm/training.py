@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from wm_core.bundle import VISIBILITY
 from wm_learning.augment import fuse_maps
@@ -46,8 +45,7 @@ class RssmTraining(Training):
         batch, length = window.shape
         embedding = model.encode(view.maps)
         weight = 0.02 + view.share.clamp(max=1)
-        see = sum(weighted_mean(position_loss(p - view.object), weight) for p in model.encoder.positions)
-        heat = -(model.encoder.heat_target(view.object) * F.log_softmax(model.encoder.heat_map, 1)).sum(1)
+        see = model.encoder.seeing_loss(view.object, weight)
 
         # The belief shapes what is said of the looks, not where the object is seen.
         place, looks = embedding[:, : VISIBILITY + 1].detach(), embedding[:, VISIBILITY + 1 :]
@@ -62,7 +60,7 @@ class RssmTraining(Training):
         means, *told = (torch.stack(parts) for parts in zip(*beliefs, strict=True))
         evidence, numbers = self._evidence(window.T, means[..., STATE], told, by_step.detach())
         picture = self.picture_loss(view, means[..., STATE].flatten(0, 1), view.share)
-        loss = see + weighted_mean(heat, weight) + self.certainty_loss(embedding, view) + evidence + 20 * picture
+        loss = see + self.certainty_loss(embedding, view) + evidence + 20 * picture
         error = embedding[:, OBJECT] - view.object
         report = {"see": millimetres(error[view.share > 0.5]), **numbers, "picture": picture.item()}
         return loss, report
