@@ -28,7 +28,7 @@ class Agent:
         else:
             ceiling = settings.repeat * settings.values.ceiling
             self.objective = ValueObjective(self.model, task.action_size, ceiling, settings.values)
-        self._optimiser = torch.optim.Adam(self.model.parameters(), settings.dynamics.rate)
+        self._optimiser = torch.optim.Adam(self.model.parameters(), settings.dynamics.rate, fused=True)
         self._updates = 0
         self.begin(0)
 

@@ -74,8 +74,8 @@ class ValueObjective(Objective):
             nn.Linear(size, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, actions)
         )
         judges = [*self.reward_net.parameters(), *self.critics.parameters()]
-        self.judging = torch.optim.Adam(judges, settings.rate)
-        self.acting = torch.optim.Adam(self.actor.parameters(), settings.rate)
+        self.judging = torch.optim.Adam(judges, settings.rate, fused=True)
+        self.acting = torch.optim.Adam(self.actor.parameters(), settings.rate, fused=True)
 
     def parts(self) -> dict[str, Any]:
         names = ("reward_net", "critics", "slow", "actor", "judging", "acting")
