@@ -98,10 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--workers", type=int, default=2)
     verb.set_defaults(run=_evaluate)
 
-    verb = verbs.add_parser("reproduce", help="the shipped bundle from nothing: collect, dataset, train, export")
+    verb = verbs.add_parser("reproduce", help="the shipped bundle from nothing: collect, dataset, train, policy, macro")
     verb.add_argument("--work", type=Path, default=Path("runs/reproduce"), help="folder for bags and dataset")
     verb.add_argument("--out", type=Path, default=Path("runs/reproduce/bundle"), help="bundle folder")
-    verb.add_argument("--episodes", type=int, default=240, help="episodes per world")
+    verb.add_argument("--episodes", type=int, default=360, help="episodes per world")
     verb.add_argument("--steps", type=int, default=50)
     verb.add_argument("--workers", type=int, default=2)
     verb.set_defaults(run=_reproduce)
@@ -214,9 +214,9 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _reproduce(options: argparse.Namespace) -> int:
-    from wm_learning.pipeline import RunSettings, reproduce
+    from wm_learning.reproduce import reproduce
 
-    reproduce(options.work, options.out, options.episodes, options.steps, options.workers, RunSettings())
+    reproduce(options.work, options.out, options.episodes, options.steps, options.workers)
     return 0
 
 

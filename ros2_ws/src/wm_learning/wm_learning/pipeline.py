@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import yaml
 from wm_core.bundle import Bundle
 from wm_core.revision import revision
 from wm_learning.calibration import calibrate
-from wm_learning.collect import collect
 from wm_learning.config import SettingError, configure
 from wm_learning.dataset import Dataset
 from wm_learning.dataset_build import bag_facts, build_dataset
@@ -23,11 +21,8 @@ from wm_learning.embeddings import embed
 from wm_learning.evaluate import evaluate
 from wm_learning.export import export_bundle
 from wm_learning.families import FAMILIES
-from wm_learning.settings import TRAINING_SEEDS
 from wm_learning.training.parallel import Processes
 from wm_learning.training.trainer import Trainer
-
-WORLDS = ["tabletop_block", "tabletop_mug", "tabletop_disk"]
 
 
 @dataclass(frozen=True)
@@ -202,22 +197,6 @@ def unseen(folder: Path, data: Dataset) -> Dataset:
         return data
     known = {name: facts["training"][name] for name in ("seed", "validation_share")}
     return data.subset(split(data, RunSettings(**known))[1])
-
-
-def reproduce(work: Path, bundle: Path, episodes: int, steps: int, workers: int, settings: RunSettings) -> Path:
-    """The shipped bundle from nothing."""
-    if len(WORLDS) * episodes > TRAINING_SEEDS:
-        raise ValueError(
-            f"expected at most {TRAINING_SEEDS // len(WORLDS)} episodes per world, got {episodes}; seeds above are for tests"
-        )
-    began = time.monotonic()
-    bags = collect(WORLDS, episodes, steps, work / "bags", 0, workers)
-    print(f"collected {len(bags)} bags after {time.monotonic() - began:.0f} s", flush=True)
-    data = load_data(bags, work, workers)
-    print(f"built the dataset of {len(data.episode)} steps after {time.monotonic() - began:.0f} s", flush=True)
-    train_bundle(data, bundle, settings)
-    print(f"reproduced {bundle} in {(time.monotonic() - began) / 60:.1f} min", flush=True)
-    return bundle
 
 
 def _is_bag(folder: Path) -> bool:
