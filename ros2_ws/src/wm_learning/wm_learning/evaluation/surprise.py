@@ -122,6 +122,6 @@ def _picture(calm: list[Course], disturbed: dict[str, list[Course]]) -> Picture:
                 axis.plot(
                     np.arange(WINDOW), np.median(courses, 0), style, color=shade, label=label if style == "-" else None
                 )
-        axis.set(title=name, xlabel="steps from the event on", ylabel="novelty, median", yscale="symlog")
+        axis.set(title=name, xlabel="steps from the event on", ylabel="novelty, median", ylim=(0, None))
     axes[0].legend()
     return Picture(png(figure), "Novelty after events (solid) and undisturbed (dotted); 1 is the limit.")
