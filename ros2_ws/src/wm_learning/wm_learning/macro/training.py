@@ -32,10 +32,10 @@ class MacroSettings:
     k: int = 4  # steps of one jump
     jumps: int = 3  # of one call of the exported graph
     chain: int = 6  # jumps in a row in training, or as many as the episodes have
-    hidden: int = 128
-    updates: int = 8000
-    batch: int = 128  # recorded chains
-    imagined: int = 256  # imagined chains beside them
+    hidden: int = 96
+    updates: int = 2500
+    batch: int = 64  # recorded chains
+    imagined: int = 128  # imagined chains beside them
     rate: float = 2e-3
     validate_every: int = 500
     patience: int = 6  # validations
