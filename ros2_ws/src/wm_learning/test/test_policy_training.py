@@ -13,6 +13,7 @@ from wm_learning.families.base import OBJECT
 from wm_learning.pipeline import RunSettings, train_bundle
 from wm_learning.policy.demonstrations import demonstrate
 from wm_learning.policy.imagination import Imagination, draw_goals
+from wm_learning.policy.networks import Act, ActorCritic
 from wm_learning.policy.pipeline import load_model, train_policy
 from wm_learning.policy.training import PolicySettings, reward
 
@@ -56,6 +57,11 @@ def test_a_bundle_with_a_policy_is_the_same_model_and_knows_what_it_intends(bund
     following = model.rollout(torch.tensor(situation["latent"])[None], torch.tensor(first[:, :1]))[2].mean(0)
     second = after.run("policy", latent=following.detach().numpy(), goal=situation["goal"])["action"]
     np.testing.assert_allclose(actions[:, 1], second, atol=1e-4)
+
+
+def test_the_graph_of_a_policy_is_folded_and_does_the_same():
+    nets, latent, goal = ActorCritic(12, 16), torch.rand(5, 18), torch.rand(5, 2)
+    torch.testing.assert_close(Act(nets)(latent, goal), nets.act(latent, goal), atol=1e-5, rtol=1e-4)
 
 
 def test_the_same_training_gives_the_same_policy(bundle, with_policy, dataset, tmp_path):

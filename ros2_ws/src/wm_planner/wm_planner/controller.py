@@ -20,7 +20,9 @@ SAME_PLACE = 0.002  # [m] between where the last command ends and where the next
 LOOK_AFTER = 1.0  # [s] out of sight, then the tool backs off: most often it is the hand that hides the object
 DOUBT_STEPS = 12  # what may happen later is planned anew many times before
 DEFER_ABOVE = 0.12  # [m] half a 90 % interval; on ordinary goals plans stay below 0.08
-POLICY_TRUST = 0.06  # [m] half a 90 % interval; above it planning takes over. Of a policy's decisions 99 % stay below 0.056
+POLICY_TRUST = (
+    0.06  # [m] half a 90 % interval; above it planning takes over. Of a policy's decisions 99 % stay below 0.056
+)
 BLIND_REACH = 0.10  # [m] between tool and believed object; farther off there is nothing to push within a step
 
 
@@ -172,6 +174,8 @@ class PlannerCore:
 
     def _each_instant(self, actions: np.ndarray) -> np.ndarray:
         """Actions (H, A) as one for each of n instants that lead to the same places (n, A)."""
+        if self._spans[-1] == 1:
+            return actions
         starts = np.cumsum(self._spans) - self._spans
         return (np.add.reduceat(actions, starts) / self._spans[:, None]).astype(np.float32)
 

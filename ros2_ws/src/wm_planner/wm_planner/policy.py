@@ -26,8 +26,9 @@ class Policy:
         """Actions (horizon, A) float32 from a latent (L,) to a goal (2,) [m]; beyond the graph's horizon it stays."""
         inputs = {"latent": latent[None].astype(np.float32), "goal": np.asarray(goal, np.float32)[None]}
         actions = self._bundle.run("intend", **inputs)["actions"][0]
-        missing = max(0, self._horizon - len(actions))
-        return np.pad(actions[: self._horizon], ((0, missing), (0, 0)))
+        if len(actions) >= self._horizon:
+            return actions[: self._horizon]
+        return np.pad(actions, ((0, self._horizon - len(actions)), (0, 0)))
 
 
 def policy_for(bundle: Bundle, planner: str, seeding: str, horizon: int) -> Policy | None:

@@ -41,14 +41,20 @@ class ActorCritic(nn.Module):
 
 
 class Act(nn.Module):
-    """Graph `policy`."""
+    """Graph `policy`: what is seen of latent and goal is linear in them, so it is folded into the first layer."""
 
     def __init__(self, nets: ActorCritic) -> None:
         super().__init__()
-        self.nets = nets
+        first, *rest = nets.actor
+        unit = torch.eye(first.in_features + 2)  # a situation has as many numbers as a latent
+        with torch.no_grad():
+            self.first = nn.Linear(len(unit), first.out_features)
+            self.first.weight.copy_(first.weight @ situation(unit[:, :-2], unit[:, -2:]).T)
+            self.first.bias.copy_(first.bias)
+        self.rest = nn.Sequential(*rest)
 
     def forward(self, latent: Tensor, goal: Tensor) -> Tensor:
-        return self.nets.act(latent, goal)
+        return to_unit_disk(self.rest(self.first(torch.cat([latent, goal], -1))))
 
 
 class Intend(nn.Module):
