@@ -48,6 +48,7 @@ def test_a_bundle_with_a_policy_is_the_same_model_and_knows_what_it_intends(bund
     actions = after.run("intend", **situation)["actions"]
     assert actions.shape == (1, after.horizon, 2) and (np.linalg.norm(actions, axis=-1) <= 1).all()
     np.testing.assert_allclose(actions[:, 0], after.run("policy", **situation)["action"], atol=1e-5)
+    assert np.isfinite(after.run("value", **situation)["value"]).all()
     # The second action is what the policy does where the model says that the first leads.
     imagined = after.run("rollout", latent=situation["latent"][None], actions=actions)
     assert np.isfinite(imagined["readout"]).all()

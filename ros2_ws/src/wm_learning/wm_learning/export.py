@@ -55,10 +55,20 @@ def export_bundle(
 
 
 def add_policy(
-    bundle: Path, folder: Path, policy: nn.Module, model: WorldModel, bundle_id: str, facts: dict[str, Any]
+    bundle: Path,
+    folder: Path,
+    policy: nn.Module,
+    value: nn.Module,
+    model: WorldModel,
+    bundle_id: str,
+    facts: dict[str, Any],
 ) -> Path:
-    """Write to `folder` the bundle in `bundle`, which was made of `model`, with another id and a policy; `facts`: of its training."""
-    modules = {"policy": policy, "intend": Intend(policy, model.graphs()["rollout"], model.sizes.horizon)}
+    """Write to `folder` the bundle in `bundle`, which was made of `model`, with another id, a policy and what it will cost.
+
+    `facts`: of its training.
+    """
+    intend = Intend(policy, model.graphs()["rollout"], model.sizes.horizon)
+    modules = {"policy": policy, "intend": intend, "value": value}
     return add_graphs(bundle, folder, modules, {"id": bundle_id, "policy": facts})
 
 

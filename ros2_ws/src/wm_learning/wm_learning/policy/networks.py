@@ -57,6 +57,17 @@ class Act(nn.Module):
         return to_unit_disk(self.rest(self.first(torch.cat([latent, goal], -1))))
 
 
+class CostToGo(nn.Module):
+    """Graph `value`: what reaching the goal will still cost under the policy, by the mean critic."""
+
+    def __init__(self, nets: ActorCritic) -> None:
+        super().__init__()
+        self.nets = nets
+
+    def forward(self, latent: Tensor, goal: Tensor) -> Tensor:
+        return -expected(self.nets.judge(latent, goal)).mean(0)
+
+
 class Intend(nn.Module):
     """Graph `intend`: the actions (b, H, 2) that a policy would take in the model's imagination, by the mean of its members."""
 

@@ -19,7 +19,7 @@ from wm_learning.export import add_policy
 from wm_learning.families import FAMILIES
 from wm_learning.families.base import WorldModel
 from wm_learning.pipeline import RunSettings, remember, split
-from wm_learning.policy.networks import Act, ActorCritic
+from wm_learning.policy.networks import Act, ActorCritic, CostToGo
 from wm_learning.policy.training import PolicySettings, PolicyTraining
 from wm_learning.training.trainer import Trainer
 
@@ -86,6 +86,6 @@ def train_policy(bundle: Path, data: Dataset, folder: Path, settings: PolicySett
         "training_s": round(spent),
         "imagined_success": imagined,
     }
-    add_policy(bundle, folder, Act(nets), model, f"{loaded.id}-{identity[:4]}", told)
+    add_policy(bundle, folder, Act(nets), CostToGo(nets), model, f"{loaded.id}-{identity[:4]}", told)
     print(f"exported {folder} after {spent:.0f} s of training")
     return folder
