@@ -16,8 +16,8 @@ def reference() -> Reference:
     """Two kinds of objects, at 0 and at 1 in all features; averages are off by 0.1, single steps by 0.2."""
     centres = np.stack([np.zeros(FEATURES), np.ones(FEATURES)])
     looks, changes = (np.eye(FEATURES) / deviation**2 for deviation in (0.1, 0.2))
-    usual = {"prediction": 0.3, "slip": 0.1, "appearance": 2.0, "change": 2.0, "unseen": 0.0}
-    limit = {"prediction": 1.5, "slip": 0.8, "appearance": 4.0, "change": 4.0, "unseen": 0.1}
+    usual = {"prediction": 0.3, "motion": 0.3, "slip": 0.1, "appearance": 2.0, "change": 2.0, "unseen": 0.0}
+    limit = {"prediction": 1.5, "motion": 1.0, "slip": 0.8, "appearance": 4.0, "change": 4.0, "unseen": 0.1}
     return Reference(Normal(centres, looks), Normal(np.zeros((1, FEATURES)), changes), usual, limit)
 
 
@@ -69,9 +69,11 @@ def test_an_object_that_is_gone_is_new(detector):
     assert found.value > 1 and found.cause == "unseen"
 
 
-def test_one_large_error_shows_at_once(detector):
+def test_one_large_error_shows_at_once_and_small_ones_add_up(detector):
     watch(detector, 30)
     assert watch(detector, 1, error=1000.0).cause == "prediction"
+    detector.reset()
+    assert watch(detector, 60, error=2.5).cause == "motion"
 
 
 def test_small_errors_to_one_side_add_up(detector):

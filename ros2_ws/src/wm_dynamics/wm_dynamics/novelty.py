@@ -14,9 +14,10 @@ import numpy as np
 
 from wm_core.bundle import VISIBILITY, Bundle, BundleError
 
-SIGNALS = ("prediction", "slip", "appearance", "change", "unseen")
+SIGNALS = ("prediction", "motion", "slip", "appearance", "change", "unseen")
 PREDICTION_RATE = 0.3  # of the running average of the prediction error: a jump is noticed within three steps
-SLIP_RATE = 0.2  # of how much farther than predicted the object goes: over moving steps only
+MOTION_RATE = 0.05  # and of a slow one: other physics shows little in each step
+SLIP_RATE = 0.1  # of how much farther than predicted the object goes: over moving steps only
 MOVES = 0.003  # [m] in a step, predicted or seen
 FARTHEST_SLIP = 5.0  # standard deviations: one outlier is a matter of the prediction error
 APPEARANCE_RATE = 0.05  # of how the object looks
@@ -34,6 +35,7 @@ class Evidence:
     appearance: np.ndarray  # (F,) averaged features
     change: np.ndarray  # (F,) features of late minus their average until some steps ago
     prediction: float  # averaged log(1 + normalised error)
+    motion: float  # the same over a longer time
     slip: float  # size of the averaged error along the motion, in standard deviations: other physics errs to one side
     unseen: float  # averaged 1 - visibility
 
@@ -45,7 +47,7 @@ class Accumulator:
         self._seen = 0
         self._average = self._present = self._change = np.zeros(0)
         self._earlier: deque[np.ndarray] = deque(maxlen=EARLIER + 1)  # averages
-        self._prediction = self._slip = self._unseen = 0.0
+        self._prediction = self._motion = self._slip = self._unseen = 0.0
 
     @property
     def settled(self) -> bool:
@@ -61,10 +63,12 @@ class Accumulator:
             self._present = _towards(self._present, features, max(PRESENT_RATE, 1 / self._seen))
             self._earlier.append(self._average)
             self._change = self._present - self._earlier[0]
-            self._prediction += PREDICTION_RATE * (float(np.log1p(normalised_error)) - self._prediction)
+            error = float(np.log1p(normalised_error))
+            self._prediction += PREDICTION_RATE * (error - self._prediction)
+            self._motion += max(MOTION_RATE, 1 / self._seen) * (error - self._motion)
             if np.isfinite(slip):
                 self._slip += SLIP_RATE * (slip - self._slip)
-        return Evidence(self._average, self._change, self._prediction, abs(self._slip), self._unseen)
+        return Evidence(self._average, self._change, self._prediction, self._motion, abs(self._slip), self._unseen)
 
 
 def slip_of(before: np.ndarray, predicted: np.ndarray, seen: np.ndarray, normalised_error: float) -> float:
@@ -155,6 +159,7 @@ class Reference:
         """Each signal as it is."""
         return {
             "prediction": evidence.prediction,
+            "motion": evidence.motion,
             "slip": evidence.slip,
             "appearance": self.appearance.distance(evidence.appearance),
             "change": self.change.distance(evidence.change),

@@ -4,19 +4,40 @@ from collections.abc import Callable
 
 import numpy as np
 
+from wm_bringup.baselines import ScriptedPusher
 from wm_dynamics.novelty import Novelty
 from wm_learning.evaluation.stage import Stage
 from wm_learning.evaluation.stats import LEVEL, RESAMPLES, Estimate, auroc
 from wm_learning.exploration import Exploration
+from wm_learning.settings import OBJECT_REGION
 
+Act = Callable[[np.ndarray, np.ndarray], np.ndarray]  # action (2,) for commanded tool and true object position (2,) [m]
 Event = Callable[[Stage, np.random.Generator], None]
 Course = dict[str, list[Novelty]]  # of each bundle, step by step
 
 
-def course(stage: Stage, seed: int, steps: int, event: Event | None = None, at: int = 0) -> Course:
-    """Novelty along an episode of exploration, at most `steps` long; `event` happens right before step `at` is seen."""
+class Work:
+    """Pushes the object to one goal after another."""
+
+    NEXT = 0.015  # [m] from the goal
+
+    def __init__(self, seed: int) -> None:
+        self._rng, self._pusher, self._goal = np.random.default_rng(seed), ScriptedPusher(), np.full(2, np.nan)
+
+    def __call__(self, tool: np.ndarray, thing: np.ndarray) -> np.ndarray:
+        while not np.linalg.norm(thing - self._goal) > self.NEXT:
+            self._goal = self._rng.uniform(*OBJECT_REGION)
+        return self._pusher(tool, thing, self._goal)
+
+
+def explore(seed: int) -> Act:
+    """As in data collection."""
+    return Exploration(np.random.default_rng(seed)).action
+
+
+def course(stage: Stage, seed: int, steps: int, act: Act, event: Event | None = None, at: int = 0) -> Course:
+    """Novelty along an episode, at most `steps` long; `event` happens right before step `at` is seen."""
     stage.reset(seed)
-    explore = Exploration(np.random.default_rng(seed))
     found: Course = {label: [] for label in stage.labels}
     for step in range(steps):
         if event is not None and step == at:
@@ -25,7 +46,7 @@ def course(stage: Stage, seed: int, steps: int, event: Event | None = None, at: 
             break
         for label, state in stage.observe().items():
             found[label].append(state.novelty)
-        stage.act(explore.action(stage.drive.commanded, stage.object))
+        stage.act(act(stage.drive.commanded, stage.object))
     return found
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
 from wm_dynamics.novelty import SIGNALS
-from wm_learning.evaluation.detection import Course, course, detection, signal
+from wm_learning.evaluation.detection import Course, Work, course, detection, signal
 from wm_learning.evaluation.measurement import Context
 from wm_learning.evaluation.plots import BASELINE, colours, panels, png
 from wm_learning.evaluation.section import Picture, Section, Table
@@ -16,27 +16,26 @@ from wm_learning.evaluation.stats import Estimate, auroc
 from wm_learning.evaluation.worlds import VARIATIONS, Variation
 from wm_sim.world import World, load_world
 
-USUAL = 24  # episodes in the world as it is
-VARIED = 12  # in each varied one
-STEPS = 40
+EPISODES = 12  # in the world as it is, and in each varied one
+STEPS = 60
 BURN_IN = 8  # steps before the score says anything
 WINDOW = 10  # steps
 SAME = Variation("none", "")
 PROTOCOL = """\
-Objects and behaviour as in data collection, seeds {first} to {last}: the world as it is, and the same seeds with one factor
-changed beyond what was trained on. Score of an episode: the mean over its steps (of {steps}, after {burn_in}) of the novelty that
-the runtime publishes, which is the largest of its signals; beside it each signal alone, and novelty over windows of {window}
-steps. AUROC: the chance that a varied episode scores higher than one in the world as it is (0.5: a score that knows nothing).
-Intervals: 95 %, bootstrap over episodes. The mean is over factors, each the mean of its levels. Pushing on a table hardly
-depends on mass: at five times the mass the same motions take the object to within 4 mm of the same place, so there is little
-to notice."""
+Objects as in data collection, pushed to one goal after another by the scripted pusher, seeds {first} to {last}: in the world
+as it is, and the same seeds with one factor changed beyond what was trained on. Score of an episode: the mean over its steps
+(of {steps}, after {burn_in}) of the novelty that the runtime publishes, which is the largest of its signals; beside it each
+signal alone, and novelty over windows of {window} steps. AUROC: the chance that a varied episode scores higher than one in the
+world as it is (0.5: a score that knows nothing). Intervals: 95 %, bootstrap over episodes. The mean is over factors, each the
+mean of its levels. Pushing on a table hardly depends on mass: at five times the mass the same motions take the object to
+within 4 mm of the same place, so there is little to notice."""
 
 
 def measure(context: Context) -> Section:
     """Raises ValueError when an episode is too short to score."""
     world = load_world(context.world)
-    usual = _courses(context, world, SAME, context.count(USUAL))
-    varied = {variation: _courses(context, world, variation, context.count(VARIED)) for variation in VARIATIONS}
+    usual = _courses(context, world, SAME, context.count(EPISODES))
+    varied = {variation: _courses(context, world, variation, context.count(EPISODES)) for variation in VARIATIONS}
     figures: dict[str, Any] = {}
     rows = []
     for label in context.bundles:
@@ -60,7 +59,7 @@ def measure(context: Context) -> Section:
         rows.append((label, "mean of factors", "", f"{figures[label]['mean_auroc']:.3f}", *[""] * (1 + len(SIGNALS))))
     protocol = PROTOCOL.format(
         first=context.first_seed,
-        last=context.first_seed + context.count(USUAL) - 1,
+        last=context.first_seed + context.count(EPISODES) - 1,
         steps=STEPS,
         burn_in=BURN_IN,
         window=WINDOW,
@@ -74,7 +73,7 @@ def _courses(context: Context, world: World, variation: Variation, count: int) -
     rig = CameraRig.load(rig_path(world.rig))
     stage = Stage(context.bundles, variation.world(world), rig=variation.rig(rig), taken_for=rig)
     seeds = range(context.first_seed, context.first_seed + count)
-    found = [course(stage, seed, STEPS) for seed in seeds]
+    found = [course(stage, seed, STEPS, Work(seed)) for seed in seeds]
     stage.close()
     long_enough = [one for one in found if len(one[stage.labels[0]]) >= BURN_IN + WINDOW]
     if not long_enough:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from wm_dynamics.novelty import SIGNALS
-from wm_learning.evaluation.detection import Course, Event, course, detection, signal
+from wm_learning.evaluation.detection import Course, Event, course, detection, explore, signal
 from wm_learning.evaluation.measurement import Context
 from wm_learning.evaluation.plots import BASELINE, colours, panels, png
 from wm_learning.evaluation.section import Picture, Section, Table
@@ -62,10 +62,10 @@ def measure(context: Context) -> Section:
     disturbed: dict[str, list[Course]] = {name: [] for name in EVENTS}
     for seed in seeds:
         at = int(np.random.default_rng(seed).integers(EARLIEST, LATEST + 1))
-        whole = course(stage, seed, at + 2 * WINDOW)
+        whole = course(stage, seed, at + 2 * WINDOW, explore(seed))
         calm += [part for begin in (at, at + WINDOW) if (part := window(whole, begin)) is not None]
         for name, event in EVENTS.items():
-            if (part := window(course(stage, seed, at + WINDOW, event, at), at)) is not None:
+            if (part := window(course(stage, seed, at + WINDOW, explore(seed), event, at), at)) is not None:
                 disturbed[name].append(part)
     stage.close()
     if not calm or not all(disturbed.values()):

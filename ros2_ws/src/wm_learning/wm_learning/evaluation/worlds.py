@@ -13,7 +13,7 @@ SHIFT_M = 0.02  # and moved
 PAINT = ((0.95, 0.95, 0.95), (0.1, 0.1, 0.1))  # of the stripes
 STRIPES = 5
 DIM = Light((-0.8, -0.5, 0.6), 0.35, 0.6)
-OCCLUDER = Part("box", (0.05, 0.18, 0.32), (0.5, 0.30, 0.16), (0.25, 0.25, 0.28), False)  # before the left camera
+OCCLUDER = Part("box", (0.34, 0.03, 0.32), (0.5, 0.30, 0.16), (0.25, 0.25, 0.28), False)  # before the left camera
 # Nothing like block, mug or disk: a flat L.
 STRANGER = (
     Part("box", (0.11, 0.035, 0.035), (0.0, 0.0, 0.0175), (0.15, 0.6, 0.25), True),
@@ -76,12 +76,12 @@ def _turned(rig: CameraRig) -> CameraRig:
 
 VARIATIONS = (
     Variation("friction", "x 0.2", _physics(friction=0.2)),
-    Variation("friction", "x 2.5", _physics(friction=2.5)),
+    Variation("friction", "x 4", _physics(friction=4.0)),
     Variation("mass", "x 5", _physics(mass=5.0)),
-    Variation("mass", "x 200", _physics(mass=200.0)),
+    Variation("mass", "x 1000, as if fixed", _physics(mass=1000.0)),
     Variation("texture", "black and white stripes", _striped),
     Variation("light", "from the other side, dim", lambda world: replace(world, light=DIM)),
     Variation("camera shift", f"one camera by {SHIFT_DEG:.0f} deg, {100 * SHIFT_M:.0f} cm", rig=_turned),
-    Variation("occluder", "post before one camera", lambda world: replace(world, fixtures=(OCCLUDER,))),
+    Variation("occluder", "board before one camera", lambda world: replace(world, fixtures=(OCCLUDER,))),
     Variation("new object", "flat green L", _stranger),
 )
