@@ -45,13 +45,13 @@ class Act(nn.Module):
 
     def __init__(self, nets: ActorCritic) -> None:
         super().__init__()
-        first, *rest = nets.actor
+        first: nn.Linear = nets.actor[0]  # type: ignore[assignment]
         unit = torch.eye(first.in_features + 2)  # a situation has as many numbers as a latent
         with torch.no_grad():
             self.first = nn.Linear(len(unit), first.out_features)
             self.first.weight.copy_(first.weight @ situation(unit[:, :-2], unit[:, -2:]).T)
             self.first.bias.copy_(first.bias)
-        self.rest = nn.Sequential(*rest)
+        self.rest = nets.actor[1:]
 
     def forward(self, latent: Tensor, goal: Tensor) -> Tensor:
         return to_unit_disk(self.rest(self.first(torch.cat([latent, goal], -1))))
