@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium
+import torch
 from torch import Tensor
 
 from wm_learning.online.model import Features
@@ -14,6 +15,8 @@ from wm_planner.costs import CostGeometry, CostModel
 
 OBJECT_HEIGHT = 0.02  # [m] centre of panda-gym's cube
 HEIGHT_WEIGHT = 4.0  # per metre between the tool's height and the cube's
+CALM = 0.25  # [m/s] a faster cube slides on, out of control: it is smooth and heavy
+SPEED_WEIGHT = 8.0  # per m/s beyond
 CONTACT = 0.08  # [m] farther apart tool and cube do not touch
 PUSH = CostModel(
     geometry=CostGeometry(
@@ -28,10 +31,14 @@ PUSH = CostModel(
 
 
 def push_cost(states: Tensor, goal: Tensor) -> Tensor:
-    """wm's own cost of pushing on a table, and the height of the tool; states [tool position, ..., object position]."""
-    tool, thing = states[..., 0:3], states[..., -3:]
+    """wm's own cost of pushing on a table, the height of the tool and the speed of the cube.
+
+    States (..., 21): position and velocity of the tool, position, rotation, velocity and spin of the cube, its position again.
+    """
+    tool, thing, speed = states[..., 0:3], states[..., -3:], torch.linalg.vector_norm(states[..., 12:15], dim=-1)
     terms = PUSH.place_terms(thing[..., :2], tool[..., :2], goal[:2])
-    return sum(terms.values()) + HEIGHT_WEIGHT * (tool[..., 2] - OBJECT_HEIGHT).abs()
+    height = HEIGHT_WEIGHT * (tool[..., 2] - OBJECT_HEIGHT).abs()
+    return sum(terms.values()) + height + SPEED_WEIGHT * (speed - CALM).clamp(min=0)
 
 
 def push_features(states: Tensor) -> Tensor:
@@ -80,8 +87,8 @@ OUTSIDE = {
         100,
         push_cost,
         "where in the observation tool and cube are and that they touch within 8 cm only, the cube's height, and wm's cost of "
-        "pushing: the cube's distance to the goal, the tool's to the place behind the cube, and a penalty near the cube on its "
-        "wrong side (wm_planner.costs)",
+        "pushing: the cube's distance to the goal, the tool's to the place behind the cube, a penalty near the cube on its wrong "
+        "side (wm_planner.costs), and one for a cube faster than 25 cm/s",
         {
             "updates": 0.5,
             "dynamics": {"batch": 96, "rate": 3e-3},

@@ -1,5 +1,6 @@
 """The agent: plans in the model's imagination, and trains the model on what was experienced."""
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ class Agent:
         else:
             ceiling = settings.repeat * settings.values.ceiling
             self.objective = ValueObjective(self.model, task.action_size, ceiling, settings.values)
+        # Planned with: the running mean of the model, which single steps of training shake.
+        self._slow = deepcopy(self.model).requires_grad_(False)
         self._optimiser = torch.optim.Adam(self.model.parameters(), settings.dynamics.rate, fused=True)
         self._updates = 0
         self.begin(0)
@@ -54,7 +57,7 @@ class Agent:
 
         def evaluate(actions: np.ndarray) -> np.ndarray:
             candidates = torch.from_numpy(np.ascontiguousarray(actions, np.float32))
-            states = self.model.imagine(state, candidates)
+            states = self._slow.imagine(state, candidates)
             costs = self.objective.costs(states, candidates, goal)
             spread, mean = torch.std_mean(costs, 0, correction=0)
             return (mean + self.settings.plan.caution * spread).numpy()
@@ -77,10 +80,18 @@ class Agent:
             rng = np.random.default_rng((self.settings.seed, self._updates))
             loss = self.model.loss(replay.draw(rng, dynamics.members * dynamics.batch, dynamics.horizon))
             descend(self._optimiser, loss)
+            self._follow()
             reports.append({"model": loss.item(), **self.objective.learn(replay, rng)})
             self._updates += 1
         recent = reports[-50:]
         return {name: float(np.mean([report[name] for report in recent])) for name in (recent[0] if recent else {})}
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        for slow, fast in zip(self._slow.parameters(), self.model.parameters(), strict=True):
+            slow.lerp_(fast, self.settings.dynamics.follow)
+        for slow, fast in zip(self._slow.buffers(), self.model.buffers(), strict=True):
+            slow.copy_(fast)
 
     def state_dict(self) -> dict[str, Any]:
         """All that training changes."""
@@ -92,4 +103,4 @@ class Agent:
             part.load_state_dict(state[name])
 
     def _parts(self) -> dict[str, Any]:
-        return {"model": self.model, "optimiser": self._optimiser, **self.objective.parts()}
+        return {"model": self.model, "slow_model": self._slow, "optimiser": self._optimiser, **self.objective.parts()}

@@ -12,6 +12,7 @@ class Dynamics:
     horizon: int = 4  # steps of a training window
     batch: int = 128  # windows for each member
     rate: float = 1e-3
+    follow: float = 0.01  # share by which the model that plans follows the one that is trained, at each update
 
 
 @dataclass(frozen=True)
