@@ -8,8 +8,6 @@ from wm_planner.planners.base import Planner, _Search, coloured_noise, to_unit_d
 class Random(Planner):
     name = "random"
 
-    name = "random"
-
     def _search(self, search: _Search, mean: np.ndarray, seeds: np.ndarray) -> None:
         steps, width = mean.shape
         search.evaluate(to_unit_disk(coloured_noise(self._rng, 1, steps, width, 1.0)))
