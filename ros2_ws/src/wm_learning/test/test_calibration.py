@@ -58,9 +58,21 @@ def test_a_bundle_is_calibrated_in_place(dataset, tmp_path):
     assert Calibration.of(after) is not None
     assert after.spec["calibration"]["data"]["episodes"] == 12
     assert Reference.of(after) is not None
-    untouched = before.keys() - {"calibration", "novelty"}
+    untouched = before.keys() - {"calibration", "novelty", "macro"}
     assert all(after.spec[key] == before[key] for key in untouched)
+    assert after.spec["macro"]["steps"] == before["macro"]["steps"]
     assert not list(folder.glob("*.part"))
+
+
+def test_what_an_older_version_fitted_is_replaced(dataset, tmp_path):
+    folder = shutil.copytree(bundles_dir() / "default", tmp_path / "bundle")
+    spec = yaml.safe_load((folder / "bundle.yaml").read_text())
+    spec["novelty"]["appearance"]["centres"] = [[0.0, 0.0]]  # of fewer features
+    (folder / "bundle.yaml").write_text(yaml.safe_dump(spec))
+    with pytest.raises(ValueError, match="run wm calibrate again"):
+        Reference.of(Bundle.load(folder))
+    calibrate(folder, dataset)
+    assert Reference.of(Bundle.load(folder)) is not None
 
 
 def test_too_little_data_leaves_the_bundle_as_it_was(dataset, tmp_path):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,9 @@ def calibrate(folder: Path, data: Dataset) -> dict[str, Any]:
     Returns the coverage of each half of the episodes by intervals that were fitted to the other half. Raises ValueError for
     too little data and BundleError for a bundle that cannot be loaded; the bundle is then as it was.
     """
-    bundle = Bundle.load(folder)
+    loaded = Bundle.load(folder)
+    # What an older calibration left may not fit any more; it is not needed to make a new one.
+    bundle = replace(loaded, spec={k: v for k, v in loaded.spec.items() if k not in ("calibration", "novelty")})
     seen = embeddings(bundle, data)
     means = beliefs(bundle, data, seen)[0]
     block = _fitted(bundle, data, means)
