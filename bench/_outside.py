@@ -71,7 +71,7 @@ _NO_HINT = "that a reward is at most 1 an environment step"
 def _control(at_100k: tuple[int, int, int], at_500k: tuple[int, int, int], repeat: int = 4) -> Outside:
     names = ("TD-MPC2", "DreamerV3", "SAC")
     published = {name: f"{early} / {late}" for name, early, late in zip(names, at_100k, at_500k, strict=True)}
-    return Outside(50_000, 20, None, _NO_HINT, {**_REWARDS, "repeat": repeat}, published=published)
+    return Outside(25_000, 10, None, _NO_HINT, {**_REWARDS, "repeat": repeat}, published=published)
 
 
 OUTSIDE = {
