@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from wm_core.bundle import Bundle, BundleError
-from wm_core.paths import bundles_dir
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import RolloutEngine
 from wm_learning.beliefs import beliefs
@@ -18,17 +17,16 @@ from wm_learning.macro.pipeline import train_macro
 from wm_learning.macro.training import MacroSettings, MacroTraining
 from wm_learning.training.trainer import Trainer
 
-BUNDLE = bundles_dir() / "default"
 TINY = MacroSettings(k=4, jumps=3, hidden=16, updates=4, batch=16, imagined=16, validate_every=2)
 
 
 @pytest.fixture(scope="module")
-def jumping(dataset, tmp_path_factory) -> Bundle:
-    return Bundle.load(train_macro(BUNDLE, dataset, tmp_path_factory.mktemp("macro") / "bundle", TINY))
+def jumping(bare, dataset, tmp_path_factory) -> Bundle:
+    return Bundle.load(train_macro(bare, dataset, tmp_path_factory.mktemp("macro") / "bundle", TINY))
 
 
-def test_a_bundle_comes_out_that_also_jumps(jumping):
-    before = Bundle.load(BUNDLE)
+def test_a_bundle_comes_out_that_also_jumps(jumping, bare):
+    before = Bundle.load(bare)
     assert jumping.id.startswith(f"{before.id}-jumps4-")
     assert {name: jumping.spec["files"][name] for name in before.spec["files"]} == before.spec["files"]
     assert jumping.spec["macro"]["training"]["updates"] == 4
@@ -46,8 +44,8 @@ def test_its_jumps_have_intervals_of_their_own(jumping, dataset, tmp_path):
     assert calibrated.spec.get("calibration") == jumping.spec.get("calibration")
 
 
-def test_it_learns_what_pushes_do(dataset, tmp_path):
-    bundle = Bundle.load(BUNDLE)
+def test_it_learns_what_pushes_do(bare, dataset, tmp_path):
+    bundle = Bundle.load(bare)
     means, variances = beliefs(bundle, dataset)
     settings = MacroSettings(hidden=48, updates=150, batch=64, imagined=64)
     torch.manual_seed(0)
@@ -84,10 +82,10 @@ def test_folding_changes_nothing():
     torch.testing.assert_close(final, latents[:, :, -1], rtol=1e-4, atol=1e-4)
 
 
-def test_a_run_does_not_go_on_with_other_settings(dataset, tmp_path):
-    train_macro(BUNDLE, dataset, tmp_path / "bundle", TINY)
+def test_a_run_does_not_go_on_with_other_settings(bare, dataset, tmp_path):
+    train_macro(bare, dataset, tmp_path / "bundle", TINY)
     with pytest.raises(SettingError, match="another batch, hidden"):
-        train_macro(BUNDLE, dataset, tmp_path / "bundle", MacroSettings(k=4, hidden=17, updates=4))
+        train_macro(bare, dataset, tmp_path / "bundle", MacroSettings(k=4, hidden=17, updates=4))
 
 
 def test_a_bundle_that_jumps_already_is_refused(dataset, jumping, tmp_path):
@@ -95,6 +93,6 @@ def test_a_bundle_that_jumps_already_is_refused(dataset, jumping, tmp_path):
         train_macro(jumping.path, dataset, tmp_path / "bundle", TINY)
 
 
-def test_jumps_longer_than_the_episodes_are_refused(dataset, tmp_path):
+def test_jumps_longer_than_the_episodes_are_refused(bare, dataset, tmp_path):
     with pytest.raises(ValueError, match="choose a smaller k"):
-        train_macro(BUNDLE, dataset, tmp_path / "bundle", MacroSettings(k=40))
+        train_macro(bare, dataset, tmp_path / "bundle", MacroSettings(k=40))
