@@ -90,8 +90,8 @@ class Agent:
     def _follow(self) -> None:
         for slow, fast in zip(self._slow.parameters(), self.model.parameters(), strict=True):
             slow.lerp_(fast, self.settings.dynamics.follow)
-        for slow, fast in zip(self._slow.buffers(), self.model.buffers(), strict=True):
-            slow.copy_(fast)
+        for copy, unit in zip(self._slow.buffers(), self.model.buffers(), strict=True):
+            copy.copy_(unit)
 
     def state_dict(self) -> dict[str, Any]:
         """All that training changes."""

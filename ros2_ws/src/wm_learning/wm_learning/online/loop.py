@@ -64,14 +64,15 @@ class OnlineTraining:
             episode = play(self.task, start, self._explorer(rng), (settings.steps - self.steps) // settings.repeat)
             self.replay.add(episode)
             losses = self.agent.learn(self.replay, round(settings.updates * len(episode.actions)))
-            times = [clock() - zero for clock, zero in zip(_CLOCKS.values(), began, strict=True)]
+            wall, cpu = (clock() - zero for clock, zero in zip(_CLOCKS.values(), began, strict=True))
             self.history.append(
                 Progress(
                     self.steps + settings.repeat * len(episode.actions),
                     len(self.history) + 1,
                     episode.success,
                     float(episode.rewards.sum()),
-                    *times,
+                    wall,
+                    cpu,
                     losses,
                 )
             )
