@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wm_core.bundle import BundleError
+from wm_core.bundle import Bundle, BundleError
 from wm_dynamics.rollout import RolloutEngine
 
 
@@ -84,9 +84,9 @@ def test_no_jump_is_cut_short(bundle, jumping):
         RolloutEngine(jumping, macro=True, near=5)
 
 
-def test_a_bundle_that_cannot_jump_is_refused(bundle):
+def test_a_bundle_that_cannot_jump_is_refused(bare):
     with pytest.raises(BundleError, match=r"macro predictor, got one without; make one with ./wm macro"):
-        RolloutEngine(bundle, macro=True)
+        RolloutEngine(Bundle.load(bare), macro=True)
 
 
 def test_branches_do_not_influence_each_other(engine, bundle, latent):

@@ -74,7 +74,7 @@ def test_actions_stay_in_the_unit_disk():
     for parameter in heads.policy_net.parameters():
         parameter.data *= 50
     actions = heads.act(torch.randn(100, 70), torch.randn(100, 2))
-    assert actions.norm(dim=-1).max() <= 1
+    assert actions.norm(dim=-1).max() <= 1 + 1e-6  # rounded
 
 
 def test_a_state_that_is_no_whole_number_of_groups_is_refused():
