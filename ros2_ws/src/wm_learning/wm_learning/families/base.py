@@ -64,12 +64,17 @@ class WorldModel(nn.Module, ABC):
         """
 
     @abstractmethod
+    def imagine(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Latent (E or 1, n or 1, L), actions (n, H, 2) -> latents (E, n, H, L), accumulated object variance (E, n, H, 2) [m^2]."""
+
     def rollout(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Latent (E or 1, n or 1, L), actions (n, H, 2) -> readout (E, n, H, 4), variance (E, n, H, 2), final latent (E, n, L)."""
+        latents, variance = self.imagine(latent, actions)
+        return torch.cat([latents[..., OBJECT], latents[..., TOOL]], -1), variance, latents[:, :, -1]
 
-    @abstractmethod
     def decode(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Latent (b, L) -> image (b, rows, columns, 3) in 0..1, readout (b, 4)."""
+        return self.decoder(latent)
 
     @abstractmethod
     def phases(self, data: Dataset, episodes: np.ndarray, held_out: np.ndarray) -> list[Phase]:

@@ -1,12 +1,11 @@
 """The whole grounded model: encoder, ensemble dynamics, belief filter and decoder around one latent."""
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from wm_core.bundle import BevSpec
 from wm_learning.dataset import Dataset
-from wm_learning.families.base import OBJECT, TOOL, Sizes, WorldModel
+from wm_learning.families.base import Sizes, WorldModel
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.encoder import Encoder
 from wm_learning.families.grounded.config import GroundedConfig
@@ -42,12 +41,8 @@ class GroundedModel(WorldModel):
         latents, predictive = self.dynamics(mean.expand(self.sizes.members, -1, -1), action)
         return self.belief(latents, predictive, variance, embedding, proprio)
 
-    def rollout(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        latents, variance = self.dynamics.rollout(latent, actions)
-        return torch.cat([latents[..., OBJECT], latents[..., TOOL]], -1), variance, latents[:, :, -1]
-
-    def decode(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        return self.decoder(latent)
+    def imagine(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        return self.dynamics.rollout(latent, actions)
 
     def phases(self, data: Dataset, episodes: np.ndarray, held_out: np.ndarray) -> list[Phase]:
         return GroundedTraining(self, data, episodes, held_out).phases()

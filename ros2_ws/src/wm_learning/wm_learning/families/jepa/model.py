@@ -78,13 +78,6 @@ class JepaModel(WorldModel):
         latents, predictive = self.step(mean.expand(self.sizes.members, -1, -1), action)
         return self.belief(latents, predictive, variance, embedding, proprio)
 
-    def rollout(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        latents, variance = self.imagine(latent, actions)
-        return latents[..., 0:4], variance, latents[:, :, -1]
-
-    def decode(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        return self.decoder(latent)
-
     def phases(self, data: Dataset, episodes: np.ndarray, held_out: np.ndarray) -> list[Phase]:
         return JepaTraining(self, data, episodes, held_out).phases()
 

@@ -167,13 +167,6 @@ class RssmModel(WorldModel):
         )
         return mean, variance, predicted, predicted_variance, surprise
 
-    def rollout(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        latents, variance = self.imagine(latent, actions)
-        return latents[..., 0:4], variance, latents[:, :, -1]
-
-    def decode(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        return self.decoder(latent)
-
     def phases(self, data: Dataset, episodes: np.ndarray, held_out: np.ndarray) -> list[Phase]:
         return RssmTraining(self, data, episodes, held_out).phases()
 
