@@ -8,7 +8,8 @@ import pytest
 import yaml
 from onnx import TensorProto, helper
 
-from wm_core.bundle import OPTIONAL_GRAPHS, Bundle, sha256
+from wm_core.bundle import Bundle, sha256
+from wm_core.bundle_schema import OPTIONAL_GRAPHS
 from wm_core.paths import bundles_dir
 
 JUMP = 3  # steps

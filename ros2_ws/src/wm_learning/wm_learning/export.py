@@ -8,7 +8,8 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from wm_core.bundle import SCHEMA_VERSION, BevSpec, Bundle, sha256
+from wm_core.bundle import BevSpec, Bundle, sha256
+from wm_core.bundle_schema import SCHEMA_VERSION
 from wm_learning.atomic import new_folder
 from wm_learning.families.base import Sizes, WorldModel
 from wm_learning.policy.networks import Intend
