@@ -12,7 +12,7 @@ import yaml
 
 from wm_core.bundle import Bundle
 from wm_core.revision import revision
-from wm_learning.calibration import calibrate
+from wm_learning.calibration import calibrate, calibrate_new
 from wm_learning.config import SettingError, configure
 from wm_learning.dataset import Dataset
 from wm_learning.dataset_build import bag_facts, build_dataset
@@ -162,13 +162,7 @@ def train_bundle(
         },
         metrics=figures.metrics(),
     )
-    try:
-        covered = calibrate(folder, data.subset(held_out))
-        print(
-            f"90 % intervals of one half of the held-out episodes hold, of the other, by step: {covered['all']['0.9']}"
-        )
-    except ValueError as error:
-        print(f"not calibrated: {error}")
+    calibrate_new(calibrate, folder, data.subset(held_out))
     print(f"exported {folder} after {spent:.0f} s of training")
     return folder
 

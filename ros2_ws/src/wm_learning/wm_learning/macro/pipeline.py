@@ -11,7 +11,7 @@ import torch
 from wm_core.bundle import Bundle, BundleError
 from wm_core.revision import revision
 from wm_learning.beliefs import beliefs
-from wm_learning.calibration import calibrate_jumps
+from wm_learning.calibration import calibrate_jumps, calibrate_new
 from wm_learning.dataset import Dataset
 from wm_learning.export import add_graphs
 from wm_learning.macro.network import JumpDynamics, folded
@@ -56,13 +56,7 @@ def train_macro(bundle: Path, data: Dataset, folder: Path, settings: MacroSettin
     identity = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:4]
     named = {"id": f"{loaded.id}-jumps{settings.k}-{identity}", "macro": told}
     add_graphs(bundle, folder, {"jump": folded(model.eval())}, named)
-    try:
-        covered = calibrate_jumps(folder, data.subset(held_out))
-        print(
-            f"90 % intervals of one half of the held-out episodes hold, of the other, by step: {covered['all']['0.9']}"
-        )
-    except ValueError as error:
-        print(f"not calibrated: {error}")
+    calibrate_new(calibrate_jumps, folder, data.subset(held_out))
     print(f"exported {folder} after {spent:.0f} s of training")
     return folder
 
