@@ -10,7 +10,7 @@ WORLDS = ("tabletop_block", "tabletop_mug", "tabletop_disk")
 
 def main() -> None:
     options = parser(__doc__ or "", episodes=100)
-    options.add_argument("--worlds", nargs="+", default=list(WORLDS), choices=WORLDS)
+    options.add_argument("--worlds", nargs="+", default=list(WORLDS), metavar="WORLD", help="names or world files")
     options.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     options.add_argument("--planner", default="icem", help="planner of wm, one_camera and true_state")
     options.add_argument("--max-steps", type=int, default=100, help="steps of 0.1 s per episode")
