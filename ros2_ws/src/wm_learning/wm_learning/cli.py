@@ -24,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
     verb = verbs.add_parser("collect", help="collect exploration episodes in simulation into bags")
-    verb.add_argument("--world", action="append", required=True, help="world name; may be repeated")
+    verb.add_argument("--world", action="append", required=True, help="name or file of a world; may be repeated")
     verb.add_argument("--episodes", type=int, default=20, help="episodes per world")
     verb.add_argument("--steps", type=int, default=50, help="control periods per episode")
     verb.add_argument("--seed", type=int, default=0, help="seed of the first episode")

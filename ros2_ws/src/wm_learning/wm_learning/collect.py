@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wm_core.paths import rigs_dir, worlds_dir
+from wm_core.paths import rigs_dir
 from wm_core.rig import CameraRig
 from wm_learning.atomic import die_with_parent
 from wm_learning.drive import Drive
@@ -24,7 +24,7 @@ EPISODES_PER_BAG = 20
 class Batch:
     """The episodes of one bag."""
 
-    world: str
+    world: str  # name, or the path of a world file
     first_seed: int
     episodes: int
     steps: int
@@ -35,7 +35,7 @@ class Batch:
 def collect(
     worlds: list[str], episodes: int, steps: int, folder: Path, first_seed: int, workers: int, video: bool = False
 ) -> list[Path]:
-    """Collect `episodes` per world of `steps` control periods each into bags under `folder`; returns the bags.
+    """Collect `episodes` per world (name or file) of `steps` control periods each into bags under `folder`; returns the bags.
 
     Bags that exist already are kept, so an interrupted collection continues.
     """
@@ -45,7 +45,8 @@ def collect(
         for start in range(0, episodes, EPISODES_PER_BAG):
             seed = first_seed + index * episodes + start
             count = min(EPISODES_PER_BAG, episodes - start)
-            batches.append(Batch(world, seed, count, steps, folder / f"{world}_{seed:06d}", video))
+            bag = folder / f"{load_world(world).name}_{seed:06d}"
+            batches.append(Batch(world, seed, count, steps, bag, video))
     missing = [batch for batch in batches if not batch.bag.exists()]
     with ProcessPoolExecutor(workers, initializer=die_with_parent) as pool:
         futures = [pool.submit(collect_bag, batch) for batch in missing]
@@ -57,14 +58,14 @@ def collect(
 def collect_bag(batch: Batch) -> Path:
     """Collect one bag."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    world = load_world(worlds_dir() / f"{batch.world}.yaml")
+    world = load_world(batch.world)
     rig = CameraRig.load(rigs_dir() / "two_cameras.yaml")
     sim = ArmSim(world, rig, randomise=True)
     writer = EpisodeWriter(batch.bag, tuple(camera.name for camera in rig.cameras), batch.video)
     clock_ns = 0
     for seed in range(batch.first_seed, batch.first_seed + batch.episodes):
         sim.reset(seed)
-        writer.episode(clock_ns, {"world": batch.world, "seed": seed})
+        writer.episode(clock_ns, {"world": world.name, "seed": seed})
         clock_ns = _episode(sim, rig, writer, np.random.default_rng(seed), batch.steps, clock_ns)
     return writer.close()
 
