@@ -35,7 +35,7 @@ def bag_of(path, change=lambda i, step: step, video=False, steps=4, seed=0):
     rig = CameraRig.load(rigs_dir() / "two_cameras.yaml")
     rng = np.random.default_rng(seed)
     writer = EpisodeWriter(path, tuple(camera.name for camera in rig.cameras), video)
-    writer.episode(0, {"world": "tabletop_block", "seed": seed})
+    writer.begin(0, "tabletop_block", seed)
     for i in range(steps):
         start, end = np.array([[0.4 + 0.02 * i, 0.01 * seed], [0.42 + 0.02 * i, 0.01 * seed]])
         q = KINEMATICS.ik(np.array([*start, TOOL_HEIGHT]), TOOL_DOWN, HOME)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from wm_learning.episode_bag import COLOUR, DEPTH, EXECUTED, INFO, JOINTS, TRUTH, Frame, Step, refusal
 from wm_learning.settings import STEP_NS
@@ -151,14 +150,3 @@ class EpisodeCheck:
                 self.first_ns,
                 f"expected depth, got no reading in all {self.steps} steps of the episode; check the camera",
             )
-
-
-def episode_facts(bag: Path, topic: str, stamp_ns: int, text: str) -> tuple[str, int]:
-    """World and seed out of an announcement; raises BagError."""
-    try:
-        facts = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise refusal(bag, topic, stamp_ns, f"expected YAML, got {text[:60]!r}") from error
-    if not isinstance(facts, dict) or not isinstance(facts.get("world"), str) or not isinstance(facts.get("seed"), int):
-        raise refusal(bag, topic, stamp_ns, f"expected {{world: NAME, seed: NUMBER}}, got {text[:60]!r}")
-    return facts["world"], facts["seed"]

@@ -12,7 +12,7 @@ from typing import Any
 from rosbags.highlevel import AnyReader
 
 from wm_core.bags import typestore
-from wm_learning.bag_checks import JITTER, EpisodeCheck, episode_facts, make_step, stamp_of
+from wm_learning.bag_checks import JITTER, EpisodeCheck, make_step, stamp_of
 from wm_learning.episode_bag import (
     CAMERA_KINDS,
     COLOUR,
@@ -57,9 +57,10 @@ def _commanded(path: Path) -> Iterator[tuple[Episode, Step]]:
         if topic == EPISODE:
             if check is not None:
                 check.end()
-            world, seed = episode_facts(path, topic, stamp_ns, message.data)
-            episode, check, pending = Episode(count, world, seed), EpisodeCheck(path, topic, stamp_ns), {}
-            count += 1
+            episode, check, pending = None, None, {}
+            if message.event == message.BEGIN:
+                episode, check = Episode(count, message.world, message.seed), EpisodeCheck(path, topic, stamp_ns)
+                count += 1
             continue
         pending[topic] = message
         if topic != EXECUTED:
@@ -72,9 +73,10 @@ def _commanded(path: Path) -> Iterator[tuple[Episode, Step]]:
             check.add(step)
             yield episode, step
         pending = {}
-    if check is None:
+    if not count:
         raise BagError(f"{path}: expected episodes announced on /{EPISODE}, got none; announce them or use it as video")
-    check.end()
+    if check is not None:
+        check.end()
 
 
 def _watched(path: Path) -> Iterator[tuple[Episode, Step]]:

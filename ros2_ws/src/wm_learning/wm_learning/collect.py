@@ -18,6 +18,7 @@ from wm_sim.arm_sim import ArmSim
 from wm_sim.world import load_world
 
 EPISODES_PER_BAG = 20
+PAUSE_NS = 10**9  # between two episodes of a bag
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,10 @@ def collect_bag(batch: Batch) -> Path:
     clock_ns = 0
     for seed in range(batch.first_seed, batch.first_seed + batch.episodes):
         sim.reset(seed)
-        writer.episode(clock_ns, {"world": world.name, "seed": seed})
-        clock_ns = _episode(sim, rig, writer, np.random.default_rng(seed), batch.steps, clock_ns)
+        writer.begin(clock_ns, world.name, seed)
+        end_ns = _episode(sim, rig, writer, np.random.default_rng(seed), batch.steps, clock_ns)
+        writer.end(end_ns, world.name, seed)
+        clock_ns = end_ns + PAUSE_NS
     return writer.close()
 
 
@@ -91,4 +94,4 @@ def _episode(
         drive.act(explore.action(commanded, position[:2]))
         truth = np.concatenate([position, quaternion])
         writer.step(Step(stamp_ns, frames, names, joints, commanded, drive.commanded, truth))
-    return sim.time_ns + offset_ns + 10**9
+    return sim.time_ns + offset_ns

@@ -1,17 +1,17 @@
 """Episodes in rosbag2 bags (MCAP): the same topics as on a robot.
 
-A bag holds whole episodes, each announced by a message on `wm/episode` (std_msgs/String with YAML). A video bag has only
-cameras and joints. This module holds what both directions share, and the writer; `bag_reader` reads.
+A bag holds whole episodes, each between two messages on `wm/episode` (wm_msgs/Episode). A video bag has only cameras and
+joints. This module holds what both directions share, and the writer; `bag_reader` reads.
 """
 
 import dataclasses
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from wm_core.bags import typestore
@@ -24,7 +24,7 @@ JOINTS = "joint_states"
 BASE_FRAME = "panda_link0"
 COLOUR, DEPTH, INFO = "/color/image_raw", "/aligned_depth_to_color/image_raw", "/color/camera_info"
 KINDS = {
-    EPISODE: "std_msgs/msg/String",
+    EPISODE: "wm_msgs/msg/Episode",
     EXECUTED: "wm_msgs/msg/Command",
     JOINTS: "sensor_msgs/msg/JointState",
     TRUTH: "geometry_msgs/msg/PoseStamped",
@@ -87,11 +87,32 @@ class EpisodeWriter:
         }
         self._kinds = topics
 
-    def episode(self, stamp_ns: int, facts: dict[str, Any]) -> None:
-        """Announce an episode; not in a video bag."""
+    def begin(self, stamp_ns: int, world: str, seed: int) -> None:
+        """An episode of exploration begins; nothing is written of it in a video bag."""
+        self._announce(stamp_ns, "BEGIN", world, seed)
+
+    def end(self, stamp_ns: int, world: str, seed: int) -> None:
+        """The episode is over."""
+        self._announce(stamp_ns, "END", world, seed)
+
+    def _announce(self, stamp_ns: int, event: str, world: str, seed: int) -> None:
         if EPISODE not in self._kinds:
             return
-        self._write(EPISODE, stamp_ns, data=yaml.safe_dump(facts, default_flow_style=True).strip())
+        kind = self._store.types[KINDS[EPISODE]]
+        self._write(
+            EPISODE,
+            stamp_ns,
+            header=self._header(stamp_ns, BASE_FRAME),
+            event=getattr(kind, event),
+            purpose=kind.EXPLORATION,  # type: ignore[attr-defined]
+            world=world,
+            seed=seed,
+            model_id="",
+            goal=self._message("geometry_msgs/msg/Point", x=math.nan, y=math.nan, z=math.nan),
+            outcome=kind.UNKNOWN,  # type: ignore[attr-defined]
+            reason="",
+            final_distance=math.nan,
+        )
 
     def step(self, step: Step) -> None:
         header = self._header(step.stamp_ns, BASE_FRAME)
