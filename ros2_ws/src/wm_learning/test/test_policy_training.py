@@ -14,7 +14,7 @@ from wm_learning.pipeline import RunSettings, train_bundle
 from wm_learning.policy.demonstrations import demonstrate
 from wm_learning.policy.imagination import Imagination, draw_goals
 from wm_learning.policy.networks import Act, ActorCritic
-from wm_learning.policy.pipeline import load_model, train_policy
+from wm_learning.policy.pipeline import train_policy
 from wm_learning.policy.training import PolicySettings, reward
 
 TINY_MODEL = {"images": {"steps": 3, "batch": 4}, "sequences": {"steps": 4, "batch": 4, "validate_every": 2}}

@@ -1,4 +1,4 @@
-"""Command line: collect, dataset, train, calibrate, policy, macro, evaluate, reproduce."""
+"""Command line: collect, dataset, train, finetune, calibrate, policy, macro, evaluate, reproduce."""
 
 import argparse
 import sys
@@ -51,6 +51,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.add_argument("settings", nargs="+", metavar="name=value")
     verb.set_defaults(run=_train)
+
+    verb = verbs.add_parser(
+        "finetune",
+        help="train a bundle's model further on new data",
+        description="Settings are name=value: data (new data: a dataset, a bag or a folder of bags; may be repeated), old (what the bundle knows,"
+        " mixed in so that it is not forgotten; may be repeated), out (a bundle folder), encoder=adapt or freeze, new_share, effort, rate, seed, threads,"
+        " and those of the family. Data without object labels is labelled from depth. An interrupted run goes on when it is started"
+        " again.",
+    )
+    verb.add_argument("base", type=Path, help="the bundle to begin from")
+    verb.add_argument("settings", nargs="+", metavar="name=value")
+    verb.set_defaults(run=_finetune)
 
     verb = verbs.add_parser(
         "calibrate",
@@ -155,6 +167,21 @@ def _train(options: argparse.Namespace) -> int:
     work = Path(f"{out}.run")
     video = load_data(films, work, video=True) if films else None
     train_bundle(load_data(places, work), out, run, own, video)
+    return 0
+
+
+def _finetune(options: argparse.Namespace) -> int:
+    from wm_learning.finetune import FinetuneSettings, finetune
+    from wm_learning.pipeline import load_data
+
+    olds = [Path(word.removeprefix("old=")) for word in options.settings if word.startswith("old=")]
+    places, out, values = _settings([word for word in options.settings if not word.startswith("old=")])
+    known = {field.name for field in fields(FinetuneSettings)}
+    settings = configure(FinetuneSettings, {name: value for name, value in values.items() if name in known})
+    own = {name: value for name, value in values.items() if name not in known}
+    work = Path(f"{out}.run")
+    old = load_data(olds, work / "old") if olds else None
+    finetune(options.base, load_data(places, work), out, settings, old, own)
     return 0
 
 

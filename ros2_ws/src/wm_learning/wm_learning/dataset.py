@@ -101,9 +101,13 @@ class Dataset:
         return replace(self, **arrays)
 
     def windows(self, length: int, episodes: np.ndarray | None = None) -> np.ndarray:
-        """First indices (n,) of all windows of `length` consecutive steps within one episode."""
+        """First indices (n,) of all windows of `length` consecutive steps within one episode.
+
+        `episodes`: only of these; what is listed k times counts k times.
+        """
         starts = np.arange(len(self.episode) - length + 1)
-        keep = self.episode[starts] == self.episode[starts + length - 1]
-        if episodes is not None:
-            keep &= np.isin(self.episode[starts], episodes)
-        return starts[keep]
+        starts = starts[self.episode[starts] == self.episode[starts + length - 1]]
+        if episodes is None:
+            return starts
+        times = np.bincount(episodes, minlength=self.episode.max() + 1)
+        return np.repeat(starts, times[self.episode[starts]])

@@ -1,4 +1,4 @@
-"""Export of a trained model as a bundle: ONNX graphs and bundle.yaml, written completely or not at all."""
+"""Export of a trained model as a bundle: ONNX graphs, weights and bundle.yaml, written completely or not at all."""
 
 import shutil
 from pathlib import Path
@@ -13,6 +13,7 @@ from wm_core.bundle_schema import SCHEMA_VERSION
 from wm_learning.atomic import new_folder
 from wm_learning.families.base import Sizes, WorldModel
 from wm_learning.policy.networks import Intend
+from wm_learning.weights import save_weights
 
 
 def export_bundle(
@@ -32,6 +33,7 @@ def export_bundle(
         if "policy" in modules:
             modules["intend"] = Intend(modules["policy"], modules["rollout"], model.sizes.horizon)
         _write_graphs(modules, model.sizes, model.bev, work)
+        save_weights(model, work)
         sizes, bev = model.sizes, model.bev
         mean, variance = model.initial()
         spec = {
@@ -48,7 +50,7 @@ def export_bundle(
             "surprise_threshold": float(surprise_threshold),
             "data": data,
             "metrics": metrics,
-            "files": {file.name: sha256(file) for file in sorted(work.glob("*.onnx"))},
+            "files": {file.name: sha256(file) for file in sorted(work.iterdir())},
         }
         (work / "bundle.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
         Bundle.load(work)
@@ -84,7 +86,7 @@ def add_graphs(bundle: Path, folder: Path, modules: dict[str, nn.Module], facts:
             shutil.copyfile(bundle / name, work / name)
         span = spec["macro"]["steps"] * spec["macro"]["jumps"] if "jump" in modules else 0
         _write_graphs({name: module.eval() for name, module in modules.items()}, sizes, loaded.bev, work, span)
-        spec["files"] = {file.name: sha256(file) for file in sorted(work.glob("*.onnx"))}
+        spec["files"] = {file.name: sha256(file) for file in sorted(work.iterdir())}
         (work / "bundle.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
         Bundle.load(work)
     return folder

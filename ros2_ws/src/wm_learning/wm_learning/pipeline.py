@@ -186,8 +186,11 @@ def _check_video(video: Dataset, data: Dataset) -> None:
 
 def unseen(folder: Path, data: Dataset) -> Dataset:
     """What of `data` the bundle in `folder` was not trained on: the held-out episodes, if it is the data of its training."""
-    facts = Bundle.load(folder).spec.get("data", {})
-    if facts.get("fingerprint") != data.fingerprint():
+    facts, mine = Bundle.load(folder).spec.get("data", {}), data.fingerprint()
+    for part in facts.get("parts", {}).values():  # of a fine-tuning
+        if part["fingerprint"] == mine:
+            return data.subset(np.array(part["held_out"]))
+    if facts.get("fingerprint") != mine:
         return data
     known = {name: facts["training"][name] for name in ("seed", "validation_share")}
     return data.subset(split(data, RunSettings(**known))[1])

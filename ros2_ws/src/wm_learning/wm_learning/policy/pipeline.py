@@ -4,44 +4,24 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-import yaml
 
 from wm_core.bundle import Bundle, BundleError
 from wm_core.revision import revision
 from wm_learning.beliefs import beliefs
-from wm_learning.config import SettingError, configure
+from wm_learning.config import SettingError
 from wm_learning.dataset import Dataset
 from wm_learning.export import add_policy
-from wm_learning.families import FAMILIES
-from wm_learning.families.base import WorldModel
 from wm_learning.pipeline import RunSettings, remember, split
 from wm_learning.policy.networks import Act, ActorCritic, CostToGo
 from wm_learning.policy.training import PolicySettings, PolicyTraining
 from wm_learning.training.trainer import Trainer
+from wm_learning.weights import load_model
 
 STARTS = 240  # training episodes whose beliefs the imagined episodes start from
 HELD_OUT_STARTS = 200
-
-
-def load_model(bundle: Path) -> WorldModel:
-    """The model of which the bundle was exported, from the run beside it; raises SettingError without one."""
-    run = bundle.with_name(f"{bundle.name}.run")
-    try:
-        facts = yaml.safe_load((run / "settings.yaml").read_text())
-        state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)["model"]
-    except OSError as error:
-        raise SettingError(
-            f"expected the run that trained {bundle} in {run}, got: {error}; a policy is trained in the model itself"
-        ) from error
-    config_kind, model_kind = FAMILIES[facts["family"]]
-    config: Any = configure(config_kind, facts[facts["family"]])
-    model = model_kind(config)
-    model.load_state_dict(state)
-    return model
 
 
 def train_policy(bundle: Path, data: Dataset, folder: Path, settings: PolicySettings) -> Path:
