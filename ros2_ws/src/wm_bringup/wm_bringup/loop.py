@@ -153,7 +153,7 @@ class ClosedLoop:
         start = self._reset(seed)
         target = ObjectGoal(np.asarray(start["goal_xy"] if goal is None else goal, float), TOLERANCE)
         begin_ns = self.sim.time_ns
-        progress = Progress(target, np.inf, begin_ns)
+        progress = Progress(target, np.inf)
         trace: list[Step] = []
         while len(trace) < max_steps and not progress.reached:
             hidden = hide is not None and hide(len(trace), trace)

@@ -32,18 +32,19 @@ def test_no_tolerance_means_the_default():
 
 
 def test_reached_means_staying_there():
-    progress = Progress(ObjectGoal(np.array([0.5, 0.0]), 0.01), 10.0, 0)
+    progress = Progress(ObjectGoal(np.array([0.5, 0.0]), 0.01), 10.0)
     for step, x in enumerate([0.4, 0.495, 0.47, 0.495, 0.5, 0.505], 1):
         progress.update(np.array([x, 0.0]), step * SECOND // 10)
         assert progress.reached == (step == 6)
-    assert progress.steps == 6 and progress.duration == pytest.approx(0.6)
+    assert progress.steps == 6 and progress.duration == pytest.approx(0.5)  # since the first belief
 
 
 def test_time_runs_out():
-    progress = Progress(ObjectGoal(np.array([0.5, 0.0]), 0.01), 1.0, 0)
-    progress.update(np.array([0.4, 0.0]), SECOND - 1)
-    assert not progress.timed_out
-    progress.update(np.array([0.4, 0.0]), SECOND)
+    progress = Progress(ObjectGoal(np.array([0.5, 0.0]), 0.01), 1.0)
+    for stamp_ns in (5 * SECOND, 6 * SECOND - 1):  # from the first belief, whatever the clock says
+        progress.update(np.array([0.4, 0.0]), stamp_ns)
+        assert not progress.timed_out
+    progress.update(np.array([0.4, 0.0]), 6 * SECOND)
     assert progress.timed_out
 
 

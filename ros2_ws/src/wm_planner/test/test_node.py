@@ -12,7 +12,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 from wm_msgs.action import PursueGoal
-from wm_msgs.msg import Belief, Command, Goal, Plan
+from wm_msgs.msg import Belief, Command, Goal, GoalEvent, Plan
 from wm_msgs.srv import SetGoal
 
 from wm_core.bundle import Bundle
@@ -46,9 +46,10 @@ class Rest:
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(node)
         self.executor.add_node(self.me)
-        self.commands, self.plans, self.feedback = [], [], []
+        self.commands, self.plans, self.feedback, self.events = [], [], [], []
         self.me.create_subscription(Command, "wm/command", self.commands.append, STATE)
         self.me.create_subscription(Plan, "wm/plan", self.plans.append, STATE)
+        self.me.create_subscription(GoalEvent, "wm/goal", self.events.append, STATE)
         self.beliefs = self.me.create_publisher(Belief, "wm/belief", STATE)
         self.joints = self.me.create_publisher(JointState, "joint_states", STATE)
         self.e_stopped = self.me.create_publisher(Bool, "wm/e_stopped", LATCHED)
@@ -68,7 +69,8 @@ class Rest:
         self.until(lambda: self.node._measured is not None)
 
     def commands_are_heard(self):
-        return self.me.count_publishers("wm/command") > 0 and self.node.count_subscribers("wm/command") > 0
+        topics = ("wm/command", "wm/goal")
+        return all(self.me.count_publishers(t) and self.node.count_subscribers(t) for t in topics)
 
     def believe(self, xy=(0.5, 0.0), mean=None, model_id=BUNDLE.id):
         """One belief; returns the command that answers it."""
@@ -164,6 +166,12 @@ def test_a_goal_moves_the_tool_and_is_reached(rest):
         assert list(command.action) == [0, 0]  # at the goal: be still
     result = rest.wait(handle.get_result_async())
     assert result.status == GoalStatus.STATUS_SUCCEEDED and result.result.message == "reached"
+    rest.until(lambda: len(rest.events) == 2)
+    begin, end = rest.events
+    assert (begin.event, end.event) == (GoalEvent.BEGIN, GoalEvent.END)
+    assert to_ns(begin.header.stamp) == 0 and to_ns(end.header.stamp) == rest.step * 10**8  # of the belief before
+    assert begin.goal.object_pose.pose.position.x == 0.6 and begin.timeout == 5.0 and begin.model_id == BUNDLE.id
+    assert end.success and end.message == "reached"
 
 
 def test_cancel_preempt_and_timeout(rest):

@@ -43,26 +43,27 @@ class Progress:
 
     STABLE_CYCLES = 3
 
-    def __init__(self, goal: ObjectGoal, timeout_s: float, begin_ns: int) -> None:
+    def __init__(self, goal: ObjectGoal, timeout_s: float) -> None:
         self.goal = goal
+        self.timeout = timeout_s
         self.steps = 0
         self.distance = float("nan")
-        self._timeout = timeout_s
-        self._begin_ns = begin_ns
-        self._now_ns = begin_ns
+        self._begin_ns: int | None = None
+        self._now_ns = 0
         self._inside = 0
 
     def update(self, object_xy: np.ndarray, stamp_ns: int) -> None:
         """Add one belief: object position (2,) [m] at a time."""
         self.distance = float(np.linalg.norm(object_xy - self.goal.xy))
         self._inside = self._inside + 1 if self.distance < self.goal.tolerance else 0
+        self._begin_ns = stamp_ns if self._begin_ns is None else self._begin_ns
         self._now_ns = stamp_ns
         self.steps += 1
 
     @property
     def duration(self) -> float:
-        """[s] since the goal was accepted."""
-        return (self._now_ns - self._begin_ns) / 1e9
+        """[s] since the first belief: no clock, so that the same beliefs end a goal at the same step."""
+        return 0.0 if self._begin_ns is None else (self._now_ns - self._begin_ns) / 1e9
 
     @property
     def near(self) -> bool:
@@ -75,4 +76,4 @@ class Progress:
 
     @property
     def timed_out(self) -> bool:
-        return self.duration >= self._timeout
+        return self.duration >= self.timeout

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Header
 from wm_msgs.msg import Belief, Command, Goal, Plan
 
 from wm_core.bundle import Bundle
@@ -105,7 +105,10 @@ class PlannerNode(WmNode):
         self._warm_up()
         self._commands = self.publisher(Command, "wm/command", STATE)
         self._plans = self.publisher(Plan, "wm/plan", STATE)
-        self._pursuit = Pursuit(self, self._accept, self.value("timeout"), lambda: self.get_clock().now().nanoseconds)
+        self._answered = Header()
+        self._pursuit = Pursuit(
+            self, self._accept, self.value("timeout"), lambda: self._answered, lambda: self._bundle.id
+        )
         self._pursuit.on_start = self._core.reset
         # Joint states first: the executor serves what has arrived in this order.
         self.subscribe(JointState, self.value("joint_topic"), self._on_joints, STATE)
@@ -152,6 +155,7 @@ class PlannerNode(WmNode):
         )
         if not self.value("lockstep"):
             self._delay.measured(self._age(stamp_ns), time.monotonic() - arrived)
+        self._answered = belief.header
         self.counts["cycles"] += 1
         progress = self._pursuit.progress
         self._deferred_s = self._deferred_s + self._bundle.step_duration if decision.deferred else 0.0

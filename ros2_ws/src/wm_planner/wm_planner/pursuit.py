@@ -1,4 +1,7 @@
-"""The PursueGoal action and its plain services: one goal at a time, a new one preempts the old one."""
+"""The PursueGoal action and its plain services: one goal at a time, a new one preempts the old one.
+
+What begins and ends is told on `wm/goal`, so that a recording can be replayed: its stamp says between which beliefs.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,12 +9,14 @@ from typing import Any
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.task import Future
+from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from wm_msgs.action import PursueGoal
-from wm_msgs.msg import Goal
+from wm_msgs.msg import Goal, GoalEvent
 from wm_msgs.srv import SetGoal
 
 from wm_core.lifecycle import WmNode
+from wm_core.qos import STATE
 from wm_planner.goal import GoalError, ObjectGoal, Progress
 
 
@@ -19,13 +24,20 @@ class Pursuit:
     """Keeps the goal being pursued; the node's belief callback drives it, so nothing here blocks."""
 
     def __init__(
-        self, node: WmNode, accept: Callable[[Goal], ObjectGoal], default_timeout: float, now_ns: Callable[[], int]
+        self,
+        node: WmNode,
+        accept: Callable[[Goal], ObjectGoal],
+        default_timeout: float,
+        answered: Callable[[], Header],
+        model_id: Callable[[], str],
     ) -> None:
-        """`accept` checks a goal message and raises GoalError."""
+        """`accept` checks a goal message and raises GoalError; `answered`: the header of the newest belief that was answered."""
         self._node = node
         self._accept = accept
         self._default_timeout = default_timeout
-        self._now_ns = now_ns
+        self._answered = answered
+        self._model_id = model_id
+        self._message = Goal()
         self._handle: ServerGoalHandle | None = None
         self._done: Future | None = None
         self.progress: Progress | None = None
@@ -39,6 +51,7 @@ class Pursuit:
             cancel_callback=lambda _: CancelResponse.ACCEPT,
             handle_accepted_callback=self._on_accepted,
         )
+        self._events = node.publisher(GoalEvent, "wm/goal", STATE)
         node.service(SetGoal, "wm/set_goal", self._on_set_goal)
         node.service(Trigger, "wm/cancel_goal", self._on_cancel_service)
 
@@ -68,6 +81,7 @@ class Pursuit:
         self._node.get_logger().info(
             f"goal ended: {message} at {1000 * progress.distance:.1f} mm after {progress.steps} steps"
         )
+        self._tell(GoalEvent.END, progress.timeout, success, message)
         if handle is None or done is None:
             return
         result = PursueGoal.Result(
@@ -98,7 +112,7 @@ class Pursuit:
         return GoalResponse.ACCEPT
 
     def _on_accepted(self, handle: ServerGoalHandle) -> None:
-        self._begin(self._accept(handle.request.goal), handle.request.timeout)
+        self._begin(handle.request.goal, handle.request.timeout)
         self._handle, self._done = handle, Future()
         handle.execute()
 
@@ -114,7 +128,7 @@ class Pursuit:
     def _on_set_goal(self, request: SetGoal.Request, response: SetGoal.Response) -> SetGoal.Response:
         if not self._node.active:
             raise GoalError("the planner is not active; activate it first")
-        self._begin(self._accept(request.goal), 0.0)
+        self._begin(request.goal, 0.0)
         response.success, response.message = True, "pursuing"
         return response
 
@@ -124,7 +138,23 @@ class Pursuit:
         self.end("cancelled")
         return response
 
-    def _begin(self, goal: ObjectGoal, timeout: float) -> None:
+    def _begin(self, message: Goal, timeout: float) -> None:
+        goal = self._accept(message)
         self.end("preempted")
-        self.progress = Progress(goal, timeout if timeout > 0 else self._default_timeout, self._now_ns())
+        self._message = message
+        self.progress = Progress(goal, timeout if timeout > 0 else self._default_timeout)
         self.on_start()
+        self._tell(GoalEvent.BEGIN, self.progress.timeout)
+
+    def _tell(self, event: int, timeout: float, success: bool = False, message: str = "") -> None:
+        self._events.publish(
+            GoalEvent(
+                header=self._answered(),
+                event=event,
+                model_id=self._model_id(),
+                goal=self._message,
+                timeout=timeout,
+                success=success,
+                message=message,
+            )
+        )
