@@ -19,7 +19,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
-from wm_msgs.msg import Command
+from wm_msgs.msg import Command, Intervention
 
 from wm_core import paths
 from wm_core.qos import LATCHED, SENSOR, STATE
@@ -53,11 +53,13 @@ class Robot:
         self.trajectories: list[JointTrajectory] = []
         self.executed: list[Command] = []
         self.stopped: list[bool] = []
+        self.interventions: list[Intervention] = []
         self.status: list = []
         subscribe = self.node.create_subscription
         subscribe(JointTrajectory, "arm_controller/joint_trajectory", self.trajectories.append, STATE)
         subscribe(Command, "wm/executed", self.executed.append, STATE)
         subscribe(Bool, "wm/e_stopped", lambda m: self.stopped.append(m.data), LATCHED)
+        subscribe(Intervention, "wm/intervention", self.interventions.append, STATE)
         subscribe(DiagnosticArray, "diagnostics", lambda m: self.status.append(m.status[0]), STATE)
         self.state_publisher = self.node.create_publisher(JointState, "joint_states", STATE)
         self.command_publisher = self.node.create_publisher(Command, "wm/command", STATE)
@@ -114,6 +116,7 @@ class Robot:
         self.until(
             lambda: (
                 self.node.count_publishers("wm/executed")
+                and self.node.count_publishers("wm/intervention")
                 and self.node.count_publishers("arm_controller/joint_trajectory")
             )
         )
@@ -243,6 +246,9 @@ def test_the_emergency_stop_latches(robot, step):
     assert robot.trigger("wm/e_stop_reset").success
     robot.until(lambda: not robot.stopped[-1])
     assert robot.command(step(dx=0.01))[1].status == Command.ACTIVE
+    assert not robot.trigger("wm/e_stop_reset").message.startswith("reset")
+    stop_and_reset = [Intervention.E_STOP, Intervention.E_STOP_RESET]
+    robot.until(lambda: [told.kind for told in robot.interventions if told.kind != Intervention.HOLD] == stop_and_reset)
 
 
 def test_deactivation_holds_the_arm(robot, step):

@@ -1,19 +1,20 @@
 """The wm_guard node: wm/command in, arm_controller/joint_trajectory and wm/executed out, in a process of its own."""
 
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Header
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
-from wm_msgs.msg import Command
+from wm_msgs.msg import Command, Intervention
 
 from wm_core import paths
 from wm_core.kinematics import Kinematics
 from wm_core.lifecycle import ERROR, OK, WARN, WmNode, run
 from wm_core.params import ConfigError, Param
 from wm_core.qos import LATCHED, STATE
-from wm_core.stamps import to_ns
+from wm_core.stamps import to_msg, to_ns
 from wm_guard.conversions import to_executed, to_request, to_trajectory
 from wm_guard.guard import Guard, Mode, Verdict
+from wm_guard.interventions import Interference, Interventions
 from wm_guard.limits import Limits
 
 _DEFAULT = Limits()
@@ -62,6 +63,8 @@ class GuardNode(WmNode):
         self._arm = self.publisher(JointTrajectory, "arm_controller/joint_trajectory", STATE)
         self._executed = self.publisher(Command, "wm/executed", STATE)
         self._e_stopped = self.publisher(Bool, "wm/e_stopped", LATCHED)
+        self._interventions = Interventions()
+        self._intervened = self.publisher(Intervention, "wm/intervention", STATE)
         self.subscribe(JointState, "joint_states", self._on_joint_state, STATE)
         self.subscribe(Command, "wm/command", self._on_command, STATE)
         self.service(Trigger, "wm/e_stop", self._on_e_stop)
@@ -83,16 +86,19 @@ class GuardNode(WmNode):
             to_request(message.trajectory), to_ns(message.header.stamp), self._now(), message.status
         )
         self._send(verdict, message)
+        self._tell(verdict)
 
     def _on_watchdog(self) -> None:
         verdict = self.guard.watchdog(self._now())
         if verdict is not None:
             self._send(verdict, None)
+            self._tell(verdict)
             self.get_logger().warning(f"holding: {verdict.text}")
 
     def _on_e_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         verdict = self.guard.e_stop(self._now())
         self._send(verdict, None)
+        self._tell(verdict)
         self._e_stopped.publish(Bool(data=True))
         self._report()
         self.get_logger().warning(verdict.text)
@@ -100,11 +106,12 @@ class GuardNode(WmNode):
         return response
 
     def _on_e_stop_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        was_stopped = self.guard.mode is Mode.STOPPED
         response.success = True
-        response.message = (
-            "reset; moves on with the next valid command" if self.guard.mode is Mode.STOPPED else "was not stopped"
-        )
+        response.message = "reset; moves on with the next valid command" if was_stopped else "was not stopped"
         self.guard.reset_e_stop()
+        if was_stopped:
+            self._intervene(Interference.E_STOP_RESET, "wm/e_stop_reset")
         self._e_stopped.publish(Bool(data=False))
         self._report()
         return response
@@ -124,6 +131,18 @@ class GuardNode(WmNode):
             self.get_logger().warning(
                 f"{verdict.kind.value}: {verdict.reason}: {verdict.text}", throttle_duration_sec=1.0
             )
+
+    def _tell(self, verdict: Verdict) -> None:
+        """Publish an intervention where one begins."""
+        kind = self._interventions.begins(verdict, self._now())
+        if kind is not None:
+            self._intervene(kind, f"{verdict.reason}: {verdict.text}")
+
+    def _intervene(self, kind: Interference, reason: str) -> None:
+        header = Header(stamp=to_msg(self._now()), frame_id=self._frame)
+        self._intervened.publish(
+            Intervention(header=header, kind=kind.value, source=self.get_fully_qualified_name(), reason=reason)
+        )
 
     def _report(self) -> None:
         level = {Mode.STOPPED: ERROR, Mode.HOLDING: WARN}.get(self.guard.mode, OK)
