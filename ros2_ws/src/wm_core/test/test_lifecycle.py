@@ -2,13 +2,14 @@
 
 import pytest
 import rclpy
+from rcl_interfaces.msg import ParameterEvent
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_msgs.msg import String
 
 from wm_core.lifecycle import WmNode
 from wm_core.params import ConfigError, Param
-from wm_core.qos import STATE
+from wm_core.qos import LATCHED, STATE
 
 
 class Echo(WmNode):
@@ -81,3 +82,16 @@ def test_a_failed_configuration_can_be_mended(node):
     node.set_parameters([Parameter("mode", value="fast")])
     assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
     assert node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+
+
+def test_what_it_is_configured_with_is_published_for_late_listeners(node):
+    node.set_parameters([Parameter("rate", value=20.0)])
+    node.trigger_configure()
+    listener, heard = rclpy.create_node("listener", namespace="/wm_core_test"), []
+    listener.create_subscription(ParameterEvent, "wm/parameters", heard.append, LATCHED)
+    while not heard:
+        rclpy.spin_once(listener, timeout_sec=0.05)
+    listener.destroy_node()
+    values = {each.name: each.value for each in heard[0].new_parameters}
+    assert heard[0].node == "/wm_core_test/echo"
+    assert values["rate"].double_value == 20.0 and values["mode"].string_value == "fast" and "use_sim_time" in values

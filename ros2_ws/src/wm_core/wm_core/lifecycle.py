@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rcl_interfaces.msg import ParameterType, SetParametersResult
+from rcl_interfaces.msg import ParameterEvent, ParameterType, SetParametersResult
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -18,7 +18,7 @@ from rclpy.qos import QoSProfile
 from std_msgs.msg import Header
 
 from wm_core.params import ConfigError, Param
-from wm_core.qos import SENSOR, STATE
+from wm_core.qos import LATCHED, SENSOR, STATE
 
 OK, WARN, ERROR, STALE = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE)
 RECENT = 100  # timings kept for the quantiles of the diagnostics
@@ -44,6 +44,7 @@ class WmNode(LifecycleNode):
         self._timings: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=RECENT))
         self._status: tuple[bytes, str, dict[str, Any]] = (STALE, "not configured", {})
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", STATE)
+        self._configurations = self.create_publisher(ParameterEvent, "wm/parameters", LATCHED)
         # Wall-clock on purpose: a node must report even while simulated time stands still.
         self._diagnostics_timer = self.create_timer(1.0, self._publish_diagnostics, clock=rclpy.clock.Clock())
 
@@ -142,6 +143,7 @@ class WmNode(LifecycleNode):
             self.diagnose(ERROR, f"cannot configure: {error}")
             self._release()
             return TransitionCallbackReturn.FAILURE
+        self._publish_parameters()
         self.diagnose(OK, "configured")
         return TransitionCallbackReturn.SUCCESS
 
@@ -224,6 +226,13 @@ class WmNode(LifecycleNode):
             for destroy, entity in reversed(self._entities):
                 destroy(entity)
             self._entities.clear()
+
+    def _publish_parameters(self) -> None:
+        """What the node is configured with: a recording of `wm/parameters` can be replayed with the same."""
+        values = [parameter.to_parameter_msg() for parameter in self.get_parameters_by_prefix("").values()]
+        event = ParameterEvent(node=self.get_fully_qualified_name(), new_parameters=values)
+        event.stamp = self.get_clock().now().to_msg()
+        self._configurations.publish(event)
 
     def _publish_diagnostics(self) -> None:
         level, summary, values = self._status

@@ -59,8 +59,9 @@ class DynamicsNode(WmNode):
         self._futures = self.publisher(Future, "wm/future", STATE)
         self._markers = self.publisher(MarkerArray, "wm/future_markers", STATE)
         self._images = self.publisher(Image, "wm/imagined_image", STATE)
-        self.subscribe(Observation, "wm/observation", self._on_observation, STATE)
+        # What was executed first: the executor serves what has arrived in this order.
         self.subscribe(Command, "wm/executed", self._on_executed, STATE)
+        self.subscribe(Observation, "wm/observation", self._on_observation, STATE)
         self.subscribe(Plan, "wm/plan", self._on_plan, STATE)
         self.service(Imagine, "wm/imagine", self._on_imagine)
         self.every(1.0, self._report, wall=True)

@@ -110,11 +110,11 @@ class PlannerNode(WmNode):
             self, self._accept, self.value("timeout"), lambda: self._answered, lambda: self._bundle.id
         )
         self._pursuit.on_start = self._core.reset
-        # Joint states first: the executor serves what has arrived in this order.
+        # Beliefs last: the executor serves what has arrived in this order.
         self.subscribe(JointState, self.value("joint_topic"), self._on_joints, STATE)
-        self.subscribe(Belief, "wm/belief", self._on_belief, NEWEST)
         self.subscribe(Command, "wm/executed", self._on_executed, STATE)
         self.subscribe(Bool, "wm/e_stopped", self._on_e_stopped, LATCHED)
+        self.subscribe(Belief, "wm/belief", self._on_belief, NEWEST)
         self.every(1.0, self._report, wall=True)
 
     def stop(self) -> None:
