@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import rclpy
-import yaml
+from geometry_msgs.msg import Point
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from std_msgs.msg import String
+from std_msgs.msg import Header, String
 from wm_msgs.action import PursueGoal
+from wm_msgs.msg import Episode as EpisodeEvent
 from wm_msgs.msg import Goal
 from wm_msgs.srv import ResetWorld
 
@@ -33,6 +34,8 @@ from wm_sim.world import load_world
 
 BRINGUP_S = 120.0
 ANSWER_S = 20.0  # until a service answers
+BASE_FRAME = "panda_link0"
+REACHED_M = 0.02  # [m] from the goal, by ground truth
 SETTLE_CYCLES = 8  # beliefs after a reset before a goal is given
 SETTLE_SPREAD = 0.005  # [m] in which the belief must stay for three cycles
 SETTLE_S = 15.0
@@ -76,7 +79,7 @@ class Episodes(Node):
         # One executor for the whole run: rclpy.spin_once would set one up again at every call.
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
-        self._announcements = self.create_publisher(String, "wm/episode", STATE)
+        self._announcements = self.create_publisher(EpisodeEvent, "wm/episode", STATE)
         self.create_subscription(String, "wm/bringup", self._on_bringup, LATCHED)
         camera = CameraRig.load(rig_path(value["rig"])).cameras[0].name
         self._monitor = Monitor(self, self.outcome, camera, pictures=self.report_file is not None)
@@ -96,7 +99,7 @@ class Episodes(Node):
             episode = self._episode(self.seed + index, index)
             self.outcome.episodes.append(episode)
             index += 1
-            mark = "reached" if episode.success(0.02) else "missed "
+            mark = "reached" if episode.success(REACHED_M) else "missed "
             self.get_logger().info(
                 f"goal {index}{f' of {self.wanted}' if self.wanted else ''}: {mark} {1000 * episode.final_distance_m:5.1f} mm"
                 f" in {episode.time_s:4.1f} s, {episode.steps} steps ({episode.message})"
@@ -111,16 +114,19 @@ class Episodes(Node):
         start = self._reset_world(seed)
         goal = self.world.draw_goal(np.random.default_rng([seed, 1]), start)
         self._settle()
-        facts = {"world": self.world.name, "seed": seed, "goal": [round(float(v), 4) for v in goal]}
-        self._announcements.publish(String(data=yaml.safe_dump(facts, default_flow_style=True).strip()))
+        self._announce(EpisodeEvent.BEGIN, seed, goal)
         self._monitor.begin(f"episode {index + 1}  seed {seed}  goal ({goal[0]:.2f}, {goal[1]:.2f})")
-        result = self._pursue_goal(goal)
-        self._monitor.end()
-        beliefs = self._monitor.beliefs
-        self._wait(lambda: self._monitor.beliefs >= beliefs + REST_CYCLES, ANSWER_S, "beliefs after the episode")
-        if self._monitor.truth is None:
-            raise EpisodeError("expected ground_truth/object_pose for scoring, none came")
-        return Episode(
+        try:
+            result = self._pursue_goal(goal)
+            self._monitor.end()
+            beliefs = self._monitor.beliefs
+            self._wait(lambda: self._monitor.beliefs >= beliefs + REST_CYCLES, ANSWER_S, "beliefs after the episode")
+            if self._monitor.truth is None:
+                raise EpisodeError("expected ground_truth/object_pose for scoring, none came")
+        except (EpisodeError, StopRequestedError) as error:
+            self._announce(EpisodeEvent.END, seed, goal, EpisodeEvent.ABORTED, str(error) or "stopped by the user")
+            raise
+        episode = Episode(
             seed,
             [round(float(v), 4) for v in start],
             [round(float(v), 4) for v in goal],
@@ -129,6 +135,33 @@ class Episodes(Node):
             round(result.duration, 3),
             result.message,
             self._monitor.path,
+        )
+        outcome = EpisodeEvent.REACHED if episode.success(REACHED_M) else EpisodeEvent.MISSED
+        self._announce(EpisodeEvent.END, seed, goal, outcome, result.message, episode.final_distance_m)
+        return episode
+
+    def _announce(
+        self,
+        event: int,
+        seed: int,
+        goal: np.ndarray,
+        outcome: int = EpisodeEvent.UNKNOWN,
+        reason: str = "",
+        final_distance_m: float = math.nan,
+    ) -> None:
+        self._announcements.publish(
+            EpisodeEvent(
+                header=Header(stamp=self.get_clock().now().to_msg(), frame_id=BASE_FRAME),
+                event=event,
+                purpose=EpisodeEvent.TASK,
+                world=self.world.name,
+                seed=seed,
+                model_id=self._monitor.belief.model_id if self._monitor.belief else "",
+                goal=Point(x=float(goal[0]), y=float(goal[1]), z=0.0),
+                outcome=outcome,
+                reason=reason,
+                final_distance=final_distance_m,
+            )
         )
 
     def _reset_world(self, seed: int) -> np.ndarray:
@@ -154,7 +187,7 @@ class Episodes(Node):
         if not self._pursue.wait_for_server(timeout_sec=ANSWER_S):
             raise EpisodeError("expected the action wm/pursue_goal, it did not appear")
         goal = PursueGoal.Goal(goal=Goal(kind=Goal.OBJECT_POSE), timeout=EPISODE_S)
-        goal.goal.object_pose.header.frame_id = "panda_link0"
+        goal.goal.object_pose.header.frame_id = BASE_FRAME
         goal.goal.object_pose.pose.position.x, goal.goal.object_pose.pose.position.y = map(float, xy)
         goal.goal.object_pose.pose.orientation.w = 1.0
         handle = self._answer(self._pursue.send_goal_async(goal), ANSWER_S, "wm/pursue_goal")
@@ -195,7 +228,7 @@ class Episodes(Node):
         episodes = self.outcome.episodes
         if not episodes:
             return
-        good = sum(episode.success(0.02) for episode in episodes)
+        good = sum(episode.success(REACHED_M) for episode in episodes)
         document = self.outcome.summary()
         low, high = document["success_interval_2cm"]
         median = 1000 * float(np.median([episode.final_distance_m for episode in episodes]))

@@ -16,9 +16,8 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rosbags.rosbag2 import StoragePlugin, Writer
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
-from wm_msgs.msg import Belief, Command, Observation, Plan, PredictionError
+from wm_msgs.msg import Belief, Command, Episode, Observation, Plan, PredictionError
 
 from wm_core.bags import typestore
 from wm_core.lifecycle import ignore_stop_signals
@@ -30,7 +29,7 @@ TOPICS: dict[str, type] = {
     "joint_states": JointState,
     "ground_truth/object_pose": PoseStamped,
     "arm_controller/joint_trajectory": JointTrajectory,
-    "wm/episode": String,
+    "wm/episode": Episode,
     "wm/observation": Observation,
     "wm/belief": Belief,
     "wm/plan": Plan,
