@@ -16,6 +16,7 @@ from wm_learning.policy.imagination import Imagination, draw_goals
 from wm_learning.policy.networks import Act, ActorCritic
 from wm_learning.policy.pipeline import train_policy
 from wm_learning.policy.training import PolicySettings, reward
+from wm_learning.weights import load_model
 
 TINY_MODEL = {"images": {"steps": 3, "batch": 4}, "sequences": {"steps": 4, "batch": 4, "validate_every": 2}}
 TINY = configure(
@@ -67,7 +68,6 @@ def test_the_graph_of_a_policy_is_folded_and_does_the_same():
 
 def test_the_same_training_gives_the_same_policy(bundle, with_policy, dataset, tmp_path):
     shutil.copytree(bundle, tmp_path / "bundle")
-    shutil.copytree(bundle.with_name("bundle.run"), tmp_path / "bundle.run")
     again = Bundle.load(train_policy(tmp_path / "bundle", dataset, tmp_path / "policy", TINY))
     assert again.spec["files"] == Bundle.load(with_policy).spec["files"]
 
@@ -79,9 +79,6 @@ def test_what_cannot_be_trained_is_refused_with_the_reason(bundle, with_policy, 
         train_policy(bundle, dataset.subset(np.arange(5)), tmp_path / "policy", TINY)
     with pytest.raises(SettingError, match="another seed"):
         train_policy(bundle, dataset, with_policy, replace(TINY, seed=1))
-    alone = shutil.copytree(bundle, tmp_path / "alone")
-    with pytest.raises(SettingError, match=r"the run that trained .*alone"):
-        train_policy(alone, dataset, tmp_path / "policy", TINY)
 
 
 def test_the_planner_shows_what_to_do_where_the_pupil_comes(bundle):

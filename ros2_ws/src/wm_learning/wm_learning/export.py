@@ -50,7 +50,7 @@ def export_bundle(
             "surprise_threshold": float(surprise_threshold),
             "data": data,
             "metrics": metrics,
-            "files": {file.name: sha256(file) for file in sorted(work.iterdir())},
+            "files": _checksums(work),
         }
         (work / "bundle.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
         Bundle.load(work)
@@ -86,10 +86,15 @@ def add_graphs(bundle: Path, folder: Path, modules: dict[str, nn.Module], facts:
             shutil.copyfile(bundle / name, work / name)
         span = spec["macro"]["steps"] * spec["macro"]["jumps"] if "jump" in modules else 0
         _write_graphs({name: module.eval() for name, module in modules.items()}, sizes, loaded.bev, work, span)
-        spec["files"] = {file.name: sha256(file) for file in sorted(work.iterdir())}
+        spec["files"] = _checksums(work)
         (work / "bundle.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
         Bundle.load(work)
     return folder
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """Of the graphs and, where they are, the weights."""
+    return {file.name: sha256(file) for file in sorted(folder.iterdir()) if file.suffix in (".onnx", ".safetensors")}
 
 
 def _write_graphs(modules: dict[str, nn.Module], sizes: Sizes, bev: BevSpec, folder: Path, span: int = 0) -> None:

@@ -44,7 +44,9 @@ class FinetuneSettings:
             raise SettingError(f"expected encoder out of {', '.join(ENCODERS)}, got '{self.encoder}'")
         for name in ("new_share", "effort", "rate", "validation_share"):
             if not 0 < getattr(self, name) <= (1 if name != "validation_share" else 0.5):
-                raise SettingError(f"expected {name} above 0 and at most 1 (validation_share: 0.5), got {getattr(self, name)}")
+                raise SettingError(
+                    f"expected {name} above 0 and at most 1 (validation_share: 0.5), got {getattr(self, name)}"
+                )
 
 
 @dataclass(frozen=True)
@@ -136,9 +138,7 @@ def _config(model: WorldModel, settings: FinetuneSettings, own: dict[str, Any]) 
     return configure(type(model.config), asdict(replace(model.config, **scaled)), own)
 
 
-def _mixed(
-    base: Bundle, new: Dataset, old: Dataset | None, settings: FinetuneSettings
-) -> tuple[list[Part], Dataset]:
+def _mixed(base: Bundle, new: Dataset, old: Dataset | None, settings: FinetuneSettings) -> tuple[list[Part], Dataset]:
     """New and old data as one; new episodes are listed as often among the training ones as their share asks for."""
     cut = RunSettings(seed=settings.seed, validation_share=settings.validation_share)
     training, held_out = split(new, cut)
@@ -183,6 +183,8 @@ def _say(report: dict[str, Any]) -> None:
             before, after = (figures[when][measure]["median"] for when in ("before", "after"))
             print(f"  {name}: {measure} median {before} -> {after}")
         before, after = (figures[when]["open_loop_moving_mm"] for when in ("before", "after"))
-        print(f"  {name}: open loop [mm] {before.get('model')} -> {after.get('model')} (copy-last {after.get('copy_last')})")
+        print(
+            f"  {name}: open loop [mm] {before.get('model')} -> {after.get('model')} (copy-last {after.get('copy_last')})"
+        )
     if report["not_taken_over"]:
         print(f"  not taken over, made for the base alone: {', '.join(report['not_taken_over'])}")

@@ -25,7 +25,9 @@ def load_model(folder: Path) -> WorldModel:
     """The model that a bundle was exported from; raises BundleError for a torn bundle, SettingError for one without its weights."""
     bundle = Bundle.load(folder)
     if WEIGHTS not in bundle.spec["files"]:
-        raise SettingError(f"{folder}: expected the weights of its model ({WEIGHTS}), got a bundle without; train it again")
+        raise SettingError(
+            f"{folder}: expected the weights of its model ({WEIGHTS}), got a bundle without; train it again"
+        )
     model = new_model(bundle)
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
