@@ -1,5 +1,6 @@
 """Where installed or checked-out data files of wm are: robot description, worlds, camera rigs, bundles."""
 
+import os
 from pathlib import Path
 
 _SOURCE = Path(__file__).resolve().parents[2]  # ros2_ws/src in a checkout or a symlink install
@@ -50,3 +51,13 @@ def rig_path(name_or_path: str | Path) -> Path:
 def bundles_dir() -> Path:
     """Folder of the shipped model bundles."""
     return _first("bundle folder", _SOURCE / "wm_bringup/bundles", share("wm_bringup") / "bundles")
+
+
+def registry_dir() -> Path:
+    """Folder of the registry of bundles: WM_REGISTRY, runs/registry in a checkout, or the user's own data folder."""
+    if given := os.environ.get("WM_REGISTRY"):
+        return Path(given).expanduser().absolute()
+    checkout = _SOURCE.parents[1]
+    if (checkout / "sim_worlds").is_dir():
+        return checkout / "runs/registry"
+    return Path.home() / ".local/share/wm/registry"
