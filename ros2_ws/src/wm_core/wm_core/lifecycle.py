@@ -1,6 +1,7 @@
 """The base class of all wm nodes: checked parameters, lifecycle hooks, diagnostics, and a main that ends cleanly."""
 
 import gc
+import inspect
 import signal
 import time
 from collections import Counter, defaultdict, deque
@@ -11,6 +12,7 @@ import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import ParameterEvent, ParameterType, SetParametersResult
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -79,19 +81,34 @@ class WmNode(LifecycleNode):
         return subscription
 
     def service(self, kind: type, name: str, callback: Callable[[Any, Any], Any]) -> Any:
-        """Offer a service; an exception in the callback is reported in the response where it has success and message."""
+        """Offer a service; an exception in the callback is reported in the response where it has success and message.
+
+        A coroutine may await a future that another thread completes: everything else goes on meanwhile.
+        """
+
+        def failed(error: Exception, response: Any) -> Any:
+            self._count_error(f"service {name}", error)
+            if hasattr(response, "success"):
+                response.success = False
+                response.message = str(error)
+            return response
 
         def answer(request: Any, response: Any) -> Any:
             try:
                 return callback(request, response)
             except Exception as error:
-                self._count_error(f"service {name}", error)
-                if hasattr(response, "success"):
-                    response.success = False
-                    response.message = str(error)
-                return response
+                return failed(error, response)
 
-        service = self.create_service(kind, name, answer)
+        async def answer_later(request: Any, response: Any) -> Any:
+            try:
+                return await callback(request, response)
+            except Exception as error:
+                return failed(error, response)
+
+        if inspect.iscoroutinefunction(callback):
+            service = self.create_service(kind, name, answer_later, callback_group=ReentrantCallbackGroup())
+        else:
+            service = self.create_service(kind, name, answer)
         self._entities.append((self.destroy_service, service))
         return service
 

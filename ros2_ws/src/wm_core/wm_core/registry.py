@@ -212,7 +212,9 @@ class Registry:
 
     def _known(self, state: State, id: str) -> Entry:
         if id not in state.entries:
-            raise RegistryError(f"expected a bundle out of {', '.join(state.entries)}, got '{id}'; ./wm bundles lists them")
+            raise RegistryError(
+                f"expected a bundle out of {', '.join(state.entries)}, got '{id}'; ./wm bundles lists them"
+            )
         return state.entries[id]
 
     def _check(self, file: Path, state: State, promoted: str) -> None:

@@ -10,6 +10,7 @@ from wm_dynamics.executed import ExecutedMotion
 from wm_dynamics.novelty import Novelty, NoveltyDetector, slip_of
 from wm_dynamics.surprise import Surprise
 
+COMMON = slice(0, 6)  # of every family's latent: object, tool and lag xy [m]
 VISIBLE = 0.5  # probability above which the object counts as seen
 LONGEST_GAP_S = 2.0
 KIDNAPPED = 40.0  # normalised error of an object that was moved by somebody else, or of a new scene
@@ -65,6 +66,14 @@ class BeliefFilter:
         self._updates = 0
         self._far_off = 0
         self._surprise.reset()
+
+    def take_over(self, before: "BeliefFilter") -> None:
+        """Go on from the belief of a filter with another bundle: where object and tool are, in numbers that all families share."""
+        self.reset()
+        if before._stamp_ns is None:
+            return
+        self._mean[0, COMMON], self._variance[0, COMMON] = before._mean[0, COMMON], before._variance[0, COMMON]
+        self._stamp_ns, self._seen_ns = before._stamp_ns, before._seen_ns
 
     def update(
         self, stamp_ns: int, embedding: np.ndarray, visibility: float, ee: np.ndarray, motion: ExecutedMotion

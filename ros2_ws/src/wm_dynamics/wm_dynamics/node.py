@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import dataclass
 
 import numpy as np
 from sensor_msgs.msg import Image
@@ -10,9 +11,9 @@ from wm_msgs.msg import Belief, Command, Future, Observation, Plan, PredictionEr
 from wm_msgs.srv import Imagine
 
 from wm_core.bundle import Bundle
+from wm_core.bundle_slot import BundleSlot
 from wm_core.lifecycle import OK, WARN, WmNode, run
 from wm_core.params import Param
-from wm_core.paths import bundles_dir
 from wm_core.qos import STATE
 from wm_core.stamps import to_ns
 from wm_dynamics.belief import BeliefFilter, BeliefState
@@ -34,6 +35,29 @@ IMAGES = 4  # decoded views of a future
 STALE_S = 1.0
 
 
+@dataclass(frozen=True)
+class Predictor:
+    """What believes and imagines with one bundle."""
+
+    bundle: Bundle
+    calibration: Calibration | None
+    filter: BeliefFilter
+    engine: RolloutEngine
+
+
+def predictor(bundle: Bundle) -> Predictor:
+    """Warmed up: the first calls of a network are slow, and a robot must not wait for them."""
+    made = Predictor(bundle, Calibration.of(bundle), BeliefFilter(bundle), RolloutEngine(bundle))
+    hidden, motion = np.zeros(bundle.embedding_size, np.float32), ExecutedMotion()
+    for stamp in range(3):
+        made.filter.update(stamp * 10**8 + 1, hidden, 0.0, np.zeros(2), motion)
+    made.filter.reset()
+    actions = np.zeros((1, bundle.horizon, bundle.action_size), np.float32)
+    futures = made.engine.rollout(bundle.initial_mean, actions)
+    draw(made.engine, bundle.initial_mean, futures, draw_steps(bundle.horizon, IMAGES))
+    return made
+
+
 class DynamicsNode(WmNode):
     PARAMETERS = (
         Param("bundle", "", "model bundle folder; empty: the shipped one"),
@@ -46,14 +70,10 @@ class DynamicsNode(WmNode):
         super().__init__("wm_dynamics", **kwargs)
 
     def setup(self) -> None:
-        self._bundle = Bundle.load(self.value("bundle") or bundles_dir() / "default", self.value("threads"))
-        self._calibration = Calibration.of(self._bundle)
-        self._filter = BeliefFilter(self._bundle)
-        self._engine = RolloutEngine(self._bundle)
+        self._slot = BundleSlot(self, predictor)
         self._motion = ExecutedMotion()
         self._state: BeliefState | None = None
         self._plan: Plan | None = None
-        self._warm_up()
         self._beliefs = self.publisher(Belief, "wm/belief", STATE)
         self._errors_out = self.publisher(PredictionError, "wm/prediction_error", STATE)
         self._futures = self.publisher(Future, "wm/future", STATE)
@@ -66,37 +86,27 @@ class DynamicsNode(WmNode):
         self.service(Imagine, "wm/imagine", self._on_imagine)
         self.every(1.0, self._report, wall=True)
 
+    def teardown(self) -> None:
+        if hasattr(self, "_slot"):
+            self._slot.close()
+
     def start(self) -> None:
-        self._filter.reset()
+        self._slot.current.filter.reset()
         self._motion.clear()
         self._state = None
         self._received = time.monotonic()
         self._imagined_at = -math.inf
 
-    def _warm_up(self) -> None:
-        """First calls are slow; a robot must not wait for them."""
-        hidden = np.zeros(self._bundle.embedding_size, np.float32)
-        for stamp in range(3):
-            self._filter.update(stamp * 10**8 + 1, hidden, 0.0, np.zeros(2), self._motion)
-        self._filter.reset()
-        futures = self._engine.rollout(
-            self._bundle.initial_mean, np.zeros((1, self._bundle.horizon, self._bundle.action_size), np.float32)
-        )
-        draw(self._engine, self._bundle.initial_mean, futures, draw_steps(self._bundle.horizon, IMAGES))
-
     # -- the latency path ----------------------------------------------------------------------------------------
 
     def _on_observation(self, message: Observation) -> None:
         self._received = time.monotonic()
-        if message.model_id != self._bundle.id:
-            self.reject(
-                "wrong_model",
-                f"expected observations of model '{self._bundle.id}', got '{message.model_id}'; use one bundle in all nodes",
-            )
+        if message.model_id != self._slot.current.bundle.id and not self._follow(message.model_id):
             return
+        bundle = self._slot.current.bundle
         stamp_ns = to_ns(message.header.stamp)
         try:
-            state = self._filter.update(
+            state = self._slot.current.filter.update(
                 stamp_ns,
                 np.asarray(message.embedding, np.float32),
                 message.visibility,
@@ -107,14 +117,27 @@ class DynamicsNode(WmNode):
             self.reject("bad_observation", str(error))
             return
         self._state = state
-        self._beliefs.publish(belief_message(message.header, self._bundle.id, state, message))
-        self._errors_out.publish(error_message(message.header, self._bundle.id, state))
+        self._beliefs.publish(belief_message(message.header, bundle.id, state, message))
+        self._errors_out.publish(error_message(message.header, bundle.id, state))
         self.counts["beliefs"] += 1
         self.counts["restarts"] += state.restarted
         self.counts["surprising"] += state.surprise > 1
         self.counts["new"] += state.novelty.value > 1
         self.timed("filter_ms", state.filter_ms)
         self._publish_future()
+
+    def _follow(self, model_id: str) -> bool:
+        """Perception computes with another bundle: so does this node if it was prepared, from the belief it has."""
+        before = self._slot.adopt(model_id)
+        if before is None:
+            self.reject(
+                "wrong_model",
+                f"expected observations of model '{self._slot.current.bundle.id}', got '{model_id}'; use one bundle in all nodes",
+            )
+            return False
+        self._slot.current.filter.take_over(before.filter)
+        self._plan = self._state = None  # of the bundle before
+        return True
 
     def _on_executed(self, message: Command) -> None:
         try:
@@ -138,25 +161,25 @@ class DynamicsNode(WmNode):
         topics = ("wm/future", "wm/future_markers", "wm/imagined_image")
         if self._state is None or self._plan is None or not any(self.count_subscribers(topic) for topic in topics):
             return
-        plan, state = self._plan, self._state
-        if not plan.horizon or len(plan.actions) != plan.horizon * self._bundle.action_size:
+        plan, state, using = self._plan, self._state, self._slot.current
+        if not plan.horizon or len(plan.actions) != plan.horizon * using.bundle.action_size:
             return
         self._imagined_at = self._received
         actions = np.asarray(plan.actions, np.float32).reshape(1, plan.horizon, -1)
-        futures = self._engine.rollout(state.mean, actions)
+        futures = using.engine.rollout(state.mean, actions)
         steps = draw_steps(actions.shape[1], IMAGES)
-        pictures = draw(self._engine, state.mean, futures, steps)
+        pictures = draw(using.engine, state.mean, futures, steps)
         header = stamp_header(state.stamp_ns, self.value("base_frame"))
         self._futures.publish(
             future_message(
                 header,
-                self._bundle.id,
-                self._bundle.step_duration,
+                using.bundle.id,
+                using.bundle.step_duration,
                 actions,
                 futures,
                 pictures,
                 steps,
-                self._calibration,
+                using.calibration,
             )
         )
         self._markers.publish(future_markers(header, futures))
@@ -165,15 +188,22 @@ class DynamicsNode(WmNode):
     def _on_imagine(self, request: Imagine.Request, response: Imagine.Response) -> Imagine.Response:
         if self._state is None or not self.active:
             raise ValueError("expected a belief to start from, none yet; wait for wm/observation and activate the node")
-        actions = parse_actions(request.actions, request.branches, request.horizon, self._bundle.action_size)
-        state = self._state
-        futures = self._engine.rollout(state.mean, actions)
+        using, state = self._slot.current, self._state
+        actions = parse_actions(request.actions, request.branches, request.horizon, using.bundle.action_size)
+        futures = using.engine.rollout(state.mean, actions)
         steps = draw_steps(request.horizon, IMAGES) if request.decode else []
-        pictures = draw(self._engine, state.mean, futures, steps) if steps else np.empty((0, 0, 0, 3), np.uint8)
+        pictures = draw(using.engine, state.mean, futures, steps) if steps else np.empty((0, 0, 0, 3), np.uint8)
         header = stamp_header(state.stamp_ns, self.value("base_frame"))
         response.success = True
         response.future = future_message(
-            header, self._bundle.id, self._bundle.step_duration, actions, futures, pictures, steps, self._calibration
+            header,
+            using.bundle.id,
+            using.bundle.step_duration,
+            actions,
+            futures,
+            pictures,
+            steps,
+            using.calibration,
         )
         return response
 
@@ -195,9 +225,9 @@ class DynamicsNode(WmNode):
         self.diagnose(
             WARN if stale or surprise > 1 or new else OK,
             summary,
-            model_id=self._bundle.id,
+            model_id=self._slot.current.bundle.id,
             surprise=f"{surprise:.3f}",
-            threshold=f"{self._bundle.surprise_threshold:.3f}",
+            threshold=f"{self._slot.current.bundle.surprise_threshold:.3f}",
             novelty=f"{novelty.value if novelty else 0.0:.3f}",
             novelty_cause=novelty.cause if novelty else "",
             **self.record(),

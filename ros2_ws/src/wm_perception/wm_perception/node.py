@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from dataclasses import dataclass
 
 import numpy as np
 from geometry_msgs.msg import Point
@@ -10,12 +11,14 @@ from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 from wm_msgs.msg import DetectedObjects, Observation
+from wm_msgs.srv import UseBundle
 
 from wm_core.bundle import Bundle
+from wm_core.bundle_slot import BundleSlot
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.lifecycle import OK, WARN, WmNode, run
 from wm_core.params import ConfigError, Param
-from wm_core.paths import bundles_dir, rig_path, urdf_path
+from wm_core.paths import rig_path, urdf_path
 from wm_core.qos import SENSOR, STATE
 from wm_core.rig import CameraRig
 from wm_core.stamps import to_msg, to_ns
@@ -27,6 +30,15 @@ from wm_perception.sync import FrozenDetector, ImageSet, JointHistory, StampPair
 
 FROZEN_MOTION = 0.01  # [m] the tool moves this far while a working camera's image changes
 WARM_UP = 3
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """What sees with one bundle."""
+
+    bundle: Bundle
+    pipeline: PerceptionPipeline
+    geometry: Geometry
 
 
 class PerceptionNode(WmNode):
@@ -56,17 +68,15 @@ class PerceptionNode(WmNode):
     # -- lifecycle -----------------------------------------------------------------------------------------------
 
     def setup(self) -> None:
-        self._bundle = Bundle.load(self.value("bundle") or bundles_dir() / "default", self.value("threads"))
         rig = CameraRig.load(rig_path(self.value("rig")))
         names = self.value("cameras")
         self._rig = rig.only(names) if names else rig
         if self._rig.frame_id != self.value("base_frame"):
             raise ConfigError(f"expected the rig in frame '{self.value('base_frame')}', got '{self._rig.frame_id}'")
         self._kinematics = Kinematics(self.value("urdf") or urdf_path())
-        self._pipeline = PerceptionPipeline(self._bundle, self._rig, self._kinematics)
-        self._geometry = Geometry(self._rig, self._kinematics, self._bundle.bev)
         self._reset_streams()
-        self._warm_up()
+        self._slot = BundleSlot(self, self._eyes)
+        self.service(UseBundle, "~/use_bundle", self._on_use)
         self._observations = self.publisher(Observation, "wm/observation", STATE)
         self._clouds = self.publisher(PointCloud2, "wm/object_cloud", STATE)
         self._objects = self.publisher(DetectedObjects, "wm/objects", STATE)
@@ -80,6 +90,8 @@ class PerceptionNode(WmNode):
         self.every(1.0, self._report, wall=True)
 
     def teardown(self) -> None:
+        if hasattr(self, "_slot"):
+            self._slot.close()
         if getattr(self, "_detecting", None) is not None:
             self._detecting.join()  # type: ignore[union-attr]
 
@@ -102,19 +114,30 @@ class PerceptionNode(WmNode):
         self.subscribe(Image, topic("depth_topic"), lambda message: self._on_image("depth", name, message), SENSOR)
         self.subscribe(CameraInfo, topic("info_topic"), lambda message: self._on_info(name, message), SENSOR)
 
-    def _warm_up(self) -> None:
-        """The first calls of a network are slow; a robot must not wait for them."""
+    def _eyes(self, bundle: Bundle) -> Eyes:
+        """Warmed up: the first calls of a network are slow, and a robot must not wait for them."""
+        kinematics = Kinematics(self.value("urdf") or urdf_path())  # its buffers serve one thread
+        pipeline = PerceptionPipeline(bundle, self._rig, kinematics)
         frames = {
             camera.name: CameraFrame(
                 np.zeros((camera.height, camera.width, 3), np.uint8),
                 np.ones((camera.height, camera.width), np.float32),
-                camera.K,
+                self._intrinsics.get(camera.name, camera.K),
             )
             for camera in self._rig.cameras
         }
-        middle = (self._kinematics.lower + self._kinematics.upper) / 2
+        middle = (kinematics.lower + kinematics.upper) / 2
         for _ in range(WARM_UP):
-            self._pipeline.process(frames, middle)
+            pipeline.process(frames, middle)
+        return Eyes(bundle, pipeline, Geometry(self._rig, Kinematics(self.value("urdf") or urdf_path()), bundle.bev))
+
+    def _on_use(self, request: UseBundle.Request, response: UseBundle.Response) -> UseBundle.Response:
+        """From the next measurement on; the nodes that follow change with the first message of the new bundle."""
+        if request.model_id != self._slot.current.bundle.id and self._slot.adopt(request.model_id) is None:
+            ready = "none" if self._slot.next is None else f"'{self._slot.next.bundle.id}'"
+            raise ValueError(f"expected a bundle that was prepared ({ready} is), got '{request.model_id}'")
+        response.success, response.message = True, "in use"
+        return response
 
     # -- streams -------------------------------------------------------------------------------------------------
 
@@ -167,7 +190,7 @@ class PerceptionNode(WmNode):
             )
 
     def _on_set(self, images: ImageSet) -> None:
-        q = self._joints.nearest(images.stamp_ns, round(self.value("joint_tolerance") * 1e9))
+        eyes, q = self._slot.current, self._joints.nearest(images.stamp_ns, round(self.value("joint_tolerance") * 1e9))
         if q is None:
             self._await_joints(images)
             return
@@ -177,7 +200,7 @@ class PerceptionNode(WmNode):
             for name in images.colour
         }
         try:
-            data = self._pipeline.process(frames, q)
+            data = eyes.pipeline.process(frames, q)
         except ValueError as error:
             self.reject("bad_image_set", str(error))
             return
@@ -199,7 +222,7 @@ class PerceptionNode(WmNode):
     def _observation(self, stamp_ns: int, data: ObservationData) -> Observation:
         return Observation(
             header=self._header(stamp_ns),
-            model_id=self._bundle.id,
+            model_id=self._slot.current.bundle.id,
             embedding=data.embedding.tolist(),
             object=Point(x=float(data.object_xy[0]), y=float(data.object_xy[1])),
             object_std=data.object_std.tolist(),
@@ -229,7 +252,7 @@ class PerceptionNode(WmNode):
 
     def _publish_detections(self, stamp_ns: int, frames: dict[str, CameraFrame], q: np.ndarray) -> None:
         try:
-            found = self._geometry.detect(frames, q)
+            found = self._slot.current.geometry.detect(frames, q)
         except ValueError as error:
             self.reject("no_geometry", str(error))
             return
@@ -247,7 +270,7 @@ class PerceptionNode(WmNode):
         self.diagnose(
             WARN if bad or not self.counts["observations"] else OK,
             f"{self.counts['observations']} observations{problem}",
-            model_id=self._bundle.id,
+            model_id=self._slot.current.bundle.id,
             **{**self._pairing.counts, **self.record()},
         )
 

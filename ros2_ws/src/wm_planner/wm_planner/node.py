@@ -1,6 +1,7 @@
 """wm_planner: belief and goal in, plan and command out. One command answers every belief."""
 
 import time
+from dataclasses import dataclass
 
 import numpy as np
 from sensor_msgs.msg import JointState
@@ -8,10 +9,11 @@ from std_msgs.msg import Bool, Header
 from wm_msgs.msg import Belief, Command, Goal, Plan
 
 from wm_core.bundle import Bundle
+from wm_core.bundle_slot import BundleSlot
 from wm_core.kinematics import TOOL_HEIGHT, Kinematics, KinematicsError
 from wm_core.lifecycle import OK, WARN, WmNode, run
 from wm_core.params import Param
-from wm_core.paths import bundles_dir, urdf_path
+from wm_core.paths import urdf_path
 from wm_core.qos import LATCHED, NEWEST, STATE
 from wm_core.stamps import to_ns
 from wm_dynamics.rollout import RolloutEngine
@@ -28,6 +30,14 @@ from wm_planner.tool_path import ToolPath
 
 AT_REST = 0.01  # [rad] between two joint states
 REANCHOR_DISTANCE = 0.03  # [m] between commanded and measured tool above which planning starts from the measured one
+
+
+@dataclass(frozen=True)
+class Mind:
+    """What plans with one bundle."""
+
+    bundle: Bundle
+    core: PlannerCore
 
 
 class PlannerNode(WmNode):
@@ -82,34 +92,20 @@ class PlannerNode(WmNode):
     # -- lifecycle -----------------------------------------------------------------------------------------------
 
     def setup(self) -> None:
-        self._bundle = Bundle.load(self.value("bundle") or bundles_dir() / "default", self.value("threads"))
         self._kinematics = Kinematics(self.value("urdf") or urdf_path())
-        engine = RolloutEngine(self._bundle, self.value("macro"))
-        name, size = self.value("planner"), self._bundle.action_size
-        count = engine.count(self.value("horizon"))
-        self._core = PlannerCore(
-            engine,
-            settings.planner(self.value, search_of(name), count, size),
-            CostModel.of(self._bundle, settings.cost_weights(self.value), self.value("macro")),
-            ToolPath(self._kinematics, self._bundle.step_duration),
-            self.value("blind_speed"),
-            self.value("defer_above"),
-            policy=policy_for(self._bundle, name, self.value("policy_seeds"), int(engine.spans(count).sum())),
-            follow=name == POLICY,
-            policy_trust=self.value("policy_trust"),
-        )
+        self._slot = BundleSlot(self, self._mind)
+        self._use()
         self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)
         self._measured: np.ndarray | None = None
         self._stopped = False
         self._deferred_s = 0.0
-        self._warm_up()
         self._commands = self.publisher(Command, "wm/command", STATE)
         self._plans = self.publisher(Plan, "wm/plan", STATE)
         self._answered = Header()
         self._pursuit = Pursuit(
             self, self._accept, self.value("timeout"), lambda: self._answered, lambda: self._bundle.id
         )
-        self._pursuit.on_start = self._core.reset
+        self._pursuit.on_start = lambda: self._core.reset()
         # Beliefs last: the executor serves what has arrived in this order.
         self.subscribe(JointState, self.value("joint_topic"), self._on_joints, STATE)
         self.subscribe(Command, "wm/executed", self._on_executed, STATE)
@@ -121,26 +117,51 @@ class PlannerNode(WmNode):
         self._pursuit.end("the planner was deactivated")
 
     def teardown(self) -> None:
+        if hasattr(self, "_slot"):
+            self._slot.close()
         if hasattr(self, "_pursuit"):
             self._pursuit.destroy()
             del self._pursuit
 
-    def _warm_up(self) -> None:
-        """First calls are slow; a robot must not wait for them."""
-        path = self._core.tool_path
-        middle = (self._kinematics.lower + self._kinematics.upper) / 2
-        goal = ObjectGoal(self._bundle.initial_mean[:2].astype(float), self.value("tolerance"))
+    def _mind(self, bundle: Bundle) -> Mind:
+        """Warmed up: first calls are slow, and a robot must not wait for them."""
+        engine = RolloutEngine(bundle, self.value("macro"))
+        name, count = self.value("planner"), engine.count(self.value("horizon"))
+        kinematics = Kinematics(self.value("urdf") or urdf_path())  # its buffers serve one thread
+        path = ToolPath(kinematics, bundle.step_duration)
+        core = PlannerCore(
+            engine,
+            settings.planner(self.value, search_of(name), count, bundle.action_size),
+            CostModel.of(bundle, settings.cost_weights(self.value), self.value("macro")),
+            path,
+            self.value("blind_speed"),
+            self.value("defer_above"),
+            policy=policy_for(bundle, name, self.value("policy_seeds"), int(engine.spans(count).sum())),
+            follow=name == POLICY,
+            policy_trust=self.value("policy_trust"),
+        )
+        middle = (kinematics.lower + kinematics.upper) / 2
+        goal = ObjectGoal(bundle.initial_mean[:2].astype(float), self.value("tolerance"))
         for _ in range(3):
             path.anchor(middle)
-            self._core.step(self._bundle.initial_mean, self._bundle.initial_variance, np.zeros(2), goal, delay=0.01)
-        self._core.reset()
-        self._core.forget()
+            core.step(bundle.initial_mean, bundle.initial_variance, np.zeros(2), goal, delay=0.01)
+        core.reset()
+        core.forget()
         path.forget()
+        return Mind(bundle, core)
+
+    def _use(self, before: Mind | None = None) -> None:
+        """Plan with what the slot holds; where the arm is and was sent is known from `before`."""
+        self._bundle, self._core = self._slot.current.bundle, self._slot.current.core
+        if before is not None:
+            self._core.tool_path, self._core.commanded = before.core.tool_path, before.core.commanded
 
     # -- the latency path ----------------------------------------------------------------------------------------
 
     def _on_belief(self, belief: Belief) -> None:
         arrived = time.monotonic()
+        if belief.model_id != self._bundle.id and (before := self._slot.adopt(belief.model_id)) is not None:
+            self._use(before)
         if not self._core.tool_path.anchored:
             if self._measured is None:
                 self.reject("no_joint_state", "expected a joint state before the first command, none yet")
