@@ -25,6 +25,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
+            "wm_bundle_manager = wm_bringup.bundle_manager:main",
             "wm_lifecycle_manager = wm_bringup.lifecycle_manager:main",
             "wm_episodes = wm_bringup.episodes:main",
             "wm_recorder = wm_bringup.recorder:main",

@@ -49,7 +49,7 @@ def test_ctrl_c_ends_everything_without_orphans():
         if "goal 1:" in line:
             break
     nodes = children(process.pid)
-    assert len(nodes) == 7, "".join(output)
+    assert len(nodes) == 8, "".join(output)
     process.send_signal(signal.SIGINT)
     rest, _ = process.communicate(timeout=60)
     assert process.returncode == 0, rest

@@ -15,7 +15,8 @@ def parameters(graph, name):
 
 def test_defaults_start_everything_in_real_time():
     graph = arm_sim({})
-    assert {node.name for node in graph.nodes} == {*LIFECYCLE_ORDER, "wm_lifecycle_manager", "wm_episodes"}
+    others = {"wm_lifecycle_manager", "wm_bundle_manager", "wm_episodes"}
+    assert {node.name for node in graph.nodes} == {*LIFECYCLE_ORDER, *others}
     assert parameters(graph, "wm_sim")["mode"] == "real_time"
     assert parameters(graph, "wm_planner") | {
         "use_sim_time": False,

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from wm_core.paths import bundles_dir, share
+from wm_core.registry import Registry
 from wm_planner.planners import PLANNERS
 from wm_planner.policy import POLICY
 from wm_sim.world import WorldError, load_world
 
 BOOLEANS = ("true", "false")
+PROMOTED = "promoted"  # the registry says which
 # From the arm upwards; the simulator last, so that its first frames find everybody listening.
 LIFECYCLE_ORDER = ("wm_guard", "wm_perception", "wm_dynamics", "wm_planner", "wm_sim")
 
@@ -41,7 +43,11 @@ class Argument:
 ARGUMENTS = (
     Argument("world", "tabletop_block", "a world of sim_worlds/worlds, or the path of a world file"),
     Argument("rig", "", "a camera rig of sim_worlds/rigs, or the path of a rig file; empty: the world's"),
-    Argument("bundle", "", "the folder of a model bundle; empty: the shipped one"),
+    Argument(
+        "bundle",
+        "",
+        "the folder of a model bundle; empty: the shipped one; promoted: that of the registry, followed when it changes",
+    ),
     Argument("planner", "icem", "the search algorithm, or the bundle's policy without a search", (*PLANNERS, POLICY)),
     Argument("episodes", "", "a number of episodes after which to stop; empty: until stopped", pattern=r"[0-9]*"),
     Argument("seed", "10000", "the seed of the first episode, a whole number", pattern=r"[0-9]+"),
@@ -97,7 +103,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
     values = check_arguments(given)
     lockstep = values["real_time"] == "false"
     seed, world, rig = int(values["seed"]), values["world"], values["rig"] or _rig_of(values["world"])
-    bundle = _folder("bundle", values["bundle"], "bundle.yaml") or str(bundles_dir() / "default")
+    bundle, registry = _bundle(values["bundle"])
     if values["planner"] == POLICY and not (Path(bundle) / "policy.onnx").is_file():
         raise LaunchError(
             f"argument 'planner': expected a bundle with a policy, {bundle} has none; train one with ./wm policy, or choose another planner"
@@ -129,6 +135,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         _node("wm_dynamics", {"bundle": bundle, **clock}),
         _node("wm_planner", planner),
         _bringup("wm_lifecycle_manager", {"nodes": list(LIFECYCLE_ORDER)}),
+        _bringup("wm_bundle_manager", {"bundle": bundle, "registry": registry, **clock}, ends_all=False),
         _bringup("wm_episodes", episodes),
     ]
     if values["record"]:
@@ -142,8 +149,19 @@ def _node(package: str, parameters: dict[str, Any]) -> Node:
     return Node(package, package, f"{package}.node", package, parameters)
 
 
-def _bringup(name: str, parameters: dict[str, Any]) -> Node:
-    return Node("wm_bringup", name, f"wm_bringup.{name.removeprefix('wm_')}", name, parameters)
+def _bringup(name: str, parameters: dict[str, Any], ends_all: bool = True) -> Node:
+    return Node("wm_bringup", name, f"wm_bringup.{name.removeprefix('wm_')}", name, parameters, ends_all)
+
+
+def _bundle(value: str) -> tuple[str, str]:
+    """Folders of the bundle to start with and of the registry to follow; the latter empty: none."""
+    if value != PROMOTED:
+        return _folder("bundle", value, "bundle.yaml") or str(bundles_dir() / "default"), ""
+    try:
+        registry = Registry()
+        return str(registry.path(registry.promoted().id)), str(registry.folder)
+    except (ValueError, OSError) as error:
+        raise LaunchError(f"argument 'bundle': {error}") from error
 
 
 def _rig_of(world: str) -> str:

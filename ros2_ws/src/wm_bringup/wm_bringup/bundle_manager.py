@@ -1,0 +1,388 @@
+"""wm_bundle_manager: brings the promoted bundle into the running nodes at a safe moment, and back out when it predicts worse.
+
+Control never waits for this node: it asks services and listens. Without it the nodes go on with the bundle they have.
+"""
+
+import math
+import signal
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import rclpy
+import yaml
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.task import Future
+from std_msgs.msg import Bool, Header
+from wm_msgs.msg import ActiveBundle, Belief, Command, Observation, PredictionError
+from wm_msgs.srv import PrepareBundle, UseBundle
+
+from wm_bringup.swap_watch import ACCEPTED, BLOCK, WORSE, MovingErrors, judge, missed
+from wm_core.lifecycle import ignore_stop_signals
+from wm_core.qos import LATCHED, STATE
+from wm_core.registry import ROLLED_BACK, Registry
+from wm_core.stamps import to_ns
+
+NODES = ("wm_perception", "wm_dynamics", "wm_planner")
+TICK_S = 0.05
+LOOK_S = 1.0  # between two looks at the registry
+FAR = 0.08  # [m] between tool and object: nothing is pushed within some steps
+VISIBLE = 0.5
+FRESH_S = 1.0  # since the newest belief
+COMMANDS_AFTER = 10  # commands of the new bundle until missed cycles are counted
+RETRY_S = 5.0  # until the way back is tried again
+
+
+@dataclass(frozen=True)
+class Used:
+    """A bundle in the nodes."""
+
+    id: str
+    folder: str  # empty: not known
+    step_ns: int = 100_000_000
+    metric: float | None = None  # [m] error of one step on held-out data
+
+    @staticmethod
+    def read(folder: str) -> "Used":
+        """From its bundle.yaml; the nodes verify it."""
+        spec = yaml.safe_load((Path(folder) / "bundle.yaml").read_text())
+        metric = spec.get("metrics", {}).get("open_loop_moving_mm", {}).get("model", {}).get("1")
+        return Used(spec["id"], folder, round(1e9 * spec["step_duration"]), None if metric is None else metric / 1000)
+
+
+@dataclass
+class Swap:
+    """A change of bundles under way."""
+
+    target: Used
+    reason: str
+    back: bool = False  # to the bundle before: not watched, and no safe moment is waited for
+    phase: str = "prepare"
+    since: float = field(default_factory=time.monotonic)  # of the phase, wall clock
+    answers: dict[str, Future] = field(default_factory=dict)
+    stamps: list[int] = field(default_factory=list)  # of commands from shortly before
+    arrived: list[float] = field(default_factory=list)  # of these, wall clock
+    first_ns: int | None = None  # stamp of the first belief
+
+    def go_on(self, phase: str) -> None:
+        self.phase, self.since, self.answers = phase, time.monotonic(), {}
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.since
+
+
+class BundleManager(Node):
+    def __init__(self) -> None:
+        super().__init__("wm_bundle_manager")
+        defaults: dict[str, Any] = {
+            "bundle": "",  # folder of the one that the nodes start with
+            "registry": "",  # folder; empty: nothing is followed
+            "prepare_timeout": 60.0,  # [s]
+            "patience": 300.0,  # [s] of waiting for a safe moment
+            "answer_timeout": 10.0,  # [s] from the change to the first command
+        }
+        for name, default in defaults.items():
+            self.declare_parameter(name, default)
+        self._value = {name: self.get_parameter(name).value for name in defaults}
+        self._registry = Registry(self._value["registry"]) if self._value["registry"] else None
+        self.stopping = False
+        self._active = Used.read(self._value["bundle"])
+        self._before: Used | None = None
+        self._swap: Swap | None = None
+        self._given_up = ""
+        self._watched: tuple[Used, list[float]] | None = None  # the bundle before, and its errors
+        self._measured: dict[str, MovingErrors] = {}
+        self._problem = ""
+        self._said = "started"
+        self._looked = 0.0
+        self._not_before = 0.0
+        self._belief: Belief | None = None
+        self._belief_at = -math.inf
+        self._command = Command(status=Command.HOLD)
+        self._recent: deque[tuple[int, float]] = deque(maxlen=3)
+        self._stopped = False
+        self._prepare = {name: self.create_client(PrepareBundle, f"{name}/prepare_bundle") for name in NODES}
+        self._use = self.create_client(UseBundle, "wm_perception/use_bundle")
+        self._announcements = self.create_publisher(ActiveBundle, "wm/active_bundle", LATCHED)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", STATE)
+        self.create_subscription(Observation, "wm/observation", self._on_observation, STATE)
+        self.create_subscription(Belief, "wm/belief", self._on_belief, STATE)
+        self.create_subscription(PredictionError, "wm/prediction_error", self._on_error, STATE)
+        self.create_subscription(Command, "wm/command", self._on_command, STATE)
+        self.create_subscription(Bool, "wm/e_stopped", self._on_stopped, LATCHED)
+        wall = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(TICK_S, self._tick, clock=wall)
+        self.create_timer(1.0, self._report, clock=wall)
+        self._announce("started", "")
+
+    # -- what is heard -------------------------------------------------------------------------------------------
+
+    def _on_observation(self, message: Observation) -> None:
+        mine = self._errors_of(message.model_id)
+        visible = message.visibility > VISIBLE
+        mine.observe(to_ns(message.header.stamp), message.object.x, message.object.y, visible)
+
+    def _on_error(self, message: PredictionError) -> None:
+        counted = self._errors_of(message.model_id).add(to_ns(message.header.stamp), message.error)
+        if counted and self._watched is not None and message.model_id == self._active.id and self._swap is None:
+            self._judge()
+
+    def _on_belief(self, message: Belief) -> None:
+        self._belief, self._belief_at = message, time.monotonic()
+        if self._swap is not None and message.model_id == self._swap.target.id:
+            self._swap.first_ns = self._swap.first_ns or to_ns(message.header.stamp)
+        elif self._swap is None and message.model_id != self._active.id:
+            self._found(message)
+
+    def _on_command(self, message: Command) -> None:
+        self._command = message
+        newest = (to_ns(message.header.stamp), time.monotonic())
+        self._recent.append(newest)
+        if self._swap is not None and self._swap.phase in ("use", "confirm"):
+            self._swap.stamps.append(newest[0])
+            self._swap.arrived.append(newest[1])
+
+    def _on_stopped(self, message: Bool) -> None:
+        self._stopped = message.data
+
+    def _errors_of(self, model_id: str) -> MovingErrors:
+        if model_id not in self._measured:
+            self._measured = {id: it for id, it in self._measured.items() if id == self._active.id}
+            self._measured[model_id] = MovingErrors()
+        return self._measured[model_id]
+
+    # -- a change, step by step ----------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        swap = self._swap
+        if swap is None:
+            if self._registry is not None and time.monotonic() - self._looked > LOOK_S:
+                self._looked = time.monotonic()
+                self._look(self._registry)
+        elif swap.phase == "prepare":
+            self._preparing(swap)
+        elif swap.phase == "wait":
+            self._waiting(swap)
+        elif swap.phase == "use":
+            self._using(swap)
+        else:
+            self._confirming(swap)
+
+    def _look(self, registry: Registry) -> None:
+        """Begin a change when the registry points elsewhere."""
+        try:
+            state = registry.state()
+            if state.promoted == self._active.id:
+                self._given_up, self._problem = "", ""
+            elif state.promoted != self._given_up and time.monotonic() > self._not_before:
+                event = state.history[-1]
+                target = Used.read(str(registry.path(state.promoted)))
+                self._begin(Swap(target, f"{event.kind}: {event.why}", back=event.kind == ROLLED_BACK))
+        except (ValueError, OSError) as error:
+            self._complain(str(error))
+
+    def _begin(self, swap: Swap) -> None:
+        self._say(f"preparing {swap.target.id} ({swap.reason})")
+        self._watched, self._swap = None, swap
+
+    def _preparing(self, swap: Swap) -> None:
+        for name, client in self._prepare.items():
+            if name not in swap.answers and client.service_is_ready():
+                swap.answers[name] = client.call_async(PrepareBundle.Request(folder=swap.target.folder))
+        done = {name: answer.result() for name, answer in swap.answers.items() if answer.done()}
+        for name, answer in done.items():
+            if not answer.success:
+                self._fail(f"{name} cannot load it: {answer.message}")
+                return
+        if len(done) == len(NODES):
+            swap.go_on("wait")
+            self._say(f"{swap.target.id} is prepared, waiting for a safe moment")
+        elif swap.seconds > self._value["prepare_timeout"]:
+            silent = [name for name in NODES if name not in done]
+            self._fail(f"not prepared within {self._value['prepare_timeout']:.0f} s by {', '.join(silent)}")
+
+    def _waiting(self, swap: Swap) -> None:
+        if swap.back or self._safe():
+            swap.go_on("use")
+            swap.stamps, swap.arrived = map(list, zip(*self._recent, strict=True)) if self._recent else ([], [])
+            swap.answers["use"] = self._use.call_async(UseBundle.Request(model_id=swap.target.id))
+        elif swap.seconds > self._value["patience"]:
+            self._given_up, self._swap = swap.target.id, None
+            self._complain(
+                f"gave up on {swap.target.id}: no safe moment within {self._value['patience']:.0f} s; stop the goals and"
+                " promote it again, or restart"
+            )
+
+    def _safe(self) -> bool:
+        """No goal, or the tool far from an object that is in sight; and nobody has stopped the arm."""
+        belief = self._belief
+        if self._stopped or belief is None or time.monotonic() - self._belief_at > FRESH_S:
+            return False
+        if self._command.status == Command.IDLE:
+            return True
+        apart = math.hypot(belief.ee.x - belief.object.x, belief.ee.y - belief.object.y)
+        return apart > FAR and belief.visibility > VISIBLE and belief.time_unseen == 0
+
+    def _using(self, swap: Swap) -> None:
+        answer = swap.answers["use"]
+        if answer.done():
+            result = answer.result()
+            if result.success:
+                swap.phase = "confirm"
+            else:
+                self._fail(f"wm_perception does not use it: {result.message}")
+        elif swap.seconds > self._value["answer_timeout"]:
+            self._fail("wm_perception does not answer")
+
+    def _confirming(self, swap: Swap) -> None:
+        """Until commands answer what was seen with the new bundle."""
+        answered = 0 if swap.first_ns is None else sum(stamp >= swap.first_ns for stamp in swap.stamps)
+        if answered < COMMANDS_AFTER:
+            if swap.seconds > self._value["answer_timeout"] and not answered:
+                self._changed(swap)
+                self._go_back(f"no command within {self._value['answer_timeout']:.0f} s")
+            return
+        gaps = [b - a for a, b in zip(swap.arrived[:-1], swap.arrived[1:], strict=True)]
+        self._changed(swap)
+        self._say(
+            f"{swap.target.id} in use ({swap.reason}): {missed(swap.stamps, swap.target.step_ns)} control cycles missed,"
+            f" longest gap between commands {1000 * max(gaps):.0f} ms"
+        )
+
+    def _changed(self, swap: Swap) -> None:
+        """The nodes compute with the new bundle."""
+        before, self._active, self._swap = self._active, swap.target, None
+        self._before = before
+        self._announce(swap.reason, before.id, swap.first_ns)
+        self._watched = None if swap.back else (before, list(self._errors_of(before.id).errors))
+
+    # -- back ----------------------------------------------------------------------------------------------------
+
+    def _judge(self) -> None:
+        """Of the bundle in use, whenever one more block of moving steps is known."""
+        assert self._watched is not None
+        errors = list(self._errors_of(self._active.id).errors)
+        if len(errors) % BLOCK:
+            return
+        finding = judge(errors, self._watched[1], self._active.metric)
+        if finding.verdict == WORSE:
+            self._go_back(finding.text)
+        elif finding.verdict == ACCEPTED:
+            self._say(f"{self._active.id} accepted: {finding.text}")
+            self._watched = None
+
+    def _go_back(self, why: str) -> None:
+        """From the bundle in use to the one before, in the registry and in the nodes."""
+        bad, before = self._active, self._before
+        self._complain(f"{bad.id}: {why}; going back")
+        self._watched = None
+        self._withdraw(bad.id, why)
+        if before is None or not before.folder:
+            self._complain(f"expected a bundle before {bad.id} to go back to, none is known")
+            return
+        self._begin(Swap(before, f"rolled back: {why}", back=True))
+
+    def _fail(self, why: str) -> None:
+        """A change that did not come about: the nodes go on with what they have."""
+        assert self._swap is not None
+        swap, self._swap = self._swap, None
+        self._complain(f"{swap.target.id}: {why}")
+        self._not_before = time.monotonic() + RETRY_S
+        if swap.back:
+            return
+        self._withdraw(swap.target.id, why)
+        self._announce(f"rolled back: {swap.target.id}: {why}", self._before.id if self._before else "")
+
+    def _withdraw(self, id: str, why: str) -> None:
+        """Point the registry back, unless somebody has pointed it elsewhere meanwhile."""
+        if self._registry is None:
+            return
+        try:
+            self._registry.rollback(why, only_from=id)
+        except (ValueError, OSError) as error:
+            self._complain(f"the registry still points to {id}: {error}")
+            self._given_up = id
+
+    def _found(self, message: Belief) -> None:
+        """The nodes use another bundle than this node knew, because it was restarted or somebody else changed it."""
+        folder = ""
+        if self._registry is not None and message.model_id in self._registry.state().entries:
+            folder = str(self._registry.path(message.model_id))
+        before, self._active = self._active, Used.read(folder) if folder else Used(message.model_id, "")
+        self._before = before
+        self._announce("found in use", before.id, to_ns(message.header.stamp))
+
+    # -- what is said --------------------------------------------------------------------------------------------
+
+    def _announce(self, reason: str, previous: str, stamp_ns: int | None = None) -> None:
+        stamp = self.get_clock().now().nanoseconds if stamp_ns is None else stamp_ns
+        header = Header()
+        header.stamp.sec, header.stamp.nanosec = divmod(stamp, 10**9)
+        self._announcements.publish(
+            ActiveBundle(
+                header=header,
+                model_id=self._active.id,
+                folder=self._active.folder,
+                previous_id=previous,
+                reason=reason,
+            )
+        )
+
+    def _say(self, text: str) -> None:
+        self._said = text
+        self.get_logger().info(text)
+
+    def _complain(self, text: str) -> None:
+        if text != self._problem:
+            self.get_logger().warning(text)
+        self._problem = text
+
+    def _report(self) -> None:
+        values = {
+            "model_id": self._active.id,
+            "registry": "" if self._registry is None else str(self._registry.folder),
+            "state": "watching" if self._watched else "following" if self._swap is None else self._swap.phase,
+            "newest": self._said,
+        }
+        status = DiagnosticStatus(
+            level=DiagnosticStatus.WARN if self._problem else DiagnosticStatus.OK,
+            name=self.get_fully_qualified_name().lstrip("/"),
+            message=self._problem or f"runs {self._active.id}",
+            hardware_id="wm",
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
+        )
+        header = Header(stamp=self.get_clock().now().to_msg())
+        self._diagnostics.publish(DiagnosticArray(header=header, status=[status]))
+
+
+def main() -> int:
+    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    try:
+        node = BundleManager()
+    except (ValueError, OSError) as error:
+        print(f"wm_bundle_manager: {error}", flush=True)
+        return 1
+
+    def stop(number: int, frame: object) -> None:
+        node.stopping = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    while not node.stopping:
+        executor.spin_once(timeout_sec=0.2)
+    ignore_stop_signals()
+    node.destroy_node()
+    rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,102 @@
+"""Whether a bundle that has just taken over predicts worse than the one before it did: on the moving object, live. Pure: no ROS.
+
+Errors of one step are heavy-tailed and hang together within a push, so they are taken in blocks of consecutive moving steps,
+each summed up by its median, which a scene change or a glance of the light does not move. The logarithms of these medians
+before and after the swap are compared as in Welch's test, with a spread that is never taken for smaller than it usually is:
+a few blocks show only a gross rise, many a small one.
+"""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+MOVING = 0.002  # [m] by which the object is seen to move within a step
+LONGEST_STEP_NS = 250_000_000  # between two observations that are compared
+BLOCK = 10  # moving steps
+FEWEST = 3  # blocks, on both sides
+ENOUGH = 30  # blocks after which a bundle is accepted
+FLOOR = 0.001  # [m] below it errors are those of seeing
+RISE = 1.5  # times the error before
+RISE_OVER_METRIC = 3.0  # times what the bundle's training measured, where nothing is known from before
+SPREAD = 0.4  # of the logarithm of a block's median, on 200 goals of the shipped bundle: 0.37
+SIGMAS = 3.5  # by which a rise must exceed its limit: there are many looks
+WATCHING, WORSE, ACCEPTED = "watching", "worse", "accepted"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the errors say so far."""
+
+    verdict: str  # WATCHING, WORSE or ACCEPTED
+    ratio: float  # of the errors to the reference; NaN before there are enough
+    text: str
+
+
+class MovingErrors:
+    """The newest errors [m] on moving steps, out of what is seen and how far that was from the prediction."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[int, float, float] | None = None
+        self._moved: dict[int, float] = {}  # stamp -> [m] since the observation before
+        self.errors: deque[float] = deque(maxlen=BLOCK * ENOUGH)
+
+    def observe(self, stamp_ns: int, x: float, y: float, visible: bool) -> None:
+        """Add where the object is seen [m]."""
+        before, self._seen = self._seen, (stamp_ns, x, y) if visible else None
+        if before is None or not visible or not 0 < stamp_ns - before[0] <= LONGEST_STEP_NS:
+            return
+        self._moved[stamp_ns] = math.hypot(x - before[1], y - before[2])
+        while len(self._moved) > BLOCK:
+            del self._moved[next(iter(self._moved))]
+
+    def add(self, stamp_ns: int, error: float) -> bool:
+        """Add the prediction error [m] of an observation; returns whether it counts."""
+        moved = self._moved.pop(stamp_ns, 0.0)
+        if moved < MOVING or not math.isfinite(error):
+            return False
+        self.errors.append(error)
+        return True
+
+
+def blocks(errors: Sequence[float]) -> np.ndarray:
+    """Logarithms (n,) of the medians of whole blocks of errors [m]."""
+    whole = len(errors) // BLOCK * BLOCK
+    values = np.maximum(np.asarray(errors, float)[:whole].reshape(-1, BLOCK), FLOOR)
+    return np.log(np.median(values, axis=1))
+
+
+def judge(after: Sequence[float], before: Sequence[float], metric: float | None = None) -> Finding:
+    """Compare errors [m] on moving steps after a swap, all of them from its beginning, with those before.
+
+    `metric` [m]: mean error of one step on held-out data, the reference where `before` is short of `FEWEST` blocks; without
+    both nothing is judged.
+    """
+    mine, reference = blocks(after), blocks(before)
+    limit, source, sure = RISE, "before", True
+    if len(reference) < FEWEST:
+        limit, source, sure = RISE_OVER_METRIC, "held-out data", metric is not None
+        reference = np.log(np.maximum([metric or FLOOR], FLOOR))
+    if not sure or len(mine) < FEWEST:
+        if len(mine) >= ENOUGH:
+            return Finding(ACCEPTED, math.nan, "nothing to compare with")
+        return Finding(WATCHING, math.nan, f"{len(after)} moving steps")
+    rise = float(mine.mean() - reference.mean())
+    spread = max(SPREAD, *(float(side.std(ddof=1)) for side in (mine, reference) if len(side) > 1))
+    least = rise - SIGMAS * spread * math.sqrt(1 / len(mine) + 1 / len(reference))
+    ratio = math.exp(rise)
+    text = (
+        f"prediction error on {len(mine) * BLOCK} moving steps {1000 * math.exp(mine.mean()):.1f} mm, {source}"
+        f" {1000 * math.exp(reference.mean()):.1f} mm: {ratio:.2f} times, at least {math.exp(least):.2f}, {limit} allowed"
+    )
+    if least > math.log(limit):
+        return Finding(WORSE, ratio, text)
+    return Finding(ACCEPTED if len(mine) >= ENOUGH else WATCHING, ratio, text)
+
+
+def missed(stamps: Sequence[int], step_ns: int, longest_ns: int = 2_000_000_000) -> int:
+    """Control cycles without a command between the first and the last of some command stamps; jumps of a new scene are none."""
+    gaps = [b - a for a, b in zip(stamps[:-1], stamps[1:], strict=True)]
+    return sum(max(0, round(gap / step_ns) - 1) for gap in gaps if 0 < gap <= longest_ns)
