@@ -1,7 +1,6 @@
 """Bundles swapped in the running graph: missed cycles, gaps between commands, goals; and bad ones that are rolled back."""
 
 import argparse
-import json
 import os
 import signal
 import subprocess
@@ -22,7 +21,6 @@ from wm_msgs.msg import ActiveBundle, Command, GoalEvent
 
 from wm_bringup.swap_watch import missed
 from wm_core.bundle import sha256
-from wm_core.paths import bundles_dir
 from wm_core.qos import LATCHED, STATE
 from wm_core.registry import Registry
 from wm_core.stamps import to_ns
@@ -152,13 +150,14 @@ def run(listener: Listener, mode: str, options: argparse.Namespace, work: Path) 
     ids = (registry.promoted().id, registry.add(options.other, "for the benchmark").id)
     listener.commands, listener.goals, listener.active = [], [], []
     words = ["bundle:=promoted", f"real_time:={'true' if mode == 'real_time' else 'false'}", f"seed:={options.seed}"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "wm_bringup.cli", "launch", "arm_sim.launch.py", *words],
-        env={**os.environ, "WM_REGISTRY": str(registry.folder)},
-        stdout=open(work / "log", "w"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    with open(work / "log", "w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "wm_bringup.cli", "launch", "arm_sim.launch.py", *words],
+            env={**os.environ, "WM_REGISTRY": str(registry.folder)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
         listener.until(lambda: len(listener.goals) >= 2, 120, "two goals")
         swaps = [swap(listener, registry, ids[(i + 1) % 2], options.pause) for i in range(options.swaps)]

@@ -7,6 +7,7 @@ import yaml
 
 from wm_bringup.cli import main, parse, show_arguments
 from wm_bringup.graph import ARGUMENTS, LIFECYCLE_ORDER, LaunchError, arm_sim, config
+from wm_core.lifecycle import WmNode
 
 
 def parameters(graph, name):
@@ -91,7 +92,9 @@ def test_every_parameter_in_the_files_exists_and_is_allowed():
         for node, content in yaml.safe_load(config(file).read_text()).items():
             name = node.removeprefix("/**/")
             module = importlib.import_module(f"{name}.node")
-            (kind,) = (k for k in vars(module).values() if isinstance(k, type) and k.__module__ == module.__name__)
+            (kind,) = (
+                k for k in vars(module).values() if isinstance(k, type) and issubclass(k, WmNode) and k is not WmNode
+            )
             declared = {parameter.name: parameter for parameter in kind.PARAMETERS}
             for parameter, value in content["ros__parameters"].items():
                 declared[parameter].check(value)

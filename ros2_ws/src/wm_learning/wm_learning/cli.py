@@ -1,4 +1,4 @@
-"""Command line: collect, dataset, train, finetune, calibrate, policy, macro, evaluate, reproduce."""
+"""Command line: collect, dataset, train, finetune, calibrate, policy, macro, evaluate, promote, reproduce."""
 
 import argparse
 import sys
@@ -109,6 +109,32 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--world", default="tabletop_block", help="where it is simulated")
     verb.add_argument("--workers", type=int, default=2)
     verb.set_defaults(run=_evaluate)
+
+    verb = verbs.add_parser(
+        "promote",
+        help="make a bundle the one that robots run, if it passes the gate",
+        description="Compares the bundle with the promoted one of the registry: better in the new domain, nothing lost in the old"
+        " one, calibrated, fast enough. Worlds are names or files; data are datasets, bags or folders of bags, of which only"
+        " held-out episodes count; without data some are collected in the worlds. Refused: exit status 1, and so recorded."
+        " Writes OUT/gate.html and OUT/gate.json.",
+    )
+    verb.add_argument("bundle", help="a folder, which is added to the registry, or an id in it")
+    verb.add_argument("--new", nargs="+", default=[], metavar="WORLD|DATA", help="where it must be better")
+    verb.add_argument(
+        "--old",
+        nargs="+",
+        default=[],
+        metavar="WORLD|DATA",
+        help="where nothing may be lost (default: the worlds that the promoted one was trained on)",
+    )
+    verb.add_argument("--force", default="", metavar="REASON", help="promote it whatever the verdict, and record why")
+    verb.add_argument("--bags", nargs="+", default=[], help="names of the recordings it was trained on, for the record")
+    verb.add_argument("--goals", type=int, default=50, help="goals in each world")
+    verb.add_argument("--seed", type=int, default=10_000, help="seed of the first goal")
+    verb.add_argument("--latency", type=float, default=50.0, help="[ms] of CPU time that a decision may take")
+    verb.add_argument("--workers", type=int, default=2)
+    verb.add_argument("--out", type=Path, default=None, help="folder of the report (default: runs/promote/ID)")
+    verb.set_defaults(run=_promote)
 
     verb = verbs.add_parser("reproduce", help="the shipped bundle from nothing: collect, dataset, train, policy, macro")
     verb.add_argument("--work", type=Path, default=Path("runs/reproduce"), help="folder for bags and dataset")
@@ -238,6 +264,29 @@ def _evaluate(options: argparse.Namespace) -> int:
     )
     print(f"written: {options.out / 'report.html'}, {options.out / 'report.json'}")
     return 1 if report.failed else 0
+
+
+def _promote(options: argparse.Namespace) -> int:
+    from wm_learning.gate import Limits
+    from wm_learning.promote import GateSettings, promote
+
+    verdict = promote(
+        options.bundle,
+        options.new,
+        options.old,
+        settings=GateSettings(options.goals, options.seed, options.workers, Limits(latency_ms=options.latency)),
+        force=options.force,
+        bags=options.bags,
+        out=options.out,
+    )
+    if verdict.criteria:
+        print(verdict.table())
+        print(f"written: {verdict.report}")
+    how = (
+        "promoted" if verdict.passed else f"promoted in spite of it: {verdict.forced}" if verdict.forced else "refused"
+    )
+    print(f"{verdict.candidate} against {verdict.against}: {how}")
+    return 0 if verdict.promoted else 1
 
 
 def _reproduce(options: argparse.Namespace) -> int:

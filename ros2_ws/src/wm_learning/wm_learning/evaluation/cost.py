@@ -50,7 +50,7 @@ def measure(context: Context) -> Section:
     figures: dict[str, Any] = {}
     rows = []
     for label, bundle in context.bundles.items():
-        parts = {name: spend(call, repeats).json() for name, call in _calls(context, label).items()}
+        parts = {name: spend(call, repeats).json() for name, call in calls(context, label).items()}
         size = sum((bundle.path / name).stat().st_size for name in bundle.spec["files"])
         training = bundle.spec.get("data", {}).get("training_s")
         figures[label] = {"parts": parts, "size_mb": size / 1e6, "training_s": training}
@@ -80,7 +80,7 @@ def measure(context: Context) -> Section:
     return Section("cost", "Time and energy", protocol, figures, [times, Table(header, rows)])
 
 
-def _calls(context: Context, label: str) -> dict[str, Callable[[int], Any]]:
+def calls(context: Context, label: str) -> dict[str, Callable[[int], Any]]:
     """The parts of a decision by name, each called with a running number."""
     bundle, data, seen = context.bundles[label], context.data, context.seen(label)
     rng = np.random.default_rng(0)
@@ -121,8 +121,8 @@ def _calls(context: Context, label: str) -> dict[str, Callable[[int], Any]]:
     def act(i: int) -> Any:
         return bundle.run("policy", latent=seen.mean[at(i)][None], goal=goals[i % REPEATS][None])
 
-    calls = {"encode": encode, "filter": update, f"rollout {CANDIDATES} x {bundle.horizon}": rollout, "plan": plan}
-    return {**calls, "decision": decision, **({"policy": act} if bundle.has("policy") else {})}
+    parts = {"encode": encode, "filter": update, f"rollout {CANDIDATES} x {bundle.horizon}": rollout, "plan": plan}
+    return {**parts, "decision": decision, **({"policy": act} if bundle.has("policy") else {})}
 
 
 def spend(call: Callable[[int], Any], repeats: int) -> Spent:

@@ -50,7 +50,8 @@ def held_out(bundles: dict[str, Bundle], data: Dataset) -> tuple[Dataset, list[s
 def _unknown(bundle: Bundle, data: Dataset) -> np.ndarray:
     """Numbers of the episodes that a bundle was not trained on, as far as the seeds tell."""
     facts = bundle.spec.get("data", {})
-    if facts.get("fingerprint") == data.fingerprint():
+    known = {part["fingerprint"] for part in facts.get("parts", {}).values()} | {facts.get("fingerprint")}
+    if data.fingerprint() in known:
         return np.unique(unseen(bundle.path, data).episode)
     episodes, first_steps = np.unique(data.episode, return_index=True)
     first, last = facts.get("seeds", (0, -1))

@@ -85,14 +85,7 @@ class Report:
             f"<section><h2>What was compared</h2>{self._bundles()}{''.join(f'<p>{escape(n)}</p>' for n in self.notes)}</section>",
             *(self._section(name) for name in names),
         ]
-        head = (
-            f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
-        )
-        return (
-            f'<!doctype html>\n<html lang="en"><head>{head}<style>\n{CSS}</style></head>\n<body><main>\n'
-            + "\n".join(body)
-            + "\n</main></body></html>\n"
-        )
+        return page_html(title, body)
 
     def _made(self) -> str:
         about = self.about
@@ -154,6 +147,16 @@ class Report:
         parts = [f'<p class="protocol">{escape(section.protocol)} <span class="soft">Took {seconds:.0f} s.</span></p>']
         parts += [table_html(table) for table in section.tables] + [picture_html(p) for p in section.pictures]
         return f'<section id="{name}"><h2>{escape(section.title)}</h2>{"".join(parts)}</section>'
+
+
+def page_html(title: str, body: Sequence[str]) -> str:
+    """A page of its own, with nothing to be loaded from elsewhere; `body`: pieces of HTML."""
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
+    return (
+        f'<!doctype html>\n<html lang="en"><head>{head}<style>\n{CSS}</style></head>\n<body><main>\n'
+        + "\n".join(body)
+        + "\n</main></body></html>\n"
+    )
 
 
 def look_up(figures: Any, path: Sequence[str]) -> Any:

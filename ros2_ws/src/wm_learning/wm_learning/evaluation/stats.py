@@ -57,6 +57,18 @@ def ratio(numerator: np.ndarray, denominator: np.ndarray, groups: np.ndarray) ->
     return Estimate(value, float(low), float(high))
 
 
+def difference(new: np.ndarray, old: np.ndarray, groups: np.ndarray) -> Estimate:
+    """Mean of the paired differences new - old (n,), interval over groups (n,) as in `mean`.
+
+    Where no pair differs, which a bootstrap would be certain of, up to Wilson's share of them may differ by the largest value.
+    """
+    change = np.asarray(new, float) - np.asarray(old, float)
+    if len(change) and not change.any():
+        most = wilson(0, len(np.unique(groups)))[1] * float(np.abs(new).max(initial=0.0))
+        return Estimate(0.0, -most, most)
+    return ratio(change, np.ones(len(change)), groups)
+
+
 def ranks(values: np.ndarray) -> np.ndarray:
     """Ranks (n,) from 0; equal values share the mean of theirs."""
     _, member, counts = np.unique(values, return_inverse=True, return_counts=True)
