@@ -235,7 +235,7 @@ class Registry:
             raise RegistryError(f"{bundle.path}: expected an id of letters, digits, '_', '.' and '-', got '{id}'")
         folder = self.folder / BUNDLES / id
         part = folder.with_name(f".{id}.part")
-        for left in (part, folder):  # of a killed writer: no entry names it
+        for left in (*folder.parent.glob(".*.part"), folder):  # of killed writers: no entry names them
             shutil.rmtree(left, ignore_errors=True)
         part.mkdir(parents=True)
         for name in spec["files"]:
