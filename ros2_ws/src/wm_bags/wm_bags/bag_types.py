@@ -1,0 +1,67 @@
+"""Message types of a bag: from its own definitions where it has them, else Jazzy's and wm_msgs."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
+
+from wm_bags.storage import Topic, in_words
+from wm_core.bags import typestore
+
+LINE = "=" * 80 + "\n"
+
+
+class TypesOfBag:
+    """Deserialises the messages of a bag's topics."""
+
+    def __init__(self, topics: Iterable[Topic]) -> None:
+        self._problems: dict[str, str] = {}
+        own: dict[str, Any] = {}
+        digests: dict[str, str] = {}
+        kinds = set()
+        for topic in topics:
+            kinds.add(topic.type)
+            if topic.definition:
+                try:
+                    own |= _parsed(topic)
+                    digests[topic.type] = topic.digest
+                except Exception as error:  # rosbags raises many kinds for text that is no definition
+                    self._problems[topic.type] = f"its definition in the bag cannot be read ({in_words(error)})"
+        self._store = get_typestore(Stores.EMPTY)
+        # Jazzy's types first lend what the bag does not define itself.
+        self._store.register({**typestore().fielddefs, **own})
+        for kind in kinds - set(self._problems):
+            if kind not in self._store.fielddefs:
+                self._problems[kind] = "the bag does not define the type, and neither do Jazzy and wm_msgs"
+            elif digests.get(kind) and (problem := self._hash_problem(kind, digests[kind])):
+                self._problems[kind] = problem
+
+    def problem(self, kind: str) -> str:
+        """Why messages of a type cannot be read; empty where they can."""
+        return self._problems.get(kind, "")
+
+    def deserialize(self, data: bytes, kind: str) -> Any:
+        """A message from CDR; raises ValueError for a type that cannot be read, and what rosbags raises."""
+        if kind in self._problems:
+            raise ValueError(self._problems[kind])
+        return self._store.deserialize_cdr(data, kind)
+
+    def _hash_problem(self, kind: str, digest: str) -> str:
+        try:
+            got = self._store.hash_rihs01(kind)
+        except Exception as error:  # a part of the type is missing
+            return f"its definition in the bag is not complete ({in_words(error)})"
+        return "" if got == digest else f"its definition in the bag has the hash {got[:20]}..., not {digest[:20]}..."
+
+
+def _parsed(topic: Topic) -> dict[str, Any]:
+    if topic.encoding == "ros2msg":
+        return dict(get_types_from_msg(topic.definition, topic.type))
+    if topic.encoding != "ros2idl":
+        raise ValueError(f"expected a definition in ros2msg or ros2idl, got {topic.encoding!r}")
+    if not topic.definition.startswith(f"{LINE}IDL: "):
+        return dict(get_types_from_idl(topic.definition))
+    types: dict[str, Any] = {}
+    for part in topic.definition.split(LINE)[1:]:
+        types |= get_types_from_idl(part.split("\n", 1)[1])
+    return types
