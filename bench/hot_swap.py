@@ -11,16 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnx
 import rclpy
 import yaml
+from _bad_bundles import broken, nonsense
 from _common import FIRST_TEST_SEED, rate, table, write_json
-from onnx import numpy_helper
 from rclpy.executors import SingleThreadedExecutor
 from wm_msgs.msg import ActiveBundle, Command, GoalEvent
 
 from wm_bringup.swap_watch import missed
-from wm_core.bundle import sha256
 from wm_core.qos import LATCHED, STATE
 from wm_core.registry import Registry
 from wm_core.stamps import to_ns
@@ -80,43 +78,6 @@ class Listener:
         return missed([stamp for stamp, _ in near], STEP_NS), float(gaps.max())
 
 
-def broken(source: Path, folder: Path) -> Path:
-    """A copy whose dynamics graph is no graph, with a checksum that says it is as it should be."""
-    spec = _copy(source, folder, "broken")
-    (folder / "filter.onnx").write_bytes(b"no graph")
-    return _finish(spec, folder)
-
-
-def nonsense(source: Path, folder: Path, strength: float = 0.5) -> Path:
-    """A copy whose dynamics have noise on their weights, `strength` times their own spread."""
-    spec = _copy(source, folder, "nonsense")
-    rng = np.random.default_rng(0)
-    for name in ("filter", "rollout"):
-        graph = onnx.load(folder / f"{name}.onnx")
-        for tensor in graph.graph.initializer:
-            values = numpy_helper.to_array(tensor)
-            if values.dtype == np.float32 and values.ndim >= 2:
-                noisy = values + strength * values.std() * rng.standard_normal(values.shape).astype(np.float32)
-                tensor.CopyFrom(numpy_helper.from_array(noisy.astype(np.float32), tensor.name))
-        onnx.save(graph, folder / f"{name}.onnx")
-    return _finish(spec, folder)
-
-
-def _copy(source: Path, folder: Path, suffix: str) -> dict:
-    folder.mkdir(parents=True)
-    spec = yaml.safe_load((source / "bundle.yaml").read_text())
-    for name in spec["files"]:
-        (folder / name).write_bytes((source / name).read_bytes())
-    spec["id"] = f"{spec['id']}-{suffix}"
-    return spec
-
-
-def _finish(spec: dict, folder: Path) -> Path:
-    spec["files"] = {name: sha256(folder / name) for name in spec["files"]}
-    (folder / "bundle.yaml").write_text(yaml.safe_dump(spec))
-    return folder
-
-
 def add_unchecked(registry: Registry, good: Path, folder: Path) -> str:
     """Into the registry past its checks: as if the disk had failed after the bundle was added."""
     spec = yaml.safe_load((folder / "bundle.yaml").read_text())
@@ -133,6 +94,7 @@ def main() -> int:
     parser.add_argument("--modes", nargs="+", default=["lockstep", "real_time"], choices=["lockstep", "real_time"])
     parser.add_argument("--seed", type=int, default=FIRST_TEST_SEED)
     parser.add_argument("--pause", type=float, default=4.0, help="[s] between two swaps")
+    parser.add_argument("--noise", type=float, default=0.5, help="on the weights of the bundle that predicts nonsense")
     parser.add_argument("--json", type=Path, default=None)
     options = parser.parse_args()
     print(PROTOCOL.format(around=AROUND_S) + "\n")
@@ -178,7 +140,9 @@ def run(listener: Listener, mode: str, options: argparse.Namespace, work: Path) 
         print(table(("", mode), rows), flush=True)
         faults = {
             "fails to load": add_unchecked(registry, options.other, broken(options.other, work / "broken")),
-            "predicts nonsense": registry.add(nonsense(options.other, work / "nonsense"), "for the benchmark").id,
+            "predicts nonsense": registry.add(
+                nonsense(options.other, work / "nonsense", options.noise), "for the benchmark"
+            ).id,
         }
         back = {name: rolled_back(listener, registry, id) for name, id in faults.items()}
         print(

@@ -22,7 +22,7 @@ from std_msgs.msg import Bool, Header
 from wm_msgs.msg import ActiveBundle, Belief, Command, Observation, PredictionError
 from wm_msgs.srv import PrepareBundle, UseBundle
 
-from wm_bringup.swap_watch import ACCEPTED, BLOCK, WORSE, MovingErrors, judge, missed
+from wm_bringup.swap_watch import ACCEPTED, BLOCK, WORSE, LiveErrors, judge, missed
 from wm_core.lifecycle import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
 from wm_core.registry import ROLLED_BACK, Registry
@@ -96,8 +96,8 @@ class BundleManager(Node):
         self._before: Used | None = None
         self._swap: Swap | None = None
         self._given_up = ""
-        self._watched: tuple[Used, list[float]] | None = None  # the bundle before, and its errors
-        self._measured: dict[str, MovingErrors] = {}
+        self._watched: list[float] | None = None  # errors of the bundle before, while the one in use is watched
+        self._measured: dict[str, LiveErrors] = {}
         self._problem = ""
         self._said = "started"
         self._looked = 0.0
@@ -129,9 +129,10 @@ class BundleManager(Node):
         mine.observe(to_ns(message.header.stamp), message.object.x, message.object.y, visible)
 
     def _on_error(self, message: PredictionError) -> None:
-        counted = self._errors_of(message.model_id).add(to_ns(message.header.stamp), message.error)
-        if counted and self._watched is not None and message.model_id == self._active.id and self._swap is None:
-            self._judge()
+        mine = self._errors_of(message.model_id)
+        mine.add(to_ns(message.header.stamp), message.error)
+        if self._watched is not None and message.model_id == self._active.id and self._swap is None:
+            self._judge(self._watched, mine)
 
     def _on_belief(self, message: Belief) -> None:
         self._belief, self._belief_at = message, time.monotonic()
@@ -151,10 +152,10 @@ class BundleManager(Node):
     def _on_stopped(self, message: Bool) -> None:
         self._stopped = message.data
 
-    def _errors_of(self, model_id: str) -> MovingErrors:
+    def _errors_of(self, model_id: str) -> LiveErrors:
         if model_id not in self._measured:
             self._measured = {id: it for id, it in self._measured.items() if id == self._active.id}
-            self._measured[model_id] = MovingErrors()
+            self._measured[model_id] = LiveErrors()
         return self._measured[model_id]
 
     # -- a change, step by step ----------------------------------------------------------------------------------
@@ -190,6 +191,7 @@ class BundleManager(Node):
     def _begin(self, swap: Swap) -> None:
         self._say(f"preparing {swap.target.id} ({swap.reason})")
         self._watched, self._swap = None, swap
+        self._measured.pop(swap.target.id, None)  # what it did in another time
 
     def _preparing(self, swap: Swap) -> None:
         for name, client in self._prepare.items():
@@ -260,17 +262,15 @@ class BundleManager(Node):
         before, self._active, self._swap = self._active, swap.target, None
         self._before = before
         self._announce(swap.reason, before.id, swap.first_ns)
-        self._watched = None if swap.back else (before, list(self._errors_of(before.id).errors))
+        self._watched = None if swap.back else list(self._errors_of(before.id).moving)
 
     # -- back ----------------------------------------------------------------------------------------------------
 
-    def _judge(self) -> None:
-        """Of the bundle in use, whenever one more block of moving steps is known."""
-        assert self._watched is not None
-        errors = list(self._errors_of(self._active.id).errors)
-        if len(errors) % BLOCK:
+    def _judge(self, before: list[float], mine: LiveErrors) -> None:
+        """Of the bundle in use, whenever one more block of steps is known."""
+        if len(mine.all) % BLOCK:
             return
-        finding = judge(errors, self._watched[1], self._active.metric)
+        finding = judge(mine, before, self._active.metric)
         if finding.verdict == WORSE:
             self._go_back(finding.text)
         elif finding.verdict == ACCEPTED:
@@ -347,7 +347,11 @@ class BundleManager(Node):
         values = {
             "model_id": self._active.id,
             "registry": "" if self._registry is None else str(self._registry.folder),
-            "state": "watching" if self._watched else "following" if self._swap is None else self._swap.phase,
+            "state": "watching"
+            if self._watched is not None
+            else "following"
+            if self._swap is None
+            else self._swap.phase,
             "newest": self._said,
         }
         status = DiagnosticStatus(

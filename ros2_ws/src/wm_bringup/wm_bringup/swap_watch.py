@@ -4,6 +4,9 @@ Errors of one step are heavy-tailed and hang together within a push, so they are
 each summed up by its median, which a scene change or a glance of the light does not move. The logarithms of these medians
 before and after the swap are compared as in Welch's test, with a spread that is never taken for smaller than it usually is:
 a few blocks show only a gross rise, many a small one.
+
+A bundle with which nothing moves any more is found by its errors on all steps: those at rest are far smaller, so where they
+exceed the errors on moving steps from before, something is wrong.
 """
 
 import math
@@ -20,8 +23,9 @@ FEWEST = 3  # blocks, on both sides
 ENOUGH = 30  # blocks after which a bundle is accepted
 FLOOR = 0.001  # [m] below it errors are those of seeing
 RISE = 1.5  # times the error before
+RISE_AT_REST = 2.0  # times the error on moving steps before, on all steps
 RISE_OVER_METRIC = 3.0  # times what the bundle's training measured, where nothing is known from before
-SPREAD = 0.4  # of the logarithm of a block's median, on 200 goals of the shipped bundle: 0.37
+SPREAD = 0.4  # of the logarithm of a block's median; see bench/swap_watch.py
 SIGMAS = 3.5  # by which a rise must exceed its limit: there are many looks
 WATCHING, WORSE, ACCEPTED = "watching", "worse", "accepted"
 
@@ -35,13 +39,14 @@ class Finding:
     text: str
 
 
-class MovingErrors:
-    """The newest errors [m] on moving steps, out of what is seen and how far that was from the prediction."""
+class LiveErrors:
+    """The newest prediction errors [m] of one bundle: on the steps in which the object is seen to move, and on all."""
 
     def __init__(self) -> None:
         self._seen: tuple[int, float, float] | None = None
         self._moved: dict[int, float] = {}  # stamp -> [m] since the observation before
-        self.errors: deque[float] = deque(maxlen=BLOCK * ENOUGH)
+        self.moving: deque[float] = deque(maxlen=BLOCK * ENOUGH)
+        self.all: deque[float] = deque(maxlen=BLOCK * ENOUGH)
 
     def observe(self, stamp_ns: int, x: float, y: float, visible: bool) -> None:
         """Add where the object is seen [m]."""
@@ -52,13 +57,13 @@ class MovingErrors:
         while len(self._moved) > BLOCK:
             del self._moved[next(iter(self._moved))]
 
-    def add(self, stamp_ns: int, error: float) -> bool:
-        """Add the prediction error [m] of an observation; returns whether it counts."""
+    def add(self, stamp_ns: int, error: float) -> None:
+        """Add how far an observation was from its prediction [m]; NaN, of an object out of sight, is left out."""
         moved = self._moved.pop(stamp_ns, 0.0)
-        if moved < MOVING or not math.isfinite(error):
-            return False
-        self.errors.append(error)
-        return True
+        if math.isfinite(error):
+            self.all.append(error)
+            if moved >= MOVING:
+                self.moving.append(error)
 
 
 def blocks(errors: Sequence[float]) -> np.ndarray:
@@ -68,32 +73,36 @@ def blocks(errors: Sequence[float]) -> np.ndarray:
     return np.log(np.median(values, axis=1))
 
 
-def judge(after: Sequence[float], before: Sequence[float], metric: float | None = None) -> Finding:
-    """Compare errors [m] on moving steps after a swap, all of them from its beginning, with those before.
+def judge(after: LiveErrors, before: Sequence[float], metric: float | None = None) -> Finding:
+    """Compare the errors of a bundle since it took over with those on moving steps before [m].
 
     `metric` [m]: mean error of one step on held-out data, the reference where `before` is short of `FEWEST` blocks; without
     both nothing is judged.
     """
-    mine, reference = blocks(after), blocks(before)
-    limit, source, sure = RISE, "before", True
+    reference, limit, source = blocks(before), RISE, "before"
     if len(reference) < FEWEST:
-        limit, source, sure = RISE_OVER_METRIC, "held-out data", metric is not None
-        reference = np.log(np.maximum([metric or FLOOR], FLOOR))
-    if not sure or len(mine) < FEWEST:
-        if len(mine) >= ENOUGH:
-            return Finding(ACCEPTED, math.nan, "nothing to compare with")
-        return Finding(WATCHING, math.nan, f"{len(after)} moving steps")
-    rise = float(mine.mean() - reference.mean())
-    spread = max(SPREAD, *(float(side.std(ddof=1)) for side in (mine, reference) if len(side) > 1))
-    least = rise - SIGMAS * spread * math.sqrt(1 / len(mine) + 1 / len(reference))
-    ratio = math.exp(rise)
-    text = (
-        f"prediction error on {len(mine) * BLOCK} moving steps {1000 * math.exp(mine.mean()):.1f} mm, {source}"
-        f" {1000 * math.exp(reference.mean()):.1f} mm: {ratio:.2f} times, at least {math.exp(least):.2f}, {limit} allowed"
-    )
-    if least > math.log(limit):
-        return Finding(WORSE, ratio, text)
-    return Finding(ACCEPTED if len(mine) >= ENOUGH else WATCHING, ratio, text)
+        reference, limit, source = blocks([metric] * BLOCK if metric else []), RISE_OVER_METRIC, "on held-out data"
+    if not len(reference):
+        enough = len(after.moving) >= BLOCK * ENOUGH
+        return Finding(ACCEPTED if enough else WATCHING, math.nan, "nothing to compare with")
+    times = limit / RISE
+    for errors, most, where in ((after.all, RISE_AT_REST * times, ""), (after.moving, limit, " moving")):
+        mine = blocks(errors)
+        if len(mine) < FEWEST:
+            continue
+        rise = float(mine.mean() - reference.mean())
+        spread = max(SPREAD, *(float(side.std(ddof=1)) for side in (mine, reference) if len(side) > 1))
+        least = rise - SIGMAS * spread * math.sqrt(1 / len(mine) + 1 / len(reference))
+        text = (
+            f"prediction error {1000 * math.exp(mine.mean()):.1f} mm on {len(mine) * BLOCK}{where} steps, moving {source}"
+            f" {1000 * math.exp(reference.mean()):.1f} mm: {math.exp(rise):.2f} times, at least {math.exp(least):.2f},"
+            f" {most:g} allowed"
+        )
+        if least > math.log(most):
+            return Finding(WORSE, math.exp(rise), text)
+    if len(after.moving) < BLOCK * FEWEST:
+        return Finding(WATCHING, math.nan, f"{len(after.moving)} moving steps")
+    return Finding(ACCEPTED if len(mine) >= ENOUGH else WATCHING, math.exp(rise), text)
 
 
 def missed(stamps: Sequence[int], step_ns: int, longest_ns: int = 2_000_000_000) -> int:

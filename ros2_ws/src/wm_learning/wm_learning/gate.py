@@ -118,9 +118,10 @@ def _time(domain: str, goals: Goals | None) -> list[Criterion]:
     change = difference(goals.seconds[NEW], goals.seconds[OLD], np.arange(len(goals.world)))
     verdict = TOLD
     if domain == NEW:
-        verdict = BETTER if change.high < 0 else SAME
+        verdict = BETTER if change.high < 0 else WORSE if change.low > 0 else SAME
     means = {side: f"{values.mean():.2f}" for side, values in goals.seconds.items()}
-    return [Criterion(domain, "time to the goal [s]", means[OLD], means[NEW], _signed(change, 2), "", verdict, True)]
+    text = _signed(change, 2)
+    return [Criterion(domain, "time to the goal [s]", means[OLD], means[NEW], text, "", verdict, verdict != WORSE)]
 
 
 def _errors(domain: str, predictions: Sequence[Predictions], limits: Limits) -> list[Criterion]:

@@ -119,13 +119,13 @@ def promote(
     measured then. `bags`: names of the recordings it was trained on. `out`: folder of gate.html and gate.json.
     Raises ValueError (BundleError, RegistryError, SettingError, WorldError among them) for what cannot be judged at all.
     """
+    if not new and not force:
+        raise SettingError("expected --new: a world or data in which the bundle is to be better than the promoted one")
     settings, registry = settings or GateSettings(), registry or Registry()
     id = _registered(registry, candidate, bags)
     against = registry.promoted().id
     if id == against:
         raise SettingError(f"expected another bundle than the promoted one, got {id}")
-    if not new and not force:
-        raise SettingError("expected --new: a world or data in which the bundle is to be better than the promoted one")
     bundles = {OLD: Bundle.load(registry.path(against)), NEW: Bundle.load(registry.path(id))}
     out = Path("runs/promote") / id if out is None else out
     date = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,118 @@
+"""False alarms of the live watch over a swapped bundle, and how soon a worse one is found."""
+
+import argparse
+import tempfile
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+from _bad_bundles import nonsense
+from _common import FIRST_TEST_SEED, run_all, table, write_json
+
+from wm_bringup.loop import ClosedLoop
+from wm_bringup.swap_watch import ACCEPTED, WORSE, LiveErrors, judge
+from wm_core.bundle import Bundle
+from wm_core.paths import bundles_dir
+
+PROTOCOL = """\
+{goals} goals in {world} from seed {seed} with each bundle, in one process without ROS. The shipped bundle is swapped for itself before
+every goal from the {first}th on, with the errors of the goals before as reference (or, in brackets, with the bundle's own figure
+alone), and watched until it is accepted or the goals end; every alarm is a false one. Then it is swapped for bundles with noise on
+the weights of their dynamics (times the spread of each matrix), after every {first}th goal: steps and goals until each is found."""
+FIRST = 5  # goals before the first swap
+Steps = list[tuple[int, float, float, bool, float]]  # stamp [ns], x, y [m], visible, error [m]
+
+
+@cache
+def loop(world: str, bundle: Path) -> ClosedLoop:
+    return ClosedLoop.load(world, bundle)
+
+
+def goal(world: str, bundle: Path, seed: int) -> Steps:
+    """What the watch hears of one goal."""
+    steps = []
+    for step in loop(world, bundle).episode(seed).trace:
+        seen, belief = step.observation, step.belief
+        steps.append((step.stamp_ns, *map(float, seen.object_xy), seen.visibility > 0.5, float(belief.error)))
+    return steps
+
+
+def watch(goals: list[Steps], before: list[float], metric: float | None) -> tuple[str, int, int, str]:
+    """Goals heard one after another -> verdict, steps and goals until then, its reason."""
+    live, count = LiveErrors(), 0
+    for number, steps in enumerate(goals, 1):
+        for stamp, x, y, visible, error in steps:
+            count += 1
+            live.observe(stamp, x, y, visible)
+            live.add(stamp, error)
+            if len(live.all) % 10 == 0 and (found := judge(live, before, metric)).verdict in (WORSE, ACCEPTED):
+                return found.verdict, count, number, found.text
+    return "watching", count, len(goals), ""
+
+
+def moving(goals: list[Steps]) -> list[float]:
+    """The newest errors on moving steps after some goals."""
+    live = LiveErrors()
+    for steps in goals:
+        for stamp, x, y, visible, error in steps:
+            live.observe(stamp, x, y, visible)
+            live.add(stamp, error)
+    return list(live.moving)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--goals", type=int, default=200)
+    parser.add_argument("--bad-goals", type=int, default=20, help="with each bad bundle")
+    parser.add_argument("--noise", type=float, nargs="+", default=[0.05, 0.1, 0.2, 0.5])
+    parser.add_argument("--world", default="tabletop_block")
+    parser.add_argument("--seed", type=int, default=FIRST_TEST_SEED)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--json", type=Path, default=None)
+    options = parser.parse_args()
+    print(PROTOCOL.format(goals=options.goals, world=options.world, seed=options.seed, first=FIRST) + "\n")
+    shipped = bundles_dir() / "default"
+    metric = Bundle.load(shipped).spec["metrics"]["open_loop_moving_mm"]["model"]["1"] / 1000
+    with tempfile.TemporaryDirectory(prefix="wm_swap_watch_") as work:
+        bad = {noise: nonsense(shipped, Path(work) / f"{noise:g}", noise) for noise in options.noise}
+        seeds = range(options.seed, options.seed + options.goals)
+        calls = [(options.world, shipped, seed) for seed in seeds]
+        calls += [(options.world, folder, seed) for folder in bad.values() for seed in seeds[: options.bad_goals]]
+        finished = run_all(goal, calls, options.workers)
+        good = list(islice(finished, options.goals))
+        swaps = range(FIRST, options.goals)
+        same = [watch(good[i:], moving(good[:i]), metric) for i in swaps]
+        alone = [watch(good[i:], [], metric) for i in swaps]
+        counts = {kind: sum(found[0] == kind for found in same) for kind in (WORSE, ACCEPTED, "watching")}
+        false = sum(found[0] == WORSE for found in alone)
+        print(
+            f"{len(same)} swaps for itself: {counts[WORSE]} [{false}] false alarms, {counts[ACCEPTED]} accepted,"
+            f" {counts['watching']} watched to the end"
+        )
+        for found in same + alone:
+            if found[0] == WORSE:
+                print(f"  {found[3]}")
+        rows = []
+        for noise in bad:
+            worse = list(islice(finished, options.bad_goals))
+            own = moving(worse)
+            found = [watch(worse, moving(good[:i]), metric) for i in swaps[::FIRST]]
+            alarms = [f for f in found if f[0] == WORSE]
+            rows.append(
+                (
+                    noise,
+                    f"{1000 * sum(own) / max(1, len(own)):.1f}",
+                    f"{len(alarms)} of {len(found)}",
+                    f"{min(f[1] for f in alarms)} to {max(f[1] for f in alarms)}" if alarms else "",
+                    f"{max(f[2] for f in alarms)}" if alarms else "",
+                )
+            )
+    own = moving(good)
+    print(f"mean error on moving steps of the shipped bundle: {1000 * sum(own) / len(own):.1f} mm\n")
+    print(table(("noise", "error, moving [mm]", "found", "after steps", "goals at most"), rows))
+    write_json(options.json, {"same": same, "alone": alone, "bad": rows})
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,108 @@
+"""The live watch: a bundle that predicts worse is found, the same one is not, and what is not comparable is left out."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wm_bringup.swap_watch import (
+    ACCEPTED,
+    BLOCK,
+    ENOUGH,
+    FEWEST,
+    WATCHING,
+    WORSE,
+    LiveErrors,
+    blocks,
+    judge,
+    missed,
+)
+
+STEP_NS = 100_000_000
+
+
+def errors(rng, count, median=0.003):
+    """As in pushes: heavy-tailed, and larger in some pushes than in others."""
+    pushes = np.repeat(rng.lognormal(0, 0.3, count // BLOCK + 1), BLOCK)[:count]
+    return list(median * pushes * rng.lognormal(0, 0.9, count))
+
+
+def live(moving, at_rest=0):
+    """Errors on moving steps, each followed by some of 0.5 mm on steps at rest."""
+    made = LiveErrors()
+    for error in moving:
+        made.moving.append(error)
+        made.all.extend([error, *[0.0005] * at_rest])
+    return made
+
+
+def test_only_steps_in_which_the_object_is_seen_to_move_count():
+    made = LiveErrors()
+    for i, (x, visible) in enumerate([(0.5, True), (0.5005, True), (0.51, True), (0.53, False), (0.55, True)]):
+        made.observe(i * STEP_NS, x, 0.0, visible)
+        made.add(i * STEP_NS, 0.001 * i)
+    made.observe(50 * STEP_NS, 0.6, 0.0, True)  # after a pause
+    made.add(50 * STEP_NS, 0.1)
+    made.add(99 * STEP_NS, 0.1)  # of an observation that was not heard
+    made.add(100 * STEP_NS, math.nan)
+    assert list(made.moving) == [pytest.approx(0.002)]
+    assert len(made.all) == 7
+
+
+def test_a_block_is_its_median():
+    values = [0.004] * (BLOCK - 1) + [0.3] + [0.001] * BLOCK + [9.0]  # a scene change, and a block that is not whole
+    assert blocks(values) == pytest.approx(np.log([0.004, 0.001]))
+
+
+def test_nonsense_is_found_within_three_blocks_and_a_small_rise_with_many():
+    rng = np.random.default_rng(0)
+    before = errors(rng, 300)
+    assert judge(live([0.2] * BLOCK * (FEWEST - 1)), before).verdict == WATCHING
+    found = judge(live([0.2] * BLOCK * FEWEST), before)
+    assert found.verdict == WORSE and found.ratio > 20
+    assert "200.0 mm on 30 steps" in found.text and "before" in found.text
+    worse = errors(rng, 300, median=0.0075)
+    assert judge(live(worse[: BLOCK * FEWEST], at_rest=3), before).verdict == WATCHING
+    assert judge(live(worse, at_rest=3), before).verdict == WORSE
+
+
+def test_nonsense_is_found_while_nothing_moves():
+    made = LiveErrors()
+    made.all.extend([0.15] * BLOCK * FEWEST)
+    assert judge(made, [0.003] * 300).verdict == WORSE
+
+
+def test_without_errors_from_before_the_bundles_own_figure_is_the_reference():
+    rng = np.random.default_rng(0)
+    assert judge(live(errors(rng, 300)), [], metric=0.003).verdict == ACCEPTED
+    found = judge(live([0.2] * BLOCK * FEWEST), [], metric=0.003)
+    assert found.verdict == WORSE and "held-out data" in found.text
+    assert judge(live([0.2] * 30), []).verdict == WATCHING
+    assert judge(live([0.2] * BLOCK * ENOUGH), []).verdict == ACCEPTED  # nothing to compare with
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.0005, 0.02), st.integers(0, 5))
+@settings(max_examples=150, deadline=None)
+def test_the_same_bundle_raises_no_alarm_at_any_look(seed, median, at_rest):
+    rng = np.random.default_rng(seed)
+    before, after = errors(rng, 300, median), errors(rng, 300, median)
+    for count in range(BLOCK, 301, BLOCK):
+        assert judge(live(after[:count], at_rest), before).verdict != WORSE
+    assert judge(live(after, at_rest), before).verdict == ACCEPTED
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(4.0, 100.0))
+@settings(max_examples=100, deadline=None)
+def test_four_times_the_error_is_found(seed, times):
+    rng = np.random.default_rng(seed)
+    before, after = errors(rng, 300), errors(rng, 300, 0.003 * times)
+    assert any(judge(live(after[:n], 3), before).verdict == WORSE for n in range(BLOCK, 301, BLOCK))
+
+
+def test_missed_cycles():
+    assert missed([0, 1, 2, 3], 1) == 0
+    assert missed([0, 100, 310, 400], 100) == 1  # jitter is none, one period was left out
+    assert missed([0, 100, 9_000_000_000, 9_000_000_100], 100) == 0  # a new scene
+    assert missed([], 100) == 0
