@@ -130,7 +130,7 @@ FAULTS = {
     "NaN intrinsics": (INFO, {"k": always(np.full(9, NAN))}, "finite numbers"),
     "uncalibrated camera": (INFO, {"k": always(np.zeros(9))}, "focal lengths above 0"),
     "info of another size": (INFO, {"width": always(640)}, "6 x 8, got 640 x 8"),
-    "unknown colours": (COLOUR, {"encoding": always("yuv422")}, "got encoding 'yuv422'"),
+    "unknown colours": (COLOUR, {"encoding": always("nv21")}, "got encoding 'nv21'"),
     "unknown depth": (DEPTH, {"encoding": always("8UC1")}, "got encoding '8UC1'"),
     "too few bytes": (COLOUR, {"data": lambda data: data[:-5]}, "expected 144 bytes"),
     "wrong row length": (DEPTH, {"step": always(5)}, "step of at least 12 bytes"),
