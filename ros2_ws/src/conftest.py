@@ -78,6 +78,15 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def another(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped bundle without policy, value and jumps, under an id of its own."""
+    folder = shutil.copytree(bare, tmp_path_factory.mktemp("another") / "bundle")
+    spec = yaml.safe_load((folder / "bundle.yaml").read_text())
+    (folder / "bundle.yaml").write_text(yaml.safe_dump({**spec, "id": "another"}))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def jumping(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The shipped bundle with jumps of three steps that are as good as its steps: what its rollouts say of every third."""
     folder = shutil.copytree(bare, tmp_path_factory.mktemp("jumping") / "bundle")

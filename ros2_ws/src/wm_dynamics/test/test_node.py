@@ -1,12 +1,15 @@
 """The dynamics node through real DDS: observations in; belief, errors and imagined futures out."""
 
+import shutil
+
 import numpy as np
 import pytest
 import rclpy
+import yaml
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Image
 from wm_msgs.msg import Belief, Future, Observation, Plan, PredictionError
-from wm_msgs.srv import Imagine
+from wm_msgs.srv import Imagine, PrepareBundle
 
 from wm_core.qos import STATE
 from wm_core.stamps import to_msg, to_ns
@@ -50,6 +53,7 @@ class World:
         self.observations = self.me.create_publisher(Observation, "wm/observation", STATE)
         self.plans = self.me.create_publisher(Plan, "wm/plan", STATE)
         self.imagine = self.me.create_client(Imagine, "wm/imagine")
+        self.prepare = self.me.create_client(PrepareBundle, "wm_dynamics/prepare_bundle")
         self.until(lambda: self.observations.get_subscription_count() and self.imagine.service_is_ready())
 
     def observe(self, stamp_ns, model_id=None, embedding=None):
@@ -66,6 +70,11 @@ class World:
         while not condition() and self.me.get_clock().now().nanoseconds < end:
             self.executor.spin_once(timeout_sec=0.05)
         assert condition()
+
+    def prepared(self, folder):
+        future = self.prepare.call_async(PrepareBundle.Request(folder=str(folder)))
+        self.until(future.done)
+        return future.result()
 
     def ask(self, **fields):
         future = self.imagine.call_async(Imagine.Request(**fields))
@@ -112,3 +121,56 @@ def test_the_current_plan_is_imagined(world):
     world.until(lambda: world.futures and world.images)
     assert len(world.futures[0].branches[0].object) == 6
     assert world.futures[0].branches[0].object_std[-1] >= 0
+
+
+def test_a_prepared_bundle_takes_over_with_its_first_observation(world, another):
+    for i in range(1, 5):
+        world.observe(i * STEP_NS)
+    world.until(lambda: len(world.beliefs) == 4)
+    answer = world.prepared(another)
+    assert answer.success and answer.model_id == "another", answer.message
+    world.observe(5 * STEP_NS)
+    world.until(lambda: len(world.beliefs) == 5)
+    assert world.beliefs[-1].model_id == world.bundle.id  # prepared only
+    world.observe(6 * STEP_NS, model_id="another")
+    world.until(lambda: len(world.beliefs) == 6 and len(world.errors) == 6)
+    before, after = world.beliefs[-2:]
+    assert after.model_id == world.errors[-1].model_id == "another"
+    assert (after.object.x, after.object.y) == pytest.approx((before.object.x, before.object.y), abs=0.002)
+    assert world.errors[-1].error < 0.005  # the place was taken over: it is no surprise
+    assert world.node.value("bundle") == str(another)
+    world.observe(7 * STEP_NS)  # of the bundle before, which is gone
+    world.observe(8 * STEP_NS, model_id="another")
+    world.until(lambda: len(world.beliefs) == 7)
+    assert world.node.counts["wrong_model"] == 1
+
+
+def test_while_a_bundle_is_prepared_beliefs_go_on_and_only_one_is(world, another):
+    first = world.prepare.call_async(PrepareBundle.Request(folder=str(another)))
+    second = world.prepare.call_async(PrepareBundle.Request(folder=str(another)))
+    world.observe(STEP_NS)
+    world.until(lambda: world.beliefs and first.done() and second.done())
+    assert sorted([first.result().success, second.result().success]) == [False, True]
+    refused = next(answer for answer in (first.result(), second.result()) if not answer.success)
+    assert "one bundle at a time" in refused.message
+
+
+def test_bundles_that_cannot_take_over_are_refused_with_the_reason(world, bare, another, tmp_path):
+    nothing = world.prepared(tmp_path)
+    assert not nothing.success and "bundle.yaml" in nothing.message
+    same = world.prepared("")
+    assert same.success and same.message == "in use already" and same.model_id == world.bundle.id
+    twin = world.prepared(bare)  # another one under the same id
+    assert not twin.success and "an id of its own" in twin.message
+    torn = shutil.copytree(another, tmp_path / "torn")
+    (torn / "filter.onnx").write_bytes(b"no graph")
+    broken = world.prepared(torn)
+    assert not broken.success and "filter.onnx" in broken.message
+    spec = yaml.safe_load((another / "bundle.yaml").read_text())
+    slow = shutil.copytree(another, tmp_path / "slow")
+    (slow / "bundle.yaml").write_text(yaml.safe_dump({**spec, "step_duration": 0.2}))
+    other = world.prepared(slow)
+    assert not other.success and "expected step_duration 0.1" in other.message
+    world.observe(STEP_NS)
+    world.until(lambda: world.beliefs)
+    assert world.beliefs[-1].model_id == world.bundle.id

@@ -8,6 +8,7 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from wm_msgs.msg import DetectedObjects, Observation
+from wm_msgs.srv import PrepareBundle, UseBundle
 
 from wm_core.qos import SENSOR, STATE
 from wm_core.stamps import to_msg, to_ns
@@ -34,6 +35,8 @@ class Robot:
         self.me.create_subscription(Observation, "wm/observation", self.seen.append, STATE)
         self.me.create_subscription(DetectedObjects, "wm/objects", self.objects.append, STATE)
         self.joints = self.me.create_publisher(JointState, "joint_states", STATE)
+        self.prepare = self.me.create_client(PrepareBundle, "wm_perception/prepare_bundle")
+        self.use = self.me.create_client(UseBundle, "wm_perception/use_bundle")
         self.streams = {
             camera.name: (
                 self.me.create_publisher(CameraInfo, f"{camera.name}/color/camera_info", SENSOR),
@@ -74,6 +77,12 @@ class Robot:
             ):
                 message.header.stamp, message.header.frame_id = header["stamp"], header["frame_id"]
                 publisher.publish(message)
+
+    def ask(self, client, request):
+        self.spin_until(client.service_is_ready)
+        answer = client.call_async(request)
+        self.spin_until(answer.done)
+        return answer.result()
 
     def spin(self, seconds):
         end = self.me.get_clock().now().nanoseconds + seconds * 1e9
@@ -139,6 +148,20 @@ def test_bad_input_is_counted_and_the_node_goes_on(robot):
     robot.spin_until(lambda: robot.seen)
     assert robot.node.counts["invalid_depth_pixels"] > 0
     assert np.isfinite(robot.seen[-1].embedding).all()
+
+
+def test_a_prepared_bundle_is_used_from_the_next_measurement_on(robot, another):
+    robot.send(1 * STEP_NS)
+    early = robot.ask(robot.use, UseBundle.Request(model_id="another"))
+    assert not early.success and "prepared (none is), got 'another'" in early.message
+    assert robot.ask(robot.prepare, PrepareBundle.Request(folder=str(another))).success
+    robot.send(2 * STEP_NS)
+    assert robot.ask(robot.use, UseBundle.Request(model_id="another")).success
+    robot.send(3 * STEP_NS)
+    robot.spin_until(lambda: len(robot.seen) == 3)
+    assert [seen.model_id == "another" for seen in robot.seen] == [False, False, True]
+    assert robot.seen[2].embedding == pytest.approx(robot.seen[1].embedding, abs=1e-5)  # of the same encoder
+    assert robot.ask(robot.use, UseBundle.Request(model_id="another")).success  # as it is
 
 
 def test_a_wrong_bundle_is_refused_and_the_node_lives(tmp_path):

@@ -13,7 +13,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 from wm_msgs.action import PursueGoal
 from wm_msgs.msg import Belief, Command, Goal, GoalEvent, Plan
-from wm_msgs.srv import SetGoal
+from wm_msgs.srv import PrepareBundle, SetGoal
 
 from wm_core.bundle import Bundle
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
@@ -54,6 +54,7 @@ class Rest:
         self.joints = self.me.create_publisher(JointState, "joint_states", STATE)
         self.e_stopped = self.me.create_publisher(Bool, "wm/e_stopped", LATCHED)
         self.action = ActionClient(self.me, PursueGoal, "wm/pursue_goal")
+        self.prepare = self.me.create_client(PrepareBundle, "wm_planner/prepare_bundle")
         self.set_goal = self.me.create_client(SetGoal, "wm/set_goal")
         self.cancel = self.me.create_client(Trigger, "wm/cancel_goal")
         self.step = 0
@@ -62,6 +63,7 @@ class Rest:
                 self.beliefs.get_subscription_count()
                 and self.action.server_is_ready()
                 and self.set_goal.service_is_ready()
+                and self.prepare.service_is_ready()
             )
         )
         self.until(lambda: self.commands_are_heard())
@@ -96,6 +98,9 @@ class Rest:
     def wait(self, future):
         self.until(future.done)
         return future.result()
+
+    def prepared(self, folder):
+        return self.wait(self.prepare.call_async(PrepareBundle.Request(folder=str(folder))))
 
     def pursue(self, goal):
         return self.wait(
@@ -278,3 +283,36 @@ def test_a_planner_or_a_seeding_that_does_not_exist_is_refused(node):
     for name, value in (("planner", "magic"), ("policy_seeds", "sometimes"), ("policy_trust", -1.0)):
         (answer,) = node.set_parameters([Parameter(name, value=value)])
         assert not answer.successful and name in answer.reason
+
+
+def test_a_prepared_bundle_takes_over_with_its_first_belief_and_the_goal_goes_on(rest, another):
+    handle = rest.pursue(goal_at(0.6, 0.0))
+    moved = [rest.believe() for _ in range(3)]
+    assert rest.prepared(another).success
+    assert rest.believe().status == Command.ACTIVE
+    assert rest.plans[-1].model_id == BUNDLE.id
+    last = rest.believe(model_id="another")
+    assert last.status == Command.ACTIVE and np.linalg.norm(last.action) > 0.1
+    rest.until(lambda: rest.plans[-1].model_id == "another")
+    assert (last.ee_start.x, last.ee_start.y) == pytest.approx(
+        (rest.commands[-2].ee_end.x, rest.commands[-2].ee_end.y), abs=1e-6
+    )  # from where it was sent
+    assert len(moved) + 2 == len(rest.commands) and handle.status in (
+        GoalStatus.STATUS_ACCEPTED,
+        GoalStatus.STATUS_EXECUTING,
+    )
+    for _ in range(3):
+        rest.believe((0.6, 0.0), model_id="another")
+    assert rest.wait(handle.get_result_async()).result.success
+
+
+@pytest.mark.parametrize(
+    ("parameters", "says"),
+    [({"planner": "policy"}, "policy"), ({"macro": True}, "macro predictor")],
+)
+def test_a_bundle_that_the_planner_cannot_work_with_is_refused(rest_of, another, straight, jumping, parameters, says):
+    bundle = straight if "planner" in parameters else jumping.path
+    rest = rest_of(bundle=str(bundle), **parameters)
+    answer = rest.prepared(another)
+    assert not answer.success and says in answer.message
+    assert rest.believe().status == Command.IDLE
