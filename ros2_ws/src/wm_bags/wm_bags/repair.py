@@ -1,0 +1,250 @@
+"""Makes a bag whole again after a crash or damage: index, checksums and metadata.yaml up to the last complete chunk.
+
+The original of a file stays until its repaired copy is complete, and the bytes that could not be used stay beside it.
+"""
+
+import mmap
+import os
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mcap.opcode import Opcode
+
+from wm_bags.definitions import Definition
+from wm_bags.mcap_file import MAGIC, RECORD, Index, McapFile
+from wm_bags.mcap_scan import Chunk, DamageError, Found, scan
+from wm_bags.metadata import FILE, FileInfo, Topic, bag_information, write_metadata
+
+CUT = ".cut"  # suffix of the file with what could not be used
+FOOTER_BYTES = RECORD.size + 20
+
+
+class RepairError(ValueError):
+    """A bag that cannot be repaired: names the file, what was expected and what came."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Bytes `start` to `end` of a file that cannot be read, and why."""
+
+    start: int
+    end: int
+    problem: str
+
+
+@dataclass
+class FileState:
+    """What is in a file of a bag. `whole`: nothing has to be done to it."""
+
+    path: Path
+    size: int
+    index: Index = field(default_factory=Index)
+    damages: list[Damage] = field(default_factory=list)
+    ended: bool = False  # by an index whose checksum is right
+
+    @property
+    def whole(self) -> bool:
+        return self.ended and not self.damages
+
+    @property
+    def info(self) -> FileInfo:
+        return FileInfo(self.path.name, self.index.start_ns, self.index.end_ns, self.index.messages)
+
+    def describe(self) -> str:
+        """In a line or more: what there is, and at which bytes it is damaged."""
+        kept = f"{self.path.name}: {self.index.messages} messages in {self.size} bytes"
+        if self.whole:
+            return f"{kept}, whole"
+        lines = [f"{kept}, {'damaged' if self.damages else 'without its index'}"]
+        lines += [f"  bytes {d.start} to {d.end} ({d.end - d.start}): {d.problem}" for d in self.damages]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What was done to a bag: files as they were found, and whether metadata.yaml was written anew."""
+
+    folder: Path
+    files: list[FileState]
+    metadata: bool
+
+    def describe(self) -> str:
+        lines = [file.describe() for file in self.files]
+        for file in self.files:
+            if not file.whole:
+                cut = sum(damage.end - damage.start for damage in file.damages)
+                lines.append(
+                    f"{file.path.name}: repaired, {file.index.messages} messages kept"
+                    + (f", {cut} bytes put aside in {file.path.name}{CUT}" if cut else "")
+                )
+        lines.append(f"{FILE}: {'written anew' if self.metadata else 'right as it is'}")
+        return "\n".join(lines)
+
+
+def inspect(path: Path) -> FileState:
+    """Read a whole MCAP file; raises RepairError when it is none."""
+    state = FileState(path, path.stat().st_size)
+    with _mapped(path) as data:
+        for found in _scan(path, data):
+            if found.problem or not _take(state.index, found):
+                problem = found.problem or "its messages are on channels that nothing before it describes"
+                state.damages.append(Damage(found.start, found.end, problem))
+            elif found.opcode == Opcode.DATA_END:
+                state.ended = _has_footer(data, found.end)
+    return state
+
+
+def repair(folder: Path) -> Repair:
+    """Repair what needs it in a bag of MCAP files; raises RepairError, and OSError with everything as it was."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise RepairError(f"{folder}: expected a bag's folder, got {'a file' if folder.exists() else 'nothing'}")
+    paths = sorted(folder.glob("*.mcap"), key=_number)
+    if not paths:
+        raise RepairError(f"{folder}: expected .mcap files, got none; sqlite3 is repaired by 'ros2 bag reindex'")
+    files = [inspect(path) for path in paths]
+    for file in files:
+        if not file.whole:
+            _rewrite(file)
+    before = _read_metadata(folder)
+    information = _information(files, before)
+    changed = before != information
+    if changed:
+        write_metadata(folder, information)
+    return Repair(folder, files, changed)
+
+
+# -- one file ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[Any]:
+    with open(path, "rb") as stream:
+        if os.fstat(stream.fileno()).st_size == 0:
+            yield b""
+            return
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield data
+
+
+def _scan(path: Path, data: Any) -> Iterator[Found]:
+    try:
+        yield from scan(data)
+    except DamageError as error:
+        raise RepairError(f"{path}: {error}") from error
+
+
+def _take(index: Index, found: Found) -> bool:
+    """Add a record to the index; False when its messages belong to no known channel."""
+    content = found.content
+    if found.opcode == Opcode.SCHEMA:
+        index.schemas[content.id] = content
+    elif found.opcode == Opcode.CHANNEL:
+        index.channels[content.id] = content
+    elif isinstance(content, Chunk):
+        if not set(content.messages) <= set(index.channels) | set(content.channels):
+            return False
+        index.schemas |= content.schemas
+        index.channels |= content.channels
+        for channel, entries in content.messages.items():
+            times = [log_ns for log_ns, _ in entries]
+            index.count(channel, len(entries), min(times), max(times))
+    elif found.opcode == Opcode.MESSAGE:
+        channel, _, log_ns = struct.unpack_from("<HIQ", content)
+        if channel not in index.channels:
+            return False
+        index.count(channel, 1, log_ns, log_ns)
+    return True
+
+
+def _has_footer(data: Any, data_end: int) -> bool:
+    """Whether the file ends with an index whose checksum is right, or is not given."""
+    footer = len(data) - len(MAGIC) - FOOTER_BYTES
+    if footer < data_end or data[-len(MAGIC) :] != MAGIC or data[footer] != Opcode.FOOTER:
+        return False
+    start = int.from_bytes(data[footer + 9 : footer + 17], "little")
+    checksum = int.from_bytes(data[footer + 25 : footer + 29], "little")
+    return start == data_end and checksum in (0, zlib.crc32(data[start : footer + 25]))
+
+
+def _rewrite(state: FileState) -> None:
+    """Replace a file by its repaired copy; what is cut out stays beside it."""
+    path = state.path
+    part, cut = path.with_name(f".{path.name}.part"), path.with_name(path.name + CUT)
+    with suppress(FileNotFoundError):
+        part.unlink()
+    file = McapFile(part)
+    try:
+        damages = {damage.start for damage in state.damages}
+        with _mapped(path) as data, open(cut, "ab") as aside:
+            for found in _scan(path, data):
+                if found.start in damages:
+                    aside.write(data[found.start : found.end])
+                else:
+                    _copy(file, found, data)
+            aside.flush()
+            os.fsync(aside.fileno())
+        if not cut.stat().st_size:
+            cut.unlink()
+        file.close()
+        os.replace(part, path)
+    except BaseException:
+        file.abandon()
+        part.unlink(missing_ok=True)
+        raise
+    state.index = file.index
+
+
+def _copy(file: McapFile, found: Found, data: Any) -> None:
+    """Copy a record that is not made anew: message indexes and everything behind the data are."""
+    content = found.content
+    if isinstance(content, Chunk):
+        file.index.schemas |= content.schemas
+        file.index.channels |= content.channels
+        file.add_chunk(content.head, content.compression, [content.stored], content.messages)
+    elif found.opcode not in (Opcode.HEADER, Opcode.MESSAGE_INDEX, Opcode.DATA_END):
+        file.add_record(data[found.start : found.end], found.opcode, content)
+
+
+# -- metadata.yaml -----------------------------------------------------------------------------------------------
+
+
+def _number(path: Path) -> tuple[int, str]:
+    """BAG_10.mcap comes after BAG_9.mcap."""
+    number = re.search(r"_(\d+)$", path.stem)
+    return (int(number[1]) if number else -1), path.name
+
+
+def _read_metadata(folder: Path) -> dict[str, Any]:
+    """What metadata.yaml says, or nothing where it cannot be read."""
+    try:
+        content = yaml.safe_load((folder / FILE).read_text())
+        return dict(content["rosbag2_bagfile_information"])
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError):
+        return {}
+
+
+def _information(files: list[FileState], before: dict[str, Any]) -> dict[str, Any]:
+    """metadata.yaml from the files; what only the old one knows is kept."""
+    topics: dict[str, Topic] = {}
+    counts: dict[str, int] = {}
+    for file in files:
+        for channel in file.index.channels.values():
+            schema = file.index.schemas.get(channel.schema_id)
+            definition = Definition(schema.name if schema else "", hash=channel.metadata.get("topic_type_hash", ""))
+            qos = yaml.safe_load(channel.metadata.get("offered_qos_profiles", "") or "[]")
+            topics.setdefault(channel.topic, Topic(channel.topic, definition, qos if isinstance(qos, list) else []))
+            counts[channel.topic] = counts.get(channel.topic, 0) + file.index.counts.get(channel.id, 0)
+    information = bag_information(
+        [(topic, counts[name]) for name, topic in topics.items()],
+        [file.info for file in files],
+        before.get("custom_data") or {},
+    )
+    return information | {"ros_distro": before.get("ros_distro") or information["ros_distro"]}
