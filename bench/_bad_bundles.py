@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import onnx
 import yaml
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from wm_core.bundle import sha256
 
@@ -18,8 +18,21 @@ def broken(source: Path, folder: Path) -> Path:
     return _finish(spec, folder)
 
 
-def nonsense(source: Path, folder: Path, strength: float) -> Path:
-    """A copy whose dynamics have noise on their weights, `strength` times the spread of each matrix."""
+def nonsense(source: Path, folder: Path, gain: float) -> Path:
+    """A copy that takes every action for `gain` times as large: it pushes, and things move otherwise than it predicts."""
+    spec = _copy(source, folder, f"gain{gain:g}")
+    for name, action in (("filter", "action"), ("rollout", "actions")):
+        graph = onnx.load(folder / f"{name}.onnx")
+        for node in graph.graph.node:
+            node.input[:] = ["believed_action" if each == action else each for each in node.input]
+        graph.graph.node.insert(0, helper.make_node("Mul", [action, "believed_gain"], ["believed_action"]))
+        graph.graph.initializer.append(helper.make_tensor("believed_gain", TensorProto.FLOAT, [], [gain]))
+        onnx.save(graph, folder / f"{name}.onnx")
+    return _finish(spec, folder)
+
+
+def noisy(source: Path, folder: Path, strength: float) -> Path:
+    """A copy with noise on the weights of its dynamics, `strength` times the spread of each matrix: it trusts none of its plans."""
     spec = _copy(source, folder, f"noise{strength:g}")
     rng = np.random.default_rng(0)
     for name in ("filter", "rollout"):
@@ -27,8 +40,8 @@ def nonsense(source: Path, folder: Path, strength: float) -> Path:
         for tensor in graph.graph.initializer:
             values = numpy_helper.to_array(tensor)
             if values.dtype == np.float32 and values.ndim >= 2:
-                noisy = values + strength * values.std() * rng.standard_normal(values.shape)
-                tensor.CopyFrom(numpy_helper.from_array(noisy.astype(np.float32), tensor.name))
+                noise = strength * values.std() * rng.standard_normal(values.shape)
+                tensor.CopyFrom(numpy_helper.from_array((values + noise).astype(np.float32), tensor.name))
         onnx.save(graph, folder / f"{name}.onnx")
     return _finish(spec, folder)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import rclpy
 import yaml
-from _bad_bundles import broken, nonsense
+from _bad_bundles import broken, noisy, nonsense
 from _common import FIRST_TEST_SEED, rate, table, write_json
 from rclpy.executors import SingleThreadedExecutor
 from wm_msgs.msg import ActiveBundle, Command, GoalEvent
@@ -25,12 +25,14 @@ from wm_core.stamps import to_ns
 
 STEP_NS = 100_000_000
 AROUND_S = 2.0  # before and after the first command of the other bundle in which commands are looked at
+GAIN, NOISE = 0.2, 0.5  # of the bundle that predicts nonsense, and of the one that trusts no plan
 PROTOCOL = """\
 The whole graph (simulator, perception, dynamics, planner, guard, bundle manager) with goals given one after another; the
 registry is pointed from one bundle to the other and back, the manager prepares the other one in all nodes, waits for a safe
 moment and changes. Missed: control periods without a command, from the stamps of wm/command within {around:.0f} s around the change;
 gap: longest time between two commands as they arrive here, in the same window and (beside it) without swaps. Scene changes of
-the simulator between goals are no misses."""
+the simulator between goals are no misses. Then three bad bundles are promoted by force: one whose graph is torn on the disk, one
+that takes actions for {gain:g} times as large as they are, one with noise on its weights, with which the planner defers every plan."""
 
 
 class Listener:
@@ -94,10 +96,9 @@ def main() -> int:
     parser.add_argument("--modes", nargs="+", default=["lockstep", "real_time"], choices=["lockstep", "real_time"])
     parser.add_argument("--seed", type=int, default=FIRST_TEST_SEED)
     parser.add_argument("--pause", type=float, default=4.0, help="[s] between two swaps")
-    parser.add_argument("--noise", type=float, default=0.5, help="on the weights of the bundle that predicts nonsense")
     parser.add_argument("--json", type=Path, default=None)
     options = parser.parse_args()
-    print(PROTOCOL.format(around=AROUND_S) + "\n")
+    print(PROTOCOL.format(around=AROUND_S, gain=GAIN) + "\n")
     listener, report = Listener(), {}
     for mode in options.modes:
         with tempfile.TemporaryDirectory(prefix="wm_hot_swap_") as work:
@@ -140,9 +141,8 @@ def run(listener: Listener, mode: str, options: argparse.Namespace, work: Path) 
         print(table(("", mode), rows), flush=True)
         faults = {
             "fails to load": add_unchecked(registry, options.other, broken(options.other, work / "broken")),
-            "predicts nonsense": registry.add(
-                nonsense(options.other, work / "nonsense", options.noise), "for the benchmark"
-            ).id,
+            "predicts nonsense": registry.add(nonsense(options.other, work / "nonsense", GAIN), "for the benchmark").id,
+            "trusts no plan": registry.add(noisy(options.other, work / "noisy", NOISE), "for the benchmark").id,
         }
         back = {name: rolled_back(listener, registry, id) for name, id in faults.items()}
         print(

@@ -17,6 +17,7 @@ from wm_bringup.swap_watch import (
     LiveErrors,
     blocks,
     judge,
+    judge_goals,
     missed,
 )
 
@@ -43,16 +44,18 @@ def test_only_steps_in_which_the_object_is_seen_to_move_count():
     for i, (x, visible) in enumerate([(0.5, True), (0.5005, True), (0.51, True), (0.53, False), (0.55, True)]):
         made.observe(i * STEP_NS, x, 0.0, visible)
         made.add(i * STEP_NS, 0.001 * i)
-    made.observe(50 * STEP_NS, 0.6, 0.0, True)  # after a pause
+    made.observe(5 * STEP_NS, 0.7, 0.0, True)  # another scene
+    made.add(5 * STEP_NS, 0.1)
+    made.observe(50 * STEP_NS, 0.71, 0.0, True)  # after a pause
     made.add(50 * STEP_NS, 0.1)
     made.add(99 * STEP_NS, 0.1)  # of an observation that was not heard
     made.add(100 * STEP_NS, math.nan)
     assert list(made.moving) == [pytest.approx(0.002)]
-    assert len(made.all) == 7
+    assert len(made.all) == 8
 
 
 def test_a_block_is_its_median():
-    values = [0.004] * (BLOCK - 1) + [0.3] + [0.001] * BLOCK + [9.0]  # a scene change, and a block that is not whole
+    values = [0.004] * (BLOCK - 1) + [0.3] + [0.001] * BLOCK + [9.0]  # a wild one, and a block that is not whole
     assert blocks(values) == pytest.approx(np.log([0.004, 0.001]))
 
 
@@ -99,6 +102,22 @@ def test_four_times_the_error_is_found(seed, times):
     rng = np.random.default_rng(seed)
     before, after = errors(rng, 300), errors(rng, 300, 0.003 * times)
     assert any(judge(live(after[:n], 3), before).verdict == WORSE for n in range(BLOCK, 301, BLOCK))
+
+
+def test_goals_that_fail_one_after_another_are_found():
+    assert judge_goals([False] * 4, [True] * 20).verdict == WORSE
+    assert judge_goals([True] * 9 + [False], [True] * 20).verdict == WATCHING
+    assert judge_goals([False] * 6, [False] * 20).verdict == WATCHING  # as before
+    assert judge_goals([False] * 6, []).verdict == WATCHING  # nothing to compare with
+    assert "0 of 4 goals reached, before 20 of 20" in judge_goals([False] * 4, [True] * 20).text
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.5, 1.0))
+@settings(max_examples=100, deadline=None)
+def test_goals_of_the_same_bundle_raise_no_alarm(seed, success):
+    goals = np.random.default_rng(seed).random(60) < success
+    alarms = [judge_goals(goals[30 : 30 + n].tolist(), goals[:30].tolist()).verdict == WORSE for n in range(1, 31)]
+    assert sum(alarms) <= 3  # of thirty looks, a chance of 1 in 1000 each
 
 
 def test_missed_cycles():

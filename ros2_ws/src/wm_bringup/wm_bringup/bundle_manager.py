@@ -19,10 +19,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.task import Future
 from std_msgs.msg import Bool, Header
-from wm_msgs.msg import ActiveBundle, Belief, Command, Observation, PredictionError
+from wm_msgs.msg import ActiveBundle, Belief, Command, Goal, GoalEvent, Observation, PredictionError
 from wm_msgs.srv import PrepareBundle, UseBundle
 
-from wm_bringup.swap_watch import ACCEPTED, BLOCK, WORSE, LiveErrors, judge, missed
+from wm_bringup.swap_watch import ACCEPTED, BLOCK, WORSE, LiveErrors, judge, judge_goals, missed
 from wm_core.lifecycle import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
 from wm_core.registry import ROLLED_BACK, Registry
@@ -35,6 +35,9 @@ FAR = 0.08  # [m] between tool and object: nothing is pushed within some steps
 VISIBLE = 0.5
 FRESH_S = 1.0  # since the newest belief
 COMMANDS_AFTER = 10  # commands of the new bundle until missed cycles are counted
+GOALS = 30  # that are remembered
+# Ends of goals that say nothing of the bundle.
+NOT_THE_BUNDLE = ("cancelled", "preempted", "emergency stop", "the planner was deactivated", "the planner shuts down")
 RETRY_S = 5.0  # until the way back is tried again
 
 
@@ -97,6 +100,8 @@ class BundleManager(Node):
         self._swap: Swap | None = None
         self._given_up = ""
         self._watched: list[float] | None = None  # errors of the bundle before, while the one in use is watched
+        self._goals: deque[bool] = deque(maxlen=GOALS)  # reached or not, with the bundle in use
+        self._goals_before: list[bool] = []
         self._measured: dict[str, LiveErrors] = {}
         self._problem = ""
         self._said = "started"
@@ -114,6 +119,7 @@ class BundleManager(Node):
         self.create_subscription(Observation, "wm/observation", self._on_observation, STATE)
         self.create_subscription(Belief, "wm/belief", self._on_belief, STATE)
         self.create_subscription(PredictionError, "wm/prediction_error", self._on_error, STATE)
+        self.create_subscription(GoalEvent, "wm/goal", self._on_goal, STATE)
         self.create_subscription(Command, "wm/command", self._on_command, STATE)
         self.create_subscription(Bool, "wm/e_stopped", self._on_stopped, LATCHED)
         wall = Clock(clock_type=ClockType.STEADY_TIME)
@@ -133,6 +139,17 @@ class BundleManager(Node):
         mine.add(to_ns(message.header.stamp), message.error)
         if self._watched is not None and message.model_id == self._active.id and self._swap is None:
             self._judge(self._watched, mine)
+
+    def _on_goal(self, message: GoalEvent) -> None:
+        judged = message.success or message.message not in NOT_THE_BUNDLE
+        if message.event != GoalEvent.END or message.goal.kind != Goal.OBJECT_POSE or not judged:
+            return
+        if message.model_id == self._active.id and self._swap is None:
+            self._goals.append(message.success)
+            if self._watched is not None:
+                finding = judge_goals(list(self._goals), self._goals_before)
+                if finding.verdict == WORSE:
+                    self._go_back(finding.text)
 
     def _on_belief(self, message: Belief) -> None:
         self._belief, self._belief_at = message, time.monotonic()
@@ -262,6 +279,8 @@ class BundleManager(Node):
         before, self._active, self._swap = self._active, swap.target, None
         self._before = before
         self._announce(swap.reason, before.id, swap.first_ns)
+        self._goals_before = list(self._goals)
+        self._goals.clear()
         self._watched = None if swap.back else list(self._errors_of(before.id).moving)
 
     # -- back ----------------------------------------------------------------------------------------------------

@@ -1,12 +1,12 @@
 """Whether a bundle that has just taken over predicts worse than the one before it did: on the moving object, live. Pure: no ROS.
 
 Errors of one step are heavy-tailed and hang together within a push, so they are taken in blocks of consecutive moving steps,
-each summed up by its median, which a scene change or a glance of the light does not move. The logarithms of these medians
+each summed up by its median, which a few wild ones do not move. The logarithms of these medians
 before and after the swap are compared as in Welch's test, with a spread that is never taken for smaller than it usually is:
 a few blocks show only a gross rise, many a small one.
 
-A bundle with which nothing moves any more is found by its errors on all steps: those at rest are far smaller, so where they
-exceed the errors on moving steps from before, something is wrong.
+Errors at rest are far smaller: where those on all steps exceed the ones on moving steps from before, something is wrong. A bundle
+with which nothing moves any more, because it trusts no plan, has no error to show; it is found by the goals that it fails.
 """
 
 import math
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MOVING = 0.002  # [m] by which the object is seen to move within a step
+JUMP = 0.06  # [m] from which on it is another scene
 LONGEST_STEP_NS = 250_000_000  # between two observations that are compared
 BLOCK = 10  # moving steps
 FEWEST = 3  # blocks, on both sides
@@ -27,6 +28,7 @@ RISE_AT_REST = 2.0  # times the error on moving steps before, on all steps
 RISE_OVER_METRIC = 3.0  # times what the bundle's training measured, where nothing is known from before
 SPREAD = 0.4  # of the logarithm of a block's median; see bench/swap_watch.py
 SIGMAS = 3.5  # by which a rise must exceed its limit: there are many looks
+CHANCE = 1e-3  # of so many failed goals without a change for the worse
 WATCHING, WORSE, ACCEPTED = "watching", "worse", "accepted"
 
 
@@ -62,7 +64,7 @@ class LiveErrors:
         moved = self._moved.pop(stamp_ns, 0.0)
         if math.isfinite(error):
             self.all.append(error)
-            if moved >= MOVING:
+            if MOVING <= moved < JUMP:
                 self.moving.append(error)
 
 
@@ -103,6 +105,17 @@ def judge(after: LiveErrors, before: Sequence[float], metric: float | None = Non
     if len(after.moving) < BLOCK * FEWEST:
         return Finding(WATCHING, math.nan, f"{len(after.moving)} moving steps")
     return Finding(ACCEPTED if len(mine) >= ENOUGH else WATCHING, math.exp(rise), text)
+
+
+def judge_goals(after: Sequence[bool], before: Sequence[bool]) -> Finding:
+    """Compare goals reached since a swap with those before it: Fisher's exact test, one-sided."""
+    good, all_good = sum(after), sum(after) + sum(before)
+    count, total = len(after), len(after) + len(before)
+    ways = [math.comb(all_good, k) * math.comb(total - all_good, count - k) for k in range(good + 1)]
+    chance = sum(ways) / math.comb(total, count)
+    text = f"{good} of {count} goals reached, before {sum(before)} of {len(before)}"
+    ratio = math.nan if not before or not count else (good / count) / max(sum(before) / len(before), 1e-9)
+    return Finding(WORSE if chance < CHANCE else WATCHING, ratio, text)
 
 
 def missed(stamps: Sequence[int], step_ns: int, longest_ns: int = 2_000_000_000) -> int:
