@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import rclpy
 from rclpy.context import Context
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock
@@ -27,6 +28,7 @@ from wm_core.stamps import to_msg
 
 CLOCK = "/clock"
 DISCOVERY_S = (0.5, 3.0)  # at least, at most: until subscribers that are there already are connected
+DELIVER_S = 0.5
 TIMINGS = 100_000  # of which the lateness is told
 
 
@@ -160,26 +162,27 @@ class Player:
     ) -> None:
         """Never two messages of a topic without the consumers having taken the first."""
         consumers = Consumers(node, publishers.values(), self._stop.is_set)
-        under_way: dict[str, Publisher] = {}
+        under_way: set[str] = set()
         tick_ns = round(1e9 / self._choice.clock_hz) if clock else 0
         next_tick_ns = 0
         for topic, stamp_ns, data in messages:
             if self._stop.is_set():
                 break
             if topic in under_way:
-                consumers.keep_up(under_way.values())
+                consumers.keep_up()
                 under_way.clear()
             if clock is not None and stamp_ns >= next_tick_ns:
                 clock.publish(Clock(clock=to_msg(stamp_ns)))
                 next_tick_ns = stamp_ns + tick_ns
             publishers[topic].publish(data)
-            under_way[topic] = publishers[topic]
+            under_way.add(topic)
             outcome.published[topic] += 1
-        consumers.keep_up(under_way.values())
+        consumers.keep_up()
         outcome.kept_up, outcome.mute = tuple(consumers.answering), tuple(sorted(consumers.mute))
         consumers.close()
 
     def _deliver(self, publishers: dict[str, Publisher]) -> None:
         """What was published last must not end with its publisher."""
+        deadline = time.monotonic() + DELIVER_S
         for publisher in publishers.values():
-            publisher.wait_for_all_acked(rclpy.duration.Duration(seconds=0.5))
+            publisher.wait_for_all_acked(Duration(seconds=max(0.0, deadline - time.monotonic())))

@@ -1,22 +1,20 @@
 """Whether those who listen keep up, so that a replay without pauses loses nothing.
 
-An acknowledgement says that a message lies in a subscriber's queue, not that the subscriber has taken it out: in a queue of
-five the sixth message replaces the first, acknowledged or not. So each consumer is also asked for something that every ROS
-node answers, its parameters. The executors of rclpy and rclcpp serve subscriptions before services: who answers a
-request that was sent after the acknowledgement has taken what lay in its queues, one message a topic. (A node with
-several threads may answer early.)
+An acknowledgement would say that a message lies in a subscriber's queue, not that the subscriber has taken it out: in a
+queue of five the sixth message replaces the first. (Fast DDS acknowledges small messages only every 3 s besides.) So each
+consumer is asked for something that every ROS node answers, its parameters. A request reaches a process behind the
+messages that were sent to it before, and the executors of rclpy and rclcpp serve subscriptions before services: who
+answers has taken what lay in its queues, one message a topic. (A node with several threads may answer early.)
 """
 
 from collections.abc import Callable, Iterable
 
 from rcl_interfaces.srv import GetParameters
 from rclpy.client import Client
-from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 
-ACKNOWLEDGE_S = 0.2  # between two looks at whether to stop
 REFRESH_S = 1.0
 
 
@@ -25,7 +23,7 @@ class Consumers:
 
     def __init__(self, node: Node, publishers: Iterable[Publisher], stopped: Callable[[], bool]) -> None:
         self._node = node
-        self._publishers = list(publishers)
+        self._topics = [publisher.topic_name for publisher in publishers]
         self._stopped = stopped
         self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(node)
@@ -33,11 +31,8 @@ class Consumers:
         self.mute: set[str] = set()  # nodes that answer nothing: for them only delivery is known
         self._refreshed_ns = -(10**18)
 
-    def keep_up(self, published: Iterable[Publisher]) -> None:
-        """Return when everything published lies in every queue and was taken out; also when the replay is to stop."""
-        for publisher in published:
-            while not (publisher.wait_for_all_acked(Duration(seconds=ACKNOWLEDGE_S)) or self._stopped()):
-                pass
+    def keep_up(self) -> None:
+        """Return when everything that was published was taken; also when the replay is to stop."""
         self._refresh()
         asked = {name: client.call_async(GetParameters.Request()) for name, client in self._clients.items()}
         while asked and not self._stopped():
@@ -62,8 +57,8 @@ class Consumers:
         self._refreshed_ns = now_ns
         found = {
             f"{info.node_namespace.rstrip('/')}/{info.node_name}"
-            for publisher in self._publishers
-            for info in self._node.get_subscriptions_info_by_topic(publisher.topic_name)
+            for topic in self._topics
+            for info in self._node.get_subscriptions_info_by_topic(topic)
         }
         for name in found - self._clients.keys():
             self._clients[name] = self._node.create_client(GetParameters, f"{name}/get_parameters")

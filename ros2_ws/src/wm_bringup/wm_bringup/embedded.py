@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -36,16 +37,27 @@ class Runner:
         """Start everything, wait for the end, return the exit status: that of the node that ended it, 0 on Ctrl-C."""
         previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
+            with self.started():
+                return self._wait()
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def started(self) -> Iterator[None]:
+        """All nodes run within the `with` block."""
+        try:
             with tempfile.TemporaryDirectory(prefix="wm_launch_") as folder:
                 for index, node in enumerate(self._graph.nodes):
                     self._start(node, Path(folder) / f"{index}.yaml")
-                status = self._wait()
+                yield
                 self._end()
-                return status
         finally:
             self._end()
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+
+    def ended(self) -> list[str]:
+        """Names of the nodes that do not run any more."""
+        return [name for name, process in self._processes.items() if process.poll() is not None]
 
     def command(self, node: Node, overrides: Path) -> list[str]:
         """Command line of a node; its parameter overrides are written to `overrides`."""

@@ -1,0 +1,86 @@
+"""Cuts a recording into the steps of one node: what it was given, what it answered."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from wm_bags.replay_recording import Recorded
+
+ANSWER_NS = 2_000_000_000  # an answer is sent at most this long after what it answers
+
+
+@dataclass
+class Step:
+    """One answer of a node."""
+
+    stamp_ns: int  # of the measurement that is answered
+    inputs: list[Recorded]  # in the order in which they were sent
+    trigger: Recorded | None  # comes last and brings the answer; None: the inputs do
+    expected: list[Recorded] = field(default_factory=list)  # the recorded answers
+    events: list[Recorded] = field(default_factory=list)  # what happened to the node before the next step
+
+
+@dataclass(frozen=True)
+class Role:
+    """The topics of one node."""
+
+    node: str
+    inputs: frozenset[str]
+    outputs: frozenset[str]
+    trigger: str = ""  # every message of it is a step; empty: every output is
+    events: str = ""  # an output whose stamp is that of the step it follows
+
+    @property
+    def topics(self) -> frozenset[str]:
+        return self.inputs | self.outputs | ({self.trigger, self.events} - {""})
+
+
+class Steps:
+    """Collects the steps of a role from messages in the order in which they were sent."""
+
+    def __init__(self, role: Role) -> None:
+        self._role = role
+        self._inputs: list[Recorded] = []
+        # With when it began [ns]. What happened before the first step belongs to one that nothing triggers.
+        self._open: deque[tuple[int, Step]] = deque([(0, Step(0, [], None))])
+        self.unanswered = 0  # triggers to which no answer was recorded: the node is not given these
+        self.unasked = 0  # answers to what was not recorded: these are not expected
+
+    def add(self, message: Recorded) -> Iterator[Step]:
+        """Returns the steps of which everything is known now."""
+        role = self._role
+        if message.topic == role.trigger:
+            self._open.append((message.sent_ns, Step(message.stamp_ns, self._inputs, message)))
+            self._inputs = []
+        elif message.topic in role.inputs:
+            self._inputs.append(message)
+        elif message.topic == role.events:
+            (self._answering(message) or self._open[0][1]).events.append(message)
+        elif message.topic in role.outputs and not role.trigger:
+            self._open.append((message.sent_ns, Step(message.stamp_ns, self._inputs, None, [message])))
+            self._inputs = []
+        elif message.topic in role.outputs:
+            step = self._answering(message)
+            if step is None:
+                self.unasked += 1
+            else:
+                step.expected.append(message)
+        while len(self._open) > 1 and self._open[0][0] < message.sent_ns - ANSWER_NS:
+            yield from self._close()
+
+    def end(self) -> Iterator[Step]:
+        """Returns the steps that are still open."""
+        while self._open:
+            yield from self._close()
+
+    def _answering(self, message: Recorded) -> Step | None:
+        """The newest open step of a message's stamp."""
+        return next((step for _, step in reversed(self._open) if step.stamp_ns == message.stamp_ns), None)
+
+    def _close(self) -> Iterator[Step]:
+        _, step = self._open.popleft()
+        if step.trigger is not None and not step.expected:
+            self.unanswered += 1
+            step.trigger = None
+        if step.inputs or step.expected or step.events:
+            yield step
