@@ -10,6 +10,7 @@ from wm_dynamics.executed import ExecutedMotion
 from wm_dynamics.rollout import Futures, RolloutEngine
 from wm_planner.costs import CostModel
 from wm_planner.delay import predict
+from wm_planner.exploration import ExplorationCosts, ExploreGoal, Urge
 from wm_planner.goal import ObjectGoal
 from wm_planner.planners import Planner, PlanResult
 from wm_planner.policy import POLICY, Policy
@@ -19,6 +20,7 @@ BLIND_SPEED = 0.05  # share of full speed near an object out of sight: an unseen
 SAME_PLACE = 0.002  # [m] between where the last command ends and where the next begins
 LOOK_AFTER = 1.0  # [s] out of sight, then the tool backs off: most often it is the hand that hides the object
 DOUBT_STEPS = 12  # what may happen later is planned anew many times before
+PLANNED_DOUBT = 0.8  # share of it up to which exploring may plan
 DEFER_ABOVE = 0.12  # [m] half a 90 % interval; on ordinary goals plans stay below 0.08
 POLICY_TRUST = (
     0.06  # [m] half a 90 % interval; above it planning takes over. Of a policy's decisions 99 % stay below 0.056
@@ -34,7 +36,7 @@ class Decision:
     motion: ToolMotion
     plan: PlanResult | None  # None when there was nothing to plan
     latent: np.ndarray | None  # (L,) from which was planned
-    goal: ObjectGoal | None
+    goal: ObjectGoal | Urge | None
     delay: float  # [s] compensated
     plan_ms: float
     deferred: bool = False  # the best plan's outcome is too uncertain to execute it
@@ -79,6 +81,7 @@ class PlannerCore:
         self._engine = engine
         self._planner = planner
         self._costs = costs
+        self._exploration = ExplorationCosts(costs, PLANNED_DOUBT * defer_above, engine.bundle.step_duration)
         self.tool_path = tool_path
         self._blind_speed = blind_speed
         self._defer_above = defer_above
@@ -113,7 +116,7 @@ class PlannerCore:
         mean: np.ndarray,
         variance: np.ndarray,
         ee: np.ndarray,
-        goal: ObjectGoal,
+        goal: ObjectGoal | ExploreGoal,
         *,
         stamp_ns: int = 0,
         delay: float = 0.0,
@@ -138,10 +141,11 @@ class PlannerCore:
         if close and time_unseen > LOOK_AFTER:
             return self._back_off(latent[OBJECT], ee, effective_ns, delay)
         speed = self._blind_speed if time_unseen > 0 and close else 1.0
+        aim = goal.urge(latent[OBJECT].astype(float), stamp_ns) if isinstance(goal, ExploreGoal) else goal
 
         def evaluate(actions: np.ndarray) -> np.ndarray:
             actions = np.float32(speed) * self._each_step(actions)
-            return self._costs.cost(self._engine.rollout(latent, actions), actions, goal.xy)
+            return sum(self._terms(self._engine.rollout(latent, actions), actions, aim).values())  # type: ignore[return-value]
 
         def doubt_of(actions: np.ndarray) -> float:
             """How far off [m] the object may soon be at worst under the actions (n, A) of a plan."""
@@ -149,7 +153,8 @@ class PlannerCore:
             soon = futures.steps <= max(DOUBT_STEPS, futures.steps[0])
             return float(self._costs.uncertainty(futures)[:, soon].max())
 
-        intended = None if self._policy is None else self._each_instant(self._policy.intend(latent, goal.xy))
+        knows = self._policy is not None and isinstance(aim, ObjectGoal)
+        intended = self._each_instant(self._policy.intend(latent, aim.xy)) if knows else None
         doubt = np.inf if intended is None or not self._follow else doubt_of(intended)
         if intended is not None and doubt <= self._policy_trust:
             result, name = PlanResult.unsearched(intended), POLICY
@@ -166,7 +171,13 @@ class PlannerCore:
         motion = self.tool_path.move(self._scale * result.actions[0].astype(float))
         action = self._record(effective_ns, motion)
         spent_ms = 1e3 * (time.perf_counter() - began)
-        return Decision(action, motion, result, latent, goal, delay, spent_ms, planner=name)
+        return Decision(action, motion, result, latent, aim, delay, spent_ms, planner=name)
+
+    def _terms(self, futures: Futures, actions: np.ndarray, aim: ObjectGoal | Urge) -> dict[str, np.ndarray]:
+        """Weighted cost terms (N,) of futures."""
+        if isinstance(aim, Urge):
+            return self._exploration.terms(futures, actions, aim)
+        return self._costs.terms(futures, actions, aim.xy)
 
     def _each_step(self, actions: np.ndarray) -> np.ndarray:
         """Actions (N, n, A) of n instants, held until the next: (N, H, A)."""
@@ -204,7 +215,7 @@ class PlannerCore:
             raise ValueError("expected a decision with a plan, got a hold")
         actions = decision.plan.actions[None]
         futures = self._engine.rollout(decision.latent, actions)
-        terms = self._costs.terms(futures, actions, decision.goal.xy)
+        terms = self._terms(futures, actions, decision.goal)
         return Outlook(
             futures,
             {name: float(value[0]) for name, value in terms.items()},

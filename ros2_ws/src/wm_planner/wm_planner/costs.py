@@ -132,7 +132,7 @@ class CostModel:
         away = _length(from_object - geometry.behind * back)
         cosine = (from_object * back).sum(-1) / (gap + _EPS)
         wrong_side = (0.75 - cosine).clip(0.0, None) * (1 - gap / geometry.near).clip(0.0, None)
-        outside = _outside(thing, geometry.object_lower, geometry.object_upper) + _outside(
+        straying = outside(thing, geometry.object_lower, geometry.object_upper) + outside(
             tool, geometry.tool_lower, geometry.tool_upper
         )
         return {
@@ -140,7 +140,7 @@ class CostModel:
             "fine": weights.fine * (distance / (distance + geometry.fine_scale)),
             "approach": weights.approach * (gate * away),
             "side": weights.side * (gate * wrong_side),
-            "workspace": weights.workspace * outside,
+            "workspace": weights.workspace * straying,
         }
 
 
@@ -149,7 +149,7 @@ def _length(vectors: Array) -> Array:
     return ((vectors**2).sum(-1) + 1e-18) ** 0.5
 
 
-def _outside(points: Array, lower: tuple[float, float], upper: tuple[float, float]) -> Array:
+def outside(points: Array, lower: tuple[float, float], upper: tuple[float, float]) -> Array:
     """How far points (..., 2) lie outside a box [m], summed over axes."""
     beyond = [
         (low - points[..., i]).clip(0.0, None) + (points[..., i] - high).clip(0.0, None)

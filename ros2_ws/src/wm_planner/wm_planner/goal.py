@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wm_planner.exploration import ExploreGoal
+
 WORKSPACE_LOWER = np.array([0.34, -0.26])  # [m] where the tool can still reach around an object
 WORKSPACE_UPPER = np.array([0.66, 0.26])
 
@@ -39,11 +41,11 @@ def object_goal(
 
 
 class Progress:
-    """Follows one goal: distance, steps, time; reached when the believed distance stays below the tolerance."""
+    """Follows one goal: distance, steps, time; an object's is reached when the believed distance stays below the tolerance."""
 
     STABLE_CYCLES = 3
 
-    def __init__(self, goal: ObjectGoal, timeout_s: float) -> None:
+    def __init__(self, goal: ObjectGoal | ExploreGoal, timeout_s: float) -> None:
         self.goal = goal
         self.timeout = timeout_s
         self.steps = 0
@@ -54,8 +56,9 @@ class Progress:
 
     def update(self, object_xy: np.ndarray, stamp_ns: int) -> None:
         """Add one belief: object position (2,) [m] at a time."""
-        self.distance = float(np.linalg.norm(object_xy - self.goal.xy))
-        self._inside = self._inside + 1 if self.distance < self.goal.tolerance else 0
+        if isinstance(self.goal, ObjectGoal):
+            self.distance = float(np.linalg.norm(object_xy - self.goal.xy))
+            self._inside = self._inside + 1 if self.distance < self.goal.tolerance else 0
         self._begin_ns = stamp_ns if self._begin_ns is None else self._begin_ns
         self._now_ns = stamp_ns
         self.steps += 1

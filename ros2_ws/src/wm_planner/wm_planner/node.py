@@ -22,6 +22,7 @@ from wm_planner.controller import BLIND_SPEED, DEFER_ABOVE, POLICY_TRUST, Decisi
 from wm_planner.conversions import command_message, plan_message
 from wm_planner.costs import CostModel
 from wm_planner.delay import DelayEstimator
+from wm_planner.exploration import ExploreGoal
 from wm_planner.goal import GoalError, ObjectGoal, object_goal
 from wm_planner.planners import PLANNERS, PlanningError
 from wm_planner.policy import POLICY, SEEDING, policy_for, search_of
@@ -191,7 +192,7 @@ class PlannerNode(WmNode):
         if progress is not None and progress.reached:
             self._pursuit.end("reached", success=True)
         elif progress is not None and progress.timed_out:
-            self._pursuit.end("timeout")
+            self._pursuit.end("timeout", success=isinstance(progress.goal, ExploreGoal))
         elif self._deferred_s > self.value("defer_patience"):
             self._pursuit.end(decision.motion.reason)
 
@@ -279,14 +280,16 @@ class PlannerNode(WmNode):
             self._pursuit.end("emergency stop")
         self._stopped = message.data
 
-    def _accept(self, goal: Goal) -> ObjectGoal:
-        if goal.kind != Goal.OBJECT_POSE:
+    def _accept(self, goal: Goal) -> ObjectGoal | ExploreGoal:
+        if goal.kind not in (Goal.OBJECT_POSE, Goal.EXPLORE):
             kind = {Goal.IMAGE: "image", Goal.TEXT: "text"}.get(goal.kind, str(goal.kind))
             raise GoalError(
-                f"expected a goal of kind OBJECT_POSE, got '{kind}': this bundle does not pursue such goals"
+                f"expected a goal of kind OBJECT_POSE or EXPLORE, got '{kind}': this bundle does not pursue such goals"
             )
         if self._stopped:
             raise GoalError("the emergency stop is set; reset it with wm/e_stop_reset first")
+        if goal.kind == Goal.EXPLORE:
+            return ExploreGoal(self.value("seed"))
         pose = goal.object_pose
         place = (pose.pose.position.x, pose.pose.position.y)
         return object_goal(
@@ -300,7 +303,11 @@ class PlannerNode(WmNode):
         summary = (
             "emergency stop"
             if self._stopped
-            else ("idle" if progress is None else f"{1000 * progress.distance:.0f} mm to the goal")
+            else "idle"
+            if progress is None
+            else "exploring"
+            if isinstance(progress.goal, ExploreGoal)
+            else f"{1000 * progress.distance:.0f} mm to the goal"
         )
         misses = self.counts["deadline_misses"] / max(1, self.counts["cycles"])
         self.diagnose(

@@ -17,6 +17,7 @@ from wm_msgs.srv import SetGoal
 
 from wm_core.lifecycle import WmNode
 from wm_core.qos import STATE
+from wm_planner.exploration import ExploreGoal
 from wm_planner.goal import GoalError, ObjectGoal, Progress
 
 
@@ -26,7 +27,7 @@ class Pursuit:
     def __init__(
         self,
         node: WmNode,
-        accept: Callable[[Goal], ObjectGoal],
+        accept: Callable[[Goal], ObjectGoal | ExploreGoal],
         default_timeout: float,
         answered: Callable[[], Header],
         model_id: Callable[[], str],

@@ -1,0 +1,134 @@
+"""Exploration: pushes that show the model what it does not know, and the object again and again from another side.
+
+What is worth seeing is where the members of the ensemble disagree about the object (Shyam et al. 2019, "Model-based active
+exploration"; Sekar et al. 2020, "Planning to explore via self-supervised world models"). Disagreement alone pushes the same way for
+ever, or not at all where all members are wrong alike: an urge of a few seconds says where to and how fast.
+"""
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from wm_dynamics.rollout import Futures
+from wm_planner.costs import CostGeometry, CostModel, CostWeights, outside
+
+PLACES_LOWER = np.array([0.40, -0.16])  # [m] where urges lead to: the middle of the table
+PLACES_UPPER = np.array([0.60, 0.16])
+SHORTEST_PUSH = 0.06  # [m]
+THERE = 0.025  # [m] from its place an urge is satisfied
+LASTS_S = (2.0, 5.0)  # [s] an urge
+SPEEDS = (0.25, 1.0)  # share of full speed
+ASIDE = 0.012  # [m] standard deviation of how far off the object's centre it is pushed
+
+
+@dataclass(frozen=True)
+class Urge:
+    """What is tried now."""
+
+    xy: np.ndarray  # (2,) [m] where the object shall go
+    speed: float  # of the tool, share of full speed
+    aside: float  # [m] to the left of the object's centre, seen along the push, where the tool touches it
+    until_ns: int
+
+
+class ExploreGoal:
+    """The goal of exploring: urges, each until its place is reached or its time is over."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+        self._rng: np.random.Generator | None = None
+        self._urge: Urge | None = None
+
+    def urge(self, thing: np.ndarray, stamp_ns: int) -> Urge:
+        """What to try with the object at `thing` (2,) [m].
+
+        Drawn from the seed and the goal's first stamp, so that the same beliefs bring the same urges.
+        """
+        if self._rng is None:
+            self._rng = np.random.default_rng([self._seed, stamp_ns])
+        urge = self._urge
+        if urge is None or stamp_ns >= urge.until_ns or float(np.linalg.norm(thing - urge.xy)) < THERE:
+            self._urge = urge = self._drawn(self._rng, thing, stamp_ns)
+        return urge
+
+    @staticmethod
+    def _drawn(rng: np.random.Generator, thing: np.ndarray, stamp_ns: int) -> Urge:
+        places = rng.uniform(PLACES_LOWER, PLACES_UPPER, (32, 2))
+        far = np.linalg.norm(places - thing, axis=1) > SHORTEST_PUSH  # most of the middle, wherever the object is
+        return Urge(
+            places[int(far.argmax())],
+            float(rng.uniform(*SPEEDS)),
+            float(ASIDE * rng.normal()),
+            stamp_ns + round(1e9 * rng.uniform(*LASTS_S)),
+        )
+
+
+@dataclass(frozen=True)
+class ExplorationWeights:
+    """Weight of each term; see ExplorationCosts for what a term measures."""
+
+    disagreement: float = 30.0  # per metre
+    goal: float = 3.0  # per metre
+    approach: float = 4.0  # per metre
+    side: float = 3.0
+    pace: float = 0.3
+    smoothness: float = 0.02
+    workspace: float = 300.0  # per metre: much more than anything else can gain
+    doubt: float = 300.0  # per metre
+
+
+@dataclass(frozen=True)
+class ExplorationCosts:
+    """Costs (N,) of futures with respect to an urge.
+
+    disagreement: what the members disagree about the object, up to `enough`; lowers the cost. goal, approach, side: as for an
+    object's goal, towards the urge's place. pace: squared difference to the urge's speed. workspace: how far outside its region
+    any member sees the object coast, or the tool; whatever the model has learned, a pushed object may slide on for v^2 / 2 a at
+    its speed v, with the deceleration a of a slippery world. doubt: how far above `most_doubt` the object may be
+    off: such plans would not be executed.
+    """
+
+    costs: CostModel  # of the bundle: knows how far off the object may be
+    most_doubt: float  # [m]
+    step_duration: float  # [s]
+    weights: ExplorationWeights = field(default_factory=ExplorationWeights)
+    enough: float = 0.04  # [m]
+    slippery: float = 0.3  # [m/s^2] least deceleration to be ready for
+    object_lower: tuple[float, float] = (0.37, -0.23)  # [m]
+    object_upper: tuple[float, float] = (0.63, 0.23)
+
+    TERMS = tuple(term.name for term in fields(ExplorationWeights))
+
+    def terms(self, futures: Futures, actions: np.ndarray, urge: Urge) -> dict[str, np.ndarray]:
+        """Weighted terms (N,) by name; `actions` (N, H, A)."""
+        weights, geometry = self.weights, CostGeometry()
+        share = (np.diff(futures.steps, prepend=0) / futures.steps[-1]).astype(np.float32)
+        thing, tool = futures.mean_object(), futures.mean_ee()
+        forward = urge.xy - futures.start[:1]
+        left = np.stack([-forward[:, 1], forward[:, 0]], -1) / (np.linalg.norm(forward, axis=-1, keepdims=True) + 1e-6)
+        pushes = CostModel(CostWeights(goal=weights.goal, approach=weights.approach, side=weights.side), geometry)
+        places = pushes.place_terms(thing, tool - np.float32(urge.aside) * left, urge.xy.astype(thing.dtype))
+        straying = outside(self._coasting(futures), self.object_lower, self.object_upper).max(0)
+        straying = straying + outside(tool, geometry.tool_lower, geometry.tool_upper)
+        speed = np.linalg.norm(actions, axis=-1)
+        return {
+            "disagreement": -weights.disagreement * (futures.epistemic_std().clip(None, self.enough) @ share),
+            **{name: places[name] @ share for name in ("goal", "approach", "side")},
+            "pace": weights.pace * ((speed - urge.speed) ** 2).mean(1),
+            "smoothness": weights.smoothness * (np.diff(actions, axis=1) ** 2).sum(-1).sum(1) / actions.shape[1],
+            "workspace": weights.workspace * straying.max(1),
+            "doubt": weights.doubt * (self.costs.uncertainty(futures) - self.most_doubt).clip(0.0, None).max(1),
+        }
+
+    def _coasting(self, futures: Futures) -> np.ndarray:
+        """Where the object would come to rest (E, N, H, 2) [m] if it were let go at each instant."""
+        members, count, _, axes = futures.object.shape
+        start = np.broadcast_to(futures.start[:, None], (members, count, 1, axes))
+        passed = np.diff(futures.steps, prepend=0)[:, None].astype(np.float32) * np.float32(self.step_duration)
+        velocity = np.diff(futures.object, axis=2, prepend=start) / passed
+        speed = np.linalg.norm(velocity, axis=-1, keepdims=True)
+        return futures.object + velocity * speed / (2 * self.slippery)
+
+    def cost(self, futures: Futures, actions: np.ndarray, urge: Urge) -> np.ndarray:
+        """Total cost (N,)."""
+        return sum(self.terms(futures, actions, urge).values())  # type: ignore[return-value]
