@@ -57,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
         help="train a bundle's model further on new data",
         description="Settings are name=value: data (new data: a dataset, a bag or a folder of bags; may be repeated), old (the"
         " same, of what the bundle knows and must not forget; may be repeated), out (a bundle folder), encoder=adapt or freeze,"
-        " new_share, effort, rate, seed, threads, and those of the family. Data without object labels is labelled from depth."
+        " labels=recorded or depth, new_share, effort, rate, seed, threads, and those of the family. Steps without an object"
+        " label are labelled from depth."
         " An interrupted run goes on when it is started again.",
     )
     verb.add_argument("base", type=Path, help="the bundle to begin from")

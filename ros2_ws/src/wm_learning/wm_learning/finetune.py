@@ -24,6 +24,7 @@ from wm_learning.training.trainer import Phase, Trainer
 from wm_learning.weights import change, load_model
 
 ENCODERS = ("adapt", "freeze")
+LABELS = ("recorded", "depth")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class FinetuneSettings:
     """Numbers of a fine-tuning; those of the family (`sequences.steps=...`) come over the base's."""
 
     encoder: str = "adapt"  # or freeze: only what predicts is trained, what sees stays
+    labels: str = "recorded"  # of the new data, completed from depth; or depth: as if no truth were recorded
     new_share: float = 0.5  # of what is trained on, whatever the amounts of data
     effort: float = 0.35  # share of the steps that the base was trained for
     rate: float = 0.5  # share of its learning rates
@@ -40,8 +42,9 @@ class FinetuneSettings:
     checkpoint_s: float = 60.0  # [s] of work that a kill may cost
 
     def __post_init__(self) -> None:
-        if self.encoder not in ENCODERS:
-            raise SettingError(f"expected encoder out of {', '.join(ENCODERS)}, got '{self.encoder}'")
+        for name, choices in (("encoder", ENCODERS), ("labels", LABELS)):
+            if getattr(self, name) not in choices:
+                raise SettingError(f"expected {name} out of {', '.join(choices)}, got '{getattr(self, name)}'")
         for name in ("new_share", "effort", "rate", "validation_share"):
             if not 0 < getattr(self, name) <= (1 if name != "validation_share" else 0.5):
                 raise SettingError(
@@ -75,6 +78,8 @@ def finetune(
     """
     loaded, model = Bundle.load(base), load_model(base)
     model.config = _config(model, settings, own or {})
+    if settings.labels == "depth":
+        new = replace(new, object=np.full_like(new.object, np.nan))
     parts, data = _mixed(loaded, labelled(new), None if old is None else labelled(old), settings)
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
