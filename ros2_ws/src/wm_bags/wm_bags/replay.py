@@ -27,7 +27,8 @@ from wm_core.qos import STATE
 from wm_core.stamps import to_msg
 
 CLOCK = "/clock"
-DISCOVERY_S = (0.5, 3.0)  # at least, at most: until subscribers that are there already are connected
+DISCOVERY_S = 0.3  # at least, until subscribers that are there already are known
+FIT_S = 2.0  # from then on until they are connected
 DELIVER_S = 0.5
 TIMINGS = 100_000  # of which the lateness is told
 
@@ -117,17 +118,24 @@ class Player:
 
     def _await_discovery(self, node: Node, publishers: list[Publisher]) -> None:
         """Until the subscribers that are there have been found: what is published before is lost to them."""
-        least, most = (time.monotonic() + seconds for seconds in DISCOVERY_S)
 
-        def missing() -> list[str]:
+        def unheard() -> bool:
+            return not all(node.count_subscribers(publisher.topic_name) for publisher in publishers)
+
+        def unfit() -> list[str]:
             return [
                 p.topic_name for p in publishers if p.get_subscription_count() < node.count_subscribers(p.topic_name)
             ]
 
-        while time.monotonic() < least or (missing() and time.monotonic() < most):
-            if self._stop.wait(0.05):
+        least, most = time.monotonic() + DISCOVERY_S, time.monotonic() + max(self._choice.delay_s, DISCOVERY_S)
+        while time.monotonic() < least or (unheard() and time.monotonic() < most):
+            if self._stop.wait(0.02):
                 return
-        if names := missing():
+        patience = time.monotonic() + FIT_S
+        while unfit() and time.monotonic() < patience:
+            if self._stop.wait(0.02):
+                return
+        if names := unfit():
             self._say(f"a subscriber does not get {', '.join(names)}: its QoS does not fit; try --qos reliable")
 
     # -- replaying -----------------------------------------------------------------------------------------------

@@ -27,12 +27,15 @@ class Choice:
     topics: tuple[str, ...] = ()  # empty: all
     exclude: tuple[str, ...] = ()
     qos: str = "recorded"
+    delay_s: float = 1.0  # at most, until every topic has a subscriber
 
     def __post_init__(self) -> None:
         if not 1e-3 <= self.rate <= 1e3:
             raise ReplayError(f"--rate: expected 0.001 to 1000, got {self.rate}")
         if not 0 <= self.clock_hz <= 10_000:
             raise ReplayError(f"--clock: expected 0 to 10000 Hz, got {self.clock_hz}")
+        if not 0 <= self.delay_s <= 3600:
+            raise ReplayError(f"--delay: expected 0 to 3600 s, got {self.delay_s}")
         if self.qos not in QOS:
             raise ReplayError(f"--qos: expected one of {', '.join(QOS)}, got '{self.qos}'")
 

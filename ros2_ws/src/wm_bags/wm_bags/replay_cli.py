@@ -38,6 +38,9 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--topics", nargs="+", default=[], metavar="TOPIC", help="only these")
     parser.add_argument("--exclude", nargs="+", default=[], metavar="TOPIC", help="all but these")
     parser.add_argument("--qos", choices=QOS, default="recorded", help="what to offer; recorded: as it was (default)")
+    parser.add_argument(
+        "--delay", type=float, default=1.0, metavar="S", help="wait at most so long until every topic has a subscriber"
+    )
     parser.set_defaults(run=run)
 
 
@@ -54,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
         tuple(options.topics),
         tuple(options.exclude),
         options.qos,
+        options.delay,
     )
     player = Player(options.bag, choice, lambda text: print(f"wm replay: {text}", flush=True))
     for number in (signal.SIGINT, signal.SIGTERM):
