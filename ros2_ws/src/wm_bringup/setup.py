@@ -28,7 +28,7 @@ setup(
             "wm_bundle_manager = wm_bringup.bundle_manager:main",
             "wm_lifecycle_manager = wm_bringup.lifecycle_manager:main",
             "wm_episodes = wm_bringup.episodes:main",
-            "wm_recorder = wm_bringup.recorder:main",
+            "wm_explorer = wm_bringup.explorer:main",
         ]
     },
 )

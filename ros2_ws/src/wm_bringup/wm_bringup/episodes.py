@@ -4,37 +4,21 @@ Uses only what any client can use: the PursueGoal action, the simulator's servic
 """
 
 import math
-import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import rclpy
-from geometry_msgs.msg import Point
-from rclpy.action import ActionClient
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
-from std_msgs.msg import Header, String
 from wm_msgs.action import PursueGoal
 from wm_msgs.msg import Episode as EpisodeEvent
-from wm_msgs.msg import Goal
-from wm_msgs.srv import ResetWorld
 
+from wm_bringup.client import ANSWER_S, Client, ClientError, StopRequestedError, object_goal, run_client
 from wm_bringup.monitor import Monitor
 from wm_bringup.report import Episode, Run, write_json
 from wm_bringup.summary import write_summary
 from wm_bringup.video import write_video
-from wm_core.lifecycle import ignore_stop_signals
 from wm_core.paths import rig_path
-from wm_core.qos import LATCHED, STATE
 from wm_core.rig import CameraRig
 from wm_sim.world import load_world
 
-BRINGUP_S = 120.0
-ANSWER_S = 20.0  # until a service answers
-BASE_FRAME = "panda_link0"
 REACHED_M = 0.02  # [m] from the goal, by ground truth
 SETTLE_CYCLES = 8  # beliefs after a reset before a goal is given
 SETTLE_SPREAD = 0.005  # [m] in which the belief must stay for three cycles
@@ -44,17 +28,11 @@ WALL_S = 120.0  # [s] for one episode on the wall clock, however slow the machin
 REST_CYCLES = 3  # after the end, before the object is measured
 
 
-class EpisodeError(RuntimeError):
-    """An episode that could not be run."""
+class Episodes(Client):
+    NAME = "wm_episodes"
 
-
-class StopRequestedError(Exception):
-    """The user asked for the end."""
-
-
-class Episodes(Node):
     def __init__(self) -> None:
-        super().__init__("wm_episodes")
+        super().__init__()
         defaults = {
             "episodes": 0,
             "seed": 10000,
@@ -72,28 +50,14 @@ class Episodes(Node):
         self.report_file = Path(value["report"]) if value["report"] else None
         self.world = load_world(value["world"])
         self.outcome = Run(self.world.name, value["bundle"], value["planner"], self.seed, self.lockstep)
-        self.stopping = False
-        self._bringup = ""
-        self._reset = self.create_client(ResetWorld, "sim/reset")
-        self._pursue = ActionClient(self, PursueGoal, "wm/pursue_goal")
-        # One executor for the whole run: rclpy.spin_once would set one up again at every call.
-        self._executor = SingleThreadedExecutor()
-        self._executor.add_node(self)
-        self._announcements = self.create_publisher(EpisodeEvent, "wm/episode", STATE)
-        self.create_subscription(String, "wm/bringup", self._on_bringup, LATCHED)
         camera = CameraRig.load(rig_path(value["rig"])).cameras[0].name
         self._monitor = Monitor(self, self.outcome, camera, pictures=self.report_file is not None)
-
-    def _on_bringup(self, message: String) -> None:
-        self._bringup = message.data
 
     # -- running -------------------------------------------------------------------------------------------------
 
     def run(self) -> int:
         """All episodes; returns the exit status."""
-        self._wait(lambda: self._bringup == "active" or self._bringup.startswith("failed"), BRINGUP_S, "bring-up")
-        if self._bringup != "active":
-            raise EpisodeError(f"bring-up {self._bringup}")
+        self.wait_for_bringup()
         index = 0
         while not self.wanted or index < self.wanted:
             episode = self._episode(self.seed + index, index)
@@ -111,7 +75,7 @@ class Episodes(Node):
         return 0
 
     def _episode(self, seed: int, index: int) -> Episode:
-        start = self._reset_world(seed)
+        start = self.reset_world(seed)
         goal = self.world.draw_goal(np.random.default_rng([seed, 1]), start)
         self._settle()
         self._announce(EpisodeEvent.BEGIN, seed, goal)
@@ -120,10 +84,10 @@ class Episodes(Node):
             result = self._pursue_goal(goal)
             self._monitor.end()
             beliefs = self._monitor.beliefs
-            self._wait(lambda: self._monitor.beliefs >= beliefs + REST_CYCLES, ANSWER_S, "beliefs after the episode")
+            self.wait(lambda: self._monitor.beliefs >= beliefs + REST_CYCLES, ANSWER_S, "beliefs after the episode")
             if self._monitor.truth is None:
-                raise EpisodeError("expected ground_truth/object_pose for scoring, none came")
-        except (EpisodeError, StopRequestedError) as error:
+                raise ClientError("expected ground_truth/object_pose for scoring, none came")
+        except (ClientError, StopRequestedError) as error:
             self._announce(EpisodeEvent.END, seed, goal, EpisodeEvent.ABORTED, str(error) or "stopped by the user")
             raise
         episode = Episode(
@@ -149,28 +113,10 @@ class Episodes(Node):
         reason: str = "",
         final_distance_m: float = math.nan,
     ) -> None:
-        self._announcements.publish(
-            EpisodeEvent(
-                header=Header(stamp=self.get_clock().now().to_msg(), frame_id=BASE_FRAME),
-                event=event,
-                purpose=EpisodeEvent.TASK,
-                world=self.world.name,
-                seed=seed,
-                model_id=self._monitor.belief.model_id if self._monitor.belief else "",
-                goal=Point(x=float(goal[0]), y=float(goal[1]), z=0.0),
-                outcome=outcome,
-                reason=reason,
-                final_distance=final_distance_m,
-            )
+        model_id = self._monitor.belief.model_id if self._monitor.belief else ""
+        self.announce(
+            event, EpisodeEvent.TASK, self.world.name, seed, model_id, goal, outcome, reason, final_distance_m
         )
-
-    def _reset_world(self, seed: int) -> np.ndarray:
-        if not self._reset.wait_for_service(timeout_sec=ANSWER_S):
-            raise EpisodeError("expected the service sim/reset, it did not appear")
-        response = self._answer(self._reset.call_async(ResetWorld.Request(seed=seed)), ANSWER_S, "sim/reset")
-        if not response.success:
-            raise EpisodeError(f"sim/reset: {response.message}")
-        return np.array([response.object.position.x, response.object.position.y])
 
     def _settle(self) -> None:
         """Wait until wm sees the new scene and is sure of it, from wm's own topics alone."""
@@ -181,38 +127,22 @@ class Episodes(Node):
                 return False
             return float(np.ptp(np.array(monitor.recent), axis=0).max()) < SETTLE_SPREAD
 
-        self._wait(settled, SETTLE_S, "a settled belief", fatal=False)
+        self.wait(settled, SETTLE_S, "a settled belief", fatal=False)
 
     def _pursue_goal(self, xy: np.ndarray) -> PursueGoal.Result:
-        if not self._pursue.wait_for_server(timeout_sec=ANSWER_S):
-            raise EpisodeError("expected the action wm/pursue_goal, it did not appear")
-        goal = PursueGoal.Goal(goal=Goal(kind=Goal.OBJECT_POSE), timeout=EPISODE_S)
-        goal.goal.object_pose.header.frame_id = BASE_FRAME
-        goal.goal.object_pose.pose.position.x, goal.goal.object_pose.pose.position.y = map(float, xy)
-        goal.goal.object_pose.pose.orientation.w = 1.0
-        handle = self._answer(self._pursue.send_goal_async(goal), ANSWER_S, "wm/pursue_goal")
+        handle = self.send_goal(object_goal(xy), EPISODE_S)
         if not handle.accepted:
-            raise EpisodeError(f"wm/pursue_goal refused the goal {np.round(xy, 3)}; the planner's log says why")
-        return self._answer(handle.get_result_async(), WALL_S, "the result of wm/pursue_goal").result
-
-    def _answer(self, future: rclpy.task.Future, seconds: float, what: str) -> Any:
-        self._wait(future.done, seconds, what)
-        return future.result()
-
-    def _wait(self, condition: Callable[[], bool], seconds: float, what: str, fatal: bool = True) -> None:
-        """Spin until a condition holds; wall clock, so that it ends even when simulated time stands still."""
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if self.stopping:
-                raise StopRequestedError
-            if time.monotonic() > deadline:
-                if fatal:
-                    raise EpisodeError(f"waited {seconds:.0f} s for {what}")
-                self.get_logger().warning(f"waited {seconds:.0f} s for {what}, going on")
-                return
-            self._executor.spin_once(timeout_sec=0.05)
+            raise ClientError(f"wm/pursue_goal refused the goal {np.round(xy, 3)}; the planner's log says why")
+        return self.answer(handle.get_result_async(), WALL_S, "the result of wm/pursue_goal").result
 
     # -- ending --------------------------------------------------------------------------------------------------
+
+    def stopped(self) -> int:
+        return 1 if self.wanted else 0  # asked for N episodes, not all ran
+
+    def conclude(self) -> None:
+        self.print_table()
+        self.write_report()
 
     def write_report(self) -> None:
         """JSON, PNG and MP4 of what was run; nothing without a report file or episodes."""
@@ -243,33 +173,7 @@ class Episodes(Node):
 
 
 def main() -> int:
-    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
-    try:
-        node = Episodes()
-    except ValueError as error:
-        print(f"wm_episodes: {error}", flush=True)
-        return 1
-
-    def stop(number: int, frame: object) -> None:
-        node.stopping = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    status = 0
-    try:
-        node.run()
-    except StopRequestedError:
-        status = 1 if node.wanted else 0  # asked for N episodes, not all ran
-    except EpisodeError as error:
-        node.get_logger().error(str(error))
-        status = 1
-    finally:
-        ignore_stop_signals()
-        node.print_table()
-        node.write_report()
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return status
+    return run_client(Episodes)
 
 
 if __name__ == "__main__":

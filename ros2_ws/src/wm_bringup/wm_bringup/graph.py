@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,22 @@ ARGUMENTS = (
     ),
     Argument("planner", "icem", "the search algorithm, or the bundle's policy without a search", (*PLANNERS, POLICY)),
     Argument("episodes", "", "a number of episodes after which to stop; empty: until stopped", pattern=r"[0-9]*"),
+    Argument(
+        "explore",
+        "",
+        "minutes of robot time in which to explore by itself, in place of episodes; 0: until stopped",
+        pattern=r"[0-9]*\.?[0-9]*",
+    ),
     Argument("seed", "10000", "the seed of the first episode, a whole number", pattern=r"[0-9]+"),
     Argument("headless", "true", "false opens the simulator's window", BOOLEANS),
     Argument("real_time", "true", "false: lockstep, as fast as the machine computes, deterministic", BOOLEANS),
     Argument("report", "", "a JSON file for the results; a PNG and an MP4 are written beside it"),
-    Argument("record", "", "a new folder for a rosbag2 (MCAP) of the run; empty: no recording"),
+    Argument("record", "", "a new folder for a rosbag2 (MCAP) of the run; true: bags/ and the time; empty: no recording"),
+    Argument(
+        "snapshot",
+        "",
+        "a folder for bags of the seconds around what is surprising; true: bags/ and the time; empty: none; not with record",
+    ),
     Argument("namespace", "", "a namespace for all nodes", pattern=r"(/?[A-Za-z_][A-Za-z0-9_]*)*/?"),
     Argument("params_file", "", "a parameter file read after config/arm_sim.yaml"),
     Argument("log_level", "info", "the log level of all nodes", ("debug", "info", "warn", "error", "fatal")),
@@ -128,6 +140,13 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         "planner": values["planner"],
         **clock,
     }
+    explorer = {
+        "minutes": float(values["explore"] or 0),
+        "seed": seed,
+        "world": world,
+        "report": _path(values["report"]),
+        **clock,
+    }
     nodes = [
         _node("wm_sim", sim),
         _node("wm_guard", clock),
@@ -136,10 +155,9 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         _node("wm_planner", planner),
         _bringup("wm_lifecycle_manager", {"nodes": list(LIFECYCLE_ORDER)}),
         _bringup("wm_bundle_manager", {"bundle": bundle, "registry": registry, **clock}, ends_all=False),
-        _bringup("wm_episodes", episodes),
+        _bringup("wm_explorer", explorer) if values["explore"] else _bringup("wm_episodes", episodes),
     ]
-    if values["record"]:
-        nodes.append(_bringup("wm_recorder", {"folder": _new(values["record"]), "rig": rig}))
+    nodes += _recorders(values, rig)
     environment = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(config("fastdds.xml"))}
     files = (config("arm_sim.yaml"), *_params_file(values["params_file"]))
     return Graph(tuple(nodes), files, values["namespace"].strip("/"), values["log_level"], environment)
@@ -175,13 +193,25 @@ def _path(value: str) -> str:
     return str(Path(value).expanduser().absolute()) if value else ""
 
 
-def _new(value: str) -> str:
-    folder = _path(value)
-    if Path(folder).exists():
-        raise LaunchError(
-            f"argument 'record': expected a new folder, {folder} exists; recordings are never overwritten"
-        )
-    return folder
+def _recorders(values: Mapping[str, str], rig: str) -> list[Node]:
+    """The recorder that is asked for, or none."""
+    if values["record"] and values["snapshot"]:
+        raise LaunchError("arguments 'record' and 'snapshot': expected one of them, got both; record has it all")
+    for argument in ("record", "snapshot"):
+        value = values[argument]
+        if value in ("", "false"):
+            continue
+        folder = _path(value if value != "true" else datetime.now().strftime("bags/%Y_%m_%d-%H_%M_%S"))
+        if argument == "record" and Path(folder).exists():
+            raise LaunchError(
+                f"argument 'record': expected a new folder, {folder} exists; recordings are never overwritten"
+            )
+        parameters: dict[str, Any] = {"folder": folder, "rig": rig}
+        if argument == "snapshot":
+            # Every reset of the simulator makes the guard hold: that is no surprise here.
+            parameters |= {"mode": "snapshot", "triggers": ["drift", "e_stop", "person"]}
+        return [Node("wm_bags", "wm_recorder", "wm_bags.recorder", "wm_recorder", parameters)]
+    return []
 
 
 def _params_file(value: str) -> tuple[Path, ...]:

@@ -1,0 +1,180 @@
+"""What the clients of a running wm share: waiting, goals, the simulator's services, and announcing episodes."""
+
+import math
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import rclpy
+from geometry_msgs.msg import Point
+from rclpy.action import ActionClient
+from rclpy.action.client import ClientGoalHandle
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from std_msgs.msg import Header, String
+from wm_msgs.action import PursueGoal
+from wm_msgs.msg import Episode, Goal
+from wm_msgs.srv import ResetWorld
+
+from wm_core.lifecycle import ignore_stop_signals
+from wm_core.qos import LATCHED, STATE
+
+BRINGUP_S = 120.0
+ANSWER_S = 20.0  # until a service answers
+BASE_FRAME = "panda_link0"
+
+
+class ClientError(RuntimeError):
+    """What was asked for could not be done."""
+
+
+class StopRequestedError(Exception):
+    """The user asked for the end."""
+
+
+class Client(Node):
+    """A node that uses only what any client can use: the PursueGoal action, the simulator's services, and wm's topics."""
+
+    NAME = ""  # of the node
+
+    def __init__(self) -> None:
+        super().__init__(self.NAME)
+        self.stopping = False
+        self._bringup = ""
+        self._resets = self.create_client(ResetWorld, "sim/reset")
+        self._goals = ActionClient(self, PursueGoal, "wm/pursue_goal")
+        # One executor for the whole run: rclpy.spin_once would set one up again at every call.
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
+        self._announcements = self.create_publisher(Episode, "wm/episode", STATE)
+        self.create_subscription(String, "wm/bringup", self._on_bringup, LATCHED)
+
+    def _on_bringup(self, message: String) -> None:
+        self._bringup = message.data
+
+    def run(self) -> int:
+        """The work; returns the exit status."""
+        raise NotImplementedError
+
+    def stopped(self) -> int:
+        """The exit status when the user asked for the end."""
+        return 0
+
+    def conclude(self) -> None:
+        """Whatever happened: say what came of it."""
+        raise NotImplementedError
+
+    # -- for subclasses ------------------------------------------------------------------------------------------
+
+    def wait(self, condition: Callable[[], bool], seconds: float, what: str, fatal: bool = True) -> None:
+        """Spin until a condition holds; wall clock, so that it ends even when simulated time stands still.
+
+        Raises StopRequestedError when the user asks for the end, ClientError (if `fatal`) when time is over.
+        """
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if self.stopping:
+                raise StopRequestedError
+            if time.monotonic() > deadline:
+                if fatal:
+                    raise ClientError(f"waited {seconds:.0f} s for {what}")
+                self.get_logger().warning(f"waited {seconds:.0f} s for {what}, going on")
+                return
+            self._executor.spin_once(timeout_sec=0.05)
+
+    def answer(self, future: rclpy.task.Future, seconds: float, what: str) -> Any:
+        """The result of a future; raises as `wait`."""
+        self.wait(future.done, seconds, what)
+        return future.result()
+
+    def wait_for_bringup(self) -> None:
+        """Until all nodes are active; raises ClientError when that failed."""
+        self.wait(lambda: self._bringup == "active" or self._bringup.startswith("failed"), BRINGUP_S, "bring-up")
+        if self._bringup != "active":
+            raise ClientError(f"bring-up {self._bringup}")
+
+    def reset_world(self, seed: int) -> np.ndarray:
+        """A start drawn with `seed`, where the object is (2,) [m]; raises ClientError."""
+        if not self._resets.wait_for_service(timeout_sec=ANSWER_S):
+            raise ClientError("expected the service sim/reset, it did not appear")
+        response = self.answer(self._resets.call_async(ResetWorld.Request(seed=seed)), ANSWER_S, "sim/reset")
+        if not response.success:
+            raise ClientError(f"sim/reset: {response.message}")
+        return np.array([response.object.position.x, response.object.position.y])
+
+    def send_goal(self, goal: Goal, timeout_s: float) -> ClientGoalHandle:
+        """The handle of a goal, accepted or not; `timeout_s` of robot time."""
+        if not self._goals.wait_for_server(timeout_sec=ANSWER_S):
+            raise ClientError("expected the action wm/pursue_goal, it did not appear")
+        request = PursueGoal.Goal(goal=goal, timeout=timeout_s)
+        return self.answer(self._goals.send_goal_async(request), ANSWER_S, "wm/pursue_goal")
+
+    def announce(
+        self,
+        event: int,
+        purpose: int,
+        world: str,
+        seed: int,
+        model_id: str,
+        goal: np.ndarray | None,
+        outcome: int = Episode.UNKNOWN,
+        reason: str = "",
+        final_distance_m: float = math.nan,
+    ) -> None:
+        """An episode begins or ends, see wm_msgs/Episode."""
+        x, y = (math.nan, math.nan) if goal is None else map(float, goal)
+        self._announcements.publish(
+            Episode(
+                header=Header(stamp=self.get_clock().now().to_msg(), frame_id=BASE_FRAME),
+                event=event,
+                purpose=purpose,
+                world=world,
+                seed=seed,
+                model_id=model_id,
+                goal=Point(x=x, y=y, z=0.0),
+                outcome=outcome,
+                reason=reason,
+                final_distance=final_distance_m,
+            )
+        )
+
+
+def object_goal(xy: np.ndarray, tolerance_m: float = 0.0) -> Goal:
+    """Bring the object to `xy` (2,) [m]; tolerance 0: the planner's default."""
+    goal = Goal(kind=Goal.OBJECT_POSE, tolerance=tolerance_m)
+    goal.object_pose.header.frame_id = BASE_FRAME
+    goal.object_pose.pose.position.x, goal.object_pose.pose.position.y = map(float, xy)
+    goal.object_pose.pose.orientation.w = 1.0
+    return goal
+
+
+def run_client(kind: type[Client]) -> int:
+    """Run a client until its end or a signal; returns the exit status."""
+    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    try:
+        client = kind()
+    except ValueError as error:
+        print(f"{kind.NAME}: {error}", flush=True)
+        return 1
+
+    def stop(number: int, frame: object) -> None:
+        client.stopping = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    status = 0
+    try:
+        status = client.run()
+    except StopRequestedError:
+        status = client.stopped()
+    except ClientError as error:
+        client.get_logger().error(str(error))
+        status = 1
+    finally:
+        ignore_stop_signals()
+        client.conclude()
+        client.destroy_node()
+        rclpy.try_shutdown()
+    return status
