@@ -10,10 +10,11 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
     ],
-    install_requires=["setuptools", "numpy", "pyyaml", "rosbags", "mcap"],
+    install_requires=["setuptools", "numpy", "pyyaml", "rosbags", "mcap", "lz4", "zstandard"],
     zip_safe=True,
     maintainer="The wm developers",
     maintainer_email="maintainers@wm.invalid",
     description="Records, replays, checks and repairs rosbag2 bags; reads bags of anyone's making.",
     license="Apache-2.0",
+    entry_points={"console_scripts": ["wm_recorder = wm_bags.recorder:main"]},
 )

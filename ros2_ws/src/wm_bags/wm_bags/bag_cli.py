@@ -1,4 +1,4 @@
-"""`./wm bag info | profile | check`: what a bag of anyone's making holds, and how much of it can be learned from."""
+"""`./wm bag info | profile | check | repair`: what a bag of anyone's making holds, and how much of it can be learned from."""
 
 import argparse
 import sys
@@ -6,19 +6,24 @@ from collections import Counter
 from pathlib import Path
 
 from wm_bags.reading import DAMAGED, Bag
+from wm_bags.repair import repair
 from wm_bags.storage import BagError
 
 
 def add_parser(verbs: argparse._SubParsersAction) -> None:
     """Add the verb `bag`."""
     bag = verbs.add_parser("bag", help="look at bags of anyone's making", description=__doc__)
-    kinds = bag.add_subparsers(required=True, metavar="info|profile|check")
+    kinds = bag.add_subparsers(required=True, metavar="info|profile|check|repair")
 
     verb = kinds.add_parser("info", help="storage, files, topics; what cannot be read, and why")
     verb.add_argument("bags", type=Path, nargs="+", metavar="BAG", help="a rosbag2 folder or a single file")
     verb.add_argument("--verify", action="store_true", help="also read every message, by its type")
     verb.add_argument("--damaged", choices=DAMAGED, default="refuse", help="skip: read what is around damage")
     verb.set_defaults(run=_info)
+
+    verb = kinds.add_parser("repair", help="make a bag whole after a crash or damage; nothing of it is thrown away")
+    verb.add_argument("bags", type=Path, nargs="+", metavar="BAG", help="a rosbag2 folder of MCAP files")
+    verb.set_defaults(run=_repair)
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -32,6 +37,18 @@ def _info(options: argparse.Namespace) -> int:
         except BagError as error:
             refused += 1
             print(f"{path}: REFUSED\n  {error}", file=sys.stderr)
+    return 1 if refused else 0
+
+
+def _repair(options: argparse.Namespace) -> int:
+    """Repair each bag and say how much was kept; returns 1 when one could not be."""
+    refused = 0
+    for path in options.bags:
+        try:
+            print(repair(path).describe())
+        except (BagError, OSError) as error:
+            refused += 1
+            print(f"{path}: NOT REPAIRED\n  {error}", file=sys.stderr)
     return 1 if refused else 0
 
 

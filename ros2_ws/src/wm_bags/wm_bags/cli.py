@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from wm_bags import bag_cli, replay_cli
+from wm_bags import bag_cli, record_cli, replay_cli
 
-VERBS = (bag_cli, replay_cli)
+VERBS = (bag_cli, record_cli, replay_cli)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -237,11 +237,9 @@ class McapFile:
             fd, self._fd = self._fd, -1
             os.close(fd)
 
-    def drop_pending(self) -> int:
-        """Forget the messages that wait for their chunk; returns how many."""
-        dropped = sum(map(len, self._messages.values()))
+    def drop_pending(self) -> None:
+        """Forget the messages that wait for their chunk."""
         self._begin_chunk()
-        return dropped
 
     # -- inside --------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,11 @@ class Topic:
     definition: Definition
     offered_qos: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def latched(self) -> bool:
+        """Whether a publisher keeps its last messages for those who come later."""
+        return any(profile.get("durability") == "transient_local" for profile in self.offered_qos)
+
     def channel_metadata(self) -> dict[str, str]:
         """What an MCAP channel says of it."""
         qos = yaml.dump(self.offered_qos, Dumper=_Dumper, sort_keys=False).strip() if self.offered_qos else ""

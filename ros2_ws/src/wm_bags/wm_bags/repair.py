@@ -16,18 +16,16 @@ from typing import Any
 
 import yaml
 from mcap.opcode import Opcode
+from mcap.records import Channel
 
 from wm_bags.definitions import Definition
 from wm_bags.mcap_file import MAGIC, RECORD, Index, McapFile
 from wm_bags.mcap_scan import Chunk, DamageError, Found, scan
-from wm_bags.metadata import FILE, FileInfo, Topic, bag_information, write_metadata
+from wm_bags.metadata import FILE, VERSION, FileInfo, Topic, bag_information, write_metadata
+from wm_bags.storage import BagError
 
 CUT = ".cut"  # suffix of the file with what could not be used
 FOOTER_BYTES = RECORD.size + 20
-
-
-class RepairError(ValueError):
-    """A bag that cannot be repaired: names the file, what was expected and what came."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ class Repair:
 
 
 def inspect(path: Path) -> FileState:
-    """Read a whole MCAP file; raises RepairError when it is none."""
+    """Read a whole MCAP file; raises BagError when it is none."""
     state = FileState(path, path.stat().st_size)
     with _mapped(path) as data:
         for found in _scan(path, data):
@@ -102,13 +100,13 @@ def inspect(path: Path) -> FileState:
 
 
 def repair(folder: Path) -> Repair:
-    """Repair what needs it in a bag of MCAP files; raises RepairError, and OSError with everything as it was."""
+    """Repair what needs it in a bag of MCAP files; raises BagError, and OSError with everything as it was."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise RepairError(f"{folder}: expected a bag's folder, got {'a file' if folder.exists() else 'nothing'}")
+        raise BagError(f"{folder}: expected a bag's folder, got {'a file' if folder.exists() else 'nothing'}")
     paths = sorted(folder.glob("*.mcap"), key=_number)
     if not paths:
-        raise RepairError(f"{folder}: expected .mcap files, got none; sqlite3 is repaired by 'ros2 bag reindex'")
+        raise BagError(f"{folder}: expected .mcap files, got none; sqlite3 is repaired by 'ros2 bag reindex'")
     files = [inspect(path) for path in paths]
     for file in files:
         if not file.whole:
@@ -138,7 +136,7 @@ def _scan(path: Path, data: Any) -> Iterator[Found]:
     try:
         yield from scan(data)
     except DamageError as error:
-        raise RepairError(f"{path}: {error}") from error
+        raise BagError(f"{path}: {error}") from error
 
 
 def _take(index: Index, found: Found) -> bool:
@@ -232,15 +230,13 @@ def _read_metadata(folder: Path) -> dict[str, Any]:
 
 
 def _information(files: list[FileState], before: dict[str, Any]) -> dict[str, Any]:
-    """metadata.yaml from the files; what only the old one knows is kept."""
-    topics: dict[str, Topic] = {}
-    counts: dict[str, int] = {}
+    """metadata.yaml from the files; what only the old one knows is kept: topics without messages, later QoS profiles."""
+    topics, counts = _known_topics(before), dict.fromkeys(_known_topics(before), 0)
     for file in files:
         for channel in file.index.channels.values():
             schema = file.index.schemas.get(channel.schema_id)
             definition = Definition(schema.name if schema else "", hash=channel.metadata.get("topic_type_hash", ""))
-            qos = yaml.safe_load(channel.metadata.get("offered_qos_profiles", "") or "[]")
-            topics.setdefault(channel.topic, Topic(channel.topic, definition, qos if isinstance(qos, list) else []))
+            topics.setdefault(channel.topic, Topic(channel.topic, definition, _profiles(channel)))
             counts[channel.topic] = counts.get(channel.topic, 0) + file.index.counts.get(channel.id, 0)
     information = bag_information(
         [(topic, counts[name]) for name, topic in topics.items()],
@@ -248,3 +244,30 @@ def _information(files: list[FileState], before: dict[str, Any]) -> dict[str, An
         before.get("custom_data") or {},
     )
     return information | {"ros_distro": before.get("ros_distro") or information["ros_distro"]}
+
+
+def _profiles(channel: Channel) -> list[dict[str, Any]]:
+    """QoS profiles of a channel; none where they are not YAML."""
+    try:
+        profiles = yaml.safe_load(channel.metadata.get("offered_qos_profiles", ""))
+    except yaml.YAMLError:
+        return []
+    return profiles if isinstance(profiles, list) else []
+
+
+def _known_topics(before: dict[str, Any]) -> dict[str, Topic]:
+    """Topics of the old metadata.yaml, by name; none where it is damaged, or older than version 9."""
+    try:
+        entries = [
+            entry["topic_metadata"] for entry in before["topics_with_message_count"] if before["version"] == VERSION
+        ]
+        return {
+            entry["name"]: Topic(
+                entry["name"],
+                Definition(entry["type"], hash=entry["type_description_hash"]),
+                list(entry["offered_qos_profiles"]),
+            )
+            for entry in entries
+        }
+    except (KeyError, TypeError):
+        return {}

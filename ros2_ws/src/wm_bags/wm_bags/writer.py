@@ -46,7 +46,7 @@ class BagWriter:
         self._counts: dict[str, int] = {}  # of finished files
         self._files: list[FileInfo] = []
         self._file: McapFile | None = None
-        self._finished_bytes = 0
+        self._finished_bytes = self._given = 0
         if self.folder.exists():
             raise WriteError(f"expected a new folder, {self.folder} exists; recordings are never overwritten")
         try:
@@ -62,6 +62,11 @@ class BagWriter:
         return sum(file.messages for file in self._files) + (self._file.index.messages if self._file else 0)
 
     @property
+    def dropped(self) -> int:
+        """Messages given to a closed bag that could not be written."""
+        return self._given - self.messages if self._file is None else 0
+
+    @property
     def bytes(self) -> int:
         return self._finished_bytes + (self._file.size if self._file else 0)
 
@@ -72,6 +77,8 @@ class BagWriter:
     def add_topic(self, topic: Topic) -> None:
         """Messages of a topic may follow; a topic that is known gets its present QoS profiles."""
         known = self._topics.get(topic.name)
+        if known is topic:
+            return
         if known is not None and known.definition.type != topic.definition.type:
             raise ValueError(f"{topic.name}: expected {known.definition.type}, got {topic.definition.type}")
         self._topics[topic.name] = topic
@@ -81,6 +88,7 @@ class BagWriter:
     def write(self, topic: str, data: bytes, log_ns: int, publish_ns: int) -> None:
         """Take a serialised message (CDR); it is in a whole chunk after at most `flush_s` of further calls of
         `write` or `tick`. Times [ns]: when it was received, and when it was published."""
+        self._given += 1
         self._do(self._append, topic, data, log_ns, publish_ns)
 
     def tick(self) -> None:
@@ -100,24 +108,8 @@ class BagWriter:
             self._write_metadata()
         except OSError as error:
             told = self._error(error)
-            self.abandon()
+            self._abandon()
             raise told from error
-
-    def abandon(self) -> int:
-        """Finish the bag after a WriteError with what is written; returns how many waiting messages are left out.
-
-        A file that cannot even take its index ends after its last whole chunk, as after a crash.
-        """
-        dropped = 0
-        if self._file is not None:
-            dropped = self._file.drop_pending()
-            with suppress(OSError):
-                self._finish_file()
-            if self._file is not None:
-                self._retire()
-        with suppress(OSError):  # the one of the last renewal stays; `repair` brings it up to date
-            self._write_metadata()
-        return dropped
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -181,6 +173,20 @@ class BagWriter:
         file.flush()
         file.close({"serialized_metadata": dump(self._information())})
         self._retire()
+
+    def _abandon(self) -> None:
+        """Finish the bag with what is written.
+
+        A file that cannot even take its index ends after its last whole chunk, as after a crash.
+        """
+        if self._file is not None:
+            self._file.drop_pending()
+            with suppress(OSError):
+                self._finish_file()
+        if self._file is not None:
+            self._retire()
+        with suppress(OSError):  # the one of the last renewal stays; `repair` brings it up to date
+            self._write_metadata()
 
     def _retire(self) -> None:
         """The open file is written no more."""

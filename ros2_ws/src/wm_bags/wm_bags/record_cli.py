@@ -1,0 +1,77 @@
+"""`./wm record OUT [TOPIC ...]`: record from a terminal until Ctrl-C; without topics, a complete recording of wm."""
+
+import argparse
+import signal
+import threading
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from wm_msgs.msg import RecorderStatus
+
+from wm_bags.mcap_file import COMPRESSIONS
+from wm_bags.recorder import CONTINUOUS, PARAMETERS, SNAPSHOT, Recorder
+from wm_core.lifecycle import ignore_stop_signals
+
+DEFAULTS = {param.name: param.default for param in PARAMETERS}
+
+
+def add_parser(verbs: argparse._SubParsersAction) -> None:
+    """Add the verb `record`."""
+    parser = verbs.add_parser("record", help="write what is published into a bag", description=__doc__)
+    parser.add_argument("folder", metavar="OUT", help="a new folder; with --snapshot the folder of the bags")
+    parser.add_argument("topics", nargs="*", metavar="TOPIC", help="only these; default: a complete recording of wm")
+    parser.add_argument("-a", "--all", action="store_true", help="every topic that is not hidden")
+    parser.add_argument("-e", "--regex", default="", help="topics in whose names this is found")
+    parser.add_argument("-x", "--exclude", default="", metavar="REGEX", help="not those in whose names this is found")
+    parser.add_argument("--rig", default=DEFAULTS["rig"], help="whose cameras belong to a complete recording")
+    parser.add_argument("--compression", default="none", choices=COMPRESSIONS, help="of each chunk")
+    parser.add_argument("-b", "--max-bag-bytes", type=int, default=0, help="begin another file at this size")
+    parser.add_argument("-d", "--max-bag-seconds", type=float, default=0.0, help="begin another file after this time")
+    free = DEFAULTS["min_free_bytes"]
+    parser.add_argument("--min-free-bytes", type=int, default=free, help="stop before less is left on the disk")
+    parser.add_argument("--snapshot", action="store_true", help="write the last seconds when something happens")
+    parser.add_argument("--before", type=float, default=DEFAULTS["before"], help="[s] before a trigger")
+    parser.add_argument("--after", type=float, default=DEFAULTS["after"], help="[s] after the last trigger")
+    parser.set_defaults(run=_record)
+
+
+def _record(options: argparse.Namespace) -> int:
+    """Returns 1 when the recording ended by itself: a full disk, an error of it."""
+    given = {name: value for name, value in vars(options).items() if name in DEFAULTS}
+    given["mode"] = SNAPSHOT if options.snapshot else CONTINUOUS
+    overrides = [Parameter(name, value=value) for name, value in given.items()]
+    if options.topics:
+        overrides.append(Parameter("topics", value=options.topics))
+    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        recorder = Recorder(parameter_overrides=overrides)
+    except (ValueError, OSError) as error:
+        rclpy.try_shutdown()
+        raise ValueError(f"cannot record: {error}") from error
+    executor = SingleThreadedExecutor()
+    executor.add_node(recorder)
+    recorder.reported = _show
+    try:
+        while not stopping.is_set() and not recorder.stopped:
+            executor.spin_once(timeout_sec=0.2)
+    finally:
+        ignore_stop_signals()
+        stopped = recorder.stopped
+        recorder.close()
+        executor.shutdown()
+        recorder.destroy_node()
+        rclpy.try_shutdown()
+    return 1 if stopped else 0
+
+
+def _show(status: RecorderStatus) -> None:
+    print(
+        f"{status.state}  {status.messages} messages ({status.messages_per_second:.0f}/s),"
+        f" {status.bytes / 1e6:.1f} MB ({status.bytes_per_second / 1e6:.1f} MB/s), {status.dropped} dropped,"
+        f" {status.lost} lost, {status.free_bytes / 1e9:.1f} GB free  {status.folder}",
+        flush=True,
+    )
