@@ -7,6 +7,7 @@ import math
 import signal
 import time
 from collections import deque
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from std_msgs.msg import Bool, Header
 from wm_msgs.msg import ActiveBundle, Belief, Command, Goal, GoalEvent, Observation, PredictionError
 from wm_msgs.srv import PrepareBundle, UseBundle
 
-from wm_bringup.swap_watch import ACCEPTED, BLOCK, WORSE, LiveErrors, judge, judge_goals, missed
+from wm_bringup.swap_watch import ACCEPTED, BLOCK, WORSE, Finding, LiveErrors, judge, judge_goals, missed
 from wm_core.lifecycle import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
 from wm_core.registry import ROLLED_BACK, Registry
@@ -56,6 +57,14 @@ class Used:
         spec = yaml.safe_load((Path(folder) / "bundle.yaml").read_text())
         metric = spec.get("metrics", {}).get("open_loop_moving_mm", {}).get("model", {}).get("1")
         return Used(spec["id"], folder, round(1e9 * spec["step_duration"]), None if metric is None else metric / 1000)
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a bundle has done."""
+
+    errors: LiveErrors = field(default_factory=LiveErrors)
+    goals: deque[bool] = field(default_factory=lambda: deque(maxlen=GOALS))  # reached or not
 
 
 @dataclass
@@ -99,10 +108,8 @@ class BundleManager(Node):
         self._before: Used | None = None
         self._swap: Swap | None = None
         self._given_up = ""
-        self._watched: list[float] | None = None  # errors of the bundle before, while the one in use is watched
-        self._goals: deque[bool] = deque(maxlen=GOALS)  # reached or not, with the bundle in use
-        self._goals_before: list[bool] = []
-        self._measured: dict[str, LiveErrors] = {}
+        self._watched: Record | None = None  # how the bundle before did, while the one in use is watched
+        self._records: dict[str, Record] = {}
         self._problem = ""
         self._said = "started"
         self._looked = 0.0
@@ -130,26 +137,23 @@ class BundleManager(Node):
     # -- what is heard -------------------------------------------------------------------------------------------
 
     def _on_observation(self, message: Observation) -> None:
-        mine = self._errors_of(message.model_id)
-        visible = message.visibility > VISIBLE
-        mine.observe(to_ns(message.header.stamp), message.object.x, message.object.y, visible)
+        seen, stamp_ns = message.visibility > VISIBLE, to_ns(message.header.stamp)
+        self._record(message.model_id).errors.observe(stamp_ns, message.object.x, message.object.y, seen)
 
     def _on_error(self, message: PredictionError) -> None:
-        mine = self._errors_of(message.model_id)
-        mine.add(to_ns(message.header.stamp), message.error)
-        if self._watched is not None and message.model_id == self._active.id and self._swap is None:
-            self._judge(self._watched, mine)
+        errors = self._record(message.model_id).errors
+        errors.add(to_ns(message.header.stamp), message.error)
+        if self._watched is not None and self._in_use(message.model_id) and len(errors.all) % BLOCK == 0:
+            self._heed(judge(errors, list(self._watched.errors.moving), self._active.metric))
 
     def _on_goal(self, message: GoalEvent) -> None:
-        judged = message.success or message.message not in NOT_THE_BUNDLE
-        if message.event != GoalEvent.END or message.goal.kind != Goal.OBJECT_POSE or not judged:
+        says_something = message.success or message.message not in NOT_THE_BUNDLE
+        if message.event != GoalEvent.END or message.goal.kind != Goal.OBJECT_POSE or not says_something:
             return
-        if message.model_id == self._active.id and self._swap is None:
-            self._goals.append(message.success)
-            if self._watched is not None:
-                finding = judge_goals(list(self._goals), self._goals_before)
-                if finding.verdict == WORSE:
-                    self._go_back(finding.text)
+        goals = self._record(message.model_id).goals
+        goals.append(message.success)
+        if self._watched is not None and self._in_use(message.model_id):
+            self._heed(judge_goals(goals, self._watched.goals))
 
     def _on_belief(self, message: Belief) -> None:
         self._belief, self._belief_at = message, time.monotonic()
@@ -169,11 +173,16 @@ class BundleManager(Node):
     def _on_stopped(self, message: Bool) -> None:
         self._stopped = message.data
 
-    def _errors_of(self, model_id: str) -> LiveErrors:
-        if model_id not in self._measured:
-            self._measured = {id: it for id, it in self._measured.items() if id == self._active.id}
-            self._measured[model_id] = LiveErrors()
-        return self._measured[model_id]
+    def _record(self, model_id: str) -> Record:
+        if model_id not in self._records:
+            kept = {self._active.id, *([self._before.id] if self._before else [])}
+            self._records = {id: record for id, record in self._records.items() if id in kept}
+            self._records[model_id] = Record()
+        return self._records[model_id]
+
+    def _in_use(self, model_id: str) -> bool:
+        """Whether this is the bundle in use, and no change is under way."""
+        return self._swap is None and model_id == self._active.id
 
     # -- a change, step by step ----------------------------------------------------------------------------------
 
@@ -208,7 +217,8 @@ class BundleManager(Node):
     def _begin(self, swap: Swap) -> None:
         self._say(f"preparing {swap.target.id} ({swap.reason})")
         self._watched, self._swap = None, swap
-        self._measured.pop(swap.target.id, None)  # what it did in another time
+        if not swap.back:
+            self._records.pop(swap.target.id, None)  # what it did in another time
 
     def _preparing(self, swap: Swap) -> None:
         for name, client in self._prepare.items():
@@ -279,17 +289,12 @@ class BundleManager(Node):
         before, self._active, self._swap = self._active, swap.target, None
         self._before = before
         self._announce(swap.reason, before.id, swap.first_ns)
-        self._goals_before = list(self._goals)
-        self._goals.clear()
-        self._watched = None if swap.back else list(self._errors_of(before.id).moving)
+        self._watched = None if swap.back else deepcopy(self._record(before.id))
 
     # -- back ----------------------------------------------------------------------------------------------------
 
-    def _judge(self, before: list[float], mine: LiveErrors) -> None:
-        """Of the bundle in use, whenever one more block of steps is known."""
-        if len(mine.all) % BLOCK:
-            return
-        finding = judge(mine, before, self._active.metric)
+    def _heed(self, finding: Finding) -> None:
+        """What the watch over the bundle in use has found."""
         if finding.verdict == WORSE:
             self._go_back(finding.text)
         elif finding.verdict == ACCEPTED:

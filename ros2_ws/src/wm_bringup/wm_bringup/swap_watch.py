@@ -11,7 +11,7 @@ with which nothing moves any more, because it trusts no plan, has no error to sh
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,7 +107,7 @@ def judge(after: LiveErrors, before: Sequence[float], metric: float | None = Non
     return Finding(ACCEPTED if len(mine) >= ENOUGH else WATCHING, math.exp(rise), text)
 
 
-def judge_goals(after: Sequence[bool], before: Sequence[bool]) -> Finding:
+def judge_goals(after: Collection[bool], before: Collection[bool]) -> Finding:
     """Compare goals reached since a swap with those before it: Fisher's exact test, one-sided."""
     good, all_good = sum(after), sum(after) + sum(before)
     count, total = len(after), len(after) + len(before)
