@@ -1,0 +1,190 @@
+"""`./wm loop --demo`: the whole loop in simulation. A stage that is done is not done again."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wm_core.bundle import Bundle
+from wm_core.paths import bundles_dir
+from wm_core.registry import Registry
+from wm_learning.collect import collect
+from wm_learning.evaluation.kept import plain, write
+from wm_learning.finetune import FinetuneSettings, finetune
+from wm_learning.gate_measure import trained_worlds
+from wm_learning.loop.recorded import RunRecord, read_run
+from wm_learning.loop.report import page
+from wm_learning.loop.robot import Robot, RobotError
+from wm_learning.pipeline import load_data
+from wm_learning.promote import GateSettings, Verdict, promote
+from wm_sim.world import load_world
+
+LIVE_FIRST = 3  # goals of the robot with the bundle before, at least
+LIVE_S = 420.0  # [s] of wall time for the goals after the change
+POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """What is shown."""
+
+    world: str = "tabletop_plate"  # unknown to the shipped bundle; a name or a file
+    out: Path = Path("runs/loop")
+    minutes: float = 10.0  # of robot time that is recorded
+    goals: int = 100  # of the gate, in each world
+    old_episodes: int = 60  # of data collected in each world that the shipped bundle knows
+    live_goals: int = 10  # pursued after the change
+    seed: int = 5000  # of collection; below 10000, as all that is trained on
+    workers: int = 2
+    finetuning: FinetuneSettings = field(default_factory=lambda: FinetuneSettings(labels="depth"))
+
+
+@dataclass
+class Progress:
+    """Says what is done and remembers how long it took."""
+
+    file: Path
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def stage(self, name: str, done: bool, do: Callable[[], Any]) -> None:
+        """Do a stage unless it is done."""
+        known = json.loads(self.file.read_text()) if self.file.is_file() else {}
+        if done:
+            self.seconds[name] = known.get(name, 0.0)
+            print(f"loop: {name}: done before", flush=True)
+            return
+        print(f"loop: {name} ...", flush=True)
+        began = time.monotonic()
+        do()
+        self.seconds[name] = known[name] = round(time.monotonic() - began, 1)
+        write(self.file, json.dumps(known))
+        print(f"loop: {name}: {self.seconds[name]:.0f} s", flush=True)
+
+
+def demo(settings: DemoSettings) -> bool:
+    """Run the loop and write OUT/report.html and OUT/report.json; whether the bundle was promoted and reached the goals."""
+    out, world = settings.out, load_world(settings.world)
+    out.mkdir(parents=True, exist_ok=True)
+    registry, progress = Registry(out / "registry"), Progress(out / "stages.json")
+    shipped = Bundle.load(bundles_dir() / "default")
+    new_bag, live_bag, tuned = out / "bags" / "new", out / "bags" / "live", out / "bundle"
+
+    def record() -> None:
+        arguments = {"world": settings.world, "explore": f"{settings.minutes:g}", "record": str(new_bag)}
+        with Robot(
+            out / "explore.log", registry.folder, real_time="false", seed=str(settings.seed), **arguments
+        ) as robot:
+            robot.wait()
+
+    def recall() -> None:
+        collect(
+            trained_worlds(shipped), settings.old_episodes, 50, out / "bags" / "old", settings.seed, settings.workers
+        )
+
+    def learn() -> None:
+        new = load_data([new_bag], out / "new", settings.workers)
+        old = load_data([out / "bags" / "old"], out / "old", settings.workers)
+        finetune(shipped.path, new, tuned, settings.finetuning, old)
+
+    progress.stage("record", (new_bag / "metadata.yaml").is_file(), record)
+    progress.stage("recall", (out / "bags" / "old").is_dir() and "recall" in _known(progress.file), recall)
+    progress.stage("fine-tune", (tuned / "bundle.yaml").is_file(), learn)
+    found: list[Verdict] = []
+    progress.stage(
+        "judge and swap",
+        (out / "gate" / "gate.json").is_file() and (live_bag / "metadata.yaml").is_file(),
+        lambda: found.append(_judge_while_working(settings, registry, tuned, live_bag)),
+    )
+    verdict = json.loads((out / "gate" / "gate.json").read_text())
+    live, explored = read_run(live_bag), read_run(new_bag)
+    report = _report(settings, world.name, shipped.id, Bundle.load(tuned), verdict, live, explored, progress.seconds)
+    write(out / "report.json", json.dumps(plain(report), indent=1) + "\n")
+    write(out / "report.html", page(report, live, explored))
+    print(f"loop: written: {out / 'report.html'}, {out / 'report.json'}")
+    return bool(verdict["passed"] and report["live"]["after"]["reached"] >= 0.95 * report["live"]["after"]["goals"])
+
+
+def _known(file: Path) -> dict[str, float]:
+    return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def _judge_while_working(settings: DemoSettings, registry: Registry, tuned: Path, live_bag: Path) -> Verdict:
+    """The robot pursues goals with the promoted bundle while the gate judges the new one, and goes on with it if it passes."""
+    arguments = {"world": settings.world, "bundle": "promoted", "record": str(live_bag), "seed": "10000"}
+    log = settings.out / "live.log"
+    with Robot(log, registry.folder, niceness=10, real_time="false", **arguments) as robot:
+        _wait(robot, lambda: _goals(robot) >= LIVE_FIRST, LIVE_S, "the first goals")
+        verdict = promote(
+            tuned,
+            [settings.world],
+            settings=GateSettings(goals=settings.goals, workers=settings.workers),
+            registry=registry,
+            bags=["new"],
+            out=settings.out / "gate",
+        )
+        print(verdict.table(), flush=True)
+        if verdict.promoted:
+            robot.prioritise()
+            _wait(robot, lambda: " in use (" in robot.log(), LIVE_S, "the new bundle in use")
+            # The goal in pursuit at the change belongs to neither bundle.
+            enough = _goals(robot) + 1 + settings.live_goals
+            _wait(robot, lambda: _goals(robot) >= enough, LIVE_S, f"{settings.live_goals} goals")
+    return verdict
+
+
+def _goals(robot: Robot) -> int:
+    return sum("] goal " in line and " mm in " in line for line in robot.log().splitlines())
+
+
+def _wait(robot: Robot, condition: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if not robot.running:
+            raise RobotError(f"expected {what}, the robot's run ended before:\n{robot.log()[-500:]}")
+        if time.monotonic() > deadline:
+            print(f"loop: waited {seconds:.0f} s for {what}, going on", flush=True)
+            return
+        time.sleep(POLL_S)
+
+
+def _report(
+    settings: DemoSettings,
+    world: str,
+    shipped: str,
+    tuned: Bundle,
+    verdict: dict[str, Any],
+    live: RunRecord,
+    explored: RunRecord,
+    seconds: dict[str, float],
+) -> dict[str, Any]:
+    """All figures of the page, as JSON."""
+    before, after = live.of(shipped), live.of(tuned.id)
+    told = {name: value for name, value in asdict(settings).items() if name not in ("out", "finetuning")}
+    return {
+        "world": world,
+        "settings": told,
+        "bundles": {"before": shipped, "after": tuned.id},
+        "seconds": seconds,
+        "minutes": round(sum(seconds.values()) / 60, 1),
+        "recorded": {
+            "episodes": len(explored.attempts),
+            "steps": len(explored.object_xy),
+            "drift_alarm_s": _alarm(explored),
+        },
+        "finetuning": tuned.spec["data"]["finetuning"],
+        "gate": verdict,
+        "live": {
+            "before": {"goals": len(before), "reached": sum(a.reached for a in before)},
+            "after": {"goals": len(after), "reached": sum(a.reached for a in after)},
+            "changes": [asdict(change) for change in live.changes],
+            "drift_alarm_s": _alarm(live),
+        },
+    }
+
+
+def _alarm(record: RunRecord) -> float | None:
+    """[s] from the beginning to the first drift alarm; None: there was none."""
+    over = record.drift[record.drift[:, 1] > 1, 0]
+    return round(float(over[0] - record.drift[0, 0]) / 1e9, 1) if len(over) else None
