@@ -68,7 +68,7 @@ class Rest:
         )
         self.until(lambda: self.commands_are_heard())
         self.joints.publish(JointState(name=list(ARM.joint_names), position=Q.tolist()))
-        self.until(lambda: self.node._measured is not None)
+        self.until(lambda: self.node._arm.until(0))
 
     def commands_are_heard(self):
         topics = ("wm/command", "wm/goal")
@@ -235,11 +235,11 @@ def test_after_a_hold_by_the_guard_planning_starts_from_the_measured_arm(rest):
     rest.pursue(goal_at(0.6, 0.0))
     rest.believe()
     rest.joints.publish(JointState(name=list(ARM.joint_names), position=elsewhere.tolist()))
-    rest.until(lambda: np.allclose(rest.node._measured, elsewhere))
+    rest.until(lambda: np.allclose(rest.node._arm.until(10**12)[-1], elsewhere))
     executed = rest.me.create_publisher(Command, "wm/executed", STATE)
     rest.until(lambda: executed.get_subscription_count())
     executed.publish(Command(status=Command.HOLD))
-    rest.until(lambda: rest.node.counts["reanchored"])
+    rest.until(lambda: rest.node._held)
     command = rest.believe()
     assert (command.ee_start.x, command.ee_start.y) == pytest.approx((0.5, 0.1), abs=1e-3)
 

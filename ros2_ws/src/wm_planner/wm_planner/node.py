@@ -1,6 +1,7 @@
 """wm_planner: belief and goal in, plan and command out. One command answers every belief."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ from wm_planner.costs import CostModel
 from wm_planner.delay import DelayEstimator
 from wm_planner.exploration import ExploreGoal
 from wm_planner.goal import GoalError, ObjectGoal, object_goal
+from wm_planner.measured import MeasuredArm
 from wm_planner.planners import PLANNERS, PlanningError
 from wm_planner.policy import POLICY, SEEDING, policy_for, search_of
 from wm_planner.pursuit import Pursuit
@@ -97,7 +99,8 @@ class PlannerNode(WmNode):
         self._slot = BundleSlot(self, self._mind)
         self._use()
         self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)
-        self._measured: np.ndarray | None = None
+        self._arm = MeasuredArm()
+        self._held = False  # by the guard, since the last belief
         self._stopped = False
         self._deferred_s = 0.0
         self._commands = self.publisher(Command, "wm/command", STATE)
@@ -163,12 +166,11 @@ class PlannerNode(WmNode):
         arrived = time.monotonic()
         if belief.model_id != self._bundle.id and (before := self._slot.adopt(belief.model_id)) is not None:
             self._use(before)
-        if not self._core.tool_path.anchored:
-            if self._measured is None:
-                self.reject("no_joint_state", "expected a joint state before the first command, none yet")
-                return
-            self._core.tool_path.anchor(self._measured)
         stamp_ns = to_ns(belief.header.stamp)
+        if not (joints := self._arm.until(stamp_ns)):
+            self.reject("no_joint_state", "expected a joint state before the first command, none yet")
+            return
+        self._follow_arm(joints)
         delay = 0.0 if self.value("lockstep") else self._delay.delay_s(self._age(stamp_ns))
         decision, status = self._decide(belief, stamp_ns, delay, arrived)
         names = self._kinematics.joint_names
@@ -255,25 +257,30 @@ class PlannerNode(WmNode):
         except KinematicsError as error:
             self.reject("bad_joint_state", f"joint_states: {error}")
             return
-        before, self._measured = self._measured, q
-        path = self._core.tool_path
-        if not path.anchored or self._pursuit.progress is not None:
-            return
-        if before is None or np.abs(q - before).max() > AT_REST:
-            return
-        # Idle: follow the arm to where somebody else moved it, so the next motion starts without a jump. Only once it
-        # rests: holding where it was while it moved would drag it back and forth.
-        if float(np.linalg.norm(self._kinematics.fk(q)[0][:2] - path.position)) > REANCHOR_DISTANCE:
-            path.anchor(q)
-            self._core.forget()
-            self.counts["reanchored"] += 1
+        self._arm.add(to_ns(message.header.stamp), q)
 
     def _on_executed(self, message: Command) -> None:
-        """The guard replaced a command by a hold: continue from where the arm really is."""
-        if message.status == Command.HOLD and self._measured is not None and self._core.tool_path.anchored:
-            self._core.tool_path.anchor(self._measured)
-            self._core.forget()
-            self.counts["reanchored"] += 1
+        """The guard replaced a command by a hold: go on from where the arm really is."""
+        self._held |= message.status == Command.HOLD
+
+    def _follow_arm(self, joints: Sequence[np.ndarray]) -> None:
+        """Begin where the arm was measured when it is not known where it was sent: at first, after a hold by the guard, and
+        where somebody else moved it while there is no goal. `joints`: the last one or two measurements (n,) [rad].
+
+        At a belief and by stamps, so that the same messages give the same commands whatever arrives first.
+        """
+        path, before, q = self._core.tool_path, joints[0], joints[-1]
+        if path.anchored and not self._held:
+            # Only once it rests: holding where it was while it moved would drag it back and forth.
+            at_rest = len(joints) == 2 and np.abs(q - before).max() <= AT_REST
+            if self._pursuit.progress is not None or not at_rest:
+                return
+            if float(np.linalg.norm(self._kinematics.fk(q)[0][:2] - path.position)) <= REANCHOR_DISTANCE:
+                return
+        self.counts["reanchored"] += path.anchored
+        path.anchor(q)
+        self._core.forget()
+        self._held = False
 
     def _on_e_stopped(self, message: Bool) -> None:
         if message.data and not self._stopped:
