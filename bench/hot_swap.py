@@ -16,6 +16,7 @@ import yaml
 from _bad_bundles import broken, noisy, nonsense
 from _common import FIRST_TEST_SEED, rate, table, write_json
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from wm_msgs.msg import ActiveBundle, Command, GoalEvent
 
 from wm_bringup.swap_watch import missed
@@ -25,6 +26,7 @@ from wm_core.stamps import to_ns
 
 STEP_NS = 100_000_000
 AROUND_S = 2.0  # before and after the first command of the other bundle in which commands are looked at
+EVERY = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)  # however late this process gets its turn
 GAIN, NOISE = 0.2, 0.5  # of the bundle that predicts nonsense, and of the one that trusts no plan
 PROTOCOL = """\
 The whole graph (simulator, perception, dynamics, planner, guard, bundle manager) with goals given one after another; the
@@ -46,7 +48,7 @@ class Listener:
         self.commands: list[tuple[int, float]] = []  # stamp [ns], arrival [s]
         self.goals: list[tuple[bool, str, float]] = []  # success, model, arrival
         self.active: list[tuple[ActiveBundle, float]] = []
-        self._node.create_subscription(Command, "wm/command", self._on_command, STATE)
+        self._node.create_subscription(Command, "wm/command", self._on_command, EVERY)
         self._node.create_subscription(GoalEvent, "wm/goal", self._on_goal, STATE)
         self._node.create_subscription(ActiveBundle, "wm/active_bundle", self._on_active, LATCHED)
 

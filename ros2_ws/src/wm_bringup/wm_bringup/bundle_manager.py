@@ -7,6 +7,7 @@ import math
 import signal
 import time
 from collections import deque
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.task import Future
 from std_msgs.msg import Bool, Header
 from wm_msgs.msg import ActiveBundle, Belief, Command, Goal, GoalEvent, Observation, PredictionError
@@ -26,12 +28,16 @@ from wm_msgs.srv import PrepareBundle, UseBundle
 from wm_bringup.swap_watch import ACCEPTED, BLOCK, WORSE, Finding, LiveErrors, judge, judge_goals, missed
 from wm_core.lifecycle import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
-from wm_core.registry import ROLLED_BACK, Registry
+from wm_core.registry import REFUSED, ROLLED_BACK, Registry
 from wm_core.stamps import to_ns
 
+EVERY = QoSProfile(
+    depth=100, reliability=ReliabilityPolicy.RELIABLE
+)  # cycles are counted, however late this node gets its turn
 NODES = ("wm_perception", "wm_dynamics", "wm_planner")
 TICK_S = 0.05
 LOOK_S = 1.0  # between two looks at the registry
+SETTLED_S = 3.0  # after the first belief: all nodes are there, and have discovered this one
 FAR = 0.08  # [m] between tool and object: nothing is pushed within some steps
 VISIBLE = 0.5
 FRESH_S = 1.0  # since the newest belief
@@ -73,7 +79,8 @@ class Swap:
 
     target: Used
     reason: str
-    back: bool = False  # to the bundle before: not watched, and no safe moment is waited for
+    watched: bool = True  # once it is in use; not on the way back
+    at_once: bool = False  # no safe moment is waited for: what is in use is worse than any moment
     phase: str = "prepare"
     since: float = field(default_factory=time.monotonic)  # of the phase, wall clock
     answers: dict[str, Future] = field(default_factory=dict)
@@ -116,6 +123,7 @@ class BundleManager(Node):
         self._not_before = 0.0
         self._belief: Belief | None = None
         self._belief_at = -math.inf
+        self._heard = math.inf  # when the first belief came
         self._command = Command(status=Command.HOLD)
         self._recent: deque[tuple[int, float]] = deque(maxlen=3)
         self._stopped = False
@@ -127,7 +135,7 @@ class BundleManager(Node):
         self.create_subscription(Belief, "wm/belief", self._on_belief, STATE)
         self.create_subscription(PredictionError, "wm/prediction_error", self._on_error, STATE)
         self.create_subscription(GoalEvent, "wm/goal", self._on_goal, STATE)
-        self.create_subscription(Command, "wm/command", self._on_command, STATE)
+        self.create_subscription(Command, "wm/command", self._on_command, EVERY)
         self.create_subscription(Bool, "wm/e_stopped", self._on_stopped, LATCHED)
         wall = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(TICK_S, self._tick, clock=wall)
@@ -157,6 +165,7 @@ class BundleManager(Node):
 
     def _on_belief(self, message: Belief) -> None:
         self._belief, self._belief_at = message, time.monotonic()
+        self._heard = min(self._heard, self._belief_at)
         if self._swap is not None and message.model_id == self._swap.target.id:
             self._swap.first_ns = self._swap.first_ns or to_ns(message.header.stamp)
         elif self._swap is None and message.model_id != self._active.id:
@@ -187,12 +196,14 @@ class BundleManager(Node):
     # -- a change, step by step ----------------------------------------------------------------------------------
 
     def _tick(self) -> None:
+        due = time.monotonic() - self._looked > LOOK_S and time.monotonic() - self._heard > SETTLED_S
+        if self._registry is not None and due and (self._swap is None or self._swap.phase in ("prepare", "wait")):
+            self._looked = time.monotonic()
+            self._look(self._registry)
         swap = self._swap
         if swap is None:
-            if self._registry is not None and time.monotonic() - self._looked > LOOK_S:
-                self._looked = time.monotonic()
-                self._look(self._registry)
-        elif swap.phase == "prepare":
+            return
+        if swap.phase == "prepare":
             self._preparing(swap)
         elif swap.phase == "wait":
             self._waiting(swap)
@@ -202,22 +213,32 @@ class BundleManager(Node):
             self._confirming(swap)
 
     def _look(self, registry: Registry) -> None:
-        """Begin a change when the registry points elsewhere."""
+        """Begin a change when the registry points elsewhere; give up one that it does not ask for any more."""
         try:
             state = registry.state()
-            if state.promoted == self._active.id:
-                self._given_up, self._problem = "", ""
-            elif state.promoted != self._given_up and time.monotonic() > self._not_before:
-                event = state.history[-1]
-                target = Used.read(str(registry.path(state.promoted)))
-                self._begin(Swap(target, f"{event.kind}: {event.why}", back=event.kind == ROLLED_BACK))
         except (ValueError, OSError) as error:
             self._complain(str(error))
+            return
+        if self._swap is not None:
+            if state.promoted != self._swap.target.id and not self._swap.at_once:
+                self._say(f"{self._swap.target.id} is not wanted any more")
+                self._swap = None
+            return
+        if state.promoted == self._active.id:
+            self._given_up, self._problem = "", ""
+        elif state.promoted != self._given_up and time.monotonic() > self._not_before:
+            event = next(event for event in reversed(state.history) if event.kind != REFUSED)
+            try:
+                target = Used.read(str(registry.path(state.promoted)))
+            except (ValueError, OSError) as error:
+                self._withdraw(state.promoted, str(error))
+                return
+            self._begin(Swap(target, f"{event.kind}: {event.why}", watched=event.kind != ROLLED_BACK))
 
     def _begin(self, swap: Swap) -> None:
         self._say(f"preparing {swap.target.id} ({swap.reason})")
         self._watched, self._swap = None, swap
-        if not swap.back:
+        if swap.watched:
             self._records.pop(swap.target.id, None)  # what it did in another time
 
     def _preparing(self, swap: Swap) -> None:
@@ -237,7 +258,7 @@ class BundleManager(Node):
             self._fail(f"not prepared within {self._value['prepare_timeout']:.0f} s by {', '.join(silent)}")
 
     def _waiting(self, swap: Swap) -> None:
-        if swap.back or self._safe():
+        if swap.at_once or self._safe():
             swap.go_on("use")
             swap.stamps, swap.arrived = map(list, zip(*self._recent, strict=True)) if self._recent else ([], [])
             swap.answers["use"] = self._use.call_async(UseBundle.Request(model_id=swap.target.id))
@@ -273,9 +294,9 @@ class BundleManager(Node):
         """Until commands answer what was seen with the new bundle."""
         answered = 0 if swap.first_ns is None else sum(stamp >= swap.first_ns for stamp in swap.stamps)
         if answered < COMMANDS_AFTER:
-            if swap.seconds > self._value["answer_timeout"] and not answered:
+            if swap.seconds > self._value["answer_timeout"]:
                 self._changed(swap)
-                self._go_back(f"no command within {self._value['answer_timeout']:.0f} s")
+                self._go_back(f"{answered} commands within {self._value['answer_timeout']:.0f} s")
             return
         gaps = [b - a for a, b in zip(swap.arrived[:-1], swap.arrived[1:], strict=True)]
         self._changed(swap)
@@ -289,7 +310,7 @@ class BundleManager(Node):
         before, self._active, self._swap = self._active, swap.target, None
         self._before = before
         self._announce(swap.reason, before.id, swap.first_ns)
-        self._watched = None if swap.back else deepcopy(self._record(before.id))
+        self._watched = deepcopy(self._record(before.id)) if swap.watched else None
 
     # -- back ----------------------------------------------------------------------------------------------------
 
@@ -306,11 +327,11 @@ class BundleManager(Node):
         bad, before = self._active, self._before
         self._complain(f"{bad.id}: {why}; going back")
         self._watched = None
-        self._withdraw(bad.id, why)
+        self._withdraw(bad.id, why, announce=False)
         if before is None or not before.folder:
             self._complain(f"expected a bundle before {bad.id} to go back to, none is known")
             return
-        self._begin(Swap(before, f"rolled back: {why}", back=True))
+        self._begin(Swap(before, f"rolled back: {why}", watched=False, at_once=True))
 
     def _fail(self, why: str) -> None:
         """A change that did not come about: the nodes go on with what they have."""
@@ -318,13 +339,13 @@ class BundleManager(Node):
         swap, self._swap = self._swap, None
         self._complain(f"{swap.target.id}: {why}")
         self._not_before = time.monotonic() + RETRY_S
-        if swap.back:
-            return
-        self._withdraw(swap.target.id, why)
-        self._announce(f"rolled back: {swap.target.id}: {why}", self._before.id if self._before else "")
+        if swap.watched:
+            self._withdraw(swap.target.id, why)
 
-    def _withdraw(self, id: str, why: str) -> None:
-        """Point the registry back, unless somebody has pointed it elsewhere meanwhile."""
+    def _withdraw(self, id: str, why: str, announce: bool = True) -> None:
+        """Point the registry back, unless somebody has pointed it elsewhere meanwhile; the nodes use what they used."""
+        if announce:
+            self._announce(f"rolled back: {id}: {why}", self._before.id if self._before else "")
         if self._registry is None:
             return
         try:
@@ -335,10 +356,11 @@ class BundleManager(Node):
 
     def _found(self, message: Belief) -> None:
         """The nodes use another bundle than this node knew, because it was restarted or somebody else changed it."""
-        folder = ""
-        if self._registry is not None and message.model_id in self._registry.state().entries:
-            folder = str(self._registry.path(message.model_id))
-        before, self._active = self._active, Used.read(folder) if folder else Used(message.model_id, "")
+        found = Used(message.model_id, "")
+        if self._registry is not None:
+            with suppress(ValueError, OSError):  # not from the registry
+                found = Used.read(str(self._registry.path(message.model_id)))
+        before, self._active = self._active, found
         self._before = before
         self._announce("found in use", before.id, to_ns(message.header.stamp))
 
