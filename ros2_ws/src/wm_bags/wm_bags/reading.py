@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import yaml
 import zstandard
 
+from wm_bags.bag_types import TypesOfBag
 from wm_bags.reading_mcap import McapStorage
 from wm_bags.reading_sqlite import SqliteStorage
 from wm_bags.storage import MAGIC_OF_ZSTD, BagError, Found, Topic, in_words, opened
-from wm_bags.bag_types import TypesOfBag
 
 STORAGES = {".mcap": McapStorage, ".db3": SqliteStorage}
 NEWEST = 9  # version of metadata.yaml
@@ -134,7 +134,9 @@ class Bag:
         """metadata.yaml, if there is one, and the files in order."""
         if self.path.is_file():
             if self.path.suffix == ".bag":
-                raise BagError(f"{self.path}: expected a rosbag2 recording, got one of ROS 1; convert it: rosbags-convert")
+                raise BagError(
+                    f"{self.path}: expected a rosbag2 recording, got one of ROS 1; convert it: rosbags-convert"
+                )
             self.notes.append("one file, without the metadata.yaml of its folder")
             return _Metadata(), [self.path]
         metadata = _metadata(self.path)

@@ -11,6 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from wm_bags.frames import Frame, Step
+from wm_bags.storage import BagError
 from wm_core.bundle import BevSpec
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import rigs_dir, urdf_path
@@ -19,9 +21,9 @@ from wm_learning.bag_reader import read_steps
 from wm_learning.cli import main
 from wm_learning.config import SettingError
 from wm_learning.dataset import SMALL, Dataset
-from wm_learning.dataset_build import build_dataset
+from wm_learning.dataset_build import Reading, build_dataset
 from wm_learning.dataset_files import DatasetError, seal
-from wm_learning.episode_bag import BagError, EpisodeWriter, Frame, Step
+from wm_learning.episode_bag import EpisodeWriter
 from wm_learning.pipeline import load_data
 from wm_learning.rows import JoinedRows
 
@@ -81,7 +83,8 @@ def test_video_has_no_commands_and_no_labels(tmp_path):
     bag_of(tmp_path / "silent", video=True)
     bag_of(tmp_path / "full")
     silent, full = (
-        build_dataset([tmp_path / name], tmp_path / f"{name}.data", 1, video=True) for name in ("silent", "full")
+        build_dataset([tmp_path / name], tmp_path / f"{name}.data", 1, Reading(video=True))
+        for name in ("silent", "full")
     )
     for data in (silent, full):  # commands and labels of a full bag are ignored
         assert data.video
@@ -130,13 +133,13 @@ def far_away(i, step):
 def test_a_bag_of_another_setup_is_refused(tmp_path, change, problem):
     bag = bag_of(tmp_path / "bag", change)
     with pytest.raises(BagError, match=f"^{bag}: .*{problem}"):
-        build_dataset([bag], tmp_path / "run" / "dataset", workers=1)
+        build_dataset([bag], tmp_path / "run" / "dataset", 1, Reading(strict=True))
     assert [path.name for path in tmp_path.iterdir()] == ["bag"]  # nothing half-written
 
 
 def test_the_command_line_refuses_in_one_line(tmp_path, capsys):
     bag = bag_of(tmp_path / "bag", degrees)
-    assert main(["dataset", str(bag), "--out", str(tmp_path / "dataset")]) == 1
+    assert main(["dataset", str(bag), "--strict", "--out", str(tmp_path / "dataset")]) == 1
     assert capsys.readouterr().err.startswith(f"wm: {bag}: /joint_states at 0.200 s")
 
 
@@ -288,7 +291,7 @@ def test_a_bag_named_twice_is_refused(tmp_path):
 
 
 def test_video_in_the_place_of_data_is_refused_with_a_remedy(tmp_path):
-    with pytest.raises(BagError, match="expected the topic /wm/episode.*use the bag as video"):
+    with pytest.raises(BagError, match="expected the topic /wm/.*use the bag as video"):
         load_data([bag_of(tmp_path / "film", video=True)], tmp_path / "run", workers=1)
 
 

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from wm_bags.frames import Frame, Step
+from wm_bags.storage import BagError
 from wm_learning.bag_reader import read_steps
-from wm_learning.episode_bag import BagError, EpisodeWriter, Frame, Step
+from wm_learning.episode_bag import EpisodeWriter
 
 STEP = 10**8
 COLOUR = "camera_left/color/image_raw"

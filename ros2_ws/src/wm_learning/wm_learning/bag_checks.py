@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from wm_learning.episode_bag import COLOUR, DEPTH, EXECUTED, INFO, JOINTS, TRUTH, Frame, Step, refusal
+from wm_bags.frames import Step, finite, make_frame, object_pose, refusal
+from wm_bags.profile import CameraTopics
+from wm_bags.steps import SHORTEST
+from wm_learning.episode_bag import COLOUR, DEPTH, EXECUTED, INFO, JOINTS, TRUTH
 from wm_learning.settings import STEP_NS
-from wm_perception.images import ImageError, colour_image, depth_image
 
-SHORTEST = 2  # steps of an episode
 JITTER = 0.5  # share of a step by which one stamp may be off
 DRIFT = 0.1  # share of a step by which the mean step of an episode may be off
 
@@ -36,57 +37,23 @@ def make_step(bag: Path, cameras: list[str], messages: dict[str, Any]) -> Step:
             raise refusal(
                 bag, topic, stamp_ns, f"expected measurements of one instant, got a stamp {apart / 1e6:.0f} ms away"
             )
-    frames = {camera: _frame(bag, camera, stamp_ns, messages) for camera in cameras}
+    frames = {}
+    for camera in cameras:
+        topics = CameraTopics(camera + COLOUR, camera + DEPTH, camera + INFO)
+        images = (messages[topics.color], messages[topics.depth], messages[topics.info])
+        frames[camera] = make_frame(bag, topics, stamp_ns, images)
     joints, executed, truth = messages[JOINTS], messages.get(EXECUTED), messages.get(TRUTH)
     if len(joints.name) != len(joints.position):
         raise refusal(
             bag, JOINTS, stamp_ns, f"expected {len(joints.name)} positions for its names, got {len(joints.position)}"
         )
-    positions = _finite(bag, JOINTS, stamp_ns, joints.position)
-    motion, pose = np.full((2, 2), np.nan), None
+    positions = finite(bag, JOINTS, stamp_ns, joints.position)
+    motion = np.full((2, 2), np.nan)
     if executed is not None:
         points = (executed.ee_start, executed.ee_end)
-        motion = _finite(bag, EXECUTED, stamp_ns, [[point.x, point.y] for point in points])
-    if truth is not None:
-        p, o = truth.pose.position, truth.pose.orientation
-        pose = _finite(bag, TRUTH, stamp_ns, [p.x, p.y, p.z, o.x, o.y, o.z, o.w])
-        if np.abs(pose[3:]).max() > 2 or abs(np.linalg.norm(pose[3:]) - 1) > 0.01:
-            raise refusal(bag, TRUTH, stamp_ns, f"expected a unit quaternion, got {pose[3:].tolist()}")
+        motion = finite(bag, EXECUTED, stamp_ns, [[point.x, point.y] for point in points])
+    pose = None if truth is None else object_pose(bag, TRUTH, stamp_ns, truth)
     return Step(stamp_ns, frames, tuple(joints.name), positions, motion[0], motion[1], pose)
-
-
-def _finite(bag: Path, topic: str, stamp_ns: int, values: Any) -> np.ndarray:
-    array = np.asarray(values, float)
-    if not np.isfinite(array).all():
-        raise refusal(bag, topic, stamp_ns, f"expected finite numbers, got {array.tolist()}; record it again")
-    return array
-
-
-def _frame(bag: Path, camera: str, stamp_ns: int, messages: dict[str, Any]) -> Frame:
-    image, depth, info = (messages[camera + topic] for topic in (COLOUR, DEPTH, INFO))
-    topic = camera + COLOUR
-    try:
-        rgb = colour_image(image)
-        topic = camera + DEPTH
-        metres = depth_image(depth).depth
-    except ImageError as error:
-        raise refusal(bag, topic, stamp_ns, str(error)) from error
-    sizes = {camera + DEPTH: metres.shape, camera + INFO: (info.height, info.width)}
-    for topic, size in sizes.items():
-        if size != rgb.shape[:2]:
-            raise refusal(
-                bag,
-                topic,
-                stamp_ns,
-                f"expected the colour image's {rgb.shape[1]} x {rgb.shape[0]}, got {size[1]} x {size[0]};"
-                " record depth aligned to colour and the colour camera's info",
-            )
-    K = _finite(bag, camera + INFO, stamp_ns, info.k).reshape(3, 3)
-    if not (K[0, 0] > 0 and K[1, 1] > 0):
-        raise refusal(
-            bag, camera + INFO, stamp_ns, f"expected focal lengths above 0, got {K[0, 0]}, {K[1, 1]}; calibrate it"
-        )
-    return Frame(rgb, metres, K)
 
 
 @dataclass

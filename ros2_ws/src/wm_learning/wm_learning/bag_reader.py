@@ -1,16 +1,19 @@
-"""Reads bags step by step: what is torn, empty, foreign or mismatched is refused with bag, topic and time.
+"""Reads wm's own bags strictly: what is torn, empty, foreign or mismatched is refused with bag, topic and time.
 
+`wm_bags.steps` reads bags of anyone's making and cuts out what cannot be used; of what is as here both make the same.
 One step is held at a time, so a bag may be larger than memory. Stamps are those of the headers: when it was measured.
 """
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rosbags.highlevel import AnyReader
 
+from wm_bags.frames import Step, refusal
+from wm_bags.steps import Episode
+from wm_bags.storage import BagError, in_words
 from wm_core.bags import typestore
 from wm_learning.bag_checks import JITTER, EpisodeCheck, make_step, stamp_of
 from wm_learning.episode_bag import (
@@ -21,20 +24,8 @@ from wm_learning.episode_bag import (
     JOINTS,
     KINDS,
     TRUTH,
-    BagError,
-    Step,
-    refusal,
 )
 from wm_learning.settings import STEP_NS
-
-
-@dataclass(frozen=True)
-class Episode:
-    """What a bag says of an episode; in a video bag nobody knows the world and the seed."""
-
-    index: int  # in the bag, from 0
-    world: str = "video"
-    seed: int = -1
 
 
 def read_steps(path: Path, video: bool = False) -> Iterator[tuple[Episode, Step]]:
@@ -145,7 +136,7 @@ def _messages(
         reader.open()
     except Exception as error:  # rosbags raises many kinds for torn or foreign files
         raise BagError(
-            f"{path}: expected a rosbag2 folder (MCAP or sqlite3) with metadata.yaml, got: {_line(error)};"
+            f"{path}: expected a rosbag2 folder (MCAP or sqlite3) with metadata.yaml, got: {in_words(error)};"
             " a recording that was killed is repaired by 'ros2 bag reindex', or record it again"
         ) from error
     with closing(reader):
@@ -167,7 +158,7 @@ def _messages(
                     path,
                     topic,
                     stamp_ns,
-                    f"expected readable messages, got {_line(error)} there or right after; record it again",
+                    f"expected readable messages, got {in_words(error)} there or right after; record it again",
                 ) from error
             yield cameras, topic, stamp_ns, message
 
@@ -187,9 +178,3 @@ def _cameras(path: Path, kinds: dict[str, str], needed: tuple[str, ...]) -> list
         if kinds[topic] != kind:
             raise BagError(f"{path}: /{topic}: expected {kind}, got {kinds[topic]}; record that type")
     return cameras
-
-
-def _line(error: Exception) -> str:
-    """The first line of an error, with its kind."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

@@ -35,7 +35,10 @@ def _parser() -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("dataset", help="build a dataset from bags")
     verb.add_argument("bags", type=Path, nargs="+")
+    verb.add_argument("--profile", type=Path, help="which topics play which role; `wm bag profile BAG` proposes one")
     verb.add_argument("--video", action="store_true", help="use cameras and joints only, as of bags without commands")
+    verb.add_argument("--strict", action="store_true", help="wm's own bags: the first fault is an error, nothing is cut")
+    verb.add_argument("--damaged", choices=["refuse", "skip"], default="refuse", help="skip: read what is around damage")
     verb.add_argument("--out", type=Path, required=True)
     verb.add_argument("--workers", type=int, default=2)
     verb.set_defaults(run=_dataset)
@@ -155,11 +158,15 @@ def _collect(options: argparse.Namespace) -> int:
 
 
 def _dataset(options: argparse.Namespace) -> int:
-    from wm_learning.dataset_build import build_dataset
+    from wm_learning.dataset_build import Reading, build_dataset
     from wm_learning.pipeline import find_bags
 
-    data = build_dataset(find_bags(options.bags), options.out, options.workers, options.video)
-    print(f"{options.out}: {len(data.episode)} steps of {len(data.seeds)} episodes")
+    reading = Reading(options.profile, options.video, options.strict, options.damaged)
+    data = build_dataset(find_bags(options.bags), options.out, options.workers, reading)
+    print(
+        f"{options.out}: {len(data.episode)} steps of {len(data.seeds)} episodes"
+        + ("" if options.strict else f"; what was cut: {options.out / 'report.html'}")
+    )
     return 0
 
 

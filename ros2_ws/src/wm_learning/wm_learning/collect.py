@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from wm_bags.frames import Frame, Step
 from wm_core.paths import rigs_dir
 from wm_core.rig import CameraRig
 from wm_learning.atomic import die_with_parent
 from wm_learning.drive import Drive
-from wm_learning.episode_bag import EpisodeWriter, Frame, Step
+from wm_learning.episode_bag import EpisodeWriter
 from wm_learning.exploration import Exploration
 from wm_learning.settings import REACH_BOX
 from wm_sim.arm_sim import ArmSim

@@ -1,46 +1,80 @@
-"""Bags -> a dataset's folder. One worker reads one bag step by step; maps go to disk at once."""
+"""Bags -> a dataset's folder. One worker reads one bag step by step; maps go to disk at once.
+
+What cannot be used is cut out, and a report beside the arrays says what and why; with `strict` the first fault is an error.
+"""
 
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from wm_bags.check import BagCheck
+from wm_bags.check_report import write_report
+from wm_bags.frames import Frame, Step, arm_joints, check_rig, refusal
+from wm_bags.profile import Profile
+from wm_bags.reading import Bag
+from wm_bags.steps import Episode
+from wm_bags.storage import BagError
 from wm_core.bundle import BevSpec
-from wm_core.kinematics import Kinematics, KinematicsError
-from wm_core.paths import rigs_dir, urdf_path
-from wm_core.rig import CameraRig
+from wm_core.kinematics import Kinematics
+from wm_core.paths import urdf_path
+from wm_core.rig import Camera, CameraRig
 from wm_learning.atomic import die_with_parent, new_folder
 from wm_learning.bag_reader import read_steps
 from wm_learning.dataset import SMALL, Dataset
 from wm_learning.dataset_files import KINDS, seal
-from wm_learning.episode_bag import COLOUR, DEPTH, EXECUTED, INFO, JOINTS, BagError, Step, refusal
-from wm_learning.settings import ACTION_SCALE
+from wm_learning.episode_bag import COLOUR, DEPTH, EXECUTED, INFO, JOINTS
+from wm_learning.settings import ACTION_SCALE, STEP_NS
 from wm_perception.bev import Projector
+from wm_perception.pipeline import CameraFrame, shrink
 from wm_perception.robot_mask import RobotMask
 
 TOO_FAR = 1.01  # length of an action beyond which the commands are not of this action scale
-BEYOND = 0.05  # [rad] that a measured joint may be outside its limits
 
 
-def build_dataset(bags: list[Path], folder: Path, workers: int, video: bool = False) -> Dataset:
-    """Build the dataset of `bags` in `folder`, replacing an older one in one rename; raises BagError.
+@dataclass(frozen=True)
+class Reading:
+    """How bags are read. `strict`: they must be as wm collects them, and the first fault is an error."""
 
-    `video`: commands and labels are ignored. Memory: a few maps per worker and the small arrays.
+    profile: Path | None = None  # file; without, wm's own topics
+    video: bool = False  # commands and labels are ignored
+    strict: bool = False
+    damaged: str = "refuse"  # or skip: read what is around damage
+
+    def topics(self) -> Profile:
+        """The profile; raises BagError."""
+        profile = Profile.load(self.profile) if self.profile else Profile.default()
+        return profile.as_video() if self.video else profile
+
+
+def build_dataset(bags: list[Path], folder: Path, workers: int, reading: Reading = Reading()) -> Dataset:
+    """Build the dataset of `bags` in `folder`, replacing an older one in one rename; raises BagError when nothing can be used.
+
+    The folder also gets report.html and report.json. Memory: a window of images and a few maps per worker, and the small arrays.
     """
     folder = Path(folder)
     with new_folder(folder) as work:
+        checks: list[BagCheck | None] = [None] * len(bags)
         with ProcessPoolExecutor(workers, initializer=die_with_parent) as pool:
-            futures = {pool.submit(_convert, bag, work / f"{i:05d}", video): i for i, bag in enumerate(bags)}
+            futures = {pool.submit(_convert, bag, work / f"{i:05d}", reading): i for i, bag in enumerate(bags)}
             try:
                 for done, future in enumerate(as_completed(futures), 1):
-                    future.result()
-                    print(f"dataset: {bags[futures[future]].name} ({done} of {len(bags)} bags)", flush=True)
+                    check = checks[futures[future]] = future.result()
+                    told = f": {check.summary()}" if check and (check.refused or check.cuts) else ""
+                    print(f"dataset: {bags[futures[future]].name} ({done} of {len(bags)} bags){told}", flush=True)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        _merge(work, bags)
+        used = [i for i, check in enumerate(checks) if check is None or check.steps]
+        if not used:
+            reasons = [check.why_nothing() for check in checks if check]
+            raise BagError("\n".join(reasons[:10]))
+        _merge(work, bags, used)
+        write_report([check for check in checks if check], work)
     return Dataset.load(folder)
 
 
@@ -57,40 +91,40 @@ def bag_facts(bag: Path) -> dict[str, Any]:
 class _Converter:
     """One bag's steps -> rows of the arrays."""
 
-    def __init__(self, bag: Path) -> None:
-        self._bag = bag
-        self._kinematics = Kinematics(urdf_path())
-        self._mask = RobotMask(self._kinematics)
-        self.rig = CameraRig.load(rigs_dir() / "two_cameras.yaml")
-        self._projectors = {
-            camera.name: Projector(camera.K, camera.T_base_optical, camera.height, camera.width, BevSpec())
-            for camera in self.rig.cameras
-        }
+    def __init__(self, bag: Path, profile: Profile) -> None:
+        self._bag, self._profile = bag, profile
+        self.kinematics = Kinematics(urdf_path())
+        self._mask = RobotMask(self.kinematics)
+        rig = CameraRig.load(profile.rig)
+        self.cameras = [camera for camera in rig.cameras if camera.name in profile.cameras]
+        self._projectors: dict[tuple, Projector] = {}
 
     def maps(self, step: Step) -> np.ndarray:
         """Maps (cameras, 5, rows, columns) uint8 of one step."""
         boxes = self._mask.boxes(self._joints(step))
         maps = []
-        for camera in self.rig.cameras:
+        for camera in self.cameras:
             frame = step.frames.get(camera.name)
             if frame is None:
                 raise refusal(
                     self._bag,
                     camera.name + COLOUR,
                     step.stamp_ns,
-                    f"expected the rig's cameras {[c.name for c in self.rig.cameras]}, got {sorted(step.frames)}",
+                    f"expected the rig's cameras {[c.name for c in self.cameras]}, got {sorted(step.frames)}",
                 )
-            size, wanted = frame.depth.shape, (camera.height, camera.width)
-            if size != wanted or np.abs(frame.K - camera.K).max() > 0.01 * camera.K[0, 0]:
-                raise refusal(
-                    self._bag,
-                    camera.name + INFO,
-                    step.stamp_ns,
-                    f"expected the rig's {wanted[1]} x {wanted[0]} pixels and K {camera.K.round(2).tolist()}, got"
-                    f" {size[1]} x {size[0]} and {frame.K.round(2).tolist()}; use the rig it was recorded with",
-                )
-            maps.append(self._projectors[camera.name].project(frame.rgb, frame.depth, boxes))
+            if self._profile.intrinsics == "rig":
+                check_rig(self._bag, camera.name + INFO, step.stamp_ns, frame, camera)
+            maps.append(self._project(camera, frame, boxes))
         return np.rint(np.stack(maps) * 255).astype(np.uint8)
+
+    def _project(self, camera: Camera, frame: Frame, boxes: list) -> np.ndarray:
+        small = shrink(CameraFrame(frame.rgb, frame.depth, frame.K))
+        key = (camera.name, *small.depth.shape, *small.K.ravel())
+        if key not in self._projectors:
+            if len(self._projectors) > 4 * len(self.cameras):  # intrinsics that never settle must not fill the memory
+                self._projectors.clear()
+            self._projectors[key] = Projector(small.K, camera.T_base_optical, *small.depth.shape, BevSpec())
+        return self._projectors[key].project(small.rgb, small.depth, boxes)
 
     def motion(self, step: Step) -> dict[str, np.ndarray]:
         """Measured and commanded tool position, action and label of one step."""
@@ -103,31 +137,36 @@ class _Converter:
                 f"expected a motion of at most {ACTION_SCALE} m in a step, got {step.ee_start} to {step.ee_end}",
             )
         label = np.full(3, np.nan) if step.truth is None else np.array([*step.truth[:2], yaw(step.truth[3:])])
-        tool = self._kinematics.fk(self._joints(step))[0][:2]
+        tool = self.kinematics.fk(self._joints(step))[0][:2]
         return {"tool": tool, "target": step.ee_start, "action": action, "object": label}
 
     def _joints(self, step: Step) -> np.ndarray:
-        try:
-            q = self._kinematics.arm_joints(step.joint_names, step.joints)
-        except KinematicsError as error:
-            raise refusal(self._bag, JOINTS, step.stamp_ns, f"{error}; is it another robot's?") from error
-        outside = (q < self._kinematics.lower - BEYOND) | (q > self._kinematics.upper + BEYOND)
-        if outside.any():
-            names = [name for name, bad in zip(self._kinematics.joint_names, outside, strict=True) if bad]
-            raise refusal(
-                self._bag, JOINTS, step.stamp_ns, f"expected radians within the limits, got {q[outside]} of {names}"
-            )
-        return q
+        return arm_joints(self._bag, JOINTS, step, self.kinematics)
 
 
-def _convert(bag: Path, part: Path, video: bool) -> None:
-    """Arrays of one bag: maps as raw bytes in `part`.bev, the rest in `part`.npz."""
-    converter = _Converter(bag)
+def _convert(bag: Path, part: Path, reading: Reading) -> BagCheck | None:
+    """Arrays of one bag: maps as raw bytes in `part`.bev, the rest in `part`.npz. Returns what was found (not if strict)."""
+    profile = reading.topics()
+    converter = _Converter(bag, profile)
+    if reading.strict:
+        _write(bag, part, converter, read_steps(bag, reading.video))
+        return None
+    check = BagCheck(bag, profile)
+    try:
+        with Bag(bag, reading.damaged) as opened:
+            steps = check.steps_of(opened, converter.kinematics, STEP_NS, TOO_FAR * ACTION_SCALE)
+            _write(bag, part, converter, steps)
+    except BagError as error:
+        check.refuse(str(error))
+    return check
+
+
+def _write(bag: Path, part: Path, converter: _Converter, steps: Iterator[tuple[Episode, Step]]) -> None:
     rows: dict[str, list[Any]] = {name: [] for name in SMALL}
     seeds: dict[int, int] = {}
     observed: Any = False
     with open(part.with_suffix(".bev"), "wb") as file:
-        for episode, step in read_steps(bag, video):
+        for episode, step in steps:
             seeds[episode.index] = episode.seed
             maps = converter.maps(step)
             observed |= maps[:, 4].any((1, 2))
@@ -136,7 +175,9 @@ def _convert(bag: Path, part: Path, video: bool) -> None:
                 rows[name].append(value)
             rows["episode"].append(episode.index)
             rows["world"].append(episode.world)
-    for camera, saw in zip(converter.rig.cameras, observed, strict=True):
+    if not seeds:
+        return
+    for camera, saw in zip(converter.cameras, observed, strict=True):
         if not saw:
             raise refusal(
                 bag, camera.name + DEPTH, 0, "expected a view of the table, got no point in it; check the rig's pose"
@@ -147,9 +188,9 @@ def _convert(bag: Path, part: Path, video: bool) -> None:
     np.savez(part.with_suffix(".npz"), seeds=list(seeds.values()), shape=maps.shape, **arrays)
 
 
-def _merge(work: Path, bags: list[Path]) -> None:
-    """One set of arrays of all parts; maps are copied from file to file, a part at a time."""
-    parts = [dict(np.load(work / f"{i:05d}.npz")) for i in range(len(bags))]
+def _merge(work: Path, bags: list[Path], used: list[int]) -> None:
+    """One set of arrays of the parts of all bags that could be used; maps are copied from file to file, a part at a time."""
+    parts = [dict(np.load(work / f"{i:05d}.npz")) for i in used]
     if len({tuple(part["shape"]) for part in parts}) > 1:
         raise BagError(f"expected the same cameras in all bags, got maps of {[tuple(part['shape']) for part in parts]}")
     names = sorted({str(name) for part in parts for name in np.unique(part["world"])})
@@ -163,11 +204,11 @@ def _merge(work: Path, bags: list[Path]) -> None:
     header = {"descr": "|u1", "fortran_order": False, "shape": (total, *map(int, parts[0]["shape"]))}
     with open(work / "bev.npy", "wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for i in range(len(bags)):
+        for i in used:
             with open(work / f"{i:05d}.bev", "rb") as source:
                 shutil.copyfileobj(source, file, 1 << 20)
-            for ending in ("bev", "npz"):
-                (work / f"{i:05d}.{ending}").unlink()
+    for left in (*work.glob("[0-9]*.bev"), *work.glob("[0-9]*.npz")):
+        left.unlink()
     seeds = [int(seed) for part in parts for seed in part["seeds"]]
     seal(work, names, seeds, BevSpec(), [bag_facts(bag) for bag in bags])
 

@@ -7,13 +7,14 @@ joints. This module holds what both directions share, and the writer; `bag_reade
 import dataclasses
 import math
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
+from wm_bags.frames import Step
+from wm_bags.storage import BagError
 from wm_core.bags import typestore
 from wm_learning.mcap_checksums import add_checksums
 
@@ -30,37 +31,6 @@ KINDS = {
     TRUTH: "geometry_msgs/msg/PoseStamped",
 }
 CAMERA_KINDS = {COLOUR: "sensor_msgs/msg/Image", INFO: "sensor_msgs/msg/CameraInfo", DEPTH: "sensor_msgs/msg/Image"}
-
-
-class BagError(ValueError):
-    """A bag that cannot be used: names the file, the topic, the time, what was expected, what came, and the remedy."""
-
-
-def refusal(bag: Path, topic: str, stamp_ns: int, problem: str) -> BagError:
-    """The error for one message of a bag; `problem`: what was expected, what came, what to do."""
-    return BagError(f"{bag}: /{topic} at {stamp_ns / 1e9:.3f} s ({stamp_ns} ns): {problem}")
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One camera's view at one instant."""
-
-    rgb: np.ndarray  # (H, W, 3) uint8
-    depth: np.ndarray  # (H, W) float32 [m], 0 = no reading
-    K: np.ndarray  # (3, 3)
-
-
-@dataclass(frozen=True)
-class Step:
-    """All measurements of one control period, and the motion executed after them."""
-
-    stamp_ns: int
-    frames: dict[str, Frame]
-    joint_names: tuple[str, ...]
-    joints: np.ndarray  # (n,) [rad]
-    ee_start: np.ndarray  # (2,) [m] commanded tool position at the stamp; NaN in video
-    ee_end: np.ndarray  # (2,) [m] commanded tool position one step later; NaN in video
-    truth: np.ndarray | None  # (7,) object position [m] and quaternion xyzw, simulation only
 
 
 class EpisodeWriter:

@@ -15,7 +15,7 @@ from wm_core.revision import revision
 from wm_learning.calibration import calibrate, calibrate_new
 from wm_learning.config import SettingError, configure
 from wm_learning.dataset import Dataset
-from wm_learning.dataset_build import bag_facts, build_dataset
+from wm_learning.dataset_build import Reading, bag_facts, build_dataset
 from wm_learning.dataset_files import DatasetError, read_facts
 from wm_learning.embeddings import embed
 from wm_learning.evaluate import evaluate
@@ -82,7 +82,7 @@ def _built(bags: list[Path], folder: Path, workers: int, video: bool) -> Dataset
             return Dataset.load(folder)
     except DatasetError:  # none yet, torn, or of an older version: the bags are here, so it is built again
         pass
-    return build_dataset(bags, folder, workers, video)
+    return build_dataset(bags, folder, workers, Reading(video=video))
 
 
 def split(data: Dataset, settings: RunSettings) -> tuple[np.ndarray, np.ndarray]:
