@@ -13,6 +13,7 @@ from wm_core.registry import Registry
 from wm_core.revision import revision
 from wm_learning.config import SettingError
 from wm_learning.evaluation.kept import plain, write
+from wm_learning.evaluation.measurement import Context
 from wm_learning.evaluation.report import page_html, table_html
 from wm_learning.evaluation.section import Table
 from wm_learning.gate import NEW, OLD, Criterion, Limits, judge
@@ -129,7 +130,9 @@ def promote(
     bundles = {OLD: Bundle.load(registry.path(against)), NEW: Bundle.load(registry.path(id))}
     out = Path("runs/promote") / id if out is None else out
     date = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
-    criteria, notes, report = [], [], ""
+    criteria: list[Criterion] = []
+    notes: list[str] = []
+    report = ""
     if new:
         criteria, notes = _judge(bundles, new, old, settings, out)
         report = str((out / "gate.html").absolute())
@@ -159,7 +162,9 @@ def _judge(
     settings: GateSettings,
     out: Path,
 ) -> tuple[list[Criterion], list[str]]:
-    work, notes, found, contexts = out.parent / "data", [], {}, []
+    work, found = out.parent / "data", {}
+    contexts: list[Context] = []
+    notes: list[str] = []
     for side, given in ((NEW, new), (OLD, old or trained_worlds(bundles[OLD]))):
         print(f"{side} domain: {', '.join(map(str, given))}", flush=True)
         domain, mine, sentences = measure(bundles, given, work, settings.goals, settings.first_seed, settings.workers)
