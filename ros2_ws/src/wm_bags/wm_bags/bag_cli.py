@@ -5,9 +5,15 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from wm_bags.check import check_bag
+from wm_bags.check_report import write_report
+from wm_bags.profile import Profile
+from wm_bags.propose import propose
 from wm_bags.reading import DAMAGED, Bag
 from wm_bags.repair import repair
 from wm_bags.storage import BagError
+from wm_core.kinematics import Kinematics
+from wm_core.paths import urdf_path
 
 
 def add_parser(verbs: argparse._SubParsersAction) -> None:
@@ -20,6 +26,20 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("--verify", action="store_true", help="also read every message, by its type")
     verb.add_argument("--damaged", choices=DAMAGED, default="refuse", help="skip: read what is around damage")
     verb.set_defaults(run=_info)
+
+    verb = kinds.add_parser("profile", help="propose which topic plays which role")
+    verb.add_argument("bag", type=Path)
+    verb.set_defaults(run=_profile)
+
+    verb = kinds.add_parser("check", help="how many seconds can be learned from, and why the rest cannot")
+    verb.add_argument("bags", type=Path, nargs="+", metavar="BAG")
+    verb.add_argument("--profile", type=Path, help="which topics play which role (default: wm's own)")
+    verb.add_argument("--video", action="store_true", help="cameras and joints only")
+    verb.add_argument("--damaged", choices=DAMAGED, default="refuse", help="skip: read what is around damage")
+    verb.add_argument(
+        "--out", type=Path, required=True, metavar="REPORT", help="folder for report.html and report.json"
+    )
+    verb.set_defaults(run=_check)
 
     verb = kinds.add_parser("repair", help="make a bag whole after a crash or damage; nothing of it is thrown away")
     verb.add_argument("bags", type=Path, nargs="+", metavar="BAG", help="a rosbag2 folder of MCAP files")
@@ -50,6 +70,25 @@ def _repair(options: argparse.Namespace) -> int:
             refused += 1
             print(f"{path}: NOT REPAIRED\n  {error}", file=sys.stderr)
     return 1 if refused else 0
+
+
+def _profile(options: argparse.Namespace) -> int:
+    with Bag(options.bag) as bag:
+        print(propose(bag, Kinematics(urdf_path()).joint_names), end="")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    """Write the report; returns 1 when nothing of a bag can be used."""
+    profile = Profile.load(options.profile) if options.profile else Profile.default()
+    profile = profile.as_video() if options.video else profile
+    checks = [check_bag(bag, profile, Kinematics(urdf_path()), options.damaged) for bag in options.bags]
+    for check in checks:
+        print(f"{check.bag}: {check.summary() if check.steps or check.refused else check.why_nothing()}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_report(checks, options.out)
+    print(f"written: {options.out / 'report.html'}, {options.out / 'report.json'}")
+    return 0 if all(check.steps for check in checks) else 1
 
 
 def _verified(bag: Bag) -> tuple[Counter[str], dict[str, str]]:

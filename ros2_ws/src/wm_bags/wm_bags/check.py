@@ -15,6 +15,8 @@ from wm_bags.topic_stats import TopicStats
 from wm_core.kinematics import Kinematics
 
 Span = tuple[int, int]  # stamps [ns]
+STEP_NS = 100_000_000
+REACH = 1.01 * 0.03  # [m] in a step: the action scale, and a little for rounding
 
 
 @dataclass
@@ -35,7 +37,7 @@ class BagCheck:
     step_ns: int = 0
 
     def steps_of(
-        self, bag: Bag, kinematics: Kinematics, step_ns: int, reach: float, everything: bool = False
+        self, bag: Bag, kinematics: Kinematics, step_ns: int = STEP_NS, reach: float = REACH, everything: bool = False
     ) -> Iterator[tuple[Episode, Step]]:
         """The bag's steps, while all else about it is noted; `everything`: also topics that no role needs."""
         self.step_ns = step_ns
@@ -151,6 +153,18 @@ class BagCheck:
             self.cuts[-1] = Cut(cut.kind, cut.topic, last.from_ns, cut.to_ns, last.problem)
         else:
             self.cuts.append(cut)
+
+
+def check_bag(path: Path, profile: Profile, kinematics: Kinematics, damaged: str = "refuse") -> BagCheck:
+    """Read a whole bag and everything in it."""
+    check = BagCheck(path, profile)
+    try:
+        with Bag(path, damaged) as bag:
+            for _ in check.steps_of(bag, kinematics, everything=True):
+                pass
+    except BagError as error:
+        check.refuse(str(error))
+    return check
 
 
 def _extend(spans: list[Span], span: Span, gap_ns: int) -> None:

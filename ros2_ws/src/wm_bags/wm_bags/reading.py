@@ -216,7 +216,7 @@ class Bag:
         problem = f"damaged at {found.place}: {found.problem}"
         if not self._skip:
             raise BagError(
-                f"{file}: {problem}; copy it again, mend it: ./wm repair {file.parent}, or read the rest with --damaged skip"
+                f"{file}: {problem}; copy it again, mend it: ./wm bag repair {file.parent}, or read the rest with --damaged skip"
             )
         self.notes.append(f"{file.name}: {problem}: left out")
 

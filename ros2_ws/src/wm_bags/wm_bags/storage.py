@@ -46,7 +46,9 @@ def opened(file: Path) -> Iterator[None]:
         yield
     except OSError as error:
         remedy = "give yourself the right to read it" if isinstance(error, PermissionError) else "check the disk"
-        raise BagError(f"{error.filename or file}: expected a file that can be read: {error.strerror}; {remedy}") from error
+        raise BagError(
+            f"{error.filename or file}: expected a file that can be read: {error.strerror}; {remedy}"
+        ) from error
 
 
 def in_words(error: Exception) -> str:
