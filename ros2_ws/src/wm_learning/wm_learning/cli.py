@@ -37,8 +37,12 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("bags", type=Path, nargs="+")
     verb.add_argument("--profile", type=Path, help="which topics play which role; `wm bag profile BAG` proposes one")
     verb.add_argument("--video", action="store_true", help="use cameras and joints only, as of bags without commands")
-    verb.add_argument("--strict", action="store_true", help="wm's own bags: the first fault is an error, nothing is cut")
-    verb.add_argument("--damaged", choices=["refuse", "skip"], default="refuse", help="skip: read what is around damage")
+    verb.add_argument(
+        "--strict", action="store_true", help="wm's own bags: the first fault is an error, nothing is cut"
+    )
+    verb.add_argument(
+        "--damaged", choices=["refuse", "skip"], default="refuse", help="skip: read what is around damage"
+    )
     verb.add_argument("--out", type=Path, required=True)
     verb.add_argument("--workers", type=int, default=2)
     verb.set_defaults(run=_dataset)
@@ -288,7 +292,7 @@ def _promote(options: argparse.Namespace) -> int:
         out=options.out,
     )
     if verdict.criteria:
-        print(verdict.table())
+        print("\n".join([verdict.table(), *verdict.notes]))
         print(f"written: {verdict.report}")
     how = (
         "promoted" if verdict.passed else f"promoted in spite of it: {verdict.forced}" if verdict.forced else "refused"

@@ -45,11 +45,20 @@ def places(given: Sequence[str | Path]) -> tuple[list[str], list[Path]]:
 
 
 def trained_worlds(bundle: Bundle) -> list[str]:
-    """The worlds by name that a bundle was trained on; raises SettingError where none is known."""
-    known = [w for w in bundle.spec.get("data", {}).get("worlds", []) if (worlds_dir() / f"{w}.yaml").is_file()]
+    """The worlds by name that a bundle was trained on, as far as they are among the shipped ones; raises SettingError without any."""
+    known = [world for world in bundle.spec.get("data", {}).get("worlds", []) if _shipped(world)]
     if not known:
         raise SettingError(f"expected --old: a world or data that {bundle.id} knows; it does not say itself")
     return known
+
+
+def forgotten_worlds(bundle: Bundle) -> list[str]:
+    """The others: their files are not known here."""
+    return [world for world in bundle.spec.get("data", {}).get("worlds", []) if not _shipped(world)]
+
+
+def _shipped(world: str) -> bool:
+    return (worlds_dir() / f"{world}.yaml").is_file()
 
 
 def measure(

@@ -17,7 +17,7 @@ from wm_learning.evaluation.measurement import Context
 from wm_learning.evaluation.report import page_html, table_html
 from wm_learning.evaluation.section import Table
 from wm_learning.gate import NEW, OLD, Criterion, Limits, judge
-from wm_learning.gate_measure import latency_ms, measure, trained_worlds
+from wm_learning.gate_measure import forgotten_worlds, latency_ms, measure, trained_worlds
 from wm_learning.settings import TRAINING_SEEDS
 
 GOALS = 50
@@ -165,6 +165,10 @@ def _judge(
     work, found = out.parent / "data", {}
     contexts: list[Context] = []
     notes: list[str] = []
+    if not old and (left_out := forgotten_worlds(bundles[OLD])):
+        notes.append(
+            f"The promoted bundle also knows {', '.join(left_out)}, not looked at: give world files or data with --old."
+        )
     for side, given in ((NEW, new), (OLD, old or trained_worlds(bundles[OLD]))):
         print(f"{side} domain: {', '.join(map(str, given))}", flush=True)
         domain, mine, sentences = measure(bundles, given, work, settings.goals, settings.first_seed, settings.workers)
