@@ -4,7 +4,6 @@ Messages are taken as they come, without deserialising them, and written by a th
 before its time (a full disk) says so on `wm/recorder_status` and in the diagnostics, and the robot's run goes on.
 """
 
-import importlib
 import signal
 import threading
 import time
@@ -14,22 +13,18 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.subscription import Subscription
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from wm_msgs.msg import Drift, Intervention, RecorderStatus
 
-from wm_bags.definitions import definition_of
 from wm_bags.mcap_file import COMPRESSIONS
-from wm_bags.metadata import Topic
 from wm_bags.recording import OneBag, Recording, Status, Target
 from wm_bags.ring import Snapshots
-from wm_bags.topics import LATCHED, SENSOR, Choice, Expected, complete
+from wm_bags.streams import Streams
+from wm_bags.topics import Choice, Expected, complete
 from wm_bags.writer import Storage
 from wm_core.lifecycle import ERROR, OK, WARN, ignore_stop_signals
 from wm_core.params import Param
@@ -37,7 +32,8 @@ from wm_core.paths import rig_path
 from wm_core.qos import STATE
 from wm_core.rig import CameraRig
 
-DEPTH = 1000  # messages of a topic that wait in the middleware at most: two seconds of joint states
+POLL_S = 0.005  # between two looks at which messages have come
+SERVE_S = 0.02  # between two looks at timers, triggers and services
 DISCOVERY_S = 0.25  # between two looks at which topics there are
 CONTINUOUS, SNAPSHOT = "continuous", "snapshot"
 DRIFT, SERVICE = "drift", "service"
@@ -89,24 +85,20 @@ class Recorder(Node):
             )
         everything = value["all"] or bool(value["regex"])
         expected = () if everything or names else self._complete(value["rig"])
-        self._choice = Choice(
+        choice = Choice(
             frozenset(self.resolve_topic_name(name) for name in (*names, *(each.name for each in expected))),
             value["all"],
             value["regex"],
             value["exclude"],
         )
-        self._found: dict[str, Topic] = {}
-        self._listening: dict[str, tuple[Subscription, QoSProfile]] = {}
-        self._told: set[str] = set()
-        self._lost = 0
         self.reported: Callable[[RecorderStatus], None] = lambda status: None  # called with each status
         self.recording = Recording(_target(value), value["max_waiting_bytes"], value["min_free_bytes"])
         self._before = self.recording.status()
         self._before_at = time.monotonic()
-        for each in expected:
-            self._listen(self.resolve_topic_name(each.name), each.type, _expected_qos(each))
+        self._streams = Streams(self, choice, expected, self.recording.put)
         if value["mode"] == SNAPSHOT:
             self._listen_for_triggers(triggers)
+        self.create_service(Trigger, "wm/recorder_connected", self._on_connected)
         self._status = self.create_publisher(RecorderStatus, "wm/recorder_status", STATE)
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", STATE)
         wall = rclpy.clock.Clock()
@@ -119,10 +111,20 @@ class Recorder(Node):
         """Whether the recording has ended by itself, before it was asked to."""
         return self.recording.status().state.startswith("stopped")
 
-    def close(self) -> RecorderStatus:
-        """Write what is waiting, and finish; returns the last status."""
-        self.recording.close()
-        return self.report()
+    def poll(self) -> None:
+        """Take every message that has come."""
+        self._streams.poll()
+
+    def close(self) -> None:
+        """Write what is waiting, and finish."""
+        try:
+            self.poll()
+        finally:
+            self.recording.close()
+        last = self.report()
+        self.get_logger().info(
+            f"{last.messages} messages, {last.bytes / 1e6:.1f} MB, {last.dropped} dropped, {last.lost} lost: {last.state}"
+        )
 
     def report(self) -> RecorderStatus:
         """Publish how it is going."""
@@ -134,13 +136,13 @@ class Recorder(Node):
             state=status.state,
             messages=status.messages,
             dropped=status.dropped,
-            lost=self._lost,
+            lost=self._streams.lost,
             bytes=status.bytes,
             messages_per_second=(status.messages - self._before.messages) / seconds,
             bytes_per_second=(status.bytes - self._before.bytes) / seconds,
             free_bytes=status.free_bytes,
         )
-        level = ERROR if status.state.startswith("stopped") else WARN if status.dropped or self._lost else OK
+        level = ERROR if status.state.startswith("stopped") else WARN if status.dropped or self._streams.lost else OK
         if status.state != self._before.state and level == ERROR:
             self.get_logger().error(f"recording {status.state}")
         self._before, self._before_at = status, now
@@ -159,66 +161,8 @@ class Recorder(Node):
         return complete(camera.name for camera in CameraRig.load(rig_path(rig)).cameras)
 
     def _discover(self) -> None:
-        """Listen to what has appeared, as its publishers offer it."""
-        for name, types in self.get_topic_names_and_types():
-            if name not in self._choice:
-                continue
-            publishers = self.get_publishers_info_by_topic(name)
-            if not publishers:
-                continue
-            offered = [_described(publisher.qos_profile) for publisher in publishers]
-            if name not in self._found or self._found[name].offered_qos != offered:
-                self._appeared(name, types, [publisher.qos_profile for publisher in publishers], offered)
-
-    def _appeared(self, name: str, types: list[str], profiles: list[QoSProfile], offered: list[dict[str, Any]]) -> None:
-        known = self._found.get(name)
-        kind = known.definition.type if known else types[0]
-        if len(types) > 1 and name not in self._told:
-            self._told.add(name)
-            self.get_logger().warning(f"{name} has several types, {', '.join(types)}: recorded is {kind}")
-        wanted = _compatible(profiles)
-        listening = self._listening.get(name)
-        if (listening is None or not _fits(listening[1], wanted)) and not self._listen(name, kind, wanted):
-            return
-        topic = Topic(name, definition_of(kind), offered)
-        self._found[name] = topic
-        self.recording.announce(topic)
-
-    def _listen(self, name: str, kind: str, qos: QoSProfile) -> bool:
-        """Subscribe, in the place of a subscription that does not fit; False when the type is not installed."""
-        try:
-            package, _, message = kind.split("/")
-            message_type = getattr(importlib.import_module(f"{package}.msg"), message)
-        except (ValueError, ImportError, AttributeError):
-            if name not in self._told:
-                self._told.add(name)
-                self.get_logger().warning(f"{name} is not recorded: its type {kind} is not installed here")
-            return False
-        fallback = Topic(name, definition_of(kind))
-
-        # rclpy gives times to callbacks of two arguments; its type hints do not know.
-        def take(data: bytes, info: dict[str, Any]) -> None:
-            self.recording.put(
-                self._found.get(name, fallback),
-                data,
-                info["received_timestamp"] or time.time_ns(),
-                info["source_timestamp"],
-            )
-
-        def subscribe(events: SubscriptionEventCallbacks | None) -> Subscription:
-            return self.create_subscription(message_type, name, take, qos, raw=True, event_callbacks=events)  # type: ignore[arg-type]
-
-        if name in self._listening:
-            self.destroy_subscription(self._listening[name][0])
-        try:
-            subscription = subscribe(SubscriptionEventCallbacks(message_lost=self._on_lost))
-        except UnsupportedEventTypeError:  # a middleware that does not tell
-            subscription = subscribe(None)
-        self._listening[name] = subscription, qos
-        return True
-
-    def _on_lost(self, event: Any) -> None:
-        self._lost += event.total_count_change
+        for topic in self._streams.discover():
+            self.recording.announce(topic)
 
     def _listen_for_triggers(self, triggers: tuple[str, ...]) -> None:
         kinds = {kind for name, kind in INTERVENTIONS.items() if name in triggers}
@@ -237,6 +181,12 @@ class Recorder(Node):
             self.create_subscription(Intervention, "wm/intervention", intervened, STATE)
         self.create_service(Trigger, "wm/save_recording", self._on_save)
 
+    def _on_connected(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Whether nothing that its topics' publishers say from now on is missed."""
+        late = self._streams.unconnected()
+        response.success, response.message = not late, ", ".join(late)
+        return response
+
     def _on_save(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         state = self.recording.status().state
         response.success = not state.startswith("stopped")
@@ -251,7 +201,7 @@ class Recorder(Node):
             "folder": status.folder,
             "messages": status.messages,
             "dropped": status.dropped,
-            "lost": self._lost,
+            "lost": self._streams.lost,
             "bytes": status.bytes,
             "free_bytes": status.free_bytes,
             "waiting_bytes": status.waiting_bytes,
@@ -274,49 +224,24 @@ def _target(value: dict[str, Any]) -> Target:
     return OneBag(folder, storage)
 
 
-def _expected_qos(expected: Expected) -> QoSProfile:
-    return _profile(expected.kind != SENSOR, expected.kind == LATCHED)
-
-
-def _compatible(offered: list[QoSProfile]) -> QoSProfile:
-    """The strictest profile that all these publishers fulfil, as rosbag2 chooses it."""
-    return _profile(
-        all(profile.reliability == ReliabilityPolicy.RELIABLE for profile in offered),
-        all(profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for profile in offered),
-    )
-
-
-def _profile(reliable: bool, latched: bool) -> QoSProfile:
-    return QoSProfile(
-        depth=DEPTH,
-        history=HistoryPolicy.KEEP_LAST,
-        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
-        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
-    )
-
-
-def _fits(listening: QoSProfile, wanted: QoSProfile) -> bool:
-    """Whether a subscription gets all that one with the wanted profile would."""
-    return (listening.reliability, listening.durability) == (wanted.reliability, wanted.durability)
-
-
-def _described(profile: QoSProfile) -> dict[str, Any]:
-    """A profile as metadata.yaml has it."""
-
-    def time_of(duration: Any) -> dict[str, int]:
-        return dict(zip(("sec", "nsec"), divmod(duration.nanoseconds, 10**9), strict=True))
-
-    return {
-        "history": profile.history.name.lower(),
-        "depth": profile.depth,
-        "reliability": profile.reliability.name.lower(),
-        "durability": profile.durability.name.lower(),
-        "deadline": time_of(profile.deadline),
-        "lifespan": time_of(profile.lifespan),
-        "liveliness": profile.liveliness.name.lower(),
-        "liveliness_lease_duration": time_of(profile.liveliness_lease_duration),
-        "avoid_ros_namespace_conventions": profile.avoid_ros_namespace_conventions,
-    }
+def spin(recorder: Recorder, going: Callable[[], bool]) -> None:
+    """Record while `going()`, and finish; stop signals are ignored from then on."""
+    executor = SingleThreadedExecutor()
+    executor.add_node(recorder)
+    served = 0.0
+    try:
+        while going():
+            recorder.poll()
+            if time.monotonic() - served >= SERVE_S:
+                executor.spin_once(timeout_sec=0)
+                served = time.monotonic()
+            time.sleep(POLL_S)
+    finally:
+        ignore_stop_signals()
+        recorder.close()
+        executor.shutdown()
+        recorder.destroy_node()
+        rclpy.try_shutdown()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -331,20 +256,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"wm_recorder: cannot record: {error}", flush=True)
         rclpy.try_shutdown()
         return 1
-    executor = SingleThreadedExecutor()
-    executor.add_node(recorder)
-    try:
-        while not stopping.is_set():
-            executor.spin_once(timeout_sec=0.2)
-    finally:
-        ignore_stop_signals()
-        last = recorder.close()
-        recorder.get_logger().info(
-            f"{last.messages} messages, {last.bytes / 1e6:.1f} MB, {last.dropped} dropped, {last.lost} lost: {last.state}"
-        )
-        executor.shutdown()
-        recorder.destroy_node()
-        rclpy.try_shutdown()
+    spin(recorder, lambda: not stopping.is_set())
     return 0
 
 

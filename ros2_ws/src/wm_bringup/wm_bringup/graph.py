@@ -153,7 +153,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         _node("wm_perception", {"bundle": bundle, "rig": rig, **clock}),
         _node("wm_dynamics", {"bundle": bundle, **clock}),
         _node("wm_planner", planner),
-        _bringup("wm_lifecycle_manager", {"nodes": list(LIFECYCLE_ORDER)}),
+        _bringup("wm_lifecycle_manager", {"nodes": list(LIFECYCLE_ORDER), "recorded": values["record"] not in ("", "false")}),
         _bringup("wm_bundle_manager", {"bundle": bundle, "registry": registry, **clock}, ends_all=False),
         _bringup("wm_explorer", explorer) if values["explore"] else _bringup("wm_episodes", episodes),
     ]

@@ -13,6 +13,7 @@ from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.node import Node
 from std_msgs.msg import String
+from std_srvs.srv import Trigger
 
 from wm_core.lifecycle import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
@@ -20,6 +21,7 @@ from wm_core.services import await_answers
 
 APPEAR_S = 30.0  # until a node's services are there
 TRANSITION_S = 60.0  # until a transition has answered: configuring loads models
+RECORDER_PAUSE_S = 0.2  # between two questions to the recorder
 REASON_S = 2.5  # until a node that failed has said why on `diagnostics`, which it does once a second
 
 
@@ -37,6 +39,7 @@ class LifecycleManager(Node):
     def __init__(self) -> None:
         super().__init__("wm_lifecycle_manager")
         self.declare_parameter("nodes", [""])
+        self._recorded = self.declare_parameter("recorded", False).value
         self.names = [name for name in self.get_parameter("nodes").value if name]
         self.stopping = False
         self._status = self.create_publisher(String, "wm/bringup", LATCHED)
@@ -47,6 +50,7 @@ class LifecycleManager(Node):
             )
             for name in self.names
         }
+        self._recorder = self.create_client(Trigger, "wm/recorder_connected")
         self._up: list[str] = []
         self._problems: dict[str, str] = {}
         self.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, STATE)
@@ -69,6 +73,8 @@ class LifecycleManager(Node):
             (Transition.TRANSITION_CONFIGURE, "configure"),
             (Transition.TRANSITION_ACTIVATE, "activate"),
         ):
+            if self._recorded and label == "activate":
+                self._wait_for_recorder()
             for name in self.names:
                 self._change(name, transition, label)
                 if label == "configure":
@@ -93,6 +99,19 @@ class LifecycleManager(Node):
         self._heed_stop()
         if not answers:
             raise BringupError(f"{name} did not appear within {APPEAR_S:.0f} s; look for its error above")
+
+    def _wait_for_recorder(self) -> None:
+        """Until it is connected to all that the configured nodes will say: a run that is to be replayed is recorded from its
+        first frame. Twice in a row, since it may not have heard of the last of them yet."""
+        deadline, connected, missing = time.monotonic() + APPEAR_S, 0, "everything"
+        while connected < 2 and time.monotonic() < deadline:
+            self._heed_stop()
+            answer = self._call(self._recorder, Trigger.Request(), 1.0)
+            connected = connected + 1 if answer is not None and answer.success else 0
+            missing = missing if answer is None else answer.message
+            self._spin(RECORDER_PAUSE_S)
+        if connected < 2:
+            self.get_logger().warning(f"the recording begins without {missing}: the recorder is not connected to it")
 
     def _change(self, name: str, transition: int, label: str) -> None:
         self._heed_stop()

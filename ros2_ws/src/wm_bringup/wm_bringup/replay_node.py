@@ -27,8 +27,8 @@ from wm_core.services import await_answers
 
 APPEAR_S = 60.0
 TRANSITION_S = 120.0  # configuring loads models, on a machine that does other things too
-ANSWER_S = 3.0  # until the inputs of a step are sent again: camera topics may lose some
-ATTEMPTS = 3
+ANSWER_S = 1.0  # from when a node has taken in what it was given until its answers are here
+ATTEMPTS = 5  # to give it images: camera topics may lose some
 E_STOPPED = "wm/e_stopped"
 DEPTH = QoSProfile(depth=100)  # reliable: nothing that is sent or answered is lost in a queue here
 
@@ -115,9 +115,9 @@ class ReplayedNode:
             self._feed(step.inputs)
             if step.trigger is not None:
                 self._publishers[step.trigger.topic].publish(step.trigger.data)
+            self.settle()
             if self._await(wanted):
                 break
-        self.settle()
         for event in step.events:
             self._happen(deserialize_message(event.data, GoalEvent))
         answers, self._answers = self._answers, []
@@ -150,7 +150,7 @@ class ReplayedNode:
             goal = self._pursue.send_goal_async(PursueGoal.Goal(goal=event.goal, timeout=event.timeout))
             self._until(goal.done, APPEAR_S, "to answer a goal")
             if goal.result().accepted:
-                self._until(lambda: self._told() > told, ANSWER_S, "to begin a goal")
+                self._until(lambda: self._told() > told, APPEAR_S, "to begin a goal")
         elif event.message == "cancelled":
             self._ask(self._cancel, Trigger.Request(), APPEAR_S)
         self.settle()

@@ -122,11 +122,13 @@ class GuardNode(WmNode):
         return self.get_clock().now().nanoseconds
 
     def _send(self, verdict: Verdict, command: Command | None) -> None:
-        """The trajectory first: it is what the arm waits for. Nothing is sent without a known position."""
+        """Nothing is sent without a known position. Told before it is sent: whatever the arm's motion causes comes later
+        than the telling for everybody, so that a lockstep run is the same each time.
+        """
         if verdict.motion is not None:
             trajectory = to_trajectory(verdict.motion, self.guard.joint_names, self._frame)
-            self._arm.publish(trajectory)
             self._executed.publish(to_executed(verdict, trajectory, command))
+            self._arm.publish(trajectory)
         if command is not None and verdict.reason:
             self.get_logger().warning(
                 f"{verdict.kind.value}: {verdict.reason}: {verdict.text}", throttle_duration_sec=1.0
