@@ -5,13 +5,11 @@ import signal
 import threading
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from wm_msgs.msg import RecorderStatus
 
 from wm_bags.mcap_file import COMPRESSIONS
-from wm_bags.recorder import CONTINUOUS, PARAMETERS, SNAPSHOT, Recorder
-from wm_core.lifecycle import ignore_stop_signals
+from wm_bags.recorder import CONTINUOUS, PARAMETERS, SNAPSHOT, Recorder, spin
 
 DEFAULTS = {param.name: param.default for param in PARAMETERS}
 
@@ -52,20 +50,9 @@ def _record(options: argparse.Namespace) -> int:
     except (ValueError, OSError) as error:
         rclpy.try_shutdown()
         raise ValueError(f"cannot record: {error}") from error
-    executor = SingleThreadedExecutor()
-    executor.add_node(recorder)
     recorder.reported = _show
-    try:
-        while not stopping.is_set() and not recorder.stopped:
-            executor.spin_once(timeout_sec=0.2)
-    finally:
-        ignore_stop_signals()
-        stopped = recorder.stopped
-        recorder.close()
-        executor.shutdown()
-        recorder.destroy_node()
-        rclpy.try_shutdown()
-    return 1 if stopped else 0
+    spin(recorder, lambda: not stopping.is_set() and not recorder.stopped)
+    return 1 if recorder.stopped else 0
 
 
 def _show(status: RecorderStatus) -> None:
