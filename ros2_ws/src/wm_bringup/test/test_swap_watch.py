@@ -15,6 +15,7 @@ from wm_bringup.swap_watch import (
     WATCHING,
     WORSE,
     LiveErrors,
+    Records,
     blocks,
     judge,
     judge_goals,
@@ -118,6 +119,30 @@ def test_goals_of_the_same_bundle_raise_no_alarm(seed, success):
     goals = np.random.default_rng(seed).random(60) < success
     alarms = [judge_goals(goals[30 : 30 + n].tolist(), goals[:30].tolist()).verdict == WORSE for n in range(1, 31)]
     assert sum(alarms) <= 3  # of thirty looks, a chance of 1 in 1000 each
+
+
+def test_a_bundle_is_compared_with_the_one_it_replaced():
+    records = Records()
+
+    def move(id, first, count, error):
+        found = None
+        for i in range(first, first + count):
+            records.observe(id, i * STEP_NS, 0.005 * i, 0.0, True)
+            found = records.error(id, i * STEP_NS, error) or found
+        return found
+
+    assert move("old", 0, 100, 0.003) is None and records.goal("old", True) is None  # nothing is watched
+    move("new", 100, 5, 0.2)
+    records.watch("new", "old", None)
+    assert records.watching
+    assert move("new", 105, 30, 0.2).verdict == WORSE
+    assert move("old", 135, 30, 0.2) is None  # another one than the watched
+    assert records.goal("new", False).verdict == WATCHING
+    records.stop_watching()
+    assert move("new", 165, 30, 0.2) is None
+    records.forget("new")
+    records.watch("new", "old", None)
+    assert move("new", 195, 30, 0.003).verdict == WATCHING
 
 
 def test_missed_cycles():

@@ -8,32 +8,27 @@ import signal
 import time
 from collections import deque
 from contextlib import suppress
-from copy import deepcopy
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import rclpy
-import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.task import Future
 from std_msgs.msg import Bool, Header
 from wm_msgs.msg import ActiveBundle, Belief, Command, Goal, GoalEvent, Observation, PredictionError
 from wm_msgs.srv import PrepareBundle, UseBundle
 
-from wm_bringup.swap_watch import ACCEPTED, BLOCK, WORSE, Finding, LiveErrors, judge, judge_goals, missed
+from wm_bringup.swap import Swap, Used
+from wm_bringup.swap_watch import ACCEPTED, WORSE, Finding, Records, missed
 from wm_core.lifecycle import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
 from wm_core.registry import REFUSED, ROLLED_BACK, Registry
 from wm_core.stamps import to_ns
 
-EVERY = QoSProfile(
-    depth=100, reliability=ReliabilityPolicy.RELIABLE
-)  # cycles are counted, however late this node gets its turn
+# Cycles are counted, however late this node gets its turn.
+EVERY = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 NODES = ("wm_perception", "wm_dynamics", "wm_planner")
 TICK_S = 0.05
 LOOK_S = 1.0  # between two looks at the registry
@@ -42,58 +37,9 @@ FAR = 0.08  # [m] between tool and object: nothing is pushed within some steps
 VISIBLE = 0.5
 FRESH_S = 1.0  # since the newest belief
 COMMANDS_AFTER = 10  # commands of the new bundle until missed cycles are counted
-GOALS = 30  # that are remembered
 # Ends of goals that say nothing of the bundle.
 NOT_THE_BUNDLE = ("cancelled", "preempted", "emergency stop", "the planner was deactivated", "the planner shuts down")
 RETRY_S = 5.0  # until the way back is tried again
-
-
-@dataclass(frozen=True)
-class Used:
-    """A bundle in the nodes."""
-
-    id: str
-    folder: str  # empty: not known
-    step_ns: int = 100_000_000
-    metric: float | None = None  # [m] error of one step on held-out data
-
-    @staticmethod
-    def read(folder: str) -> "Used":
-        """From its bundle.yaml; the nodes verify it."""
-        spec = yaml.safe_load((Path(folder) / "bundle.yaml").read_text())
-        metric = spec.get("metrics", {}).get("open_loop_moving_mm", {}).get("model", {}).get("1")
-        return Used(spec["id"], folder, round(1e9 * spec["step_duration"]), None if metric is None else metric / 1000)
-
-
-@dataclass(frozen=True)
-class Record:
-    """How a bundle has done."""
-
-    errors: LiveErrors = field(default_factory=LiveErrors)
-    goals: deque[bool] = field(default_factory=lambda: deque(maxlen=GOALS))  # reached or not
-
-
-@dataclass
-class Swap:
-    """A change of bundles under way."""
-
-    target: Used
-    reason: str
-    watched: bool = True  # once it is in use; not on the way back
-    at_once: bool = False  # no safe moment is waited for: what is in use is worse than any moment
-    phase: str = "prepare"
-    since: float = field(default_factory=time.monotonic)  # of the phase, wall clock
-    answers: dict[str, Future] = field(default_factory=dict)
-    stamps: list[int] = field(default_factory=list)  # of commands from shortly before
-    arrived: list[float] = field(default_factory=list)  # of these, wall clock
-    first_ns: int | None = None  # stamp of the first belief
-
-    def go_on(self, phase: str) -> None:
-        self.phase, self.since, self.answers = phase, time.monotonic(), {}
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.since
 
 
 class BundleManager(Node):
@@ -115,8 +61,7 @@ class BundleManager(Node):
         self._before: Used | None = None
         self._swap: Swap | None = None
         self._given_up = ""
-        self._watched: Record | None = None  # how the bundle before did, while the one in use is watched
-        self._records: dict[str, Record] = {}
+        self._records = Records()
         self._problem = ""
         self._said = "started"
         self._looked = 0.0
@@ -145,23 +90,16 @@ class BundleManager(Node):
     # -- what is heard -------------------------------------------------------------------------------------------
 
     def _on_observation(self, message: Observation) -> None:
-        seen, stamp_ns = message.visibility > VISIBLE, to_ns(message.header.stamp)
-        self._record(message.model_id).errors.observe(stamp_ns, message.object.x, message.object.y, seen)
+        seen = message.visibility > VISIBLE
+        self._records.observe(message.model_id, to_ns(message.header.stamp), message.object.x, message.object.y, seen)
 
     def _on_error(self, message: PredictionError) -> None:
-        errors = self._record(message.model_id).errors
-        errors.add(to_ns(message.header.stamp), message.error)
-        if self._watched is not None and self._in_use(message.model_id) and len(errors.all) % BLOCK == 0:
-            self._heed(judge(errors, list(self._watched.errors.moving), self._active.metric))
+        self._heed(self._records.error(message.model_id, to_ns(message.header.stamp), message.error))
 
     def _on_goal(self, message: GoalEvent) -> None:
         says_something = message.success or message.message not in NOT_THE_BUNDLE
-        if message.event != GoalEvent.END or message.goal.kind != Goal.OBJECT_POSE or not says_something:
-            return
-        goals = self._record(message.model_id).goals
-        goals.append(message.success)
-        if self._watched is not None and self._in_use(message.model_id):
-            self._heed(judge_goals(goals, self._watched.goals))
+        if message.event == GoalEvent.END and message.goal.kind == Goal.OBJECT_POSE and says_something:
+            self._heed(self._records.goal(message.model_id, message.success))
 
     def _on_belief(self, message: Belief) -> None:
         self._belief, self._belief_at = message, time.monotonic()
@@ -181,17 +119,6 @@ class BundleManager(Node):
 
     def _on_stopped(self, message: Bool) -> None:
         self._stopped = message.data
-
-    def _record(self, model_id: str) -> Record:
-        if model_id not in self._records:
-            kept = {self._active.id, *([self._before.id] if self._before else [])}
-            self._records = {id: record for id, record in self._records.items() if id in kept}
-            self._records[model_id] = Record()
-        return self._records[model_id]
-
-    def _in_use(self, model_id: str) -> bool:
-        """Whether this is the bundle in use, and no change is under way."""
-        return self._swap is None and model_id == self._active.id
 
     # -- a change, step by step ----------------------------------------------------------------------------------
 
@@ -237,9 +164,10 @@ class BundleManager(Node):
 
     def _begin(self, swap: Swap) -> None:
         self._say(f"preparing {swap.target.id} ({swap.reason})")
-        self._watched, self._swap = None, swap
+        self._swap = swap
+        self._records.stop_watching()
         if swap.watched:
-            self._records.pop(swap.target.id, None)  # what it did in another time
+            self._records.forget(swap.target.id)  # what it did in another time
 
     def _preparing(self, swap: Swap) -> None:
         for name, client in self._prepare.items():
@@ -310,23 +238,26 @@ class BundleManager(Node):
         before, self._active, self._swap = self._active, swap.target, None
         self._before = before
         self._announce(swap.reason, before.id, swap.first_ns)
-        self._watched = deepcopy(self._record(before.id)) if swap.watched else None
+        if swap.watched:
+            self._records.watch(self._active.id, before.id, self._active.metric)
 
     # -- back ----------------------------------------------------------------------------------------------------
 
-    def _heed(self, finding: Finding) -> None:
+    def _heed(self, finding: Finding | None) -> None:
         """What the watch over the bundle in use has found."""
+        if finding is None or self._swap is not None:
+            return
         if finding.verdict == WORSE:
             self._go_back(finding.text)
         elif finding.verdict == ACCEPTED:
             self._say(f"{self._active.id} accepted: {finding.text}")
-            self._watched = None
+            self._records.stop_watching()
 
     def _go_back(self, why: str) -> None:
         """From the bundle in use to the one before, in the registry and in the nodes."""
         bad, before = self._active, self._before
         self._complain(f"{bad.id}: {why}; going back")
-        self._watched = None
+        self._records.stop_watching()
         self._withdraw(bad.id, why, announce=False)
         if before is None or not before.folder:
             self._complain(f"expected a bundle before {bad.id} to go back to, none is known")
@@ -393,11 +324,7 @@ class BundleManager(Node):
         values = {
             "model_id": self._active.id,
             "registry": "" if self._registry is None else str(self._registry.folder),
-            "state": "watching"
-            if self._watched is not None
-            else "following"
-            if self._swap is None
-            else self._swap.phase,
+            "state": self._swap.phase if self._swap else "watching" if self._records.watching else "following",
             "newest": self._said,
         }
         status = DiagnosticStatus(

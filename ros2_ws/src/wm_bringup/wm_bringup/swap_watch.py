@@ -12,7 +12,8 @@ with which nothing moves any more, because it trusts no plan, has no error to sh
 import math
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,6 +29,8 @@ RISE_AT_REST = 2.0  # times the error on moving steps before, on all steps
 RISE_OVER_METRIC = 3.0  # times what the bundle's training measured, where nothing is known from before
 SPREAD = 0.4  # of the logarithm of a block's median; see bench/swap_watch.py
 SIGMAS = 3.5  # by which a rise must exceed its limit: there are many looks
+GOALS = 30  # that are remembered of a bundle
+KEPT = 3  # bundles
 CHANCE = 1e-3  # of so many failed goals without a change for the worse
 WATCHING, WORSE, ACCEPTED = "watching", "worse", "accepted"
 
@@ -68,14 +71,14 @@ class LiveErrors:
                 self.moving.append(error)
 
 
-def blocks(errors: Sequence[float]) -> np.ndarray:
+def blocks(errors: Collection[float]) -> np.ndarray:
     """Logarithms (n,) of the medians of whole blocks of errors [m]."""
     whole = len(errors) // BLOCK * BLOCK
-    values = np.maximum(np.asarray(errors, float)[:whole].reshape(-1, BLOCK), FLOOR)
+    values = np.maximum(np.array(list(errors), float)[:whole].reshape(-1, BLOCK), FLOOR)
     return np.log(np.median(values, axis=1))
 
 
-def judge(after: LiveErrors, before: Sequence[float], metric: float | None = None) -> Finding:
+def judge(after: LiveErrors, before: Collection[float], metric: float | None = None) -> Finding:
     """Compare the errors of a bundle since it took over with those on moving steps before [m].
 
     `metric` [m]: mean error of one step on held-out data, the reference where `before` is short of `FEWEST` blocks; without
@@ -122,3 +125,70 @@ def missed(stamps: Sequence[int], step_ns: int, longest_ns: int = 2_000_000_000)
     """Control cycles without a command between the first and the last of some command stamps; jumps of a new scene are none."""
     gaps = [b - a for a, b in zip(stamps[:-1], stamps[1:], strict=True)]
     return sum(max(0, round(gap / step_ns) - 1) for gap in gaps if 0 < gap <= longest_ns)
+
+
+@dataclass(frozen=True)
+class Record:
+    """How one bundle has done lately."""
+
+    errors: LiveErrors = field(default_factory=LiveErrors)
+    goals: deque[bool] = field(default_factory=lambda: deque(maxlen=GOALS))  # reached or not
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Over a bundle that has taken over."""
+
+    id: str
+    before: Record  # of the bundle it replaced, until then
+    metric: float | None
+
+
+class Records:
+    """How the bundles in the nodes have done lately, by id, and the watch over the one in use. The newest few are kept."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Record] = {}
+        self._watch: Watch | None = None
+
+    @property
+    def watching(self) -> bool:
+        return self._watch is not None
+
+    def watch(self, id: str, before: str, metric: float | None) -> None:
+        """Compare what `id` does from now on, and has done since `forget`, with what `before` has done so far."""
+        self._watch = Watch(id, deepcopy(self._record(before)), metric)
+
+    def stop_watching(self) -> None:
+        self._watch = None
+
+    def forget(self, id: str) -> None:
+        """A bundle begins anew."""
+        self._of.pop(id, None)
+
+    def observe(self, id: str, stamp_ns: int, x: float, y: float, visible: bool) -> None:
+        """Where the object is seen [m] by the encoder of a bundle."""
+        self._record(id).errors.observe(stamp_ns, x, y, visible)
+
+    def error(self, id: str, stamp_ns: int, error: float) -> Finding | None:
+        """A prediction error [m] -> what is found of the watched bundle, whenever one more block of steps is known."""
+        errors = self._record(id).errors
+        errors.add(stamp_ns, error)
+        if self._watch is None or id != self._watch.id or len(errors.all) % BLOCK:
+            return None
+        return judge(errors, self._watch.before.errors.moving, self._watch.metric)
+
+    def goal(self, id: str, reached: bool) -> Finding | None:
+        """The end of a goal -> what is found of the watched bundle."""
+        goals = self._record(id).goals
+        goals.append(reached)
+        if self._watch is None or id != self._watch.id:
+            return None
+        return judge_goals(goals, self._watch.before.goals)
+
+    def _record(self, id: str) -> Record:
+        record = self._of.pop(id, None) or Record()
+        self._of[id] = record  # the newest last
+        while len(self._of) > KEPT:
+            del self._of[next(iter(self._of))]
+        return record
