@@ -66,7 +66,8 @@ class Bag:
         self._skip = damaged == "skip"
         self._stack = ExitStack()
         try:
-            self._open()
+            with opened(self.path):
+                self._open()
         except BaseException:
             self._stack.close()
             raise
@@ -140,8 +141,7 @@ class Bag:
             self.notes.append("one file, without the metadata.yaml of its folder")
             return _Metadata(), [self.path]
         metadata = _metadata(self.path)
-        with opened(self.path):
-            present = sorted((file for file in self.path.iterdir() if _is_storage(file)), key=_number)
+        present = sorted((file for file in self.path.iterdir() if _is_storage(file)), key=_number)
         if metadata is None:
             if not present:
                 raise BagError(
@@ -168,13 +168,12 @@ class Bag:
         if file.suffix == ".zstd":  # compressed as a whole
             folder = self._stack.enter_context(TemporaryDirectory(prefix="wm-bag-"))
             plain = Path(folder) / file.stem
-            with opened(file), file.open("rb") as source, plain.open("wb") as target:
+            with file.open("rb") as source, plain.open("wb") as target:
                 try:
                     zstandard.ZstdDecompressor().copy_stream(source, target)
                 except zstandard.ZstdError as error:
                     self._damage(file, Found(place=f"byte {source.tell()}", problem=f"no zstd there: {error}"))
-        with opened(file):
-            storage = STORAGES[plain.suffix](file, plain, self._skip)
+        storage = STORAGES[plain.suffix](file, plain, self._skip)
         self._stack.callback(storage.close)
         return storage
 
@@ -241,8 +240,7 @@ def _metadata(folder: Path) -> _Metadata | None:
     file = folder / "metadata.yaml"
     if not file.exists():
         return None
-    with opened(file):
-        text = file.read_text(errors="replace")
+    text = file.read_text(errors="replace")
     try:
         content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))["rosbag2_bagfile_information"]
         version = int(content.get("version", NEWEST))  # what rosbag2 converts may be without one

@@ -32,11 +32,10 @@ class McapStorage:
         if plain.stat().st_size:
             stream = self._stack.enter_context(plain.open("rb"))
             self._data = self._stack.enter_context(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
-        if self._data[: len(MAGIC)] != MAGIC:
+        if (head := bytes(self._data[: len(MAGIC)])) != MAGIC:
             self.close()
             raise BagError(
-                f"{file}: expected the first bytes {MAGIC!r} of MCAP, got {bytes(self._data[: len(MAGIC)])!r}; it is no MCAP"
-                " file, or its beginning is lost"
+                f"{file}: expected the first bytes {MAGIC!r} of MCAP, got {head!r}; it is no MCAP file, or its beginning is lost"
             )
         schemas, channels, counts = self._summary(plain) or self._scanned()
         self.topics: dict[str, Topic] = {}
