@@ -67,6 +67,8 @@ def scan(data: Any) -> Iterator[Found]:
             yield Found(offset, following, problem=str(error))
             offset = following
             continue
+        if found.start == len(MAGIC) and found.opcode != Opcode.HEADER and not found.problem:
+            found = Found(found.start, found.end, problem="expected the header first, got another record")
         yield found
         offset = found.end
         if found.opcode == Opcode.DATA_END:

@@ -9,7 +9,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,10 +89,16 @@ class Repair:
 def inspect(path: Path) -> FileState:
     """Read a whole MCAP file; raises BagError when it is none."""
     state = FileState(path, path.stat().st_size)
+    chunk: Chunk | None = None
     with _mapped(path) as data:
         for found in _scan(path, data):
-            if found.problem or not _take(state.index, found):
-                problem = found.problem or "its messages are on channels that nothing before it describes"
+            chunk = found.content if isinstance(found.content, Chunk) else chunk
+            problem = found.problem
+            if not problem and not _take(state.index, found):
+                problem = "its messages are on channels that nothing before it describes"
+            if found.opcode == Opcode.MESSAGE_INDEX and not _indexes(chunk, found.content):
+                problem = "an index of messages that the chunk before it does not hold"
+            if problem:
                 state.damages.append(Damage(found.start, found.end, problem))
             elif found.opcode == Opcode.DATA_END:
                 state.ended = _has_footer(data, found.end)
@@ -162,6 +168,17 @@ def _take(index: Index, found: Found) -> bool:
     return True
 
 
+def _indexes(chunk: Chunk | None, content: bytes) -> bool:
+    """Whether a message index is that of one channel of the chunk."""
+    if chunk is None or len(content) < 6:
+        return False
+    channel, length = struct.unpack_from("<HI", content)
+    if length != len(content) - 6 or length % 16:
+        return False
+    entries = struct.iter_unpack("<QQ", content[6:])
+    return sorted(entries) == sorted(chunk.messages.get(channel, []))
+
+
 def _has_footer(data: Any, data_end: int) -> bool:
     """Whether the file ends with an index whose checksum is right, or is not given."""
     footer = len(data) - len(MAGIC) - FOOTER_BYTES
@@ -173,31 +190,37 @@ def _has_footer(data: Any, data_end: int) -> bool:
 
 
 def _rewrite(state: FileState) -> None:
-    """Replace a file by its repaired copy; what is cut out stays beside it."""
+    """Replace a file by its repaired copy; what is cut out stays beside it. Raises OSError with all as it was."""
     path = state.path
-    part, cut = path.with_name(f".{path.name}.part"), path.with_name(path.name + CUT)
-    with suppress(FileNotFoundError):
-        part.unlink()
-    file = McapFile(part)
+    cut = path.with_name(path.name + CUT)
+    part, cut_part = (each.with_name(f".{each.name}.part") for each in (path, cut))
+    part.unlink(missing_ok=True)
+    damages = {damage.start for damage in state.damages}
     try:
-        damages = {damage.start for damage in state.damages}
-        with _mapped(path) as data, open(cut, "ab") as aside:
+        file = McapFile(part)
+        with _mapped(path) as data, open(cut_part, "wb") as aside:
+            if cut.exists():
+                aside.write(cut.read_bytes())
             for found in _scan(path, data):
                 if found.start in damages:
                     aside.write(data[found.start : found.end])
                 else:
                     _copy(file, found, data)
-            aside.flush()
-            os.fsync(aside.fileno())
-        if not cut.stat().st_size:
-            cut.unlink()
         file.close()
+        for written in (part, cut_part):
+            _to_disk(written)
+        if damages:
+            os.replace(cut_part, cut)
         os.replace(part, path)
-    except BaseException:
-        file.abandon()
-        part.unlink(missing_ok=True)
-        raise
+    finally:
+        for left in (part, cut_part):
+            left.unlink(missing_ok=True)
     state.index = file.index
+
+
+def _to_disk(path: Path) -> None:
+    with open(path, "rb") as stream:
+        os.fsync(stream.fileno())
 
 
 def _copy(file: McapFile, found: Found, data: Any) -> None:
