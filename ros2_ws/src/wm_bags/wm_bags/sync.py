@@ -68,6 +68,14 @@ class Stream:
         near = min(self._items[max(at - 1, 0) : at + 1], key=lambda entry: abs(entry[0] - stamp_ns), default=None)
         return (near[0], near[2]) if near is not None and abs(near[0] - stamp_ns) <= tolerance_ns else None
 
+    def beat(self, due_ns: int, half_ns: int) -> int | None:
+        """The stamp nearest to when one is due; None where images that would be nearer are missing."""
+        near = self.nearest(due_ns, half_ns)
+        if near is None or near[0] >= due_ns or self.nearest(due_ns + half_ns // 2 + 1, half_ns // 2) is not None:
+            return near[0] if near else None
+        # A camera faster than the control rate ends here: one of its images would be at hand.
+        return near[0] if self._at(due_ns) - self._at(due_ns - 2 * half_ns) < 2 else None
+
     def around(self, stamp_ns: int) -> list[tuple[int, Any]]:
         """The last message before or at a stamp and the first at or after it, as far as they are there."""
         at = self._at(stamp_ns)
@@ -98,6 +106,7 @@ class Synchroniser:
         self._images = [topic for camera in cameras for topic in (camera.color, camera.depth)]
         self._reference = self._images[0]
         self._seen_names: set[str] = set()
+        self._infos: dict[str, Any] = {}
         self._clear()
 
     def jumped(self, topic: str, stamp_ns: int) -> bool:
@@ -149,7 +158,6 @@ class Synchroniser:
     def _clear(self) -> None:
         self._streams = {topic: Stream() for topic in self._images}
         self._joints, self._truth = Stream(), Stream()
-        self._infos: dict[str, Any] = {}
         self._newest: dict[str, int] = {}
         self._due_ns: int | None = None
         self._last_ns: int | None = None
@@ -169,16 +177,15 @@ class Synchroniser:
             overdue = final or newest > self._due_ns + half + LATE_NS
             if not overdue and (reference.newest_ns is None or reference.newest_ns < self._due_ns + half):
                 return
-            found = reference.nearest(self._due_ns, half)
-            if found is None:
+            stamp_ns = reference.beat(self._due_ns, half)
+            if stamp_ns is None:
                 following = reference.after(self._due_ns)
                 if following is None:
                     self._forget(newest - 4 * LATE_NS)
                     return
                 yield self._gap(following)
-                self._due_ns = following
+                self._due_ns, self._last_ns = following, None
                 continue
-            stamp_ns = found[0]
             others = [stream.newest_ns for stream in (*self._streams.values(), self._joints)]
             waiting = any(other is None or other < stamp_ns for other in others)
             if waiting and not final and newest <= stamp_ns + LATE_NS:
@@ -195,7 +202,7 @@ class Synchroniser:
         return Cut(
             "gap",
             self._reference,
-            last_ns,
+            min(last_ns + self._step_ns, stamp_ns),
             stamp_ns,
             f"expected an image every {self._step_ns / 1e6:.0f} ms, the model's step, got none for {(stamp_ns - last_ns) / 1e6:.0f} ms",
         )

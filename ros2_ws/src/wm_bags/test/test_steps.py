@@ -1,0 +1,258 @@
+"""Bags that wm did not make become steps of the control rate; what cannot be used is cut out, and the report says why."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import yaml
+
+from wm_bags.check import BagCheck
+from wm_bags.cli import main
+from wm_bags.profile import Profile
+from wm_bags.propose import propose
+from wm_bags.reading import Bag
+from wm_bags.storage import BagError
+
+COLOUR, DEPTH, INFO = "/cam/color/image_raw", "/cam/aligned_depth_to_color/image_raw", "/cam/color/camera_info"
+START_NS, SPEED = 1_700_000_000_000_000_000, 0.1  # as in conftest.py
+JOINTS, COMMANDS = "/joint_states", "/arm_controller/joint_trajectory"
+
+
+def steps_of(bag, profile, robot):
+    """All steps with their episodes, and the check."""
+    check = BagCheck(bag, profile)
+    with Bag(bag) as opened:
+        return list(check.steps_of(opened, robot.kinematics)), check
+
+
+@pytest.fixture
+def profile(profile_file):
+    return Profile.load(profile_file)
+
+
+def test_images_joints_and_commands_of_any_rate_become_steps(robot, profile, tmp_path):
+    steps, check = steps_of(robot.record(tmp_path / "bag", 2.0), profile, robot)
+    assert len(steps) == 20
+    assert [episode.index for episode, _ in steps] == [0] * 20
+    assert not check.cuts
+    stamps = np.array([step.stamp_ns for _, step in steps])
+    np.testing.assert_allclose(np.diff(stamps), 1e8, atol=2)
+    for _, step in steps[1:]:
+        t = (step.stamp_ns - START_NS) / 1e9
+        q = robot.kinematics.arm_joints(step.joint_names, step.joints)
+        np.testing.assert_allclose(q, robot.q(t), atol=1e-6)  # whatever the order of the bag
+        np.testing.assert_allclose(step.ee_start, robot.tool(t), atol=1e-3)
+        np.testing.assert_allclose(step.ee_end - step.ee_start, [0.1 * SPEED, 0], atol=1e-3)
+        assert step.frames["cam"].depth.min() >= 0.8
+        assert step.frames["cam"].K[0, 0] == 60
+
+
+@pytest.mark.parametrize("image_shift_ms", [3, 7])
+def test_joint_states_between_two_stamps_are_interpolated(robot, profile, tmp_path, image_shift_ms):
+    late = image_shift_ms * 1_000_000
+    bag = robot.record(tmp_path / "bag", 1.0, shift=lambda topic, ns: ns + late * (topic in (COLOUR, DEPTH)))
+    steps, _ = steps_of(bag, profile, robot)
+    for _, step in steps:
+        t = (step.stamp_ns - START_NS) / 1e9
+        q = robot.kinematics.arm_joints(step.joint_names, step.joints)
+        np.testing.assert_allclose(q, robot.q(t), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("source", "within"),
+    [("measured", 1e-4), ("joint_trajectory", 1e-3), ("tool_pose", 1e-9), ("joint_positions", 1e-4)],
+)
+def test_the_motion_comes_from_what_the_bag_has(robot, profile, tmp_path, source, within):
+    kinds = {"tool_pose": "geometry_msgs/msg/PoseStamped", "joint_positions": "std_msgs/msg/Float64MultiArray"}
+
+    def commanded(topic, i, message):
+        return message if topic != COMMANDS else None
+
+    class Other(type(robot)):
+        """The same robot, commanded otherwise."""
+
+        def events(self, seconds):
+            kind = kinds.get(source, "trajectory_msgs/msg/JointTrajectory")
+            return [(topic, kind if topic == COMMANDS else k, i, t) for topic, k, i, t in robot.events(seconds)]
+
+        def make(self, topic, kind, i, t, stamp_ns):
+            if kind == kinds["tool_pose"]:
+                x, y = (float(v) for v in self.tool(t))
+                position = self.message("geometry_msgs/msg/Point", x=x, y=y, z=0.03)
+                rotation = self.message("geometry_msgs/msg/Quaternion", x=1.0, y=0.0, z=0.0, w=0.0)
+                pose = self.message("geometry_msgs/msg/Pose", position=position, orientation=rotation)
+                return self.message(kind, header=self.header(stamp_ns), pose=pose)
+            if kind == kinds["joint_positions"]:
+                layout = self.message("std_msgs/msg/MultiArrayLayout", dim=[], data_offset=0)
+                # It has no stamp: the time of receipt counts.
+                return self.message(kind, layout=layout, data=robot.q(t + 0.002))
+            return super().make(topic, kind, i, t, stamp_ns)
+
+    bag = Other().record(tmp_path / "bag", 1.0, change=commanded if source == "measured" else lambda _, i, m: m)
+    motion = JOINTS if source == "measured" else COMMANDS
+    steps, check = steps_of(bag, replace(profile, source=source, motion=motion), robot)
+    assert len(steps) >= 9, check.summary()
+    for _, step in steps[1:-1]:
+        t = (step.stamp_ns - START_NS) / 1e9
+        np.testing.assert_allclose(step.ee_start, robot.tool(t), atol=within)
+        np.testing.assert_allclose(step.ee_end, robot.tool(t + 0.1), atol=within)
+
+
+def test_degrees_and_other_names_are_mapped(robot, profile, tmp_path):
+    def other(topic, i, message):
+        if topic == JOINTS:
+            message.position = np.degrees(message.position)
+        if topic == COMMANDS:
+            message.points[0].positions = np.degrees(message.points[0].positions)
+        for names in (getattr(message, "name", None), getattr(message, "joint_names", None)):
+            if names:
+                names[:] = [name.replace("panda_joint", "arm_j") for name in names]
+        return message
+
+    names = {name: name.replace("panda_joint", "arm_j") for name in robot.kinematics.joint_names}
+    bag = robot.record(tmp_path / "bag", 1.0, change=other)
+    steps, _ = steps_of(bag, replace(profile, joint_unit="deg", joint_names=names), robot)
+    assert len(steps) == 10
+    np.testing.assert_allclose(steps[3][1].ee_start, robot.tool(0.3), atol=1e-3)
+
+
+# -- cuts ----------------------------------------------------------------------------------------------------------
+
+
+def without(*topics, since, until):
+    """Nothing of these topics from one image to another."""
+    return lambda topic, i, message: None if topic in topics and since <= i < until else message
+
+
+def frozen(topic, i, message):
+    if topic == COLOUR and 30 <= i < 45:
+        message.data = np.random.default_rng(29).integers(0, 255, len(message.data), np.uint8)
+    return message
+
+
+def spoilt(what, since, until, **fields):
+    def change(topic, i, message):
+        if topic == what and since <= i < until:
+            for name, value in fields.items():
+                setattr(message, name, value(getattr(message, name)))
+        return message
+
+    return change
+
+
+def nan(values):
+    return np.full_like(values, np.nan)
+
+
+def back(topic, stamp_ns):
+    """The robot's clock is set back by an hour after a second."""
+    return stamp_ns - 3600 * 10**9 if stamp_ns >= START_NS + 10**9 else stamp_ns
+
+
+CUTS = {
+    "no image for a while": ({"change": without(COLOUR, DEPTH, since=30, until=45)}, "gap", 0.5),
+    "no depth for a while": ({"change": without(DEPTH, since=30, until=45)}, "missing", 0.5),
+    "no joints for a while": ({"change": without(JOINTS, since=100, until=150)}, "missing", 0.5),
+    "a hanging driver": ({"change": frozen}, "frozen image", 0.5),
+    "NaN in the joints": ({"change": spoilt(JOINTS, 100, 150, position=nan)}, "NaN", 0.5),
+    "an encoding nobody knows": ({"change": spoilt(DEPTH, 30, 45, encoding=lambda _: "8UC1")}, "image", 0.5),
+    "too few bytes": ({"change": spoilt(COLOUR, 30, 45, data=lambda data: data[:-9])}, "image", 0.5),
+    "joints beyond their limits": ({"change": spoilt(JOINTS, 100, 150, position=lambda q: q + 9)}, "joints", 0.5),
+    "a clock that is set back": ({"shift": back}, "clock jump", 0.1),
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_what_cannot_be_used_is_cut_and_the_episode_ends_there(robot, profile, tmp_path, name):
+    how, kind, seconds = CUTS[name]
+    steps, check = steps_of(robot.record(tmp_path / "bag", 3.0, **how), profile, robot)
+    assert kind in {cut.kind for cut in check.cuts}, check.summary()
+    assert len(steps) == pytest.approx(30 - 10 * seconds, abs=3)
+    assert {episode.index for episode, _ in steps} == {0, 1}
+    for (before, first), (after, second) in zip(steps[:-1], steps[1:], strict=True):
+        if before.index == after.index:
+            assert second.stamp_ns - first.stamp_ns == pytest.approx(1e8, abs=5.1e7)
+
+
+def test_a_bag_of_which_nothing_is_left_says_why(robot, profile, tmp_path):
+    steps, check = steps_of(
+        robot.record(tmp_path / "bag", 1.0, change=without(DEPTH, since=1, until=99)), profile, robot
+    )
+    assert not steps
+    assert f"{DEPTH} at" in check.why_nothing()
+    assert "expected an image within 50 ms, got none" in check.why_nothing()
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"joints": "/other"}, r"expected the topic /other \(joints\), found \["),
+        ({"joints": COLOUR}, r"/cam/color/image_raw: expected .*JointState, got sensor_msgs/msg/Image"),
+        ({"intrinsics": "rig"}, r"expected the rig's 64 x 48 pixels and K"),
+    ],
+)
+def test_a_profile_that_does_not_fit_is_refused(robot, profile, tmp_path, change, problem):
+    bag = robot.record(tmp_path / "bag", 0.5)
+    with pytest.raises(BagError, match=problem):
+        steps_of(bag, replace(profile, **change), robot)
+
+
+# -- profiles ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("rig", None, "rig: None is not of type 'string'"),
+        ("cameras", {}, "cameras: "),
+        ("motion", {"source": "guess"}, "motion.source: 'guess' is not one of"),
+        ("motion", {"source": "executed"}, "motion.topic: expected the topic of wm_msgs/Command"),
+        ("colour", 1, "file: Additional properties"),
+    ],
+)
+def test_a_wrong_profile_is_refused_by_field(profile_file, field, value, problem):
+    content = yaml.safe_load(profile_file.read_text()) | {field: value}
+    profile_file.write_text(yaml.safe_dump(content))
+    with pytest.raises(BagError, match=f"{profile_file}: {problem}"):
+        Profile.load(profile_file)
+
+
+def test_a_profile_is_proposed_from_types_and_usual_names(robot, tmp_path, profile_file):
+    with Bag(robot.record(tmp_path / "bag", 0.2)) as bag:
+        text = propose(bag, robot.kinematics.joint_names)
+    assert "not sure: a file with the poses of cam" in text
+    assert "joint_trajectory  # trajectory_msgs/JointTrajectory" in text
+    assert yaml.safe_load(text)["cameras"] == {"cam": {"color": COLOUR, "depth": DEPTH, "info": INFO}}
+    (tmp_path / "proposed.yaml").write_text(text)
+    proposed, written = Profile.load(tmp_path / "proposed.yaml"), Profile.load(profile_file)
+    assert proposed == replace(written, object=None, episodes=None)
+
+
+# -- the report ----------------------------------------------------------------------------------------------------
+
+
+def test_the_report_names_faults_and_seconds(robot, profile_file, tmp_path, capsys):
+    bag = robot.record(tmp_path / "bag", 3.0, change=without(COLOUR, DEPTH, since=30, until=45))
+    spoilt_bag = robot.record(tmp_path / "spoilt", 2.0, change=spoilt(JOINTS, 100, 120, position=nan))
+    arguments = [
+        "bag",
+        "check",
+        str(bag),
+        str(spoilt_bag),
+        "--profile",
+        str(profile_file),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(arguments) == 0
+    assert "2.5 s kept, cut: 0.5 s gap" in capsys.readouterr().out
+    first, second = json.loads((tmp_path / "out" / "report.json").read_text())["bags"]
+    assert first["topics"][COLOUR]["messages"] == 75
+    assert first["topics"][COLOUR]["faults"] == ["1 gaps, the longest 0.533 s"]
+    assert first["topics"][JOINTS]["joint_names"][0][0] == "finger"
+    assert first["topics"][COLOUR]["stamp_minus_receipt_ms"]["median"] == pytest.approx(-2)
+    assert second["topics"][JOINTS]["not_finite"] == 20
+    assert second["lost_s"]["NaN"] == pytest.approx(0.2)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<svg" in page and "20 messages with NaN" in page
