@@ -1,6 +1,7 @@
 """The graph: launch arguments reach the nodes, bad ones are refused before anything starts."""
 
 import importlib
+import re
 
 import pytest
 import yaml
@@ -48,6 +49,7 @@ def test_all_nodes_get_the_same_bundle():
         ({"bundle": "/nowhere"}, "bundle.*bundle.yaml"),
         ({"params_file": "/nowhere"}, "params_file"),
         ({"record": "/tmp"}, "record.*exists"),
+        ({"record": "new", "snapshot": "true"}, "record.*snapshot.*one of them"),
         ({"world": "tabletop_nothing"}, "world.*tabletop_nothing.*tabletop_block"),
         ({"namespace": "1 2"}, "namespace"),
         ({"seed": "-1"}, "seed"),
@@ -99,3 +101,12 @@ def test_every_parameter_in_the_files_exists_and_is_allowed():
             for parameter, value in content["ros__parameters"].items():
                 declared[parameter].check(value)
                 assert type(value) is type(declared[parameter].default), f"{file}: {name}: {parameter}"
+
+
+def test_a_recorder_is_added_on_request(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "wm_recorder" not in {node.name for node in arm_sim({}).nodes}
+    assert parameters(arm_sim({"record": "bag"}), "wm_recorder") == {"folder": str(tmp_path / "bag"), "rig": "two_cameras"}
+    by_time = parameters(arm_sim({"record": "true"}), "wm_recorder")["folder"]
+    assert re.fullmatch(rf"{tmp_path}/bags/\d{{4}}_\d\d_\d\d-\d\d_\d\d_\d\d", by_time)
+    assert parameters(arm_sim({"snapshot": "true"}), "wm_recorder")["mode"] == "snapshot"
