@@ -27,6 +27,7 @@ from wm_core.services import await_answers
 
 APPEAR_S = 60.0
 TRANSITION_S = 120.0  # configuring loads models, on a machine that does other things too
+SETTLE_S = 60.0  # for one step, however busy the machine is
 ANSWER_S = 1.0  # from when a node has taken in what it was given until its answers are here
 ATTEMPTS = 5  # to give it images: camera topics may lose some
 E_STOPPED = "wm/e_stopped"
@@ -109,19 +110,27 @@ class ReplayedNode:
     # -- steps ---------------------------------------------------------------------------------------------------
 
     def run(self, step: Step) -> list[Recorded]:
-        """Give the node what it was given in a step; returns all that it answered since the last one."""
+        """Give the node what it was given in a step; returns all that it has answered to this and to earlier measurements.
+
+        Where the next images came while it was busy, it has them already and may answer these too: that waits for its step.
+        """
         wanted = {message.topic for message in step.expected}
         for _ in range(1 if step.trigger else ATTEMPTS):  # a trigger is reliable: what it does not bring never comes
             self._feed(step.inputs)
             if step.trigger is not None:
                 self._publishers[step.trigger.topic].publish(step.trigger.data)
             self.settle()
-            if self._await(wanted):
+            if self._await(wanted, step.stamp_ns):
                 break
         for event in step.events:
             self._happen(deserialize_message(event.data, GoalEvent))
-        answers, self._answers = self._answers, []
+        answers = [answer for answer in self._answers if answer.stamp_ns <= step.stamp_ns]
+        self._answers = [answer for answer in self._answers if answer.stamp_ns > step.stamp_ns]
         return answers
+
+    def rest(self) -> list[Recorded]:
+        """What it answered to measurements that no step was about."""
+        return self._answers
 
     def _feed(self, messages: Sequence[Recorded]) -> None:
         """One message after the other has its effect; the images of an instant are one."""
@@ -139,7 +148,8 @@ class ReplayedNode:
 
     def settle(self) -> None:
         """Until the node has taken in all that was sent: see wm_bags/replay_consumers.py."""
-        self._ask(self._state, GetState.Request(), APPEAR_S)
+        if not await_answers(self._state, self._spin, SETTLE_S, lambda: bool(self._runner.ended())):
+            raise NodeError(f"{self.role.node} has not answered for {SETTLE_S:.0f} s; look for its error above")
 
     def _happen(self, event: GoalEvent) -> None:
         """Begin or cancel a goal where that was recorded; all other ends come by themselves."""
@@ -171,9 +181,9 @@ class ReplayedNode:
 
     # -- waiting -------------------------------------------------------------------------------------------------
 
-    def _await(self, topics: set[str]) -> bool:
+    def _await(self, topics: set[str], stamp_ns: int) -> bool:
         deadline = time.monotonic() + ANSWER_S
-        while not topics <= {answer.topic for answer in self._answers}:
+        while not topics <= {answer.topic for answer in self._answers if answer.stamp_ns == stamp_ns}:
             if time.monotonic() > deadline:
                 return False
             self._spin(0.1)

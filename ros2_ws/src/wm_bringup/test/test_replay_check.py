@@ -1,0 +1,93 @@
+"""A short lockstep run is recorded and given to the nodes again: all is equal, and a change of anything is noticed."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import yaml
+from onnx import numpy_helper
+
+from wm_bags.replay_choice import ReplayError
+from wm_bringup.replay_check import check, settings
+from wm_core.bundle import sha256
+from wm_core.paths import bundles_dir
+
+pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(400)]
+SHIPPED = bundles_dir() / "default"
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory) -> Path:
+    """One episode, recorded from the launch on. No recording is committed: another processor may round otherwise."""
+    bag = tmp_path_factory.mktemp("replay") / "bag"
+    arguments = ["real_time:=false", "episodes:=1", "seed:=10000", f"bundle:={SHIPPED}", f"record:={bag}"]
+    command = [sys.executable, "-m", "wm_bringup.cli", "launch", "arm_sim.launch.py", *arguments]
+    environment = {**os.environ, "ROS_DOMAIN_ID": "67", "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout
+    return bag
+
+
+@pytest.fixture(scope="module")
+def changed_bundle(tmp_path_factory) -> Path:
+    """The shipped bundle, with the least change of one weight of its encoder."""
+    folder = shutil.copytree(SHIPPED, tmp_path_factory.mktemp("changed") / "bundle")
+    graph = onnx.load(folder / "encode.onnx")
+    weights = max(graph.graph.initializer, key=lambda each: np.prod(each.dims))
+    values = numpy_helper.to_array(weights).copy()
+    values.reshape(-1)[: values.size // 2] *= 1 + 1e-6
+    weights.CopyFrom(numpy_helper.from_array(values, weights.name))
+    onnx.save(graph, folder / "encode.onnx")
+    spec = yaml.safe_load((folder / "bundle.yaml").read_text())
+    spec["files"]["encode.onnx"] = sha256(folder / "encode.onnx")
+    (folder / "bundle.yaml").write_text(yaml.safe_dump(spec))
+    return folder
+
+
+def counts(report):
+    return {tally.topic: (tally.recorded, tally.equal) for tally in report.tallies}
+
+
+def test_what_was_recorded_is_computed_again_bit_for_bit(recording):
+    report = check(recording)
+    assert report.good, "\n".join(f"{tally.topic}: {tally.first}" for tally in report.tallies)
+    compared = counts(report)
+    assert set(compared) == {
+        "wm/observation",
+        "wm/belief",
+        "wm/prediction_error",
+        "wm/command",
+        "wm/plan",
+        "wm/goal",
+    }
+    assert all(recorded == equal for recorded, equal in compared.values())
+    assert compared["wm/observation"][0] >= 20 and compared["wm/plan"][0] >= 10 and compared["wm/goal"][0] == 2
+
+
+def test_another_seed_of_the_planner_changes_plans_and_nothing_before_them(recording):
+    report = check(recording, overrides=settings(["wm_planner.seed=7"]))
+    assert not report.good
+    bad = {tally.topic: tally for tally in report.tallies if not tally.good}
+    assert {"wm/plan", "wm/command"} <= bad.keys() <= {"wm/plan", "wm/command", "wm/goal"}
+    assert bad["wm/plan"].first.startswith("step ") and "was" in bad["wm/plan"].first
+
+
+def test_a_millionth_of_some_weights_is_noticed_where_it_matters(recording, changed_bundle):
+    report = check(recording, [changed_bundle])
+    bad = {tally.topic for tally in report.tallies if not tally.good}
+    assert bad == {"wm/observation"}  # what follows gets the recorded observations
+    assert "embedding" in next(tally.first for tally in report.tallies if tally.topic == "wm/observation")
+
+
+def test_another_bundle_is_refused(recording, bare, tmp_path):
+    folder = shutil.copytree(bare, tmp_path / "other")
+    spec = yaml.safe_load((folder / "bundle.yaml").read_text())
+    recorded, spec["id"] = spec["id"], "other"
+    (folder / "bundle.yaml").write_text(yaml.safe_dump(spec))
+    with pytest.raises(ReplayError, match=f"recorded with the bundle '{recorded}', found 'other'"):
+        check(recording, [folder])
