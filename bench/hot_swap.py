@@ -130,8 +130,10 @@ def run(listener: Listener, mode: str, options: argparse.Namespace, work: Path) 
         goals = [success for success, _, _ in listener.goals]
         counts = [count for count, _, _ in swaps]
         print(f"{mode}: {len(swaps)} swaps")
+        others = missed([stamp for stamp, _ in listener.commands], STEP_NS) - sum(counts)
         rows = [
             ("missed cycles per swap", " ".join(map(str, counts))),
+            ("missed at all other times", f"{others} of {len(listener.commands)}"),
             ("longest gap per swap [ms]", " ".join(f"{1000 * gap:.0f}" for _, gap, _ in swaps)),
             ("from promotion to use [s]", " ".join(f"{s:.1f}" for _, _, s in swaps)),
             (
