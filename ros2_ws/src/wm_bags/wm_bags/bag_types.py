@@ -27,9 +27,10 @@ class TypesOfBag:
                     digests[topic.type] = topic.digest
                 except Exception as error:  # rosbags raises many kinds for text that is no definition
                     self._problems[topic.type] = f"its definition in the bag cannot be read ({in_words(error)})"
+        # Jazzy's types lend what the bag does not define itself; to register them all takes a while.
+        lent = {} if kinds <= set(own) else typestore().fielddefs
         self._store = get_typestore(Stores.EMPTY)
-        # Jazzy's types first lend what the bag does not define itself.
-        self._store.register({**typestore().fielddefs, **own})
+        self._store.register({**lent, **own})
         for kind in kinds - set(self._problems):
             if kind not in self._store.fielddefs:
                 self._problems[kind] = "the bag does not define the type, and neither do Jazzy and wm_msgs"

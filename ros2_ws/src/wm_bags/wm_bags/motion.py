@@ -10,6 +10,7 @@ from wm_core.kinematics import Kinematics, KinematicsError
 from wm_dynamics.executed import ExecutedMotion
 
 MEMORY = 4096  # motions kept: at 1 kHz, four seconds
+FINEST_NS = 5_000_000  # sampled positions nearer to each other than this add nothing
 HELD_NS = 200_000_000  # commands farther apart than this are held, nearer ones are steps of one motion
 
 
@@ -69,6 +70,8 @@ class CommandedMotion:
             before, start = at, place
 
     def _joint_positions(self, message: Any, stamp_ns: int) -> None:
+        if self._last is not None and 0 <= stamp_ns - self._last[0] < FINEST_NS:
+            return
         if hasattr(message, "data"):  # Float64MultiArray: the robot's joints in order
             names, positions = self._kinematics.joint_names, message.data
             if len(positions) != len(names):
