@@ -15,9 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import rclpy
+from _common import FIRST_TEST_SEED, table, write_json
 from rclpy.executors import SingleThreadedExecutor
 
-from _common import FIRST_TEST_SEED, table, write_json
 from wm_bags.replay import Player
 from wm_bags.replay_choice import Choice
 from wm_bags.replay_source import message_class, open_bag, publisher_qos

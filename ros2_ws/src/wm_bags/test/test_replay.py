@@ -224,6 +224,11 @@ def test_a_subscriber_whose_qos_does_not_fit_is_named(listen, tmp_path):
     listener.until(lambda: len(listener.heard) == 3)
 
 
+def test_a_bag_may_leave_out_the_slash_of_its_topics():
+    choice = Choice(topics=("/a", "b"), exclude=("a",), remap=remappings(["b:=c"]))
+    assert choice.select(["a", "b"]) == ["b"] and choice.name("b") == "/c" and choice.name("d") == "/d"
+
+
 def test_offered_qos_is_that_of_the_recording():
     assert publisher_qos([SENSOR]).reliability is ReliabilityPolicy.BEST_EFFORT
     assert publisher_qos([SENSOR], "reliable").reliability is ReliabilityPolicy.RELIABLE
@@ -256,7 +261,7 @@ def test_a_type_that_is_not_installed_or_was_another_is_skipped_by_name(listen, 
 def test_what_cannot_be_replayed_is_refused_with_the_reason(tmp_path, capsys):
     bag, empty = write_bag(tmp_path / "bag"), write_bag(tmp_path / "empty", times_s=())
     for arguments, expected in (
-        ([tmp_path / "none"], "does not exist"),
+        ([tmp_path / "none"], "got nothing; check the name"),
         ([empty], "the bag is empty"),
         ([bag, "--start", "5"], "lasts 0.200 s"),
         ([bag, "--start", "0.15", "--end", "0.1"], "after the start"),

@@ -21,7 +21,7 @@ from rosgraph_msgs.msg import Clock
 
 from wm_bags.replay_choice import Choice, Pace, ReplayError
 from wm_bags.replay_consumers import Consumers
-from wm_bags.replay_source import Bag, ahead, message_class, open_bag, publisher_qos
+from wm_bags.replay_source import Source, ahead, message_class, open_bag, publisher_qos
 from wm_core.bags import typestore
 from wm_core.qos import STATE
 from wm_core.stamps import to_msg
@@ -68,7 +68,9 @@ class Player:
     def run(self) -> Outcome:
         """Replay until the end or `stop()`; raises ReplayError, before anything is published where it can be known."""
         outcome = Outcome()
-        with open_bag(self._path) as bag:
+        with open_bag(self._path, self._choice.damaged) as bag:
+            for note in bag.notes:
+                self._say(note)
             topics = self._choice.select(bag.topics)
             start_ns, end_ns = self._choice.span(bag.first_ns, bag.last_ns)
             context = Context()
@@ -81,7 +83,7 @@ class Player:
                 began = time.monotonic()
                 while not self._stop.is_set():
                     messages = ahead(bag.messages(list(publishers), start_ns, end_ns))
-                    with closing(messages):  # type: ignore[type-var]
+                    with closing(messages):
                         if self._choice.flat_out:
                             self._flat_out(node, messages, publishers, clock, outcome)
                         else:
@@ -98,7 +100,7 @@ class Player:
 
     # -- before --------------------------------------------------------------------------------------------------
 
-    def _advertise(self, node: Node, bag: Bag, topics: list[str]) -> dict[str, Publisher]:
+    def _advertise(self, node: Node, bag: Source, topics: list[str]) -> dict[str, Publisher]:
         """A publisher for each topic whose type is installed; the others are named and left out."""
         store, publishers = typestore(), {}
         for topic in topics:

@@ -27,6 +27,7 @@ class Choice:
     topics: tuple[str, ...] = ()  # empty: all
     exclude: tuple[str, ...] = ()
     qos: str = "recorded"
+    damaged: str = "refuse"  # or skip: what of the bag cannot be read
     delay_s: float = 1.0  # at most, until every topic has a subscriber
 
     def __post_init__(self) -> None:
@@ -41,19 +42,19 @@ class Choice:
 
     def select(self, known: Iterable[str]) -> list[str]:
         """The topics to replay out of those of the bag; raises ReplayError for a name that the bag does not have."""
-        known = sorted(set(known))
-        for option, names in (("--topics", self.topics), ("--exclude", self.exclude), ("--remap", self.remap)):
-            if unknown := [name for name in names if absolute(name) not in known]:
-                raise ReplayError(f"{option}: expected topics of the bag ({', '.join(known)}), got '{unknown[0]}'")
-        wanted, unwanted = ({absolute(name) for name in names} for names in (self.topics or known, self.exclude))
-        chosen = [name for name in known if name in wanted - unwanted]
+        names = {absolute(name): name for name in sorted(known)}
+        for option, given in (("--topics", self.topics), ("--exclude", self.exclude), ("--remap", self.remap)):
+            if unknown := [name for name in given if absolute(name) not in names]:
+                raise ReplayError(f"{option}: expected topics of the bag ({', '.join(names)}), got '{unknown[0]}'")
+        wanted, unwanted = ({absolute(name) for name in given} for given in (self.topics or names, self.exclude))
+        chosen = [name for full, name in names.items() if full in wanted - unwanted]
         if not chosen:
             raise ReplayError("expected at least one topic to replay, --topics and --exclude leave none")
         return chosen
 
     def name(self, topic: str) -> str:
         """Under which name a topic of the bag is published."""
-        return self.remap.get(topic, topic)
+        return self.remap.get(absolute(topic), absolute(topic))
 
     def span(self, first_ns: int, last_ns: int) -> tuple[int, int]:
         """First and last time to replay [ns] of a bag that lasts from `first_ns` to `last_ns`; raises ReplayError."""
@@ -98,7 +99,7 @@ def remappings(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def absolute(topic: str) -> str:
-    """A topic's name from the root namespace: bags hold no others."""
+    """A topic's name from the root namespace, which some bags leave out."""
     return topic if topic.startswith("/") else f"/{topic}"
 
 

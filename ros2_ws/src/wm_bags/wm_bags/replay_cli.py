@@ -4,6 +4,7 @@ import argparse
 import signal
 from pathlib import Path
 
+from wm_bags.reading import DAMAGED
 from wm_bags.replay import Player
 from wm_bags.replay_choice import QOS, Choice, remappings
 from wm_core.lifecycle import ignore_stop_signals
@@ -39,6 +40,9 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--exclude", nargs="+", default=[], metavar="TOPIC", help="all but these")
     parser.add_argument("--qos", choices=QOS, default="recorded", help="what to offer; recorded: as it was (default)")
     parser.add_argument(
+        "--damaged", choices=DAMAGED, default="refuse", help="skip: replay what can be read (default: refuse)"
+    )
+    parser.add_argument(
         "--delay", type=float, default=1.0, metavar="S", help="wait at most so long until every topic has a subscriber"
     )
     parser.set_defaults(run=run)
@@ -57,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
         tuple(options.topics),
         tuple(options.exclude),
         options.qos,
+        options.damaged,
         options.delay,
     )
     player = Player(options.bag, choice, lambda text: print(f"wm replay: {text}", flush=True))

@@ -54,7 +54,7 @@ class Recording:
                         yield message.log_time, Recorded(channel.topic[skip:], message.publish_time, message.data)
                 except McapError as error:
                     raise ReplayError(
-                        f"{file}: expected a whole MCAP file: {error!r}; `./wm repair` mends it"
+                        f"{file}: expected a whole MCAP file: {error!r}; mend it: ./wm bag repair {file.parent}"
                     ) from error
 
 

@@ -2,22 +2,24 @@
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import yaml
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.interfaces import Qos, QosDurability, QosHistory, QosReliability
+from rosbags.rosbag2.metadata import parse_qos
 from rosbags.typesys.store import Typestore
 
+from wm_bags.reading import Bag
 from wm_bags.replay_choice import ReplayError
-from wm_core.bags import typestore
 
+TOPICS = "topics_with_message_count"  # of metadata.yaml
 AHEAD = 200  # messages read ahead of the one that is due
 INFINITE_S = 9_000_000_000  # rosbag2 writes 9223372036.854775807 s for "no limit"
 
@@ -29,54 +31,66 @@ class RecordedTopic:
     name: str
     kind: str  # e.g. sensor_msgs/msg/Image
     digest: str  # of the definition it was recorded with; empty: not known
-    offered: tuple[Qos, ...]
-    count: int
+    offered: tuple[Qos, ...] = ()
 
 
-class Bag:
+class Source:
     """An open bag."""
 
-    def __init__(self, reader: AnyReader) -> None:
-        self._reader = reader
+    def __init__(self, bag: Bag, damaged: str) -> None:
+        information = _information(bag.path)
+        topics = {each["topic_metadata"]["name"]: each["topic_metadata"] for each in information.get(TOPICS, ())}
         self.topics = {
             name: RecordedTopic(
                 name,
-                info.msgtype or "",
-                next((each.digest for each in info.connections if each.digest), ""),
-                tuple(qos for each in info.connections for qos in each.ext.offered_qos_profiles),  # type: ignore[union-attr]
-                info.msgcount,
+                topic.type,
+                topic.digest,
+                tuple(parse_qos(topics[name].get("offered_qos_profiles") or []) if name in topics else ()),
             )
-            for name, info in reader.topics.items()
+            for name, topic in bag.topics.items()
         }
-        self.first_ns, self.last_ns = (
-            reader.start_time,
-            reader.end_time - 1,
-        )  # the reader's end is past the last message
+        self.notes = bag.notes
+        self._path, self._damaged = bag.path, damaged
+        first = next(bag.messages(), None)
+        if first is None:
+            raise ReplayError(f"{bag.path}: expected messages, the bag is empty")
+        self.first_ns, self.last_ns = first.log_ns, first.log_ns
+        if information.get("message_count") == sum(topic.count for topic in bag.topics.values()):
+            self.last_ns += int(information["duration"]["nanoseconds"])
+        else:  # nobody says how long it is
+            self.last_ns = max(message.log_ns for message in bag.messages())
 
-    def messages(self, topics: Sequence[str], start_ns: int, end_ns: int) -> Iterator[tuple[str, int, bytes]]:
-        """Topic, time of recording [ns] and serialised message of all messages from `start_ns` to `end_ns`, in order."""
-        chosen = [each for each in self._reader.connections if each.topic in topics]
-        for connection, stamp_ns, data in self._reader.messages(chosen, start_ns, end_ns + 1):
-            yield connection.topic, stamp_ns, bytes(data)
+    def messages(
+        self, topics: Sequence[str], start_ns: int, end_ns: int
+    ) -> Generator[tuple[str, int, bytes], None, None]:
+        """Topic, time of recording [ns] and serialised message of all messages from `start_ns` to `end_ns`, in order.
+
+        May be used by any one thread: it opens the bag for itself.
+        """
+        with Bag(self._path, self._damaged) as bag:
+            for message in bag.messages(topics):
+                if message.log_ns > end_ns:
+                    break
+                if message.log_ns >= start_ns:
+                    yield message.topic, message.log_ns, bytes(message.data)
 
 
 @contextmanager
-def open_bag(path: Path) -> Iterator[Bag]:
-    """Open a rosbag2 folder of any storage; raises ReplayError when it cannot be read or holds nothing."""
-    if not path.exists() or path.suffix == ".bag":
-        raise ReplayError(
-            f"expected a rosbag2 folder, {path} {'is a ROS 1 bag' if path.exists() else 'does not exist'}"
-        )
-    try:
-        with AnyReader([path], default_typestore=typestore()) as reader:
-            if not reader.message_count:
-                raise ReplayError(f"{path}: expected messages, the bag is empty")
-            yield Bag(reader)
-    except (AnyReaderError, OSError) as error:
-        raise ReplayError(f"{path}: expected a bag that can be read: {error}") from error
+def open_bag(path: Path, damaged: str = "refuse") -> Iterator[Source]:
+    """Open any rosbag2 recording; `damaged`: refuse or skip what cannot be read. Raises BagError, or ReplayError when it is empty."""
+    with Bag(path, damaged) as bag:
+        yield Source(bag, damaged)
 
 
-def ahead(messages: Iterator[Any]) -> Iterator[Any]:
+def _information(path: Path) -> dict[str, Any]:
+    """What metadata.yaml says, which `Bag` has found to be sound; empty where there is none."""
+    file = path / "metadata.yaml"
+    if not file.is_file():
+        return {}
+    return yaml.load(file.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))["rosbag2_bagfile_information"]
+
+
+def ahead(messages: Generator[Any, None, None]) -> Generator[Any, None, None]:
     """The same, read by a thread of its own ahead of need: a chunk that is decompressed makes no message late."""
     waiting: queue.Queue[Any] = queue.Queue(AHEAD)
     done, stopped = object(), threading.Event()
@@ -92,9 +106,10 @@ def ahead(messages: Iterator[Any]) -> Iterator[Any]:
 
     def read() -> None:
         try:
-            for message in messages:
-                if not put(message):
-                    return
+            with closing(messages):
+                for message in messages:
+                    if not put(message):
+                        return
             put(done)
         except Exception as error:  # the replaying thread must hear of it
             put(error)

@@ -284,7 +284,7 @@ def _kinds(recording: Recording, roles: Sequence[Role]) -> dict[str, type]:
     """The class of each topic; raises ReplayError for a type that is not installed."""
     store, topics = typestore(), set().union(*(role.topics for role in roles))
     return {
-        topic: message_class(RecordedTopic(topic, kind, "", (), 0), store)
+        topic: message_class(RecordedTopic(topic, kind, ""), store)
         for topic, kind in recording.kinds.items()
         if topic in topics
     }
