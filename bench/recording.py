@@ -30,6 +30,7 @@ from wm_bags.repair import repair
 from wm_bags.topics import complete
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
+from wm_learning.atomic import die_with_parent
 
 HERE = Path(__file__).parent
 RIG = "two_cameras"
@@ -99,13 +100,12 @@ def _run(folder: Path, seconds: float, seed: int, bag: Path | None) -> dict[str,
     recorder = None
     if bag is not None:
         recorder = _recorder(bag, folder / "recorder.log")
-    load = subprocess.Popen([sys.executable, HERE / "_camera_load.py"], stdout=subprocess.PIPE, text=True)
+    load = _started([HERE / "_camera_load.py"], stdout=subprocess.PIPE, text=True)
     report = folder / "report.json"
     arguments = [f"report:={report}", f"seed:={seed}"]
     with open(folder / "loop.log", "w") as log:
-        loop = subprocess.Popen(
-            [sys.executable, "-m", "wm_bringup.cli", "launch", "arm_sim.launch.py", *arguments], stdout=log, stderr=log
-        )
+        command = ["-m", "wm_bringup.cli", "launch", "arm_sim.launch.py", *arguments]
+        loop = _started(command, stdout=log, stderr=log)
     time.sleep(seconds)
     loop.send_signal(signal.SIGINT)
     loop.wait(60)
@@ -130,12 +130,17 @@ def _recorder(bag: Path, log: Path) -> subprocess.Popen:
     cameras = (camera.name for camera in CameraRig.load(rig_path(RIG)).cameras)
     names = [*(each.name for each in complete(cameras)), *LOAD]
     with open(log, "w") as stream:
-        return subprocess.Popen(
-            [sys.executable, "-m", "wm_bags.recorder", "--ros-args", "-p", f"folder:={bag}"]
+        return _started(
+            ["-m", "wm_bags.recorder", "--ros-args", "-p", f"folder:={bag}"]
             + ["-p", f"topics:=[{','.join(names)}]", "-p", "max_bag_bytes:=4000000000"],
             stdout=stream,
             stderr=stream,
         )
+
+
+def _started(command: list[Any], **options: Any) -> subprocess.Popen:
+    """A Python process that does not outlive this one."""
+    return subprocess.Popen([sys.executable, *command], preexec_fn=die_with_parent, **options)
 
 
 def _last_status(log: str) -> dict[str, float]:
@@ -174,7 +179,7 @@ def _kills(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     for index in range(options.kills):
         bag = folder / f"killed_{index}"
         recorder = _recorder(bag, folder / "recorder.log")
-        load = subprocess.Popen([sys.executable, HERE / "_camera_load.py"], stdout=subprocess.PIPE)
+        load = _started([HERE / "_camera_load.py"], stdout=subprocess.PIPE)
         end = time.monotonic() + 60
         while not (bag / f"{bag.name}_0.mcap").is_file() or (bag / f"{bag.name}_0.mcap").stat().st_size < 10_000_000:
             if time.monotonic() > end:

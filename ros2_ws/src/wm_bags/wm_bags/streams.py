@@ -56,7 +56,8 @@ class Streams:
         self.lost = 0
         for each in expected:
             topic = Topic(node.resolve_topic_name(each.name), definition_of(each.type))
-            self._listen(topic, _profile(each.kind != SENSOR, each.kind == LATCHED))
+            if topic.name in choice:
+                self._listen(topic, _profile(each.kind != SENSOR, each.kind == LATCHED))
 
     def poll(self) -> None:
         """Take every message that has come."""
@@ -72,7 +73,8 @@ class Streams:
         for name, types in self._node.get_topic_names_and_types():
             if name not in self._choice:
                 continue
-            offered = [publisher.qos_profile for publisher in self._node.get_publishers_info_by_topic(name)]
+            publishers = self._node.get_publishers_info_by_topic(name)
+            offered = [publisher.qos_profile for publisher in publishers]
             stream = self._streams.get(name)
             described = [_described(profile) for profile in offered]
             if offered and (stream is None or stream.topic.offered_qos != described):
@@ -93,11 +95,16 @@ class Streams:
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _take(self, stream: _Stream, data: bytes, info: dict[str, Any]) -> None:
+        if not stream.topic.offered_qos:  # a publisher that is quicker than `discover`
+            stream.topic = Topic(stream.topic.name, stream.topic.definition, self._offered(stream.topic.name))
         sequence = info["publication_sequence_number"] or 0
         if stream.publishers == 1 and 0 < stream.sequence < sequence:
             self.lost += sequence - stream.sequence - 1
         stream.sequence = sequence
         self._put(stream.topic, data, info["received_timestamp"] or time.time_ns(), info["source_timestamp"])
+
+    def _offered(self, topic: str) -> list[dict[str, Any]]:
+        return [_described(publisher.qos_profile) for publisher in self._node.get_publishers_info_by_topic(topic)]
 
     def _definition(self, name: str, types: list[str]) -> Definition:
         if len(types) > 1:

@@ -75,14 +75,12 @@ class BagWriter:
         return tuple(self._topics.values())
 
     def add_topic(self, topic: Topic) -> None:
-        """Messages of a topic may follow; a topic that is known gets its present QoS profiles."""
-        known = self._topics.get(topic.name)
-        if known is topic:
-            return
-        if known is not None and known.definition.type != topic.definition.type:
+        """Messages of a topic may follow. A topic keeps the QoS profiles that it came with, as in rosbag2: readers tell
+        topics apart by them."""
+        known = self._topics.setdefault(topic.name, topic)
+        if known.definition.type != topic.definition.type:
             raise ValueError(f"{topic.name}: expected {known.definition.type}, got {topic.definition.type}")
-        self._topics[topic.name] = topic
-        if known is None:
+        if topic.name not in self._channels:
             self._do(self._add_channel, topic)
 
     def write(self, topic: str, data: bytes, log_ns: int, publish_ns: int) -> None:

@@ -1,0 +1,243 @@
+"""wm_recorder as a process of its own, through real DDS."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from uuid import uuid4
+
+import pytest
+import rclpy
+import yaml
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.serialization import serialize_message
+from rosbags.rosbag2 import Reader
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+from wm_msgs.msg import ActiveBundle, Drift, Intervention, RecorderStatus
+
+from wm_bags.reading import Bag
+from wm_bags.repair import repair
+from wm_core.qos import LATCHED, SENSOR, STATE
+
+os.environ.setdefault("ROS_DOMAIN_ID", "37")
+os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def ros():
+    rclpy.init()
+    yield
+    rclpy.try_shutdown()
+
+
+class Run:
+    """A recorder, and a node that publishes what it is to record."""
+
+    def __init__(self, folder, *parameters: str) -> None:
+        self.folder, self.space = folder, f"record_{uuid4().hex[:8]}"
+        self.node = rclpy.create_node("robot", namespace=self.space)
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+        self.status: list[RecorderStatus] = []
+        self.node.create_subscription(RecorderStatus, "wm/recorder_status", self.status.append, STATE)
+        self.publishers: dict[str, object] = {}
+        self.parameters = parameters
+        self.process: subprocess.Popen | None = None
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        self.executor.shutdown()
+        self.node.destroy_node()
+
+    def start(self) -> None:
+        parameters = [f"folder:={self.folder}", "min_free_bytes:=0", *self.parameters]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "wm_bags.recorder", "--ros-args", "-r", f"__ns:=/{self.space}"]
+            + [word for parameter in parameters for word in ("-p", parameter)]
+        )
+
+    def until(self, condition) -> None:
+        end = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < end, "nothing came"
+            assert self.process is None or self.process.poll() is None, "the recorder has ended"
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def publisher(self, kind, topic, qos):
+        self.publishers[topic] = self.node.create_publisher(kind, topic, qos)
+        return self.publishers[topic]
+
+    def connected(self) -> None:
+        """Wait until nothing that is published from now on is missed."""
+        client = self.node.create_client(Trigger, "wm/recorder_connected")
+        assert client.wait_for_service(60)
+        self.until(lambda: all(publisher.get_subscription_count() for publisher in self.publishers.values()))
+        while True:
+            future = client.call_async(Trigger.Request())
+            self.executor.spin_until_future_complete(future, timeout_sec=2.0)
+            if future.done() and future.result().success:
+                return
+
+    def written(self, count: int) -> None:
+        self.until(lambda: self.status and self.status[-1].messages >= count)
+
+    def end(self, number=signal.SIGINT) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+        assert self.process.wait(30) == 0
+
+
+def contents(folder):
+    """Serialised messages by topic, without the namespace."""
+    found: dict[str, list[bytes]] = {}
+    with Reader(folder) as reader:
+        for connection, _, data in reader.messages():
+            found.setdefault(connection.topic.split("/", 2)[2], []).append(bytes(data))
+    return found
+
+
+def padded(messages):
+    """As they arrive: DDS pads to a multiple of four bytes."""
+    return [message + bytes(-len(message) % 4) for message in messages]
+
+
+def states(count):
+    """Serialised, once: the padding between fields is not the same each time."""
+    return [serialize_message(JointState(name=[f"panda_joint{i}"], position=[float(i)])) for i in range(count)]
+
+
+def test_what_is_published_is_recorded_byte_for_byte_with_the_profiles_that_were_offered(ros, tmp_path):
+    with Run(tmp_path / "bag", "exclude:=diagnostics") as run:
+        latched = run.publisher(ActiveBundle, "wm/active_bundle", LATCHED)
+        early, sent = serialize_message(ActiveBundle(model_id="said before anybody listened")), states(50)
+        latched.publish(early)
+        joints = run.publisher(JointState, "joint_states", STATE)
+        run.start()
+        run.connected()
+        for message in sent:
+            joints.publish(message)
+        drift = run.publisher(Drift, "wm/drift", SENSOR)  # appears late, and in another way than expected
+        run.until(lambda: drift.get_subscription_count())
+        time.sleep(0.5)  # until this side is found too
+        late = serialize_message(Drift(level=0.5))
+        drift.publish(late)
+        run.written(52)
+        run.end()
+        last = run.status[-1]
+        assert (last.dropped, last.lost) == (0, 0)
+    found = contents(tmp_path / "bag")
+    assert (found["joint_states"], found["wm/active_bundle"], found["wm/drift"]) == tuple(
+        map(padded, (sent, [early], [late]))
+    )
+    metadata = yaml.safe_load((tmp_path / "bag/metadata.yaml").read_text())["rosbag2_bagfile_information"]
+    offered = {
+        topic["topic_metadata"]["name"].split("/", 2)[2]: topic["topic_metadata"]["offered_qos_profiles"]
+        for topic in metadata["topics_with_message_count"]
+    }
+    profiles = {name: [(each["reliability"], each["durability"]) for each in offered[name]] for name in found}
+    assert profiles["wm/active_bundle"] == [("reliable", "transient_local")]
+    assert profiles["joint_states"] == [("reliable", "volatile")]
+    assert profiles["wm/drift"] == [("best_effort", "volatile")]
+
+
+def test_all_topics_of_a_kind_are_found_when_they_appear(ros, tmp_path):
+    with Run(tmp_path / "bag", "regex:=/special/", "exclude:=secret") as run:
+        run.start()
+        publishers = [run.publisher(String, topic, STATE) for topic in ("special/a", "special/b")]
+        run.connected()
+        for publisher in publishers:
+            publisher.publish(String(data="here"))
+        secret = run.node.create_publisher(String, "special/secret", STATE)
+        run.written(2)
+        assert secret.get_subscription_count() == 0
+        run.end(signal.SIGTERM)
+    assert set(contents(tmp_path / "bag")) == {"special/a", "special/b"}
+
+
+def test_kill_9_leaves_what_was_told_as_written(ros, tmp_path):
+    sent = states(100)
+    with Run(tmp_path / "bag") as run:
+        joints = run.publisher(JointState, "joint_states", STATE)
+        run.start()
+        run.connected()
+        for message in sent:
+            joints.publish(message)
+            run.executor.spin_once(timeout_sec=0)
+        run.written(100)
+        run.process.kill()
+        run.process.wait()
+    with Bag(tmp_path / "bag") as unrepaired:
+        assert sum(message.topic.endswith("/joint_states") for message in unrepaired.messages()) == 100
+    repair(tmp_path / "bag")
+    assert contents(tmp_path / "bag")["joint_states"] == padded(sent)
+
+
+@pytest.mark.parametrize("trigger", ["service", "drift", "intervention"])
+def test_a_snapshot_holds_what_was_before_its_trigger(ros, tmp_path, trigger):
+    sent = states(20)
+    with Run(tmp_path / "bags", "mode:=snapshot", "after:=0.0", "triggers:=[drift,e_stop]") as run:
+        joints = run.publisher(JointState, "joint_states", STATE)
+        drift = run.publisher(Drift, "wm/drift", STATE)
+        intervention = run.publisher(Intervention, "wm/intervention", STATE)
+        run.start()
+        run.connected()
+        for message in sent:
+            joints.publish(message)
+        drift.publish(Drift(drifting=False))
+        intervention.publish(Intervention(kind=Intervention.LIMITED))
+        run.until(lambda: len(run.status) >= 2)
+        assert run.status[-1].state == "waiting" and not list((tmp_path / "bags").iterdir())
+        if trigger == "service":
+            client = run.node.create_client(Trigger, "wm/save_recording")
+            assert client.wait_for_service(30)
+            run.until(client.call_async(Trigger.Request()).done)
+        elif trigger == "drift":
+            drift.publish(Drift(drifting=True))
+        else:
+            intervention.publish(Intervention(kind=Intervention.E_STOP))
+        run.written(22)
+        run.end()
+    (folder,) = (tmp_path / "bags").iterdir()
+    assert contents(folder)["joint_states"] == padded(sent)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [
+        ("compression:=rar", "compression"),
+        ("triggers:=[boredom]", "triggers.*boredom"),
+        ("min_free_bytes:=1000000000000000", "expected 1000000000 MB to stay free"),
+        ("regex:=(", "regex: expected a regular expression"),
+    ],
+)
+def test_what_cannot_be_recorded_is_refused_by_name(tmp_path, parameter, expected):
+    command = [
+        sys.executable,
+        "-m",
+        "wm_bags.recorder",
+        "--ros-args",
+        "-p",
+        f"folder:={tmp_path / 'bag'}",
+        "-p",
+        parameter,
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1 and "cannot record" in result.stdout
+    assert re.search(expected, result.stdout)
+
+
+def test_an_existing_folder_is_refused(tmp_path):
+    (tmp_path / "bag").mkdir()
+    command = [sys.executable, "-m", "wm_bags.cli", "record", tmp_path / "bag"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2 and "expected a new folder" in result.stderr
