@@ -160,7 +160,7 @@ class McapFile:
         self.index.channels[number] = channel
         return number
 
-    def append(self, channel: int, data: bytes, log_ns: int, publish_ns: int) -> None:
+    def append(self, channel: int, data: bytes | memoryview, log_ns: int, publish_ns: int) -> None:
         """Take a message; it is in the file after the next `flush`."""
         if not self._offset:
             self._since = time.monotonic()
@@ -244,7 +244,7 @@ class McapFile:
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _begin_chunk(self) -> None:
-        self._parts: list[bytes | bytearray] = []
+        self._parts: list[bytes | bytearray | memoryview] = []
         self._buffer = bytearray()
         self._offset = 0
         self._since = 0.0

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
+from wm_bags.definitions import definition_of
 from wm_bags.frames import Step
+from wm_bags.metadata import Topic
 from wm_bags.storage import BagError
+from wm_bags.writer import BagWriter, Storage
 from wm_core.bags import typestore
-from wm_learning.mcap_checksums import add_checksums
 
 TRUTH = "ground_truth/object_pose"
 EPISODE = "wm/episode"
@@ -46,15 +47,11 @@ class EpisodeWriter:
         # The folder's name becomes the file's name inside the bag, so the bag is written in a part folder.
         self._bag = self._work / self.path.name
         self._work.mkdir(parents=True)
-        self._writer = Writer(self._bag, version=9, storage_plugin=StoragePlugin.MCAP)
-        self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
-        self._writer.open()
+        self._writer = BagWriter(self._bag, Storage("zstd", flush_s=math.inf))
         topics = {topic: kind for topic, kind in KINDS.items() if topic == JOINTS or not video}
         topics |= {camera + topic: kind for camera in cameras for topic, kind in CAMERA_KINDS.items()}
-        self._connections = {
-            topic: self._writer.add_connection(f"/{topic}", kind, typestore=self._store)
-            for topic, kind in topics.items()
-        }
+        for topic, kind in topics.items():
+            self._writer.add_topic(Topic(f"/{topic}", definition_of(kind)))
         self._kinds = topics
 
     def begin(self, stamp_ns: int, world: str, seed: int) -> None:
@@ -167,8 +164,6 @@ class EpisodeWriter:
     def close(self) -> Path:
         """Finish the bag; it appears under its own name."""
         self._writer.close()
-        for file in self._bag.glob("*.mcap"):
-            add_checksums(file)
         self._bag.rename(self.path)
         self._work.rmdir()
         return self.path
@@ -195,4 +190,4 @@ class EpisodeWriter:
         message = self._message(
             kind, **{key: value for key, value in fields.items() if key in known and known[key].init}
         )
-        self._writer.write(self._connections[topic], stamp_ns, self._store.serialize_cdr(message, kind))
+        self._writer.write(f"/{topic}", self._store.serialize_cdr(message, kind), stamp_ns, stamp_ns)
