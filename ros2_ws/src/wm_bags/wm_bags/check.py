@@ -10,13 +10,13 @@ from wm_bags.profile import Profile
 from wm_bags.reading import Bag
 from wm_bags.steps import OUTSIDE, Episode, StepReader
 from wm_bags.storage import BagError
-from wm_bags.sync import Cut
+from wm_bags.sync import JITTER, Cut
 from wm_bags.topic_stats import TopicStats
 from wm_core.kinematics import Kinematics
 
 Span = tuple[int, int]  # stamps [ns]
 STEP_NS = 100_000_000
-REACH = 1.01 * 0.03  # [m] in a step: the action scale, and a little for rounding
+REACH = (1 + JITTER) * 0.03  # [m] in a step: of the action scale, when the step was as long as it may be
 
 
 @dataclass
@@ -104,6 +104,10 @@ class BagCheck:
 
     def facts(self) -> dict[str, Any]:
         """All of it as JSON."""
+        topics = {name: stats.facts() for name, stats in self.topics.items()}
+        for topic in {cut.topic for cut in self.cuts if cut.kind == "frozen image"}:
+            # Only there: an image in which nothing moves may well be the same again.
+            topics[topic]["faults"].append(f"the same image up to {topics[topic]['longest_repetition']} times in a row")
         return {
             "bag": str(self.bag),
             "refused": self.refused,
@@ -124,7 +128,7 @@ class BagCheck:
                 }
                 for cut in self.cuts
             ],
-            "topics": {name: stats.facts() for name, stats in self.topics.items()},
+            "topics": topics,
         }
 
     def _watch(self, message: Any, content: Any = None) -> None:

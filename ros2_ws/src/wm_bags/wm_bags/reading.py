@@ -272,6 +272,13 @@ def _metadata(folder: Path) -> _Metadata | None:
     return _Metadata(version, str(content.get("ros_distro") or ""), names, counts, kinds, per_file)
 
 
+def is_bag(path: Path) -> bool:
+    """Whether a path looks like a recording: a folder with metadata.yaml or files of a storage, or such a file."""
+    if path.is_dir():
+        return (path / "metadata.yaml").is_file() or any(_is_storage(file) for file in path.iterdir())
+    return path.is_file() and _is_storage(path)
+
+
 def _is_storage(file: Path) -> bool:
     return Path(file.stem if file.suffix == ".zstd" else file.name).suffix in STORAGES
 

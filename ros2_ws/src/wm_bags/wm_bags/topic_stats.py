@@ -13,7 +13,7 @@ from wm_bags.reading import Message
 
 GAP = 2.0  # medians between two messages from which on it is a gap
 RATE = 0.2  # share by which a rate may be off the profile's
-FROZEN = 3  # images that are the same one after another
+MEASURED = ("colour", "depth", "joints")  # roles whose stamps must rise
 
 
 @dataclass
@@ -104,7 +104,7 @@ class TopicStats:
         rate = facts["rate_hz"]
         if self.expected_hz and rate and abs(rate - self.expected_hz) > RATE * self.expected_hz:
             faults.append(f"{rate:.1f} Hz, expected {self.expected_hz:g}")
-        if facts["gaps"] and self.role and self.role not in ("episodes", "motion"):
+        if facts["gaps"] and self.role.endswith(MEASURED):
             faults.append(f"{facts['gaps']} gaps, the longest {facts['max_gap_s']:.3f} s")
         for name, words in (
             ("clock_jumps", "jumps of the clock"),
@@ -112,10 +112,8 @@ class TopicStats:
             ("repeated_stamps", "stamps twice"),
             ("not_finite", "messages with NaN or infinity"),
         ):
-            if facts[name]:
+            if facts[name] and self.role.endswith(MEASURED):
                 faults.append(f"{facts[name]} {words}")
-        if facts["longest_repetition"] >= FROZEN:
-            faults.append(f"the same image up to {facts['longest_repetition']} times in a row")
         if len(facts["forms"]) > 1:
             faults.append(f"changes of encoding or size: {', '.join(facts['forms'])}")
         offsets = facts["stamp_minus_receipt_ms"]

@@ -19,6 +19,7 @@ from wm_bags.profile import Profile
 from wm_bags.reading import Bag
 from wm_bags.steps import Episode
 from wm_bags.storage import BagError
+from wm_bags.sync import JITTER
 from wm_core.bundle import BevSpec
 from wm_core.kinematics import Kinematics
 from wm_core.paths import urdf_path
@@ -28,12 +29,12 @@ from wm_learning.bag_reader import read_steps
 from wm_learning.dataset import SMALL, Dataset
 from wm_learning.dataset_files import KINDS, seal
 from wm_learning.episode_bag import COLOUR, DEPTH, EXECUTED, INFO, JOINTS
-from wm_learning.settings import ACTION_SCALE, STEP_NS
+from wm_learning.settings import ACTION_SCALE
 from wm_perception.bev import Projector
 from wm_perception.pipeline import CameraFrame, shrink
 from wm_perception.robot_mask import RobotMask
 
-TOO_FAR = 1.01  # length of an action beyond which the commands are not of this action scale
+TOO_FAR = 1.01 * (1 + JITTER)  # length of an action beyond which the commands are not of this action scale
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def build_dataset(bags: list[Path], folder: Path, workers: int, reading: Reading
 
 def bag_facts(bag: Path) -> dict[str, Any]:
     """What tells a bag from another of its name: size and time of the last change of its files."""
-    files = [file.stat() for file in sorted(bag.iterdir())]
+    files = [file.stat() for file in (sorted(bag.iterdir()) if bag.is_dir() else [bag])]
     return {
         "name": bag.name,
         "bytes": sum(file.st_size for file in files),
@@ -154,8 +155,7 @@ def _convert(bag: Path, part: Path, reading: Reading) -> BagCheck | None:
     check = BagCheck(bag, profile)
     try:
         with Bag(bag, reading.damaged) as opened:
-            steps = check.steps_of(opened, converter.kinematics, STEP_NS, TOO_FAR * ACTION_SCALE)
-            _write(bag, part, converter, steps)
+            _write(bag, part, converter, check.steps_of(opened, converter.kinematics))
     except BagError as error:
         check.refuse(str(error))
     return check

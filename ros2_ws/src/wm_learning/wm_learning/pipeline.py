@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import yaml
 
+from wm_bags.reading import is_bag
 from wm_core.bundle import Bundle
 from wm_core.revision import revision
 from wm_learning.calibration import calibrate, calibrate_new
@@ -48,7 +49,7 @@ def find_bags(places: list[Path]) -> list[Path]:
     """The bags among some folders: each is one, or holds some. Raises SettingError for a folder without any, and for one twice."""
     bags = []
     for place in places:
-        found = [place] if _is_bag(place) else sorted(child for child in place.glob("*") if _is_bag(child))
+        found = [place] if is_bag(place) else sorted(child for child in place.glob("*") if is_bag(child))
         if not found:
             raise SettingError(f"expected a dataset, a bag or a folder of bags, found none in {place}")
         bags += found
@@ -194,10 +195,6 @@ def unseen(folder: Path, data: Dataset) -> Dataset:
         return data
     known = {name: facts["training"][name] for name in ("seed", "validation_share")}
     return data.subset(split(data, RunSettings(**known))[1])
-
-
-def _is_bag(folder: Path) -> bool:
-    return folder.is_dir() and ((folder / "metadata.yaml").is_file() or any(folder.glob("*.mcap")))
 
 
 def remember(work: Path, facts: dict[str, Any]) -> None:
