@@ -92,9 +92,9 @@ class Tally:
 
 def table(tallies: Sequence[Tally]) -> str:
     """What was compared, as text in columns."""
-    rows = [("topic", "compared", "equal", "different", "not replayed", "not recorded", "first difference")]
+    rows = [["topic", "compared", "equal", "different", "not replayed", "not recorded", "first difference"]]
     rows += [
-        (t.topic, *map(str, (t.recorded, t.equal, t.different, t.missing, t.more)), t.first or "-") for t in tallies
+        [t.topic, *map(str, (t.recorded, t.equal, t.different, t.missing, t.more)), t.first or "-"] for t in tallies
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)

@@ -67,14 +67,11 @@ class ReplayedNode:
         self._state = me.create_client(GetState, f"{name}/get_state")  # last: see await_answers
 
     def _listen(self, topic: str) -> None:
+        def take(data: Any) -> None:
+            self._answers.append(Recorded(topic, time.time_ns(), data))
+
         if topic in self._kinds:
-            self._me.create_subscription(
-                self._kinds[topic],
-                f"{self.namespace}/{topic}",
-                lambda data: self._answers.append(Recorded(topic, time.time_ns(), data)),
-                DEPTH,
-                raw=True,
-            )
+            self._me.create_subscription(self._kinds[topic], f"{self.namespace}/{topic}", take, DEPTH, raw=True)
 
     # -- its process ---------------------------------------------------------------------------------------------
 
