@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import yaml
 
 from wm_bags.frames import Frame, Step
 from wm_bags.storage import BagError
@@ -19,6 +20,7 @@ from wm_core.paths import rigs_dir, urdf_path
 from wm_core.rig import CameraRig
 from wm_learning.bag_reader import read_steps
 from wm_learning.cli import main
+from wm_learning.collect import Batch, collect_bag
 from wm_learning.config import SettingError
 from wm_learning.dataset import SMALL, Dataset
 from wm_learning.dataset_build import Reading, build_dataset
@@ -141,6 +143,70 @@ def test_the_command_line_refuses_in_one_line(tmp_path, capsys):
     bag = bag_of(tmp_path / "bag", degrees)
     assert main(["dataset", str(bag), "--strict", "--out", str(tmp_path / "dataset")]) == 1
     assert capsys.readouterr().err.startswith(f"wm: {bag}: /joint_states at 0.200 s")
+
+
+# -- bags of anyone's making -----------------------------------------------------------------------------------------
+
+
+def test_what_wm_collects_comes_out_of_both_readers_alike(tmp_path):
+    bag = collect_bag(Batch("tabletop_block", 9100, 2, 8, tmp_path / "bag"))
+    exact, lenient = (
+        build_dataset([bag], tmp_path / name, 1, Reading(strict=name == "strict")) for name in ("strict", "lenient")
+    )
+    assert (lenient.worlds, lenient.seeds) == (exact.worlds, exact.seeds) == (["tabletop_block"], [9100, 9101])
+    for name in ("bev", *SMALL):
+        np.testing.assert_array_equal(getattr(lenient, name), getattr(exact, name), err_msg=name)
+
+
+def test_faulty_steps_are_cut_out_and_told_beside_the_dataset(tmp_path):
+    bag = bag_of(tmp_path / "bag", lambda i, step: degrees(i - 2, step), steps=8)
+    data = build_dataset([bag], tmp_path / "dataset", workers=1)
+    assert data.episode.tolist() == [0, 0, 0, 0, 1, 1, 1]
+    assert data.seeds == [0, 0]
+    np.testing.assert_allclose(data.target[4:, 0], [0.5, 0.52, 0.54], atol=1e-6)
+    told = json.loads((tmp_path / "dataset/report.json").read_text())["bags"][0]
+    assert told["lost_s"] == {"joints": pytest.approx(0.1)}
+    assert "expected radians within the limits" in (tmp_path / "dataset/report.html").read_text()
+
+
+def test_a_bag_that_cannot_be_used_is_left_out_unless_it_is_the_only_one(tmp_path, capsys):
+    good, bad = bag_of(tmp_path / "good"), bag_of(tmp_path / "bad", other_lens, seed=1)
+    assert len(build_dataset([bad, good], tmp_path / "dataset", workers=1).episode) == 4
+    assert "bad (1 of 2 bags): left out" in capsys.readouterr().out
+    with pytest.raises(BagError, match="use the rig it was recorded with"):
+        build_dataset([bad], tmp_path / "nothing", workers=1)
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_damaged_bag_gives_what_is_around_the_damage_where_asked_for(tmp_path):
+    bag = bag_of(tmp_path / "bag", steps=15)
+    file = next(bag.glob("*.mcap"))
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+    with pytest.raises(BagError, match=rf"^{file}: damaged at bytes \d+ to \d+: .*--damaged skip"):
+        build_dataset([bag], tmp_path / "dataset", workers=1)
+    data = build_dataset([bag], tmp_path / "dataset", 1, Reading(damaged="skip"))
+    assert 2 <= len(data.episode) < 15
+
+
+def test_a_profile_maps_topics_and_says_what_stands_for_the_commands(tmp_path):
+    bag = bag_of(tmp_path / "bag", steps=5)
+    cameras = {
+        name: {
+            "color": f"/{name}/color/image_raw",
+            "depth": f"/{name}/aligned_depth_to_color/image_raw",
+            "info": f"/{name}/color/camera_info",
+        }
+        for name in ("camera_left", "camera_right")
+    }
+    profile = {"schema": 1, "rig": "two_cameras", "cameras": cameras, "joints": {"topic": "/joint_states"}}
+    (tmp_path / "profile.yaml").write_text(yaml.safe_dump(profile | {"motion": {"source": "measured"}}))
+    data = build_dataset([bag], tmp_path / "dataset", 1, Reading(tmp_path / "profile.yaml"))
+    assert np.isnan(data.object).all()  # no labels: finetune makes them
+    np.testing.assert_allclose(data.target, data.tool, atol=1e-6)
+    np.testing.assert_allclose(data.action[:-1], np.tile([[2 / 3, 0]], (4, 1)), atol=1e-3)
+    np.testing.assert_array_equal(data.bev, build_dataset([bag], tmp_path / "plain", workers=1).bev)
 
 
 # -- loading -------------------------------------------------------------------------------------------------------
