@@ -168,7 +168,7 @@ def test_a_bag_is_split_by_size_and_by_time(tmp_path):
 
 def test_compression_makes_it_smaller(tmp_path):
     plain = [Sent("/text", b"the same again " * 200, i, i) for i in range(50)]
-    sizes = {name: write(tmp_path / name, plain, Storage(name)).bytes for name in ("none", "zstd", "lz4")}
+    sizes = {name: write(tmp_path / name, plain, Storage(name)).size for name in ("none", "zstd", "lz4")}
     assert sizes["zstd"] < sizes["none"] / 5 and sizes["lz4"] < sizes["none"] / 5
 
 
@@ -341,3 +341,17 @@ def test_only_bags_of_mcap_files_are_repaired(tmp_path):
     with pytest.raises(BagError, match="a_0.mcap: expected the first bytes .* of MCAP, got b'this is "):
         repair(tmp_path)
     assert (tmp_path / "a_0.mcap").read_text() == "this is a letter"
+
+
+def test_a_folder_without_permission_is_named_and_nothing_is_left(tmp_path, monkeypatch):
+    opened = os.open
+
+    def refused(path, *arguments, **options):
+        if str(path).endswith(".mcap"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refused)  # chmod does not stop root, who runs many a test
+    with pytest.raises(WriteError, match="cannot record into .*bag: Permission denied"):
+        BagWriter(tmp_path / "bag")
+    assert not (tmp_path / "bag").exists()

@@ -128,7 +128,11 @@ class McapFile:
         self.index = Index()
         self._compression = "" if compression == "none" else compression
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        self._begin_chunk()
+        self._parts: list[bytes | bytearray | memoryview] = []  # of the chunk that is being filled
+        self._buffer = bytearray()  # its end, in which short messages are collected
+        self._offset = 0  # [bytes] in it
+        self._since = 0.0
+        self._messages: dict[int, list[tuple[int, int]]] = defaultdict(list)
         self._write(MAGIC, record(Header(profile="ros2", library=LIBRARY)))
 
     @property
@@ -244,20 +248,18 @@ class McapFile:
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _begin_chunk(self) -> None:
-        self._parts: list[bytes | bytearray | memoryview] = []
-        self._buffer = bytearray()
-        self._offset = 0
-        self._since = 0.0
-        self._messages: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        self._parts, self._buffer = [], bytearray()
+        self._offset, self._since = 0, 0.0
+        self._messages = defaultdict(list)
 
-    def _compress(self, parts: list[bytes | bytearray]) -> list:
+    def _compress(self, parts: list[bytes | bytearray | memoryview]) -> list:
         if self._compression == "zstd":
             return [zstandard.ZstdCompressor(level=1).compress(b"".join(parts))]
         if self._compression == "lz4":
             return [lz4.frame.compress(b"".join(parts))]
         return parts
 
-    def _write(self, *parts: bytes | bytearray) -> None:
+    def _write(self, *parts: bytes | bytearray | memoryview) -> None:
         """Append all or nothing."""
         views = [memoryview(part) for part in parts if len(part)]
         total = sum(map(len, views))

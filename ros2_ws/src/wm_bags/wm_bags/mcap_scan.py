@@ -100,11 +100,12 @@ def _record(data: Any, start: int) -> Found:
 def _content(opcode: int, content: bytes) -> Any:
     if opcode == Opcode.CHUNK:
         return _chunk(content)
-    kind = {Opcode.SCHEMA: Schema, Opcode.CHANNEL: Channel}.get(opcode)
-    return content if kind is None else _parse(kind, content)
+    if opcode == Opcode.SCHEMA:
+        return _parse(Schema, content)
+    return _parse(Channel, content) if opcode == Opcode.CHANNEL else content
 
 
-def _parse(kind: type, content: bytes) -> Any:
+def _parse(kind: type[Schema] | type[Channel], content: bytes) -> Any:
     try:
         return kind.read(ReadDataStream(BytesIO(content)))
     except Exception as error:  # whatever the library says of bytes that are no such record

@@ -28,7 +28,7 @@ class Target(Protocol):
     @property
     def messages(self) -> int: ...
     @property
-    def bytes(self) -> int: ...
+    def size(self) -> int: ...
     @property
     def dropped(self) -> int: ...
     def announce(self, topic: Topic) -> None: ...
@@ -51,8 +51,8 @@ class OneBag:
         return self._writer.messages
 
     @property
-    def bytes(self) -> int:
-        return self._writer.bytes
+    def size(self) -> int:
+        return self._writer.size
 
     @property
     def dropped(self) -> int:
@@ -129,7 +129,7 @@ class Recording:
         state = self._stopped or ("recording" if folder else "waiting")
         dropped = self._refused + self._cleared + target.dropped
         waiting = self._put_bytes - self._taken_bytes
-        return Status(str(folder or ""), state, target.messages, dropped, target.bytes, self._free, max(0, waiting))
+        return Status(str(folder or ""), state, target.messages, dropped, target.size, self._free, max(0, waiting))
 
     def close(self) -> Status:
         """Write what waits and finish; returns the last status."""

@@ -87,8 +87,8 @@ class Snapshots:
         return self._messages + (self._writer.messages if self._writer else 0)
 
     @property
-    def bytes(self) -> int:
-        return self._bytes + (self._writer.bytes if self._writer else 0)
+    def size(self) -> int:
+        return self._bytes + (self._writer.size if self._writer else 0)
 
     @property
     def dropped(self) -> int:
@@ -132,7 +132,7 @@ class Snapshots:
             writer.close()
         finally:
             self._messages += writer.messages
-            self._bytes += writer.bytes
+            self._bytes += writer.size
             self._dropped += writer.dropped
 
     @staticmethod

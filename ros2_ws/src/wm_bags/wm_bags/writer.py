@@ -51,8 +51,12 @@ class BagWriter:
             raise WriteError(f"expected a new folder, {self.folder} exists; recordings are never overwritten")
         try:
             self.folder.mkdir(parents=True)
-            self._open()
-            self._write_metadata()
+            try:
+                self._open()
+                self._write_metadata()
+            except OSError:
+                shutil.rmtree(self.folder, ignore_errors=True)  # made here, and nothing is in it yet
+                raise
         except OSError as error:
             raise WriteError(f"cannot record into {self.folder}: {error.strerror or error}") from error
 
@@ -67,7 +71,8 @@ class BagWriter:
         return self._given - self.messages if self._file is None else 0
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
+        """[bytes] on the disk."""
         return self._finished_bytes + (self._file.size if self._file else 0)
 
     @property
@@ -83,7 +88,7 @@ class BagWriter:
         if topic.name not in self._channels:
             self._do(self._add_channel, topic)
 
-    def write(self, topic: str, data: bytes, log_ns: int, publish_ns: int) -> None:
+    def write(self, topic: str, data: bytes | memoryview, log_ns: int, publish_ns: int) -> None:
         """Take a serialised message (CDR); it is in a whole chunk after at most `flush_s` of further calls of
         `write` or `tick`. Times [ns]: when it was received, and when it was published."""
         self._given += 1
@@ -145,7 +150,7 @@ class BagWriter:
         schema = file.schema(definition.type, definition.encoding, definition.text)
         self._channels[topic.name] = file.channel(topic.name, schema, topic.channel_metadata())
 
-    def _append(self, topic: str, data: bytes, log_ns: int, publish_ns: int) -> None:
+    def _append(self, topic: str, data: bytes | memoryview, log_ns: int, publish_ns: int) -> None:
         file, storage = self._open_file, self._storage
         full = 0 < storage.max_bytes <= file.size + file.pending + len(data)
         long = self._first_ns >= 0 and 0 < storage.max_s * 1e9 <= log_ns - self._first_ns
