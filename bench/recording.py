@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -99,6 +98,7 @@ def _run(folder: Path, seconds: float, seed: int, bag: Path | None) -> dict[str,
     result: dict[str, Any] = {}
     recorder = None
     if bag is not None:
+        begin = time.monotonic()
         recorder = _recorder(bag, folder / "recorder.log")
     load = _started([HERE / "_camera_load.py"], stdout=subprocess.PIPE, text=True)
     report = folder / "report.json"
@@ -115,12 +115,10 @@ def _run(folder: Path, seconds: float, seed: int, bag: Path | None) -> dict[str,
         result["sent"] = json.loads(output)
         time.sleep(1)
         recorder.send_signal(signal.SIGINT)
-        begin = time.monotonic()
         _, status, usage = os.wait4(recorder.pid, 0)
         recorder.returncode = os.waitstatus_to_exitcode(status)
-        result["cpu"] = (usage.ru_utime + usage.ru_stime) / (seconds + 3)
-        result["rss"] = usage.ru_maxrss * resource.getpagesize() // 4
-        result["end_s"] = time.monotonic() - begin
+        result["cpu"] = (usage.ru_utime + usage.ru_stime) / (time.monotonic() - begin)
+        result["rss"] = 1024 * usage.ru_maxrss
         result["status"] = _last_status((folder / "recorder.log").read_text())
     result["report"] = json.loads(report.read_text())
     return result

@@ -1,4 +1,4 @@
-"""metadata.yaml of a rosbag2 folder, version 9 (rosbag2 from Jazzy's successor on; every earlier field is there too)."""
+"""metadata.yaml of a rosbag2 folder, version 9: that of rosbag2 in Jazzy and later."""
 
 import os
 from collections.abc import Iterable

@@ -253,13 +253,16 @@ def _read_metadata(folder: Path) -> dict[str, Any]:
 
 
 def _information(files: list[FileState], before: dict[str, Any]) -> dict[str, Any]:
-    """metadata.yaml from the files; what only the old one knows is kept: topics without messages, later QoS profiles."""
+    """metadata.yaml from the files; what only the old one knows is kept, such as topics without messages."""
     topics, counts = _known_topics(before), dict.fromkeys(_known_topics(before), 0)
+    described: set[str] = set()
     for file in files:
         for channel in file.index.channels.values():
             schema = file.index.schemas.get(channel.schema_id)
             definition = Definition(schema.name if schema else "", hash=channel.metadata.get("topic_type_hash", ""))
-            topics.setdefault(channel.topic, Topic(channel.topic, definition, _profiles(channel)))
+            if channel.topic not in described:  # its profiles must be those of the files: rosbags compares them
+                described.add(channel.topic)
+                topics[channel.topic] = Topic(channel.topic, definition, _profiles(channel))
             counts[channel.topic] = counts.get(channel.topic, 0) + file.index.counts.get(channel.id, 0)
     information = bag_information(
         [(topic, counts[name]) for name, topic in topics.items()],
