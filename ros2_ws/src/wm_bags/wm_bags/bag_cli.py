@@ -109,7 +109,7 @@ def _described(bag: Bag, read: Counter[str] | None, unreadable: dict[str, str]) 
     distro = f", {bag.distro}" if bag.distro else ""
     lines = [f"{bag.path}: {bag.storage}, {len(bag.files)} file{'s' * (len(bag.files) != 1)}{version}{distro}"]
     for topic in bag.topics.values():
-        count = f"{topic.count}" if read is None else f"{read[topic.name]} of {topic.count} read"
+        count = f"{topic.messages}" if read is None else f"{read[topic.name]} of {topic.messages} read"
         problem = unreadable.get(topic.name) or bag.problem_of(topic.name)
         lines.append(f"  {topic.name}  {topic.type}  {count}" + (f"\n    {problem}" if problem else ""))
     return "\n".join([*lines, *(f"  note: {note}" for note in bag.notes)])

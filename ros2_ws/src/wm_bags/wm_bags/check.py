@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wm_bags.episodes import Episode
 from wm_bags.frames import Step
 from wm_bags.profile import Profile
 from wm_bags.reading import Bag
-from wm_bags.steps import OUTSIDE, Episode, StepReader
+from wm_bags.steps import OUTSIDE, StepReader
 from wm_bags.storage import BagError
 from wm_bags.sync import JITTER, Cut
 from wm_bags.topic_stats import TopicStats
@@ -77,9 +78,12 @@ class BagCheck:
             return self.refused
         if not self.cuts:
             if self.profile.episodes and not self.topics[self.profile.episodes].logs:
-                return (
-                    f"{self.bag}: expected episodes announced on {self.profile.episodes}, got none; announce them, use it as"
-                    " video, or set episodes: null in the profile"
+                return "; ".join(
+                    [
+                        f"{self.bag}: expected episodes announced on {self.profile.episodes}, got none; announce them, use it as"
+                        " video, or set episodes: null in the profile",
+                        *self.notes,
+                    ]
                 )
             return f"{self.bag}: expected images of all cameras within an episode, got none; ./wm bag check shows what is there"
         telling = [cut for cut in self.cuts if cut.kind != "too short"] or self.cuts

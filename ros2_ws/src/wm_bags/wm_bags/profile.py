@@ -147,7 +147,7 @@ class Profile:
     @property
     def required(self) -> dict[str, str]:
         """What must be in the bag: role by topic."""
-        roles = {}
+        roles: dict[str, str] = {}
         for name, camera in self.cameras.items():
             roles |= {camera.color: f"{name} colour", camera.depth: f"{name} depth", camera.info: f"{name} intrinsics"}
         roles[self.joints] = "joints"

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from wm_bags.profile import SOURCES
 from wm_bags.reading import Bag, Topic
-from wm_bags.steps import IMAGES
+from wm_bags.roles import IMAGES
 from wm_core.paths import rigs_dir
 from wm_core.rig import CameraRig
 

@@ -20,7 +20,7 @@ from wm_bags.reading_mcap import McapStorage
 from wm_bags.reading_sqlite import SqliteStorage
 from wm_bags.storage import MAGIC_OF_ZSTD, BagError, Found, Topic, in_words, opened
 
-STORAGES = {".mcap": McapStorage, ".db3": SqliteStorage}
+STORAGES: dict[str, type[McapStorage] | type[SqliteStorage]] = {".mcap": McapStorage, ".db3": SqliteStorage}
 NEWEST = 9  # version of metadata.yaml
 SERVICE_EVENTS = "/_service_event"
 DAMAGED = ("refuse", "skip")
@@ -187,7 +187,7 @@ class Bag:
                 if known.type != topic.type:
                     raise BagError(f"{storage.file}: {name}: expected {known.type} as before, got {topic.type}")
                 if topic is not known:
-                    topics[name] = known._replace(count=known.count + topic.count)
+                    topics[name] = known._replace(messages=known.messages + topic.messages)
         for name, (kind, form, digest) in (metadata.kinds or {}).items():
             if name in topics:
                 topics[name] = topics[name]._replace(form=form, digest=digest or topics[name].digest)

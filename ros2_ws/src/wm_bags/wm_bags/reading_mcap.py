@@ -42,7 +42,7 @@ class McapStorage:
         for channel in channels.values():
             topic = _topic(channel, schemas.get(channel.schema_id), counts.get(channel.id, 0))
             if known := self.topics.get(topic.name):
-                topic = topic._replace(count=known.count + topic.count)
+                topic = topic._replace(messages=known.messages + topic.messages)
             self.topics[topic.name] = topic
 
     def close(self) -> None:

@@ -55,7 +55,7 @@ class Source:
         if first is None:
             raise ReplayError(f"{bag.path}: expected messages, the bag is empty")
         self.first_ns, self.last_ns = first.log_ns, first.log_ns
-        if information.get("message_count") == sum(topic.count for topic in bag.topics.values()):
+        if information.get("message_count") == sum(topic.messages for topic in bag.topics.values()):
             self.last_ns += int(information["duration"]["nanoseconds"])
         else:  # nobody says how long it is
             self.last_ns = max(message.log_ns for message in bag.messages())

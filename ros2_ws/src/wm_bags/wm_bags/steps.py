@@ -1,16 +1,18 @@
 """Bags of anyone's making -> steps of the control rate, episode by episode; what cannot be used is cut out and told."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from wm_bags.cdr import HEADERLESS, IMAGE, same_picture, stamp_of
+from wm_bags.cdr import HEADERLESS, same_picture, stamp_of
+from wm_bags.episodes import Announced, Announcements, Episode
 from wm_bags.frames import Frame, Step, arm_joints, check_rig, finite, make_frame, object_pose, refusal
 from wm_bags.motion import CommandedMotion
 from wm_bags.profile import CameraTopics, Profile
 from wm_bags.reading import Bag, Message
+from wm_bags.roles import check_topics
 from wm_bags.storage import BagError
 from wm_bags.sync import Cut, Instant, Synchroniser
 from wm_core.kinematics import Kinematics
@@ -21,32 +23,6 @@ SHORTEST = 2  # steps of an episode
 Watch = Callable[[Message, Any], None]
 OUTSIDE = "outside an episode"
 MOVED = 0.01  # [rad] by which a joint must move before an image that stays the same is a frozen one
-IMAGES = (IMAGE, "sensor_msgs/msg/CompressedImage")
-KINDS = {  # of what a topic must be, by its role's last word
-    "colour": IMAGES,
-    "depth": IMAGES,
-    "intrinsics": ("sensor_msgs/msg/CameraInfo",),
-    "joints": ("sensor_msgs/msg/JointState",),
-    "episodes": ("wm_msgs/msg/Episode",),
-    "object": ("geometry_msgs/msg/PoseStamped",),
-}
-
-
-@dataclass(frozen=True)
-class Episode:
-    """What a bag says of an episode; where nobody announced it, nobody knows the world and the seed."""
-
-    index: int  # in the bag, from 0
-    world: str = "video"
-    seed: int = -1
-
-
-@dataclass
-class _Announced:
-    begin_ns: int
-    world: str
-    seed: int
-    end_ns: int | None = None
 
 
 class StepReader:
@@ -65,7 +41,7 @@ class StepReader:
         self._rig = {camera.name: camera for camera in CameraRig.load(profile.rig).cameras}
         if unknown := sorted(set(profile.cameras) - set(self._rig)):
             raise BagError(f"{profile.rig}: expected the profile's cameras {unknown}, found {sorted(self._rig)}")
-        _check_topics(bag, profile)
+        check_topics(bag, profile)
         wanted = {profile.joint_names.get(name, name) for name in kinematics.joint_names}
         self._own_names = {other: own for own, other in profile.joint_names.items()}
         self._degrees = profile.joint_unit == "deg"
@@ -75,12 +51,12 @@ class StepReader:
             if profile.source == "none"
             else CommandedMotion(profile.source, kinematics, profile.joint_names, self._degrees, step_ns)
         )
-        self._announced: list[_Announced] = []
+        self._announced = Announcements("" if profile.episodes else "video" if self._motion is None else "recorded")
         self._count = 0  # episodes so far
         self._pending: Step | None = None  # waits for the commanded position at its end
         self._held: list[Step] = []  # the first step of an episode, until there is a second
         self._episode: Episode | None = None
-        self._of: _Announced | None = None
+        self._of: Announced | None = None
         self._same: dict[str, tuple[bytes, np.ndarray]] = {}  # the last image, and joints when it came first
         self._raw_infos: dict[str, bytes] = {}
 
@@ -89,12 +65,11 @@ class StepReader:
         role = self._roles.get(message.topic, "").split(" ")[-1]
         stamp_ns = message.log_ns if message.type in HEADERLESS else stamp_of(message.data)
         if self._sync.jumped(message.topic, stamp_ns):
-            yield from self._follow(self._sync.jump(message.topic, stamp_ns))
+            begin_ns = self._announced.last_begin_ns
             # What began just before, by the new clock, has been announced already.
-            self._announced = [each for each in self._announced[-1:] if abs(each.begin_ns - stamp_ns) < SECOND_NS]
-            self._of = None
-            if self._motion is not None:
-                self._motion.clear()
+            yield from self._set_back(
+                message.topic, stamp_ns, begin_ns is not None and abs(begin_ns - stamp_ns) < SECOND_NS
+            )
         if role in ("colour", "depth"):
             yield from self._follow(self._sync.image(message, stamp_ns))
             return
@@ -110,13 +85,23 @@ class StepReader:
         elif role == "object":
             self._sync.truth(message.topic, content, stamp_ns)
         elif role == "episodes":
-            self._announce(content, stamp_ns)
+            if self._announced.set_back(content, stamp_ns):
+                yield from self._set_back(message.topic, stamp_ns, keep=False)
+            self._announced.add(content, stamp_ns)
         if self._motion is not None and message.topic == self._profile.motion:
             try:
                 self._motion.add(content, stamp_ns)
             except BagError as error:
                 yield from self._close(None)
                 yield Cut("command", message.topic, stamp_ns, stamp_ns + self._step_ns, str(error))
+
+    def _set_back(self, topic: str, stamp_ns: int, keep: bool) -> Iterator[tuple[Episode, Step] | Cut]:
+        """The clock was set back; `keep`: the episode that was announced last is of the time after."""
+        yield from self._follow(self._sync.jump(topic, stamp_ns))
+        self._announced.forget(keep)
+        self._of = None
+        if self._motion is not None:
+            self._motion.clear()
 
     def finish(self) -> Iterator[tuple[Episode, Step] | Cut]:
         """The bag is over."""
@@ -137,11 +122,11 @@ class StepReader:
         """Whether it is within one episode: between two of them nothing is missed."""
         if cut.kind == "clock jump":
             return True
-        episode = self._episode_at(cut.from_ns)
-        return episode is not None and (cut.kind != "gap" or episode is self._episode_at(cut.to_ns))
+        episode = self._announced.at(cut.from_ns)
+        return episode is not None and (cut.kind != "gap" or episode is self._announced.at(cut.to_ns))
 
     def _instant(self, instant: Instant) -> Iterator[tuple[Episode, Step] | Cut]:
-        announced = self._episode_at(instant.stamp_ns)
+        announced = self._announced.at(instant.stamp_ns)
         if announced is not self._of:
             yield from self._close(None)
             self._of = announced
@@ -165,14 +150,14 @@ class StepReader:
             return
         if self._motion is not None:
             start, end = self._motion.target(step.stamp_ns), self._motion.target(until_ns)
-            problem = ""
+            problem, nothing = "", np.full(2, np.nan)
             if start is None or end is None:
-                problem = "expected a command before the first image, got none"
+                problem, start, end = "expected a command before the first image, got none", nothing, nothing
             elif np.linalg.norm(end - start) > self._reach:
                 problem = f"expected a motion of at most {self._reach:.3f} m in a step, got {start} to {end}"
             if problem:
                 yield from self._drop_short()
-                kind = "too fast" if start is not None else "missing"
+                kind = "missing" if start is nothing else "too fast"
                 yield Cut(kind, self._profile.motion, step.stamp_ns, step.stamp_ns + self._step_ns, problem)
                 return
             step = replace(step, ee_start=start, ee_end=end)
@@ -258,26 +243,6 @@ class StepReader:
                 f"expected another image, got the same again while the arm moved {moved:.3f} rad; restart the camera's driver",
             )
 
-    # -- episodes ------------------------------------------------------------------------------------------------
-
-    def _announce(self, event: Any, stamp_ns: int) -> None:
-        for episode in self._announced:
-            if episode.end_ns is None:
-                episode.end_ns = stamp_ns if event.event == event.END else stamp_ns - 1
-        del self._announced[:-8]
-        if event.event == event.BEGIN:
-            self._announced.append(_Announced(stamp_ns, event.world, int(event.seed)))
-
-    def _episode_at(self, stamp_ns: int) -> _Announced | None:
-        if self._profile.episodes is None:
-            if not self._announced:
-                self._announced.append(_Announced(stamp_ns, "video" if self._motion is None else "recorded", -1))
-            return self._announced[0]
-        for episode in reversed(self._announced):
-            if episode.begin_ns <= stamp_ns <= (stamp_ns if episode.end_ns is None else episode.end_ns):
-                return episode
-        return None
-
 
 class _StepFaultError(ValueError):
     """Why a step cannot be used."""
@@ -299,28 +264,3 @@ class _fault:  # noqa: N801
     def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
         if isinstance(error, BagError):
             raise _StepFaultError(self._kind, self._topic, str(error)) from error
-
-
-def _check_topics(bag: Bag, profile: Profile) -> None:
-    """Raises BagError when a topic that the profile names is missing, of another type, or cannot be read."""
-    found = {name: topic.type for name, topic in bag.topics.items()}
-    for topic, role in profile.roles.items():
-        if topic not in found:
-            if role == "object":
-                continue
-            remedy = (
-                "use the bag as video or record it"
-                if role in ("episodes", "motion")
-                else "record it or use another bag"
-            )
-            raise BagError(
-                f"{bag.path}: expected the topic {topic} ({role}), found {sorted(found)}; {remedy}, or map its topics:"
-                " ./wm bag profile BAG"
-            )
-        wanted = KINDS.get(role.split(" ")[-1])
-        if wanted and found[topic] not in wanted:
-            raise BagError(
-                f"{bag.path}: {topic}: expected {' or '.join(wanted)}, got {found[topic]}; map another topic to {role}"
-            )
-        if problem := bag.problem_of(topic):
-            raise BagError(f"{bag.path}: {topic}: expected a {found[topic]} that can be read: {problem}")

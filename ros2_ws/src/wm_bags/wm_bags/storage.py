@@ -21,7 +21,7 @@ class Topic(NamedTuple):
     encoding: str = ""  # of the definition: ros2msg or ros2idl; empty: the bag has none
     definition: str = ""
     digest: str = ""  # REP-2016 hash of the type; empty: not known
-    count: int = 0
+    messages: int = 0
 
 
 class Found(NamedTuple):

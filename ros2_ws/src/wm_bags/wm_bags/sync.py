@@ -116,7 +116,7 @@ class Synchroniser:
 
     def jump(self, topic: str, stamp_ns: int) -> Iterator[Instant | Cut]:
         """The clock was set back: what is left of the time before, and the cut. Then everything begins anew."""
-        newest = self._newest[topic]
+        newest = self._newest.get(topic, max(self._newest.values(), default=stamp_ns))
         yield from self._advance(final=True)
         yield Cut(
             "clock jump", topic, newest, stamp_ns, f"expected rising stamps, got {(newest - stamp_ns) / 1e9:.3f} s back"

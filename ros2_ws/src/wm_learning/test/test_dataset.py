@@ -179,15 +179,19 @@ def test_a_bag_that_cannot_be_used_is_left_out_unless_it_is_the_only_one(tmp_pat
 
 
 def test_a_damaged_bag_gives_what_is_around_the_damage_where_asked_for(tmp_path):
-    bag = bag_of(tmp_path / "bag", steps=15)
-    file = next(bag.glob("*.mcap"))
-    content = bytearray(file.read_bytes())
+    split = tmp_path / "split"  # without metadata.yaml, and the clock begins anew in the second file
+    split.mkdir()
+    for number in (0, 1):
+        next(bag_of(tmp_path / f"bag{number}", seed=number).glob("*.mcap")).rename(split / f"split_{number}.mcap")
+    whole = build_dataset([split], tmp_path / "dataset", workers=1)
+    assert (whole.episode.tolist(), whole.seeds) == ([0] * 4 + [1] * 4, [0, 1])
+    content = bytearray((split / "split_1.mcap").read_bytes())
     content[len(content) // 2] ^= 0xFF
-    file.write_bytes(content)
-    with pytest.raises(BagError, match=rf"^{file}: damaged at bytes \d+ to \d+: .*--damaged skip"):
-        build_dataset([bag], tmp_path / "dataset", workers=1)
-    data = build_dataset([bag], tmp_path / "dataset", 1, Reading(damaged="skip"))
-    assert 2 <= len(data.episode) < 15
+    (split / "split_1.mcap").write_bytes(content)
+    with pytest.raises(BagError, match=rf"^{split}/split_1.mcap: damaged at bytes \d+ to \d+: .*--damaged skip"):
+        build_dataset([split], tmp_path / "dataset", workers=1)
+    rest = build_dataset([split], tmp_path / "dataset", 1, Reading(damaged="skip"))
+    np.testing.assert_array_equal(rest.bev, whole.bev[:4])
 
 
 def test_a_profile_maps_topics_and_says_what_stands_for_the_commands(tmp_path):

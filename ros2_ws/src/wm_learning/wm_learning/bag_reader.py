@@ -11,8 +11,8 @@ from typing import Any
 
 from rosbags.highlevel import AnyReader
 
+from wm_bags.episodes import Episode
 from wm_bags.frames import Step, refusal
-from wm_bags.steps import Episode
 from wm_bags.storage import BagError, in_words
 from wm_core.bags import typestore
 from wm_learning.bag_checks import JITTER, EpisodeCheck, make_step, stamp_of

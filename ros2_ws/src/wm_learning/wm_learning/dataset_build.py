@@ -14,10 +14,10 @@ import numpy as np
 
 from wm_bags.check import BagCheck
 from wm_bags.check_report import write_report
+from wm_bags.episodes import Episode
 from wm_bags.frames import Frame, Step, arm_joints, check_rig, refusal
 from wm_bags.profile import Profile
 from wm_bags.reading import Bag
-from wm_bags.steps import Episode
 from wm_bags.storage import BagError
 from wm_bags.sync import JITTER
 from wm_core.bundle import BevSpec
@@ -120,11 +120,12 @@ class _Converter:
 
     def _project(self, camera: Camera, frame: Frame, boxes: list) -> np.ndarray:
         small = shrink(CameraFrame(frame.rgb, frame.depth, frame.K))
-        key = (camera.name, *small.depth.shape, *small.K.ravel())
+        height, width = small.depth.shape
+        key = (camera.name, height, width, *small.K.ravel())
         if key not in self._projectors:
             if len(self._projectors) > 4 * len(self.cameras):  # intrinsics that never settle must not fill the memory
                 self._projectors.clear()
-            self._projectors[key] = Projector(small.K, camera.T_base_optical, *small.depth.shape, BevSpec())
+            self._projectors[key] = Projector(small.K, camera.T_base_optical, height, width, BevSpec())
         return self._projectors[key].project(small.rgb, small.depth, boxes)
 
     def motion(self, step: Step) -> dict[str, np.ndarray]:
