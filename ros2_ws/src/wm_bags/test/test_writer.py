@@ -325,6 +325,25 @@ def test_a_disk_too_full_for_the_index_loses_no_chunk(tmp_path, monkeypatch):
     assert by_mcap(tmp_path / "bag") == images(30)[:written]
 
 
+def test_a_disk_too_full_for_another_file_leaves_the_first_whole(tmp_path, monkeypatch):
+    writer = BagWriter(tmp_path / "bag", Storage(max_bytes=500_000))
+    writer.add_topic(topics()[0])
+    opened = os.open
+
+    def full(path, *arguments, **options):
+        if str(path).endswith("bag_1.mcap"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(WriteError, match="bag: No space left on device"):
+        for message in images(30):
+            writer.write(message.topic, message.data, message.log_ns, message.publish_ns)
+    writer.close()
+    assert (writer.messages, writer.dropped) == (4, 1)
+    assert by_mcap(tmp_path / "bag") == images(4) and len(by_rosbags(tmp_path / "bag")) == 4
+
+
 def test_a_writer_that_is_closed_takes_no_more(tmp_path):
     writer = write(tmp_path / "bag", images(1))
     writer.close()

@@ -133,7 +133,12 @@ class McapFile:
         self._offset = 0  # [bytes] in it
         self._since = 0.0
         self._messages: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        self._write(MAGIC, record(Header(profile="ros2", library=LIBRARY)))
+        try:
+            self._write(MAGIC, record(Header(profile="ros2", library=LIBRARY)))
+        except OSError:
+            os.close(self._fd)
+            os.unlink(path)  # there is nothing in it
+            raise
 
     @property
     def pending(self) -> int:

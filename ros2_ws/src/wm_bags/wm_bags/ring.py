@@ -76,7 +76,8 @@ class Snapshots:
     @property
     def folder(self) -> Path | None:
         """The bag that is being written."""
-        return self._writer.folder if self._writer else None
+        writer = self._writer  # another thread may ask for this
+        return writer.folder if writer else None
 
     @property
     def disk(self) -> Path:
@@ -84,11 +85,13 @@ class Snapshots:
 
     @property
     def messages(self) -> int:
-        return self._messages + (self._writer.messages if self._writer else 0)
+        writer = self._writer
+        return self._messages + (writer.messages if writer else 0)
 
     @property
     def size(self) -> int:
-        return self._bytes + (self._writer.size if self._writer else 0)
+        writer = self._writer
+        return self._bytes + (writer.size if writer else 0)
 
     @property
     def dropped(self) -> int:

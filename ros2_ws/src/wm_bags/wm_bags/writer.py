@@ -46,6 +46,7 @@ class BagWriter:
         self._counts: dict[str, int] = {}  # of finished files
         self._files: list[FileInfo] = []
         self._file: McapFile | None = None
+        self._closed = False
         self._finished_bytes = self._given = 0
         if self.folder.exists():
             raise WriteError(f"expected a new folder, {self.folder} exists; recordings are never overwritten")
@@ -62,18 +63,20 @@ class BagWriter:
 
     @property
     def messages(self) -> int:
-        """In whole chunks."""
-        return sum(file.messages for file in self._files) + (self._file.index.messages if self._file else 0)
+        """In whole chunks. Like the other counts, another thread may ask for it."""
+        file = self._file
+        return sum(file.messages for file in self._files) + (file.index.messages if file else 0)
 
     @property
     def dropped(self) -> int:
         """Messages given to a closed bag that could not be written."""
-        return self._given - self.messages if self._file is None else 0
+        return self._given - self.messages if self._closed else 0
 
     @property
     def size(self) -> int:
         """[bytes] on the disk."""
-        return self._finished_bytes + (self._file.size if self._file else 0)
+        file = self._file
+        return self._finished_bytes + (file.size if file else 0)
 
     @property
     def topics(self) -> tuple[Topic, ...]:
@@ -104,15 +107,18 @@ class BagWriter:
 
     def close(self) -> None:
         """Finish the bag; also after a WriteError, then without what waits."""
-        if self._file is None:
+        if self._closed:
             return
         try:
-            self._finish_file()
+            if self._file is not None:
+                self._finish_file()
             self._write_metadata()
         except OSError as error:
             told = self._error(error)
             self._abandon()
             raise told from error
+        finally:
+            self._closed = True
 
     # -- inside --------------------------------------------------------------------------------------------------
 
