@@ -3,9 +3,11 @@
 import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import yaml
+from rosbags.rosbag2 import Writer
 
 from wm_bags.check import BagCheck
 from wm_bags.cli import main
@@ -115,6 +117,37 @@ def test_degrees_and_other_names_are_mapped(robot, profile, tmp_path):
     steps, _ = steps_of(bag, replace(profile, joint_unit="deg", joint_names=names), robot)
     assert len(steps) == 10
     np.testing.assert_allclose(steps[3][1].ee_start, robot.tool(0.3), atol=1e-3)
+
+
+def test_compressed_images_give_the_same_steps(robot, profile, tmp_path):
+    """PNG of colour, and depth as compressed_depth_image_transport packs it."""
+
+    class Compressing(type(robot)):
+        def events(self, seconds):
+            kinds = dict.fromkeys((COLOUR, DEPTH), "sensor_msgs/msg/CompressedImage")
+            return [(topic, kinds.get(topic, kind), i, t) for topic, kind, i, t in robot.events(seconds)]
+
+        def make(self, topic, kind, i, t, stamp_ns):
+            message = super().make(topic, kind, i, t, stamp_ns)
+            if topic == COLOUR:
+                form, data = "bgr8; png compressed bgr8", cv2.imencode(".png", message.data.reshape(48, 64, 3))[1]
+            elif topic == DEPTH:
+                form = "16UC1; compressedDepth png"
+                data = np.append(
+                    np.zeros(12, np.uint8), cv2.imencode(".png", message.data.view("<u2").reshape(48, 64))[1]
+                )
+            else:
+                return message
+            return self.message(kind, header=message.header, format=form, data=data.ravel())
+
+    plain, packed = (
+        steps_of(each.record(tmp_path / name, 0.5), profile, robot)[0]
+        for each, name in ((robot, "plain"), (Compressing(), "packed"))
+    )
+    assert len(plain) == len(packed) == 5
+    for (_, a), (_, b) in zip(plain, packed, strict=True):
+        np.testing.assert_array_equal(a.frames["cam"].rgb, b.frames["cam"].rgb)
+        np.testing.assert_array_equal(a.frames["cam"].depth, b.frames["cam"].depth)
 
 
 # -- cuts ----------------------------------------------------------------------------------------------------------
@@ -227,6 +260,64 @@ def test_a_profile_is_proposed_from_types_and_usual_names(robot, tmp_path, profi
     (tmp_path / "proposed.yaml").write_text(text)
     proposed, written = Profile.load(tmp_path / "proposed.yaml"), Profile.load(profile_file)
     assert proposed == replace(written, object=None, episodes=None)
+
+
+IMAGE, JPEG, LENS = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/CameraInfo"
+STATE, ARRAY = "sensor_msgs/msg/JointState", "std_msgs/msg/Float64MultiArray"
+POSE = "geometry_msgs/msg/PoseStamped"
+
+
+@pytest.mark.parametrize(
+    ("topics", "expected"),
+    [
+        (  # realsense2_camera and ros2_control
+            {
+                "/camera/camera/color/image_raw": IMAGE,
+                "/camera/camera/color/camera_info": LENS,
+                "/camera/camera/depth/image_rect_raw": IMAGE,
+                "/camera/camera/aligned_depth_to_color/image_raw": IMAGE,
+                "/camera/camera/infra1/image_rect_raw": IMAGE,
+                "/joint_states": STATE,
+                "/forward_position_controller/commands": ARRAY,
+            },
+            {
+                "camera_camera": "/camera/camera/color/image_raw /camera/camera/aligned_depth_to_color/image_raw"
+                " /camera/camera/color/camera_info",
+                "motion": "joint_positions /forward_position_controller/commands",
+            },
+        ),
+        (  # compressed, depth of unknown alignment, a tool pose
+            {
+                "/wrist/rgb/image_raw/compressed": JPEG,
+                "/wrist/rgb/camera_info": LENS,
+                "/wrist/depth/image_raw/compressedDepth": JPEG,
+                "/robot/joint_states": STATE,
+                "/servo/target_pose": POSE,
+            },
+            {
+                "wrist": "/wrist/rgb/image_raw/compressed /wrist/depth/image_raw/compressedDepth /wrist/rgb/camera_info",
+                "motion": "tool_pose /servo/target_pose",
+            },
+        ),
+    ],
+)
+def test_topics_of_common_drivers_are_recognised(robot, tmp_path, topics, expected):
+    bag = tmp_path / "bag"
+    writer = Writer(bag, version=9)
+    with writer:
+        for topic, kind in topics.items():
+            state = robot.store.serialize_cdr(robot.make(JOINTS, STATE, 0, 0.0, START_NS), STATE)
+            data = state if kind == STATE else b"\0\1\0\0"  # of the others only the type is looked at
+            writer.write(writer.add_connection(topic, kind, typestore=robot.store), 1, data)
+    with Bag(bag) as opened:
+        text = propose(opened, robot.kinematics.joint_names)
+    found = yaml.safe_load(text)
+    motion = found["motion"]
+    assert expected == {
+        **{name: " ".join(camera.values()) for name, camera in found["cameras"].items()},
+        "motion": f"{motion['source']} {motion['topic']}",
+    }
+    assert ("not sure that it is aligned" in text) == ("wrist" in expected)
 
 
 # -- the report ----------------------------------------------------------------------------------------------------

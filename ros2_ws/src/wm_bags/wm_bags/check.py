@@ -51,7 +51,13 @@ class BagCheck:
             for topic in bag.topics.values()
             if everything or topic.name in roles
         }
-        reader = StepReader(bag, self.profile, kinematics, step_ns, reach, self._watch)
+        try:
+            reader = StepReader(bag, self.profile, kinematics, step_ns, reach, self._watch)
+        except BagError:
+            if everything:  # what is there is told all the same
+                for message in bag.messages(self.topics):
+                    self._watch(message)
+            raise
         try:
             for message in bag.messages(self.topics):
                 self._watch(message)

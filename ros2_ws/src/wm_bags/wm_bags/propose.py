@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"(\d+)\D*$")
 
 def propose(bag: Bag, joint_names: Sequence[str]) -> str:
     """The text of a profile (YAML); `joint_names`: the robot's."""
-    topics = [topic for topic in bag.topics.values() if not bag.problem_of(topic.name)]
+    topics = [topic for topic in bag.topics.values() if topic.messages and not bag.problem_of(topic.name)]
     cameras, notes = _cameras(topics)
     lines = [
         f"# Proposed for {bag.path.name}. Look at the lines that say '{NOT_SURE}'; then: ./wm bag check BAG --profile FILE",

@@ -17,21 +17,22 @@ KINDS = {  # of what a topic must be, by its role's last word
 
 
 def check_topics(bag: Bag, profile: Profile) -> None:
-    """Raises BagError when a topic that the profile names is missing, of another type, or cannot be read."""
+    """Raises BagError when topics that the profile names are missing, of another type, or cannot be read."""
     found = {name: topic.type for name, topic in bag.topics.items()}
+    if missing := {topic: role for topic, role in profile.required.items() if topic not in found}:
+        names = ", ".join(f"{topic} ({role})" for topic, role in missing.items())
+        remedy = (
+            "use the bag as video or record it"
+            if set(missing.values()) <= {"episodes", "motion"}
+            else "record it or use another bag"
+        )
+        raise BagError(
+            f"{bag.path}: expected the topic {names}, found {sorted(found)}; {remedy}, or map its topics:"
+            " ./wm bag profile BAG"
+        )
     for topic, role in profile.roles.items():
-        if topic not in found:
-            if role == "object":
-                continue
-            remedy = (
-                "use the bag as video or record it"
-                if role in ("episodes", "motion")
-                else "record it or use another bag"
-            )
-            raise BagError(
-                f"{bag.path}: expected the topic {topic} ({role}), found {sorted(found)}; {remedy}, or map its topics:"
-                " ./wm bag profile BAG"
-            )
+        if topic not in found:  # one that may be missing
+            continue
         wanted = KINDS.get(role.split(" ")[-1])
         if wanted and found[topic] not in wanted:
             raise BagError(
