@@ -9,7 +9,6 @@ the other. So a difference is named where it arises. All that is computed must b
 import argparse
 import os
 import sys
-from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -22,7 +21,6 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import Image
 
 from wm_bags.replay_choice import ReplayError
 from wm_bags.replay_compare import MEASURED, Tally, pair, table
@@ -30,11 +28,9 @@ from wm_bags.replay_recording import Recorded, open_recording
 from wm_bags.replay_steps import Step, Steps
 from wm_bringup.graph import config
 from wm_bringup.replay_facts import BELIEF, NODES, OBSERVATION, PARAMETERS, Facts, read_facts, unknown_model
-from wm_bringup.replay_joints import UsedJoints
+from wm_bringup.replay_inputs import UsedInputs
 from wm_bringup.replay_node import NodeError, ReplayedNode
 
-IMAGES = 100
-INSTANT_NS = 20_000_000  # images this close are of one instant: wm_perception's sync_tolerance
 GIVE_UP = 3  # answers of a node that never came, then it is given nothing more
 MODEL_TOPICS = (OBSERVATION, BELIEF)  # their messages say which bundle they were computed with
 
@@ -98,10 +94,9 @@ class _Check:
     def __init__(self, node: ReplayedNode, facts: Facts, report: Report) -> None:
         self._node, self._facts, self._kinds, self._report = node, facts, facts.kinds, report
         self._model_id = facts.model_id
-        self._arm = UsedJoints(facts) if node.role.node == "wm_perception" else None
+        self._inputs = UsedInputs(facts) if node.role.node == "wm_perception" else None
         self._steps = Steps(node.role)
         self._count = self._incomplete = 0
-        self._images: deque[int] = deque(maxlen=IMAGES)  # stamps of the last ones
         topics = [*sorted(node.role.outputs), *([node.role.events] if node.role.events else [])]
         self._tallies = {topic: Tally(topic) for topic in topics if topic in facts.kinds}
         report.tallies += self._tallies.values()
@@ -125,11 +120,9 @@ class _Check:
                 self._report.notes.append(f"{name}: {count} {what}")
 
     def _replay(self, step: Step) -> None:
-        if self._lost_images(step):
+        if self._inputs is not None and step.expected and not self._inputs.order(step):
             self._incomplete += 1
             step = Step(step.stamp_ns, step.inputs, None)
-        if self._arm is not None and step.expected:
-            step.inputs = self._arm.order(step)
         missing = sum(tally.missing for tally in self._tallies.values())
         if missing >= GIVE_UP:
             answers: list[Recorded] = []
@@ -147,14 +140,6 @@ class _Check:
                 None if each is None else deserialize_message(each.data, self._kinds[topic]) for each in (one, other)
             )
             self._tallies[topic].add(self._count, stamp_ns, *messages)
-
-    def _lost_images(self, step: Step) -> bool:
-        """Whether an observation was made from images that the recording does not hold: camera topics may lose some."""
-        if self._node.role.trigger or not step.expected:
-            return False
-        seen = deserialize_message(step.expected[0].data, self._kinds[OBSERVATION]).cameras
-        self._images += (message.stamp_ns for message in step.inputs if self._kinds[message.topic] is Image)
-        return sum(abs(stamp_ns - step.stamp_ns) <= INSTANT_NS for stamp_ns in self._images) < 2 * len(seen)
 
     def _follow(self, step: Step) -> None:
         """Where another bundle was swapped in, do so."""
