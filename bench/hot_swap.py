@@ -19,7 +19,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from wm_msgs.msg import ActiveBundle, Command, GoalEvent
 
-from wm_bringup.swap_watch import missed
+from wm_bringup.swap import missed
 from wm_core.qos import LATCHED, STATE
 from wm_core.registry import Registry
 from wm_core.stamps import to_ns

@@ -19,7 +19,6 @@ from wm_bringup.swap_watch import (
     blocks,
     judge,
     judge_goals,
-    missed,
 )
 
 STEP_NS = 100_000_000
@@ -143,10 +142,3 @@ def test_a_bundle_is_compared_with_the_one_it_replaced():
     records.forget("new")
     records.watch("new", "old", None)
     assert move("new", 195, 30, 0.003).verdict == WATCHING
-
-
-def test_missed_cycles():
-    assert missed([0, 1, 2, 3], 1) == 0
-    assert missed([0, 100, 310, 400], 100) == 1  # jitter is none, one period was left out
-    assert missed([0, 100, 9_000_000_000, 9_000_000_100], 100) == 0  # a new scene
-    assert missed([], 100) == 0

@@ -6,7 +6,6 @@ Control never waits for this node: it asks services and listens. Without it the 
 import math
 import signal
 import time
-from collections import deque
 from contextlib import suppress
 from typing import Any
 
@@ -20,8 +19,8 @@ from std_msgs.msg import Bool, Header
 from wm_msgs.msg import ActiveBundle, Belief, Command, Goal, GoalEvent, Observation, PredictionError
 from wm_msgs.srv import PrepareBundle, UseBundle
 
-from wm_bringup.swap import Swap, Used
-from wm_bringup.swap_watch import ACCEPTED, WORSE, Finding, Records, missed
+from wm_bringup.swap import VISIBLE, Scene, Swap, Used
+from wm_bringup.swap_watch import ACCEPTED, WORSE, Finding, Records
 from wm_core.lifecycle import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
 from wm_core.registry import REFUSED, ROLLED_BACK, Registry
@@ -33,9 +32,6 @@ NODES = ("wm_perception", "wm_dynamics", "wm_planner")
 TICK_S = 0.05
 LOOK_S = 1.0  # between two looks at the registry
 SETTLED_S = 3.0  # after the first belief: all nodes are there, and have discovered this one
-FAR = 0.08  # [m] between tool and object: nothing is pushed within some steps
-VISIBLE = 0.5
-FRESH_S = 1.0  # since the newest belief
 COMMANDS_AFTER = 10  # commands of the new bundle until missed cycles are counted
 # Ends of goals that say nothing of the bundle.
 NOT_THE_BUNDLE = ("cancelled", "preempted", "emergency stop", "the planner was deactivated", "the planner shuts down")
@@ -66,12 +62,8 @@ class BundleManager(Node):
         self._said = "started"
         self._looked = 0.0
         self._not_before = 0.0
-        self._belief: Belief | None = None
-        self._belief_at = -math.inf
         self._heard = math.inf  # when the first belief came
-        self._command = Command(status=Command.HOLD)
-        self._recent: deque[tuple[int, float]] = deque(maxlen=3)
-        self._stopped = False
+        self._scene = Scene()
         self._prepare = {name: self.create_client(PrepareBundle, f"{name}/prepare_bundle") for name in NODES}
         self._use = self.create_client(UseBundle, "wm_perception/use_bundle")
         self._announcements = self.create_publisher(ActiveBundle, "wm/active_bundle", LATCHED)
@@ -102,23 +94,24 @@ class BundleManager(Node):
             self._heed(self._records.goal(message.model_id, message.success))
 
     def _on_belief(self, message: Belief) -> None:
-        self._belief, self._belief_at = message, time.monotonic()
-        self._heard = min(self._heard, self._belief_at)
+        scene, now = self._scene, time.monotonic()
+        scene.apart = math.hypot(message.ee.x - message.object.x, message.ee.y - message.object.y)
+        scene.in_sight = message.visibility > VISIBLE and message.time_unseen == 0
+        scene.believed_at, self._heard = now, min(self._heard, now)
         if self._swap is not None and message.model_id == self._swap.target.id:
             self._swap.first_ns = self._swap.first_ns or to_ns(message.header.stamp)
         elif self._swap is None and message.model_id != self._active.id:
             self._found(message)
 
     def _on_command(self, message: Command) -> None:
-        self._command = message
         newest = (to_ns(message.header.stamp), time.monotonic())
-        self._recent.append(newest)
+        self._scene.idle = message.status == Command.IDLE
+        self._scene.commands.append(newest)
         if self._swap is not None and self._swap.phase in ("use", "confirm"):
-            self._swap.stamps.append(newest[0])
-            self._swap.arrived.append(newest[1])
+            self._swap.commands.append(newest)
 
     def _on_stopped(self, message: Bool) -> None:
-        self._stopped = message.data
+        self._scene.stopped = message.data
 
     # -- a change, step by step ----------------------------------------------------------------------------------
 
@@ -186,9 +179,9 @@ class BundleManager(Node):
             self._fail(f"not prepared within {self._value['prepare_timeout']:.0f} s by {', '.join(silent)}")
 
     def _waiting(self, swap: Swap) -> None:
-        if swap.at_once or self._safe():
+        if swap.at_once or self._scene.safe(time.monotonic()):
             swap.go_on("use")
-            swap.stamps, swap.arrived = map(list, zip(*self._recent, strict=True)) if self._recent else ([], [])
+            swap.commands = list(self._scene.commands)
             swap.answers["use"] = self._use.call_async(UseBundle.Request(model_id=swap.target.id))
         elif swap.seconds > self._value["patience"]:
             self._given_up, self._swap = swap.target.id, None
@@ -196,16 +189,6 @@ class BundleManager(Node):
                 f"gave up on {swap.target.id}: no safe moment within {self._value['patience']:.0f} s; stop the goals and"
                 " promote it again, or restart"
             )
-
-    def _safe(self) -> bool:
-        """No goal, or the tool far from an object that is in sight; and nobody has stopped the arm."""
-        belief = self._belief
-        if self._stopped or belief is None or time.monotonic() - self._belief_at > FRESH_S:
-            return False
-        if self._command.status == Command.IDLE:
-            return True
-        apart = math.hypot(belief.ee.x - belief.object.x, belief.ee.y - belief.object.y)
-        return apart > FAR and belief.visibility > VISIBLE and belief.time_unseen == 0
 
     def _using(self, swap: Swap) -> None:
         answer = swap.answers["use"]
@@ -220,18 +203,12 @@ class BundleManager(Node):
 
     def _confirming(self, swap: Swap) -> None:
         """Until commands answer what was seen with the new bundle."""
-        answered = 0 if swap.first_ns is None else sum(stamp >= swap.first_ns for stamp in swap.stamps)
-        if answered < COMMANDS_AFTER:
-            if swap.seconds > self._value["answer_timeout"]:
-                self._changed(swap)
-                self._go_back(f"{answered} commands within {self._value['answer_timeout']:.0f} s")
-            return
-        gaps = [b - a for a, b in zip(swap.arrived[:-1], swap.arrived[1:], strict=True)]
-        self._changed(swap)
-        self._say(
-            f"{swap.target.id} in use ({swap.reason}): {missed(swap.stamps, swap.target.step_ns)} control cycles missed,"
-            f" longest gap between commands {1000 * max(gaps):.0f} ms"
-        )
+        if swap.answered >= COMMANDS_AFTER:
+            self._changed(swap)
+            self._say(f"{swap.target.id} in use ({swap.reason}): {swap.cost()}")
+        elif swap.seconds > self._value["answer_timeout"]:
+            self._changed(swap)
+            self._go_back(f"{swap.answered} commands within {self._value['answer_timeout']:.0f} s")
 
     def _changed(self, swap: Swap) -> None:
         """The nodes compute with the new bundle."""

@@ -11,7 +11,7 @@ with which nothing moves any more, because it trusts no plan, has no error to sh
 
 import math
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -119,12 +119,6 @@ def judge_goals(after: Collection[bool], before: Collection[bool]) -> Finding:
     text = f"{good} of {count} goals reached, before {sum(before)} of {len(before)}"
     ratio = math.nan if not before or not count else (good / count) / max(sum(before) / len(before), 1e-9)
     return Finding(WORSE if chance < CHANCE else WATCHING, ratio, text)
-
-
-def missed(stamps: Sequence[int], step_ns: int, longest_ns: int = 2_000_000_000) -> int:
-    """Control cycles without a command between the first and the last of some command stamps; jumps of a new scene are none."""
-    gaps = [b - a for a, b in zip(stamps[:-1], stamps[1:], strict=True)]
-    return sum(max(0, round(gap / step_ns) - 1) for gap in gaps if 0 < gap <= longest_ns)
 
 
 @dataclass(frozen=True)
