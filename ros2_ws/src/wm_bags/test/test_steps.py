@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from rosbags.rosbag2 import Writer
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from wm_bags.check import BagCheck
 from wm_bags.cli import main
@@ -18,6 +19,9 @@ from wm_bags.storage import BagError
 
 COLOUR, DEPTH, INFO = "/cam/color/image_raw", "/cam/aligned_depth_to_color/image_raw", "/cam/color/camera_info"
 START_NS, SPEED = 1_700_000_000_000_000_000, 0.1  # as in conftest.py
+IMAGE, JPEG, LENS = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/CameraInfo"
+STATE, ARRAY = "sensor_msgs/msg/JointState", "std_msgs/msg/Float64MultiArray"
+POSE = "geometry_msgs/msg/PoseStamped"
 JOINTS, COMMANDS = "/joint_states", "/arm_controller/joint_trajectory"
 
 
@@ -231,6 +235,27 @@ def test_a_profile_that_does_not_fit_is_refused(robot, profile, tmp_path, change
         steps_of(bag, replace(profile, **change), robot)
 
 
+def test_a_type_that_lacks_what_its_role_needs_is_named(robot, profile, tmp_path):
+    own = get_types_from_msg("std_msgs/Header header\nfloat64[] position\n", STATE)
+
+    class Odd(type(robot)):
+        """Its joint states have no names."""
+
+        def __init__(self):
+            super().__init__()
+            fields, self.store = self.store.fielddefs, get_typestore(Stores.EMPTY)
+            self.store.register({**fields, **own})
+
+        def make(self, topic, kind, i, t, stamp_ns):
+            if topic != JOINTS:
+                return super().make(topic, kind, i, t, stamp_ns)
+            return self.message(kind, header=self.header(stamp_ns), position=self.q(t))
+
+    bag = Odd().record(tmp_path / "bag", 0.5)
+    with pytest.raises(BagError, match=rf"{JOINTS} at .*expected the fields that {STATE} has in Jazzy, got .*'name'"):
+        steps_of(bag, profile, robot)
+
+
 # -- profiles ------------------------------------------------------------------------------------------------------
 
 
@@ -260,11 +285,6 @@ def test_a_profile_is_proposed_from_types_and_usual_names(robot, tmp_path, profi
     (tmp_path / "proposed.yaml").write_text(text)
     proposed, written = Profile.load(tmp_path / "proposed.yaml"), Profile.load(profile_file)
     assert proposed == replace(written, object=None, episodes=None)
-
-
-IMAGE, JPEG, LENS = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/CameraInfo"
-STATE, ARRAY = "sensor_msgs/msg/JointState", "std_msgs/msg/Float64MultiArray"
-POSE = "geometry_msgs/msg/PoseStamped"
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,16 @@ class StepReader:
         self._raw_infos: dict[str, bytes] = {}
 
     def take(self, message: Message) -> Iterator[tuple[Episode, Step] | Cut]:
-        """Add a message in order of recording."""
+        """Add a message in order of recording; raises BagError when the bag's own type lacks what its role needs."""
+        try:
+            yield from self._take(message)
+        except AttributeError as error:
+            raise BagError(
+                f"{message.file}: {message.topic} at {message.place}: expected the fields that {message.type} has in Jazzy,"
+                f" got a definition without one ({error}); map another topic, or convert the bag"
+            ) from error
+
+    def _take(self, message: Message) -> Iterator[tuple[Episode, Step] | Cut]:
         role = self._roles.get(message.topic, "").split(" ")[-1]
         stamp_ns = message.log_ns if message.type in HEADERLESS else stamp_of(message.data)
         if self._sync.jumped(message.topic, stamp_ns):

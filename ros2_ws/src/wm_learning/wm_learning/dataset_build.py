@@ -46,6 +46,12 @@ class Reading:
     strict: bool = False
     damaged: str = "refuse"  # or skip: read what is around damage
 
+    def __post_init__(self) -> None:
+        if self.strict and (self.profile or self.damaged == "skip"):
+            raise BagError(
+                "expected --strict alone: it is for wm's own, undamaged bags; leave out --profile and --damaged skip, or --strict"
+            )
+
     def topics(self) -> Profile:
         """The profile; raises BagError."""
         profile = Profile.load(self.profile) if self.profile else Profile.default()
