@@ -44,11 +44,11 @@ def edit_metadata(bag: Path, change) -> None:
     (bag / "metadata.yaml").write_text(yaml.safe_dump(content))
 
 
-def strings(path, chunks, compression="none", definition="string data\n", kind=STRING):
+def strings(path, chunks, compression="none", definition="string data\n", kind=STRING, encoding="ros2msg"):
     """An MCAP file of a chunk per second, written chunk by chunk as a recorder does; left without its end."""
     path.parent.mkdir(exist_ok=True)
     file = McapFile(path, compression)
-    channel = file.channel("/words", file.schema(kind, "ros2msg", definition), {})
+    channel = file.channel("/words", file.schema(kind, encoding, definition if encoding else ""), {})
     for second in range(chunks):
         for i in range(10):
             text = f"{second}.{i}".encode() + b"\0"
@@ -169,6 +169,13 @@ def test_a_type_of_its_own_is_read_by_the_bags_definition(tmp_path):
     with Bag(tmp_path / "bag") as bag:
         words = [bag.deserialize(message).data for message in bag.messages()]
     assert words[:2] == ["0.0", "0.1"]
+
+
+def test_a_definition_that_does_not_fit_gives_way_to_jazzys(tmp_path):
+    strings(tmp_path / "bag" / "bag_0.mcap", 1, definition="uint8 level\n").close()
+    topics, notes = read(tmp_path / "bag")
+    assert len(topics) == 10
+    assert f"{STRING}: the bag's definition does not fit its messages, Jazzy's does" in notes
 
 
 # -- what is not whole ---------------------------------------------------------------------------------------------
@@ -295,7 +302,7 @@ def test_half_a_split_is_refused_or_read_without_it(tmp_path):
 
 
 def test_a_type_that_nobody_knows_is_named(tmp_path):
-    strings(tmp_path / "bag" / "bag_0.mcap", 1, definition="", kind="strange_msgs/msg/Thing").close()
+    strings(tmp_path / "bag" / "bag_0.mcap", 1, kind="strange_msgs/msg/Thing", encoding="").close()
     with pytest.raises(
         BagError, match="/words at 0.000 s .*expected a strange_msgs/msg/Thing.*does not define the type"
     ):

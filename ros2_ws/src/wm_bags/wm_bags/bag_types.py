@@ -15,13 +15,15 @@ class TypesOfBag:
     """Deserialises the messages of a bag's topics."""
 
     def __init__(self, topics: Iterable[Topic]) -> None:
+        self.notes: list[str] = []
         self._problems: dict[str, str] = {}
+        self._others: dict[str, Any] = {}  # Jazzy's, of types that the bag defines otherwise than it writes them
         own: dict[str, Any] = {}
         digests: dict[str, str] = {}
         kinds = set()
         for topic in topics:
             kinds.add(topic.type)
-            if topic.definition:
+            if topic.encoding:  # an empty definition is one of an empty message
                 try:
                     own |= _parsed(topic)
                     digests[topic.type] = topic.digest
@@ -42,10 +44,19 @@ class TypesOfBag:
         return self._problems.get(kind, "")
 
     def deserialize(self, data: bytes, kind: str) -> Any:
-        """A message from CDR; raises ValueError for a type that cannot be read, and what rosbags raises."""
-        if kind in self._problems:
-            raise ValueError(self._problems[kind])
-        return self._store.deserialize_cdr(data, kind)
+        """A message from CDR, of a type without a problem; raises whatever rosbags raises for bytes that do not fit."""
+        if kind in self._others:
+            return self._others[kind].deserialize_cdr(data, kind)
+        try:
+            return self._store.deserialize_cdr(data, kind)
+        except Exception:
+            jazzy = typestore()
+            if jazzy.fielddefs.get(kind) in (None, self._store.fielddefs[kind]):
+                raise
+            content = jazzy.deserialize_cdr(data, kind)
+            self._others[kind] = jazzy
+            self.notes.append(f"{kind}: the bag's definition does not fit its messages, Jazzy's does")
+            return content
 
     def _hash_problem(self, kind: str, digest: str) -> str:
         try:

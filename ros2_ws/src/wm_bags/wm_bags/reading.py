@@ -100,14 +100,19 @@ class Bag:
 
     def deserialize(self, message: Message) -> Any:
         """The message's content; raises BagError when its bytes are not what its type says, or the type is not known."""
+        where = f"{message.file}: {message.topic} at {message.log_ns / 1e9:.3f} s ({message.place})"
+        if problem := self._types.problem(message.type):
+            raise BagError(f"{where}: expected a {message.type} that can be read: {problem}; leave the topic out")
         try:
-            return self._types.deserialize(message.data, message.type)
+            content = self._types.deserialize(message.data, message.type)
         except Exception as error:  # rosbags raises many kinds for bytes that do not fit
             raise BagError(
-                f"{message.file}: {message.topic} at {message.log_ns / 1e9:.3f} s ({message.place}): expected a"
-                f" {message.type}, got {len(message.data)} bytes that are none ({in_words(error)}); record it again, or leave"
-                " the topic out"
+                f"{where}: expected a {message.type}, got {len(message.data)} bytes that are none ({in_words(error)});"
+                " record it again, or leave the topic out"
             ) from error
+        while self._types.notes:
+            self.notes.append(self._types.notes.pop())
+        return content
 
     def problem_of(self, topic: str) -> str:
         """Why messages of a topic cannot be read; empty where they can."""
@@ -144,8 +149,10 @@ class Bag:
         present = sorted((file for file in self.path.iterdir() if _is_storage(file)), key=_number)
         if metadata is None:
             if not present:
+                inside = [child.name for child in sorted(self.path.iterdir()) if is_bag(child)]
                 raise BagError(
                     f"{self.path}: expected a rosbag2 folder, got no metadata.yaml and no .mcap or .db3 file in it"
+                    + (f"; it holds bags: {', '.join(inside[:5])}" if inside else "")
                 )
             self.notes.append("without metadata.yaml: read from the files themselves")
             numbers = [_number(file)[0] for file in present if _number(file)[0] >= 0]
