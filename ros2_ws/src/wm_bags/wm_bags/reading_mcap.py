@@ -19,6 +19,7 @@ from wm_bags.mcap_scan import Chunk, DamageError, scan
 from wm_bags.storage import BagError, Found, Topic
 
 HEADER = struct.Struct("<HIQQ")  # of a message: channel, sequence, log time, publish time
+RELEASED = 1 << 25  # [bytes] read before their memory is given back
 
 
 class McapStorage:
@@ -53,7 +54,12 @@ class McapStorage:
         waiting: list[tuple[int, int, Found]] = []  # of the chunk before: chunks may overlap in time
         order = 0
         channels: dict[int, str] = {}
+        released = 0
         for found in scan(self._data):
+            if found.start - released > RELEASED:  # else a mapped file fills the memory, page by page
+                end = found.start // mmap.PAGESIZE * mmap.PAGESIZE
+                self._data.madvise(mmap.MADV_DONTNEED, released, end - released)
+                released = end
             if found.problem:
                 yield from (each for _, _, each in sorted(waiting))
                 waiting = []
