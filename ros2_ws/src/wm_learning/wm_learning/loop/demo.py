@@ -1,6 +1,7 @@
 """`./wm loop --demo`: the whole loop in simulation. A stage that is done is not done again."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -18,7 +19,7 @@ from wm_learning.loop.recorded import RunRecord, read_run
 from wm_learning.loop.report import page
 from wm_learning.loop.robot import Robot, RobotError
 from wm_learning.pipeline import load_data
-from wm_learning.promote import GateSettings, Verdict, promote
+from wm_learning.promote import GateSettings, promote
 from wm_sim.world import load_world
 
 LIVE_FIRST = 3  # goals of the robot with the bundle before, at least
@@ -43,24 +44,26 @@ class DemoSettings:
 
 @dataclass
 class Progress:
-    """Says what is done and remembers how long it took."""
+    """Does stages once, also over several runs, and remembers how long each took."""
 
     file: Path
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def stage(self, name: str, done: bool, do: Callable[[], Any]) -> None:
-        """Do a stage unless it is done."""
+    def stage(self, name: str, do: Callable[[], Any], *makes: Path) -> None:
+        """Do a stage unless it is done; what an interrupted run left of the folders that it makes is removed."""
         known = json.loads(self.file.read_text()) if self.file.is_file() else {}
-        if done:
-            self.seconds[name] = known.get(name, 0.0)
+        if name in known:
             print(f"loop: {name}: done before", flush=True)
-            return
-        print(f"loop: {name} ...", flush=True)
-        began = time.monotonic()
-        do()
-        self.seconds[name] = known[name] = round(time.monotonic() - began, 1)
-        write(self.file, json.dumps(known))
-        print(f"loop: {name}: {self.seconds[name]:.0f} s", flush=True)
+        else:
+            print(f"loop: {name} ...", flush=True)
+            for folder in makes:
+                shutil.rmtree(folder, ignore_errors=True)
+            began = time.monotonic()
+            do()
+            known[name] = round(time.monotonic() - began, 1)
+            write(self.file, json.dumps(known))
+            print(f"loop: {name}: {known[name]:.0f} s", flush=True)
+        self.seconds[name] = known[name]
 
 
 def demo(settings: DemoSettings) -> bool:
@@ -88,14 +91,15 @@ def demo(settings: DemoSettings) -> bool:
         old = load_data([out / "bags" / "old"], out / "old", settings.workers)
         finetune(shipped.path, new, tuned, settings.finetuning, old)
 
-    progress.stage("record", (new_bag / "metadata.yaml").is_file(), record)
-    progress.stage("recall", (out / "bags" / "old").is_dir() and "recall" in _known(progress.file), recall)
-    progress.stage("fine-tune", (tuned / "bundle.yaml").is_file(), learn)
-    found: list[Verdict] = []
+    progress.stage("record", record, new_bag)
+    progress.stage("recall", recall)
+    progress.stage("fine-tune", learn)
     progress.stage(
         "judge and swap",
-        (out / "gate" / "gate.json").is_file() and (live_bag / "metadata.yaml").is_file(),
-        lambda: found.append(_judge_while_working(settings, registry, tuned, live_bag)),
+        lambda: _judge_while_working(settings, registry, tuned, live_bag),
+        live_bag,
+        out / "gate",
+        registry.folder,
     )
     verdict = json.loads((out / "gate" / "gate.json").read_text())
     live, explored = read_run(live_bag), read_run(new_bag)
@@ -106,11 +110,7 @@ def demo(settings: DemoSettings) -> bool:
     return bool(verdict["passed"] and report["live"]["after"]["reached"] >= 0.95 * report["live"]["after"]["goals"])
 
 
-def _known(file: Path) -> dict[str, float]:
-    return json.loads(file.read_text()) if file.is_file() else {}
-
-
-def _judge_while_working(settings: DemoSettings, registry: Registry, tuned: Path, live_bag: Path) -> Verdict:
+def _judge_while_working(settings: DemoSettings, registry: Registry, tuned: Path, live_bag: Path) -> None:
     """The robot pursues goals with the promoted bundle while the gate judges the new one, and goes on with it if it passes."""
     arguments = {"world": settings.world, "bundle": "promoted", "record": str(live_bag), "seed": "10000"}
     log = settings.out / "live.log"
@@ -131,7 +131,6 @@ def _judge_while_working(settings: DemoSettings, registry: Registry, tuned: Path
             # The goal in pursuit at the change belongs to neither bundle.
             enough = _goals(robot) + 1 + settings.live_goals
             _wait(robot, lambda: _goals(robot) >= enough, LIVE_S, f"{settings.live_goals} goals")
-    return verdict
 
 
 def _goals(robot: Robot) -> int:
