@@ -1,6 +1,7 @@
 """How a recording is cut into steps, and how messages are compared: without nodes."""
 
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,6 +64,21 @@ def test_a_goal_begins_after_the_belief_that_it_names_whenever_it_was_sent():
     assert names(before.events) == ["goal"] and before.trigger is None
     assert names(first.events) == ["goal"] and first.stamp_ns == 100 * MS
     assert names(second.events) == []
+
+
+def test_what_came_while_the_trigger_waited_was_taken_in_first():
+    role = replace(PLANNER, worked_ns=lambda answers: 3 * MS)
+    _, (first, second) = cut(
+        role,
+        message("belief", 1, 100),
+        message("belief", 2, 200),
+        message("command", 4, 100),
+        message("executed", 5, 100),
+        message("joints", 8),
+        message("command", 10, 200),
+    )
+    assert names(first.inputs) == [] and first.stamp_ns == 100 * MS
+    assert names(second.inputs) == ["executed"]  # the node began to plan at 7 ms
 
 
 def test_what_was_not_answered_or_not_asked_is_not_expected():

@@ -1,7 +1,7 @@
 """Cuts a recording into the steps of one node: what it was given, what it answered."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from wm_bags.replay_recording import Recorded
@@ -29,6 +29,8 @@ class Role:
     outputs: frozenset[str]
     trigger: str = ""  # every message of it is a step; empty: every output is
     events: str = ""  # an output whose stamp is that of the step it follows
+    # How long the node had worked [ns] when it sent the first of its answers: what was sent before that it had taken in.
+    worked_ns: Callable[[Sequence[Recorded]], int] = lambda answers: 0
 
     @property
     def topics(self) -> frozenset[str]:
@@ -79,8 +81,17 @@ class Steps:
 
     def _close(self) -> Iterator[Step]:
         _, step = self._open.popleft()
-        if step.trigger is not None and not step.expected:
+        if step.trigger is not None and step.expected:
+            self._take_in(step)
+        elif step.trigger is not None:
             self.unanswered += 1
             step.trigger = None
         if step.inputs or step.expected or step.events:
             yield step
+
+    def _take_in(self, step: Step) -> None:
+        """A trigger may wait while the node is busy; what comes meanwhile is served first: see wm_bags/replay_consumers.py."""
+        began_ns = min(answer.sent_ns for answer in step.expected) - self._role.worked_ns(step.expected)
+        for inputs in (*(each.inputs for _, each in self._open), self._inputs):
+            step.inputs += [message for message in inputs if message.sent_ns < began_ns]
+            inputs[:] = [message for message in inputs if message.sent_ns >= began_ns]

@@ -9,10 +9,10 @@ import yaml
 from rcl_interfaces.msg import ParameterEvent
 from rclpy.parameter import parameter_value_to_python
 from rclpy.serialization import deserialize_message
-from wm_msgs.msg import ActiveBundle, Observation
+from wm_msgs.msg import ActiveBundle, Belief, Observation, Plan
 
 from wm_bags.replay_choice import ReplayError
-from wm_bags.replay_recording import Recording
+from wm_bags.replay_recording import Recorded, Recording
 from wm_bags.replay_source import RecordedTopic, message_class
 from wm_bags.replay_steps import Role
 from wm_core.bags import typestore
@@ -22,6 +22,7 @@ from wm_core.rig import CameraRig
 PARAMETERS, ACTIVE, GOAL = "wm/parameters", "wm/active_bundle", "wm/goal"
 OBSERVATION, BELIEF = "wm/observation", "wm/belief"
 NODES = ("wm_perception", "wm_dynamics", "wm_planner")
+SENDING_NS = 500_000
 JOINTS = "joint_topic"
 TOPIC_PARAMETERS = {
     "colour_topic": "{camera}/color/image_raw",
@@ -111,6 +112,12 @@ def _bundles(
     return found
 
 
+def _measured_ns(answers: Sequence[Recorded], topic: str, kind: type, field: str) -> int:
+    """A duration that a node measured and says in one of its answers, and what it takes to send one."""
+    spent = [getattr(deserialize_message(each.data, kind), field) for each in answers if each.topic == topic]
+    return round(1e6 * sum(spent)) + SENDING_NS
+
+
 def _roles(recording: Recording, parameters: Mapping[str, Mapping[str, Any]], notes: list[str]) -> list[Role]:
     """What each node is given and answers; a node that cannot be replayed is left out and named."""
     seeing, planning = parameters["wm_perception"], parameters["wm_planner"]
@@ -126,13 +133,20 @@ def _roles(recording: Recording, parameters: Mapping[str, Mapping[str, Any]], no
     joints, joints_of_planner = (each.get(JOINTS, TOPIC_PARAMETERS[JOINTS]) for each in (seeing, planning))
     found = [
         Role("wm_perception", frozenset({joints} | images), frozenset({OBSERVATION})),
-        Role("wm_dynamics", frozenset({"wm/executed"}), frozenset({BELIEF, "wm/prediction_error"}), OBSERVATION),
+        Role(
+            "wm_dynamics",
+            frozenset({"wm/executed"}),
+            frozenset({BELIEF, "wm/prediction_error"}),
+            OBSERVATION,
+            worked_ns=lambda answers: _measured_ns(answers, BELIEF, Belief, "filter_ms"),
+        ),
         Role(
             "wm_planner",
             frozenset({joints_of_planner, "wm/executed", "wm/e_stopped"}),
             frozenset({"wm/command", "wm/plan"}),
             BELIEF,
             GOAL,
+            lambda answers: _measured_ns(answers, "wm/plan", Plan, "plan_ms"),
         ),
     ]
     problems = {}

@@ -12,6 +12,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node as RosNode
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 from wm_msgs.action import PursueGoal
@@ -56,8 +57,8 @@ class ReplayedNode:
             )
             for topic in topics
         }
-        for topic in sorted(role.outputs | {role.events} - {""}):
-            self._listen(topic)
+        outputs = sorted(topic for topic in role.outputs | {role.events} if topic in kinds)
+        self._subscriptions = [self._listen(topic) for topic in outputs]
         name = f"{self.namespace}/{role.node}"
         self._change = me.create_client(ChangeState, f"{name}/change_state")
         self._prepare = me.create_client(PrepareBundle, f"{name}/prepare_bundle")
@@ -66,12 +67,11 @@ class ReplayedNode:
         self._cancel = me.create_client(Trigger, f"{self.namespace}/wm/cancel_goal")
         self._state = me.create_client(GetState, f"{name}/get_state")  # last: see await_answers
 
-    def _listen(self, topic: str) -> None:
+    def _listen(self, topic: str) -> Subscription:
         def take(data: Any) -> None:
             self._answers.append(Recorded(topic, time.time_ns(), data))
 
-        if topic in self._kinds:
-            self._me.create_subscription(self._kinds[topic], f"{self.namespace}/{topic}", take, DEPTH, raw=True)
+        return self._me.create_subscription(self._kinds[topic], f"{self.namespace}/{topic}", take, DEPTH, raw=True)
 
     # -- its process ---------------------------------------------------------------------------------------------
 
@@ -99,9 +99,8 @@ class ReplayedNode:
 
     def _connected(self) -> bool:
         """Whether everything that will be sent is heard, and everything that is answered is heard here."""
-        outputs = self.role.outputs | {self.role.events} - {""}
         return all(publisher.get_subscription_count() for publisher in self._publishers.values()) and all(
-            self._me.count_publishers(f"{self.namespace}/{topic}") for topic in outputs if topic in self._kinds
+            subscription.get_publisher_count() for subscription in self._subscriptions
         )
 
     # -- steps ---------------------------------------------------------------------------------------------------
