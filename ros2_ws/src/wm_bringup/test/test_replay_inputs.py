@@ -61,6 +61,13 @@ def test_a_joint_state_that_had_not_come_yet_waits():
     assert ("joint_states", 100) not in told(late) and ("joint_states", 100) in told(after)
 
 
+def test_of_equal_joint_states_the_nearest_was_used():
+    here = joints(100)
+    there = recorded("joint_states", JointState(name=list(ARM.joint_names), position=pose(100).tolist()), 200)
+    one = step(100, [here, *images(100, "left", "right"), there], ["left", "right"], 100)
+    assert UsedInputs(FACTS).order(one) and here in one.inputs and there not in one.inputs
+
+
 def test_a_camera_that_was_not_waited_for_comes_after_the_image_that_ended_the_wait():
     used = UsedInputs(FACTS)
     inputs = [joints(100), *images(100, "left"), *images(100, "right"), *images(200, "left")]

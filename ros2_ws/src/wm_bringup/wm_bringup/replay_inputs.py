@@ -72,9 +72,10 @@ class UsedInputs:
     def _late_joints(self, inputs: list[Recorded], step: Step, place: tuple[float, ...]) -> list[Recorded]:
         """Joint states that were not there yet: the node would have used them, or had no need of them."""
         joints = [message for message in inputs if message.topic == self._joints]
-        used = next((each for each in reversed([*self._past, *joints]) if self._tool(each) == place), None)
-        if used is None:  # the check will say so
+        alike = [each for each in (*self._past, *joints) if self._tool(each) == place]
+        if not alike:  # the check will say so
             return []
+        used = min(alike, key=lambda each: abs(each.stamp_ns - step.stamp_ns))  # an arm at rest is the same for long
         apart, newest = abs(used.stamp_ns - step.stamp_ns), max(used.stamp_ns, step.stamp_ns)
         return [
             each
