@@ -6,7 +6,7 @@ Messages are published as the bytes that were recorded. Times are those of recor
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ DISCOVERY_S = 0.3  # at least, until subscribers that are there already are know
 FIT_S = 2.0  # from then on until they are connected
 DELIVER_S = 0.5
 TIMINGS = 100_000  # of which the lateness is told
+Messages = Iterator[tuple[str, int, bytes]]  # topic, time of recording [ns], CDR
 
 
 @dataclass
@@ -143,7 +144,12 @@ class Player:
     # -- replaying -----------------------------------------------------------------------------------------------
 
     def _timed(
-        self, messages, publishers: dict[str, Publisher], clock: Publisher | None, start_ns: int, outcome: Outcome
+        self,
+        messages: Messages,
+        publishers: dict[str, Publisher],
+        clock: Publisher | None,
+        start_ns: int,
+        outcome: Outcome,
     ) -> None:
         pace = Pace(start_ns, time.monotonic_ns(), self._choice.rate)
         tick_ns = round(1e9 * self._choice.rate / self._choice.clock_hz) if clock else 0
@@ -168,7 +174,12 @@ class Player:
         return not (self._stop.wait(left_ns / 1e9) if left_ns > 0 else self._stop.is_set())
 
     def _flat_out(
-        self, node: Node, messages, publishers: dict[str, Publisher], clock: Publisher | None, outcome: Outcome
+        self,
+        node: Node,
+        messages: Messages,
+        publishers: dict[str, Publisher],
+        clock: Publisher | None,
+        outcome: Outcome,
     ) -> None:
         """Never two messages of a topic without the consumers having taken the first."""
         consumers = Consumers(node, publishers.values(), self._stop.is_set)

@@ -246,7 +246,8 @@ class WmNode(LifecycleNode):
 
     def _publish_parameters(self) -> None:
         """What the node is configured with: a recording of `wm/parameters` can be replayed with the same."""
-        values = [parameter.to_parameter_msg() for parameter in self.get_parameters_by_prefix("").values()]
+        parameters: dict[str, Any] = self.get_parameters_by_prefix("")  # its type hints speak of values
+        values = [parameter.to_parameter_msg() for parameter in parameters.values()]
         event = ParameterEvent(node=self.get_fully_qualified_name(), new_parameters=values)
         event.stamp = self.get_clock().now().to_msg()
         self._configurations.publish(event)
