@@ -80,7 +80,7 @@ def build_dataset(bags: list[Path], folder: Path, workers: int, reading: Reading
         if not used:
             reasons = [check.why_nothing() for check in checks if check]
             raise BagError("\n".join(reasons[:10]))
-        _merge(work, bags, used)
+        merge_parts(work, used, [bag_facts(bag) for bag in bags])
         write_report([check for check in checks if check], work)
     return Dataset.load(folder)
 
@@ -95,7 +95,7 @@ def bag_facts(bag: Path) -> dict[str, Any]:
     }
 
 
-class _Converter:
+class Converter:
     """One bag's steps -> rows of the arrays."""
 
     def __init__(self, bag: Path, profile: Profile) -> None:
@@ -155,20 +155,21 @@ class _Converter:
 def _convert(bag: Path, part: Path, reading: Reading) -> BagCheck | None:
     """Arrays of one bag: maps as raw bytes in `part`.bev, the rest in `part`.npz. Returns what was found (not if strict)."""
     profile = reading.topics()
-    converter = _Converter(bag, profile)
+    converter = Converter(bag, profile)
     if reading.strict:
-        _write(bag, part, converter, read_steps(bag, reading.video))
+        write_part(bag, part, converter, read_steps(bag, reading.video))
         return None
     check = BagCheck(bag, profile)
     try:
         with Bag(bag, reading.damaged) as opened:
-            _write(bag, part, converter, check.steps_of(opened, converter.kinematics))
+            write_part(bag, part, converter, check.steps_of(opened, converter.kinematics))
     except BagError as error:
         check.refuse(str(error))
     return check
 
 
-def _write(bag: Path, part: Path, converter: _Converter, steps: Iterator[tuple[Episode, Step]]) -> None:
+def write_part(bag: Path, part: Path, converter: Converter, steps: Iterator[tuple[Episode, Step]]) -> None:
+    """Steps of one bag as the files `part`.bev and `part`.npz; none without steps. Raises BagError."""
     rows: dict[str, list[Any]] = {name: [] for name in SMALL}
     seeds: dict[int, int] = {}
     observed: Any = False
@@ -195,8 +196,9 @@ def _write(bag: Path, part: Path, converter: _Converter, steps: Iterator[tuple[E
     np.savez(part.with_suffix(".npz"), seeds=list(seeds.values()), shape=maps.shape, **arrays)
 
 
-def _merge(work: Path, bags: list[Path], used: list[int]) -> None:
-    """One set of arrays of the parts of all bags that could be used; maps are copied from file to file, a part at a time."""
+def merge_parts(work: Path, used: list[int], facts: list[dict[str, Any]]) -> None:
+    """One set of arrays of the parts `work`/00000, ... that could be used, with `facts` about the bags; maps are copied from
+    file to file, a part at a time."""
     parts = [dict(np.load(work / f"{i:05d}.npz")) for i in used]
     if len({tuple(part["shape"]) for part in parts}) > 1:
         raise BagError(f"expected the same cameras in all bags, got maps of {[tuple(part['shape']) for part in parts]}")
@@ -217,7 +219,7 @@ def _merge(work: Path, bags: list[Path], used: list[int]) -> None:
     for left in (*work.glob("[0-9]*.bev"), *work.glob("[0-9]*.npz")):
         left.unlink()
     seeds = [int(seed) for part in parts for seed in part["seeds"]]
-    seal(work, names, seeds, BevSpec(), [bag_facts(bag) for bag in bags])
+    seal(work, names, seeds, BevSpec(), facts)
 
 
 def yaw(quaternion: np.ndarray) -> float:

@@ -1,0 +1,1 @@
+"""LeRobot datasets, v3.0: written from bags, and read into datasets of wm."""
