@@ -70,11 +70,13 @@ class Stream:
 
     def beat(self, due_ns: int, half_ns: int) -> int | None:
         """The stamp nearest to when one is due; None where images that would be nearer are missing."""
-        near = self.nearest(due_ns, half_ns)
-        if near is None or near[0] >= due_ns or self.nearest(due_ns + half_ns // 2 + 1, half_ns // 2) is not None:
+        near, at = self.nearest(due_ns, half_ns), self._at(due_ns)
+        if near is None or near[0] >= due_ns or at < 2:
             return near[0] if near else None
-        # A camera faster than the control rate ends here: one of its images would be at hand.
-        return near[0] if self._at(due_ns) - self._at(due_ns - 2 * half_ns) < 2 else None
+        # Of a camera faster than the control rate another image would come, nearer than this one, unless it ends here.
+        period_ns = near[0] - self._items[at - 2][0]
+        ends = at == len(self._items) or self._items[at][0] - near[0] > 1.5 * period_ns
+        return None if ends and near[0] + period_ns - due_ns < due_ns - near[0] else near[0]
 
     def around(self, stamp_ns: int) -> list[tuple[int, Any]]:
         """The last message before or at a stamp and the first at or after it, as far as they are there."""
