@@ -40,9 +40,10 @@ class Robot:
             "WM_REGISTRY": str(registry.folder),
         }
         words = ["launch", "arm_sim.launch.py", "bundle:=promoted", "real_time:=false"]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "wm_bringup.cli", *words], stdout=subprocess.DEVNULL, env=environment
-        )
+        self.log = registry.folder.parent / "log"
+        with open(self.log, "w") as log:
+            command = [sys.executable, "-m", "wm_bringup.cli", *words]
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
         self.context = rclpy.context.Context()
         rclpy.init(context=self.context, domain_id=DOMAIN)
         self.me = rclpy.create_node("person", context=self.context)
@@ -57,7 +58,7 @@ class Robot:
         deadline = time.monotonic() + seconds
         while not condition() and time.monotonic() < deadline:
             self.executor.spin_once(timeout_sec=0.05)
-        assert condition(), self.active
+        assert condition(), self.log.read_text()[-5000:]
 
     def goes_on(self):
         count = len(self.stamps)

@@ -82,6 +82,7 @@ def test_without_errors_from_before_the_bundles_own_figure_is_the_reference():
     assert judge(live(errors(rng, 300)), [], metric=0.003).verdict == ACCEPTED
     found = judge(live([0.2] * BLOCK * FEWEST), [], metric=0.003)
     assert found.verdict == WORSE and "held-out data" in found.text
+    assert judge(live(errors(rng, 300, median=0.015), at_rest=3), [], metric=0.003).verdict == WORSE
     assert judge(live([0.2] * 30), []).verdict == WATCHING
     assert judge(live([0.2] * BLOCK * ENOUGH), []).verdict == ACCEPTED  # nothing to compare with
 

@@ -85,8 +85,10 @@ def judge(after: LiveErrors, before: Collection[float], metric: float | None = N
     both nothing is judged.
     """
     reference, limit, source = blocks(before), RISE, "before"
+    doubt = 1 / max(1, len(reference))
     if len(reference) < FEWEST:
         reference, limit, source = blocks([metric] * BLOCK if metric else []), RISE_OVER_METRIC, "on held-out data"
+        doubt = 0.0  # a mean over many windows
     if not len(reference):
         enough = len(after.moving) >= BLOCK * ENOUGH
         return Finding(ACCEPTED if enough else WATCHING, math.nan, "nothing to compare with")
@@ -97,7 +99,7 @@ def judge(after: LiveErrors, before: Collection[float], metric: float | None = N
             continue
         rise = float(mine.mean() - reference.mean())
         spread = max(SPREAD, *(float(side.std(ddof=1)) for side in (mine, reference) if len(side) > 1))
-        least = rise - SIGMAS * spread * math.sqrt(1 / len(mine) + 1 / len(reference))
+        least = rise - SIGMAS * spread * math.sqrt(1 / len(mine) + doubt)
         text = (
             f"prediction error {1000 * math.exp(mine.mean()):.1f} mm on {len(mine) * BLOCK}{where} steps, moving {source}"
             f" {1000 * math.exp(reference.mean()):.1f} mm: {math.exp(rise):.2f} times, at least {math.exp(least):.2f},"
