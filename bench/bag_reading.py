@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from _common import table, write_json
+from _common import FIRST_TEST_SEED, table, write_json
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
@@ -153,7 +153,7 @@ def main() -> None:
         profile = robot_profile(folder)
         bags: dict[str, tuple[Path, Path | None]] = {
             "wm collect (MCAP, zstd chunks)": (
-                collect_bag(Batch("tabletop_block", 9000, args.episodes, 50, folder / "collected")),
+                collect_bag(Batch("tabletop_block", FIRST_TEST_SEED, args.episodes, 50, folder / "collected")),
                 None,
             )
         }
@@ -174,7 +174,7 @@ def main() -> None:
             base = seconds["rosbags"]
             cells = [f"{value:.2f} ({value / base:.2f})" for value in seconds.values()]
             rows.append((title, f"{size:.0f}", *cells))
-    header = ("bag", "MB", "rosbags [s] (ratio)", "wm, all messages", "steps", "dataset, maps and report")
+    header = ("bag", "MB", "rosbags [s] (ratio)", "wm, all messages", "steps (arrays)", "dataset (maps, report)")
     print(table(header, rows))
     write_json(args.json, report)
 

@@ -360,7 +360,7 @@ def test_the_report_names_faults_and_seconds(robot, profile_file, tmp_path, caps
     assert "2.5 s kept, cut: 0.5 s gap" in capsys.readouterr().out
     first, second = json.loads((tmp_path / "out" / "report.json").read_text())["bags"]
     assert first["topics"][COLOUR]["messages"] == 75
-    assert first["topics"][COLOUR]["faults"] == ["1 gaps, the longest 0.533 s"]
+    assert first["topics"][COLOUR]["faults"] == ["gaps: 1, the longest 0.533 s"]
     assert first["topics"][JOINTS]["joint_names"][0][0] == "finger"
     assert first["topics"][COLOUR]["stamp_minus_receipt_ms"]["median"] == pytest.approx(-2)
     assert second["topics"][JOINTS]["not_finite"] == 20

@@ -105,7 +105,7 @@ class TopicStats:
         if self.expected_hz and rate and abs(rate - self.expected_hz) > RATE * self.expected_hz:
             faults.append(f"{rate:.1f} Hz, expected {self.expected_hz:g}")
         if facts["gaps"] and self.role.endswith(MEASURED):
-            faults.append(f"{facts['gaps']} gaps, the longest {facts['max_gap_s']:.3f} s")
+            faults.append(f"gaps: {facts['gaps']}, the longest {facts['max_gap_s']:.3f} s")
         for name, words in (
             ("clock_jumps", "jumps of the clock"),
             ("out_of_order", "stamps out of order"),

@@ -149,11 +149,11 @@ def test_the_command_line_refuses_in_one_line(tmp_path, capsys):
 
 
 def test_what_wm_collects_comes_out_of_both_readers_alike(tmp_path):
-    bag = collect_bag(Batch("tabletop_block", 9100, 2, 8, tmp_path / "bag"))
+    bag = collect_bag(Batch("tabletop_block", 10_100, 2, 8, tmp_path / "bag"))
     exact, lenient = (
         build_dataset([bag], tmp_path / name, 1, Reading(strict=name == "strict")) for name in ("strict", "lenient")
     )
-    assert (lenient.worlds, lenient.seeds) == (exact.worlds, exact.seeds) == (["tabletop_block"], [9100, 9101])
+    assert (lenient.worlds, lenient.seeds) == (exact.worlds, exact.seeds) == (["tabletop_block"], [10_100, 10_101])
     for name in ("bev", *SMALL):
         np.testing.assert_array_equal(getattr(lenient, name), getattr(exact, name), err_msg=name)
 
