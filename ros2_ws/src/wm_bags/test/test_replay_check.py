@@ -66,6 +66,14 @@ def test_a_goal_begins_after_the_belief_that_it_names_whenever_it_was_sent():
     assert names(second.events) == []
 
 
+def test_a_goal_may_begin_before_the_first_belief_is_answered():
+    hours = 3_600_000
+    _, (before, first) = cut(
+        PLANNER, message("belief", hours, 100), message("goal", hours + 1, 0), message("command", hours + 2, 100)
+    )
+    assert names(before.events) == ["goal"] and names(first.events) == [] and names(first.expected) == ["command"]
+
+
 def test_what_came_while_the_trigger_waited_was_taken_in_first():
     role = replace(PLANNER, worked_ns=lambda answers: 3 * MS)
     _, (first, second) = cut(

@@ -52,6 +52,8 @@ class Steps:
         """Returns the steps of which everything is known now."""
         role = self._role
         if message.topic == role.trigger:
+            if self._open[0][0] == 0:  # the first of all: a goal may have begun just before it was answered
+                self._open[0] = message.sent_ns, self._open[0][1]
             self._open.append((message.sent_ns, Step(message.stamp_ns, self._inputs, message)))
             self._inputs = []
         elif message.topic in role.inputs:

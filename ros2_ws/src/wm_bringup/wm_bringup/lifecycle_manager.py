@@ -21,7 +21,8 @@ from wm_core.services import await_answers
 
 APPEAR_S = 30.0  # until a node's services are there
 TRANSITION_S = 60.0  # until a transition has answered: configuring loads models
-RECORDER_PAUSE_S = 0.2  # between two questions to the recorder
+RECORDER_PAUSE_S = 0.3  # between two questions to the recorder
+CONNECTED_TIMES = 4
 REASON_S = 2.5  # until a node that failed has said why on `diagnostics`, which it does once a second
 
 
@@ -102,15 +103,15 @@ class LifecycleManager(Node):
 
     def _wait_for_recorder(self) -> None:
         """Until it is connected to all that the configured nodes will say: a run that is to be replayed is recorded from its
-        first frame. Twice in a row, since it may not have heard of the last of them yet."""
+        first frame. Several times in a row: it may not have heard of the last of them yet, and they not of it."""
         deadline, connected, missing = time.monotonic() + APPEAR_S, 0, "everything"
-        while connected < 2 and time.monotonic() < deadline:
+        while connected < CONNECTED_TIMES and time.monotonic() < deadline:
             self._heed_stop()
             answer = self._call(self._recorder, Trigger.Request(), 1.0)
             connected = connected + 1 if answer is not None and answer.success else 0
             missing = missing if answer is None else answer.message
             self._spin(RECORDER_PAUSE_S)
-        if connected < 2:
+        if connected < CONNECTED_TIMES:
             self.get_logger().warning(f"the recording begins without {missing}: the recorder is not connected to it")
 
     def _change(self, name: str, transition: int, label: str) -> None:

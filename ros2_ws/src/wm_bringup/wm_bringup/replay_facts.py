@@ -22,7 +22,7 @@ from wm_core.rig import CameraRig
 PARAMETERS, ACTIVE, GOAL = "wm/parameters", "wm/active_bundle", "wm/goal"
 OBSERVATION, BELIEF = "wm/observation", "wm/belief"
 NODES = ("wm_perception", "wm_dynamics", "wm_planner")
-SENDING_NS = 500_000
+SENDING_NS = 300_000  # from taking in a message to sending an answer, besides what is measured
 JOINTS = "joint_topic"
 TOPIC_PARAMETERS = {
     "colour_topic": "{camera}/color/image_raw",
