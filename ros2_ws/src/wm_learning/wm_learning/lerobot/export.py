@@ -44,10 +44,11 @@ from wm_learning.lerobot.video import VideoWriter
 from wm_learning.settings import ACTION_SCALE, STEP_NS
 
 FPS = 1_000_000_000 // STEP_NS
+_RECORDED = Reading()  # by wm
 TASK = "push what lies on the table ({world})"
 
 
-def export(bags: list[Path], folder: Path, reading: Reading = Reading(), task: str = TASK) -> dict[str, Any]:
+def export(bags: list[Path], folder: Path, reading: Reading = _RECORDED, task: str = TASK) -> dict[str, Any]:
     """Write the steps that a dataset of wm would be built from; `folder` appears when it is complete.
 
     `task`: the text of the task, in which {world} is replaced. Returns `meta/info.json`. Raises BagError and LeRobotError.
