@@ -118,7 +118,8 @@ class RowWriter:
 
 def _schema(features: dict[str, dict[str, Any]]) -> pa.Schema:
     """Columns as `datasets` types them, which LeRobot reads with; videos have none."""
-    fields, hugging = [], {}
+    fields: list[pa.Field] = []
+    hugging: dict[str, Any] = {}
     for name, feature in features.items():
         (dtype, shape) = feature["dtype"], feature["shape"]
         if dtype == "video":

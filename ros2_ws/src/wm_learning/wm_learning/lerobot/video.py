@@ -9,8 +9,7 @@ import numpy as np
 
 from wm_learning.lerobot.layout import VIDEO, VIDEO_MB, LeRobotError, Place
 
-CODEC, CRF, KEYFRAMES = "libx264", 18, 2  # a key frame every so many frames, LeRobot's own: training reads at random
-TOLERANCE_S = 1e-4  # LeRobot's, between a row's time and its frame's
+CRF, KEYFRAMES = 18, 2  # a key frame every so many frames, LeRobot's own: training reads at random
 
 
 class VideoWriter:
@@ -56,7 +55,7 @@ class VideoWriter:
         file = self._folder / self.place.path(VIDEO, self._key)
         file.parent.mkdir(parents=True, exist_ok=True)
         self._container = av.open(str(file), "w")
-        stream = self._container.add_stream(CODEC, rate=self._fps)
+        stream = self._container.add_stream("libx264", rate=self._fps)
         stream.height, stream.width = height, width
         stream.pix_fmt = "yuv444p" if height % 2 or width % 2 else "yuv420p"  # halved colours need even sizes
         stream.options = {"crf": str(CRF), "g": str(KEYFRAMES), "preset": "veryfast"}
