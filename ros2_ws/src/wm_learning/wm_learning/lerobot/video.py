@@ -10,6 +10,7 @@ import numpy as np
 from wm_learning.lerobot.layout import VIDEO, VIDEO_MB, LeRobotError, Place
 
 CRF, KEYFRAMES = 18, 2  # a key frame every so many frames, LeRobot's own: training reads at random
+TOLERANCE_S = 1e-4  # LeRobot's, between a row's time and its frame's
 
 
 class VideoWriter:
