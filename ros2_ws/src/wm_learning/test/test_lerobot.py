@@ -80,6 +80,21 @@ def test_what_is_exported_comes_back(bags, exported, tmp_path):
     assert np.abs(bev - original).max() <= 12  # of 255, in colour: the video's loss
 
 
+def test_full_files_are_followed_by_others(bags, tmp_path, monkeypatch):
+    monkeypatch.setattr("wm_learning.lerobot.rows.DATA_MB", 0)
+    monkeypatch.setattr("wm_learning.lerobot.video.VIDEO_MB", -1)  # the encoder holds some frames back
+    export(bags, tmp_path / "lerobot")
+    assert (tmp_path / "lerobot/data/chunk-000/file-001.parquet").is_file()
+    assert len(list((tmp_path / "lerobot/videos").glob("*/chunk-000/file-001.mp4"))) == 2  # cameras
+    assert import_dataset(tmp_path / "lerobot", tmp_path / "back").seeds == [0, 1]
+
+
+def test_a_dataset_is_no_source_of_images(bags, tmp_path, capsys):
+    build_dataset(bags, tmp_path / "built", 1)
+    assert main(["export", str(tmp_path / "built"), str(tmp_path / "out")]) == 1
+    assert "export its bags: ['bag0', 'bag1']" in capsys.readouterr().err
+
+
 def test_video_comes_back_as_video(bags, tmp_path):
     export(bags, tmp_path / "lerobot", Reading(video=True))
     info = json.loads((tmp_path / "lerobot" / INFO).read_text())

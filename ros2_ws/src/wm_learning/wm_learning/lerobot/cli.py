@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 from wm_learning.dataset_build import Reading
+from wm_learning.dataset_files import read_facts
 from wm_learning.lerobot.export import TASK, export
 from wm_learning.lerobot.importing import import_dataset
+from wm_learning.lerobot.layout import LeRobotError
 from wm_learning.pipeline import find_bags
 
 
@@ -52,6 +54,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _export(options: argparse.Namespace) -> int:
+    for place in options.bags:
+        if (place / "dataset.json").is_file():
+            names = [bag["name"] for bag in read_facts(place)["bags"]]
+            raise LeRobotError(
+                f"{place}: expected bags, got a dataset, which holds no images; export its bags: {names}"
+            )
     info = export(
         find_bags(options.bags),
         options.out,

@@ -26,7 +26,7 @@ class VideoWriter:
 
     def begin(self) -> float:
         """An episode begins; returns the time [s] of its first frame in the file."""
-        if self._bytes > VIDEO_MB << 20:
+        if self._frames and self._bytes > VIDEO_MB << 20:
             self.close()
             self.place = self.place.following()
             self._frames = self._bytes = 0
