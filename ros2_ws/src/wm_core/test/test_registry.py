@@ -77,6 +77,15 @@ def test_what_is_known_of_a_bundle(registry, tmp_path):
     assert Bundle.load(registry.path("tuned")).id == "tuned"
 
 
+def test_metrics_that_could_not_be_measured_are_told_as_none(registry, tmp_path):
+    folder = shutil.copytree(SHIPPED, tmp_path / "unmeasured")
+    spec = yaml.safe_load((folder / "bundle.yaml").read_text())
+    spec["id"], spec["metrics"] = "unmeasured", {"open_loop_moving_mm": {"model": {"1": float("nan"), "5": 4.0}}}
+    (folder / "bundle.yaml").write_text(yaml.safe_dump(spec))
+    assert registry.add(folder).metrics == {"open_loop_moving_mm": {"model": {"1": None, "5": 4.0}}}
+    assert registry.state().entries["unmeasured"].metrics["open_loop_moving_mm"]["model"]["1"] is None
+
+
 def test_adding_twice_is_once_and_another_under_the_same_id_is_refused(registry, tmp_path):
     assert registry.add(SHIPPED) == registry.promoted()
     other = shutil.copytree(SHIPPED, tmp_path / "other")

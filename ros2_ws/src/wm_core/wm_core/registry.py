@@ -7,6 +7,7 @@ after a change. The shipped bundle is the root: a registry that is not there yet
 
 import fcntl
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -284,7 +285,15 @@ def _entry(spec: Mapping[str, Any], digest: str, why: str, bags: Sequence[str]) 
         parts = {"training": data["fingerprint"]}
     base = (data.get("training") or {}).get("base", "")
     named = (*(data.get("bags") or ()), *bags)
-    return Entry(spec["id"], spec["family"], digest, _now(), base, parts, named, spec.get("metrics") or {}, why)
+    metrics = _told(spec.get("metrics") or {})
+    return Entry(spec["id"], spec["family"], digest, _now(), base, parts, named, metrics, why)
+
+
+def _told(values: Any) -> Any:
+    """Metrics as JSON can say them: what could not be measured (NaN) is null."""
+    if isinstance(values, Mapping):
+        return {key: _told(value) for key, value in values.items()}
+    return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
 def _now() -> str:

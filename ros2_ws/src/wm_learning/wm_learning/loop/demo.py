@@ -134,7 +134,7 @@ def _judge_while_working(settings: DemoSettings, registry: Registry, tuned: Path
 
 
 def _goals(robot: Robot) -> int:
-    return sum("] goal " in line and " mm in " in line for line in robot.log().splitlines())
+    return sum("]: goal " in line and " mm in " in line for line in robot.log().splitlines())
 
 
 def _wait(robot: Robot, condition: Callable[[], bool], seconds: float, what: str) -> None:
