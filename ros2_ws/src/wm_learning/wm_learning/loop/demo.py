@@ -23,7 +23,7 @@ from wm_learning.promote import GateSettings, promote
 from wm_sim.world import load_world
 
 LIVE_FIRST = 3  # goals of the robot with the bundle before, at least
-LIVE_S = 420.0  # [s] of wall time for the goals after the change
+LIVE_S = 300.0  # [s] of wall time that anything of the robot is waited for
 POLL_S = 0.5
 
 
@@ -94,14 +94,9 @@ def demo(settings: DemoSettings) -> bool:
     progress.stage("record", record, new_bag)
     progress.stage("recall", recall)
     progress.stage("fine-tune", learn)
-    progress.stage(
-        "judge and swap",
-        lambda: _judge_while_working(settings, registry, tuned, live_bag),
-        live_bag,
-        out / "gate",
-        registry.folder,
-    )
+    progress.stage("judge", lambda: _judge(settings, tuned), out / "gate", out / "judging")
     verdict = json.loads((out / "gate" / "gate.json").read_text())
+    progress.stage("swap", lambda: _swap(settings, registry, tuned, verdict, live_bag), live_bag, registry.folder)
     live, explored = read_run(live_bag), read_run(new_bag)
     report = _report(settings, world.name, shipped.id, Bundle.load(tuned), verdict, live, explored, progress.seconds)
     write(out / "report.json", json.dumps(plain(report), indent=1) + "\n")
@@ -110,40 +105,45 @@ def demo(settings: DemoSettings) -> bool:
     return bool(verdict["passed"] and report["live"]["after"]["reached"] >= 0.95 * report["live"]["after"]["goals"])
 
 
-def _judge_while_working(settings: DemoSettings, registry: Registry, tuned: Path, live_bag: Path) -> None:
-    """The robot pursues goals with the promoted bundle while the gate judges the new one, and goes on with it if it passes."""
-    arguments = {"world": settings.world, "bundle": "promoted", "record": str(live_bag), "seed": "10000"}
-    log = settings.out / "live.log"
-    with Robot(log, registry.folder, niceness=10, real_time="false", **arguments) as robot:
-        _wait(robot, lambda: _goals(robot) >= LIVE_FIRST, LIVE_S, "the first goals")
-        verdict = promote(
-            tuned,
-            [settings.world],
-            settings=GateSettings(goals=settings.goals, workers=settings.workers),
-            registry=registry,
-            bags=["new"],
-            out=settings.out / "gate",
-        )
-        print(verdict.table(), flush=True)
-        if verdict.promoted:
-            robot.prioritise()
-            _wait(robot, lambda: " in use (" in robot.log(), LIVE_S, "the new bundle in use")
-            # The goal in pursuit at the change belongs to neither bundle.
-            enough = _goals(robot) + 1 + settings.live_goals
-            _wait(robot, lambda: _goals(robot) >= enough, LIVE_S, f"{settings.live_goals} goals")
+def _judge(settings: DemoSettings, tuned: Path) -> None:
+    """The gate, with a registry of its own: the robot's changes only while the robot works."""
+    verdict = promote(
+        tuned,
+        [settings.world],
+        settings=GateSettings(goals=settings.goals, workers=settings.workers),
+        registry=Registry(settings.out / "judging"),
+        bags=["new"],
+        out=settings.out / "gate",
+    )
+    print(verdict.table(), flush=True)
+
+
+def _swap(settings: DemoSettings, registry: Registry, tuned: Path, verdict: dict[str, Any], bag: Path) -> None:
+    """The robot pursues goals with the shipped bundle; what passed the gate is promoted meanwhile, and taken over by its nodes."""
+    arguments = {"world": settings.world, "bundle": "promoted", "record": str(bag), "seed": "10000"}
+    with Robot(settings.out / "live.log", registry.folder, real_time="false", **arguments) as robot:
+        _wait(robot, lambda: _goals(robot) >= LIVE_FIRST, "the first goals")
+        if not verdict["passed"]:
+            return
+        registry.add(tuned, "fine-tuned", ["new"])
+        registry.promote(verdict["candidate"], "passed the gate", verdict)
+        _wait(robot, lambda: " in use (" in robot.log(), "the new bundle in use")
+        # The goal in pursuit at the change belongs to neither bundle.
+        enough = _goals(robot) + 1 + settings.live_goals
+        _wait(robot, lambda: _goals(robot) >= enough, f"{settings.live_goals} goals")
 
 
 def _goals(robot: Robot) -> int:
     return sum("]: goal " in line and " mm in " in line for line in robot.log().splitlines())
 
 
-def _wait(robot: Robot, condition: Callable[[], bool], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
+def _wait(robot: Robot, condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + LIVE_S
     while not condition():
         if not robot.running:
             raise RobotError(f"expected {what}, the robot's run ended before:\n{robot.log()[-500:]}")
         if time.monotonic() > deadline:
-            print(f"loop: waited {seconds:.0f} s for {what}, going on", flush=True)
+            print(f"loop: waited {LIVE_S:.0f} s for {what}, going on", flush=True)
             return
         time.sleep(POLL_S)
 

@@ -15,8 +15,8 @@ STAGES = {
     "record": "The robot explores the unknown world with the shipped bundle; everything is recorded into a bag.",
     "recall": "Data of the worlds that the shipped bundle knows is collected, so that they are not forgotten.",
     "fine-tune": "Bags become a dataset, and the shipped model goes on learning from both; labels come from depth.",
-    "judge and swap": "While the robot pursues goals, the gate compares both bundles and promotes the new one, which the running"
-    " nodes take over.",
+    "judge": "The gate compares the fine-tuned bundle with the shipped one: the same goals, the same held-out windows.",
+    "swap": "While the robot pursues goals with the shipped bundle, the new one is promoted; the running nodes take it over.",
 }
 GATE = ("domain", "measure", "promoted", "candidate", "change", "limit", "verdict")
 SMOOTH = 20  # steps

@@ -1,6 +1,5 @@
 """The simulated robot as the user starts it: the launch file's graph in processes of their own."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -20,9 +19,9 @@ class RobotError(ValueError):
 class Robot:
     """`arm_sim.launch.py` with some arguments while the block lasts; what it prints goes to `log`."""
 
-    def __init__(self, log: Path, registry: Path, niceness: int = 0, **arguments: str) -> None:
-        """`registry`: the folder that `bundle:=promoted` means; `niceness`: above 0 leaves the processor to others."""
-        self._log, self._niceness = log, niceness
+    def __init__(self, log: Path, registry: Path, **arguments: str) -> None:
+        """`registry`: the folder that `bundle:=promoted` means."""
+        self._log = log
         self._environment = {
             **os.environ,
             "WM_REGISTRY": str(registry.absolute()),
@@ -44,7 +43,7 @@ class Robot:
                 stdin=subprocess.DEVNULL,
                 env=self._environment,
                 start_new_session=True,
-                preexec_fn=self._begin,
+                preexec_fn=die_with_parent,
             )
         return self
 
@@ -64,12 +63,6 @@ class Robot:
         if status := self._process.wait():
             raise RobotError(f"expected the run to end well, it ended with {status}; see {self._log}")
 
-    def prioritise(self) -> None:
-        """From now on it gets as much of the processor as others."""
-        for process in self._group():
-            with contextlib.suppress(OSError):  # already gone, or only root may
-                os.setpriority(os.PRIO_PROCESS, process, 0)
-
     def stop(self) -> None:
         """End it as Ctrl-C does."""
         if self.running:
@@ -79,18 +72,3 @@ class Robot:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-
-    def _begin(self) -> None:
-        die_with_parent()
-        os.nice(self._niceness)
-
-    def _group(self) -> list[int]:
-        """The runner and the nodes that it started."""
-        parents: dict[int, int] = {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        found = [self._process.pid]
-        for process in found:
-            found += [child for child, parent in parents.items() if parent == process]
-        return found
