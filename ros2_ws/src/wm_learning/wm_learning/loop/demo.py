@@ -35,11 +35,13 @@ class DemoSettings:
     out: Path = Path("runs/loop")
     minutes: float = 10.0  # of robot time that is recorded
     goals: int = 100  # of the gate, in each world
-    old_episodes: int = 60  # of data collected in each world that the shipped bundle knows
+    old_episodes: int = 120  # of data collected in each world that the shipped bundle knows
     live_goals: int = 10  # pursued after the change
     seed: int = 5000  # of collection; below 10000, as all that is trained on
     workers: int = 2
-    finetuning: FinetuneSettings = field(default_factory=lambda: FinetuneSettings(labels="depth"))
+    finetuning: FinetuneSettings = field(
+        default_factory=lambda: FinetuneSettings(labels="depth", effort=0.5, new_share=0.4)
+    )
 
 
 @dataclass
