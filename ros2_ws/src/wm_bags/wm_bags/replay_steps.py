@@ -31,6 +31,8 @@ class Role:
     events: str = ""  # an output whose stamp is that of the step it follows
     # How long the node had worked [ns] when it sent the first of its answers: what was sent before that it had taken in.
     worked_ns: Callable[[Sequence[Recorded]], int] = lambda answers: 0
+    # Whether the node answers a trigger of this stamp [ns] only once it has this input, so that this came before the answer.
+    awaits: Callable[[Recorded, int], bool] = lambda message, stamp_ns: False
 
     @property
     def topics(self) -> frozenset[str]:
@@ -93,7 +95,13 @@ class Steps:
 
     def _take_in(self, step: Step) -> None:
         """A trigger may wait while the node is busy; what comes meanwhile is served first: see wm_bags/replay_consumers.py."""
-        began_ns = min(answer.sent_ns for answer in step.expected) - self._role.worked_ns(step.expected)
+        answered_ns = min(answer.sent_ns for answer in step.expected)
+        began_ns = answered_ns - self._role.worked_ns(step.expected)
+
+        def taken_in(message: Recorded) -> bool:
+            awaited = message.sent_ns < answered_ns and self._role.awaits(message, step.stamp_ns)
+            return awaited or message.sent_ns < began_ns
+
         for inputs in (*(each.inputs for _, each in self._open), self._inputs):
-            step.inputs += [message for message in inputs if message.sent_ns < began_ns]
-            inputs[:] = [message for message in inputs if message.sent_ns >= began_ns]
+            step.inputs += [message for message in inputs if taken_in(message)]
+            inputs[:] = [message for message in inputs if not taken_in(message)]

@@ -20,7 +20,7 @@ from wm_core.paths import bundles_dir, rig_path
 from wm_core.rig import CameraRig
 
 PARAMETERS, ACTIVE, GOAL = "wm/parameters", "wm/active_bundle", "wm/goal"
-OBSERVATION, BELIEF = "wm/observation", "wm/belief"
+OBSERVATION, BELIEF, EXECUTED = "wm/observation", "wm/belief", "wm/executed"
 NODES = ("wm_perception", "wm_dynamics", "wm_planner")
 SENDING_NS = 300_000  # from taking in a message to sending an answer, besides what is measured
 JOINTS = "joint_topic"
@@ -118,6 +118,11 @@ def _measured_ns(answers: Sequence[Recorded], topic: str, kind: type, field: str
     return round(1e6 * sum(spent)) + SENDING_NS
 
 
+def _ends_turn(message: Recorded, stamp_ns: int) -> bool:
+    """What the guard made of an earlier command: a planner in lockstep does not answer before it knows that."""
+    return message.topic == EXECUTED and message.stamp_ns < stamp_ns
+
+
 def _roles(recording: Recording, parameters: Mapping[str, Mapping[str, Any]], notes: list[str]) -> list[Role]:
     """What each node is given and answers; a node that cannot be replayed is left out and named."""
     seeing, planning = parameters["wm_perception"], parameters["wm_planner"]
@@ -135,18 +140,19 @@ def _roles(recording: Recording, parameters: Mapping[str, Mapping[str, Any]], no
         Role("wm_perception", frozenset({joints} | images), frozenset({OBSERVATION})),
         Role(
             "wm_dynamics",
-            frozenset({"wm/executed"}),
+            frozenset({EXECUTED}),
             frozenset({BELIEF, "wm/prediction_error"}),
             OBSERVATION,
             worked_ns=lambda answers: _measured_ns(answers, BELIEF, Belief, "filter_ms"),
         ),
         Role(
             "wm_planner",
-            frozenset({joints_of_planner, "wm/executed", "wm/e_stopped"}),
+            frozenset({joints_of_planner, EXECUTED, "wm/e_stopped"}),
             frozenset({"wm/command", "wm/plan"}),
             BELIEF,
             GOAL,
             lambda answers: _measured_ns(answers, "wm/plan", Plan, "plan_ms"),
+            _ends_turn,
         ),
     ]
     problems = {}

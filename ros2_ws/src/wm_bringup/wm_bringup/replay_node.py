@@ -29,7 +29,7 @@ from wm_core.services import await_answers
 APPEAR_S = 60.0
 TRANSITION_S = 120.0  # configuring loads models, on a machine that does other things too
 SETTLE_S = 60.0  # for one step, however busy the machine is
-ANSWER_S = 1.0  # from when a node has taken in what it was given until its answers are here
+ANSWER_S = 5.0  # from when a node has taken in what it was given until its answers are here; a planner may wait before
 ATTEMPTS = 5  # to give it images: camera topics may lose some
 E_STOPPED = "wm/e_stopped"
 DEPTH = QoSProfile(depth=100)  # reliable: nothing that is sent or answered is lost in a queue here

@@ -29,3 +29,10 @@ def test_a_clock_that_jumps_back_begins_anew():
     arm.add(100, np.array([100]))
     arm.add(1, np.array([1]))
     assert at(arm, 100) == [1]
+
+
+def test_a_state_that_is_sent_again_is_no_second_one():
+    arm = MeasuredArm()
+    for stamp_ns in (1, 2, 2):
+        arm.add(stamp_ns, np.array([stamp_ns]))
+    assert at(arm, 10) == [1, 2]

@@ -14,9 +14,11 @@ class MeasuredArm:
         self._states: deque[tuple[int, np.ndarray]] = deque(maxlen=MEMORY)
 
     def add(self, stamp_ns: int, q: np.ndarray) -> None:
-        """A measurement; one that is older than the last begins anew: the clock jumped back."""
+        """A measurement. One that comes again takes the place of the first; an older one begins anew: the clock jumped back."""
         if self._states and stamp_ns < self._states[-1][0]:
             self._states.clear()
+        elif self._states and stamp_ns == self._states[-1][0]:
+            self._states.pop()
         self._states.append((stamp_ns, q))
 
     def until(self, stamp_ns: int) -> list[np.ndarray]:

@@ -30,6 +30,7 @@ from wm_planner.planners import PLANNERS, PlanningError
 from wm_planner.policy import POLICY, SEEDING, policy_for, search_of
 from wm_planner.pursuit import Pursuit
 from wm_planner.tool_path import ToolPath
+from wm_planner.turns import Turns
 
 AT_REST = 0.01  # [rad] between two joint states
 REANCHOR_DISTANCE = 0.03  # [m] between commanded and measured tool above which planning starts from the measured one
@@ -112,10 +113,15 @@ class PlannerNode(WmNode):
         self._pursuit.on_start = lambda: self._core.reset()
         # Beliefs last: the executor serves what has arrived in this order.
         self.subscribe(JointState, self.value("joint_topic"), self._on_joints, STATE)
-        self.subscribe(Command, "wm/executed", self._on_executed, STATE)
+        self._executed = self.subscribe(Command, "wm/executed", self._on_executed, STATE)
         self.subscribe(Bool, "wm/e_stopped", self._on_e_stopped, LATCHED)
         self.subscribe(Belief, "wm/belief", self._on_belief, NEWEST)
         self.every(1.0, self._report, wall=True)
+        if self.value("lockstep"):
+            self.every(0.1, self._take_turn, wall=True)
+
+    def start(self) -> None:
+        self._turns: Turns[Belief] = Turns()
 
     def stop(self) -> None:
         self._pursuit.end("the planner was deactivated")
@@ -163,6 +169,17 @@ class PlannerNode(WmNode):
     # -- the latency path ----------------------------------------------------------------------------------------
 
     def _on_belief(self, belief: Belief) -> None:
+        self._turns.came(belief, time.monotonic())
+        self._take_turn()
+
+    def _take_turn(self) -> None:
+        """Answer the belief that waits; in lockstep not before it is known what became of the last command."""
+        waits = self.value("lockstep") and self._executed.get_publisher_count() > 0
+        belief = self._turns.take(time.monotonic(), waits)
+        if belief is not None:
+            self._answer(belief)
+
+    def _answer(self, belief: Belief) -> None:
         arrived = time.monotonic()
         if belief.model_id != self._bundle.id and (before := self._slot.adopt(belief.model_id)) is not None:
             self._use(before)
@@ -177,6 +194,7 @@ class PlannerNode(WmNode):
         self._commands.publish(
             command_message(belief, decision, names, stamp_ns + round(delay * 1e9), status, TOOL_HEIGHT)
         )
+        self._turns.sent(stamp_ns)
         if not self.value("lockstep"):
             self._delay.measured(self._age(stamp_ns), time.monotonic() - arrived)
         self._answered = belief.header
@@ -262,6 +280,8 @@ class PlannerNode(WmNode):
     def _on_executed(self, message: Command) -> None:
         """The guard replaced a command by a hold: go on from where the arm really is."""
         self._held |= message.status == Command.HOLD
+        self._turns.told(to_ns(message.header.stamp))
+        self._take_turn()
 
     def _follow_arm(self, joints: Sequence[np.ndarray]) -> None:
         """Begin where the arm was measured when it is not known where it was sent: at first, after a hold by the guard, and

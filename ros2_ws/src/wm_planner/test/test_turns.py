@@ -1,0 +1,76 @@
+"""Whatever arrives first, a belief is answered knowing what became of the command before."""
+
+from itertools import permutations
+
+import pytest
+
+from wm_planner.turns import Turns
+
+
+class Planner:
+    """Answers each belief with what it has been told until then."""
+
+    def __init__(self):
+        self.turns: Turns[int] = Turns(patience_s=2.0)
+        self.told, self.answers = [], []
+
+    def believe(self, stamp, now_s=0.0):
+        self.turns.came(stamp, now_s)
+        self.go_on(now_s)
+
+    def executed(self, stamp):
+        self.told.append(stamp)
+        self.turns.told(stamp)
+        self.go_on(0.0)
+
+    def go_on(self, now_s, heard=True):
+        belief = self.turns.take(now_s, heard)
+        if belief is not None:
+            self.answers.append((belief, tuple(self.told)))
+            self.turns.sent(belief)
+
+
+@pytest.fixture
+def planner():
+    return Planner()
+
+
+@pytest.mark.parametrize("order", permutations(["executed 1", "belief 2"]))
+def test_the_order_of_what_is_under_way_together_makes_no_difference(planner, order):
+    planner.believe(1)
+    for each in order:
+        what, stamp = each.split()
+        (planner.executed if what == "executed" else planner.believe)(int(stamp))
+    assert planner.answers == [(1, ()), (2, (1,))]
+
+
+def test_a_belief_that_waits_gives_way_to_a_newer_one(planner):
+    for stamp in (1, 2, 3):
+        planner.believe(stamp)
+    planner.executed(1)
+    assert planner.answers == [(1, ()), (3, (1,))]
+
+
+def test_what_the_guard_does_by_itself_ends_no_turn(planner):
+    planner.believe(10)
+    planner.executed(9)
+    planner.believe(11)
+    assert planner.answers == [(10, ())]
+    planner.executed(10)
+    assert planner.answers[1:] == [(11, (9, 10))]
+
+
+def test_a_lost_report_is_not_waited_for_without_end(planner):
+    planner.believe(1)
+    planner.believe(2, now_s=5.0)
+    planner.go_on(6.9)
+    assert len(planner.answers) == 1
+    planner.go_on(7.0)
+    assert planner.answers[1:] == [(2, ())]
+
+
+def test_nobody_is_waited_for_where_nobody_tells(planner):
+    planner.believe(1)
+    planner.turns.came(2, 0.0)
+    planner.go_on(0.0, heard=False)
+    assert planner.answers[1:] == [(2, ())]
