@@ -13,17 +13,21 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rcl_interfaces.msg import ParameterEvent
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.serialization import deserialize_message
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from wm_msgs.msg import Drift, Intervention, RecorderStatus
 
 from wm_bags.mcap_file import COMPRESSIONS
+from wm_bags.metadata import Topic
 from wm_bags.recording import OneBag, Recording, Status, Target
 from wm_bags.ring import Snapshots
 from wm_bags.streams import Streams
+from wm_bags.topics import PARAMETERS as PARAMETERS_TOPIC
 from wm_bags.topics import Choice, Expected, complete
 from wm_bags.writer import Storage
 from wm_core.lifecycle import ERROR, OK, WARN, ignore_stop_signals
@@ -66,6 +70,7 @@ TRIGGERS = (DRIFT, "hold", "e_stop", "person")
 class Recorder(Node):
     """Records the complete list for its rig, or the parameter `topics`, `all` or `regex`; see PARAMETERS.
 
+    `nodes` names lifecycle nodes of which `wm/recorder_connected` is to say whether all that they publish is recorded.
     Snapshots are triggered by the service `wm/save_recording` and by what `triggers` names: drift, limited, hold, e_stop,
     person.
     """
@@ -76,6 +81,8 @@ class Recorder(Node):
             param.check(self.declare_parameter(param.name, param.default, param.descriptor()).value)
         names = self._strings("topics")
         triggers = self._strings("triggers") or TRIGGERS
+        self._awaited = set(self._strings("nodes"))
+        self._says_parameters = self.resolve_topic_name(PARAMETERS_TOPIC)
         value = {param.name: self.get_parameter(param.name).value for param in PARAMETERS}
         if not value["folder"]:
             raise ValueError("parameter 'folder': expected a folder to record into, got none")
@@ -95,7 +102,7 @@ class Recorder(Node):
         self.recording = Recording(_target(value), value["max_waiting_bytes"], value["min_free_bytes"])
         self._before = self.recording.status()
         self._before_at = time.monotonic()
-        self._streams = Streams(self, choice, expected, self.recording.put)
+        self._streams = Streams(self, choice, expected, self._put)
         if value["mode"] == SNAPSHOT:
             self._listen_for_triggers(triggers)
         self.create_service(Trigger, "wm/recorder_connected", self._on_connected)
@@ -160,6 +167,11 @@ class Recorder(Node):
     def _complete(rig: str) -> tuple[Expected, ...]:
         return complete(camera.name for camera in CameraRig.load(rig_path(rig)).cameras)
 
+    def _put(self, topic: Topic, data: bytes, received_ns: int, sent_ns: int) -> None:
+        if self._awaited and topic.name == self._says_parameters:
+            self._awaited.discard(deserialize_message(data, ParameterEvent).node.rpartition("/")[2])
+        self.recording.put(topic, data, received_ns, sent_ns)
+
     def _discover(self) -> None:
         for topic in self._streams.discover():
             self.recording.announce(topic)
@@ -182,8 +194,13 @@ class Recorder(Node):
         self.create_service(Trigger, "wm/save_recording", self._on_save)
 
     def _on_connected(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        """Whether nothing that its topics' publishers say from now on is missed."""
-        late = self._streams.unconnected()
+        """Whether nothing that its topics' publishers say from now on is missed.
+
+        Of the nodes in `nodes` that is certain: DDS tells of endpoints in the order of their making. Whoever gets the
+        parameters of a node, on a publisher made last, has found all others of that node; who made the subscription to them
+        last has been found by the node with all others.
+        """
+        late = [*sorted(self._awaited), *self._streams.unconnected()]
         response.success, response.message = not late, ", ".join(late)
         return response
 

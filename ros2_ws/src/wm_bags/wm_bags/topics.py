@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 # Reliability and durability that are expected of the publishers (docs/architecture.md): sensor data, state, latched.
 SENSOR, STATE, LATCHED = "sensor", "state", "latched"
+PARAMETERS = "wm/parameters"
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ TOPICS = (
     Expected("wm/intervention", "wm_msgs/msg/Intervention"),
     Expected("wm/drift", "wm_msgs/msg/Drift"),
     Expected("wm/active_bundle", "wm_msgs/msg/ActiveBundle", LATCHED),
-    Expected("wm/parameters", "rcl_interfaces/msg/ParameterEvent", LATCHED),
     Expected("wm/e_stopped", "std_msgs/msg/Bool", LATCHED),
     Expected("diagnostics", "diagnostic_msgs/msg/DiagnosticArray"),
+    Expected(PARAMETERS, "rcl_interfaces/msg/ParameterEvent", LATCHED),  # last: see wm_core.lifecycle
 )
 CAMERA_TOPICS = {
     "color/image_raw": "sensor_msgs/msg/Image",

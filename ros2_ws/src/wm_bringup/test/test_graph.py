@@ -106,7 +106,8 @@ def test_every_parameter_in_the_files_exists_and_is_allowed():
 def test_a_recorder_is_added_on_request(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "wm_recorder" not in {node.name for node in arm_sim({}).nodes}
-    assert parameters(arm_sim({"record": "bag"}), "wm_recorder") == {"folder": str(tmp_path / "bag"), "rig": "two_cameras"}
+    given = parameters(arm_sim({"record": "bag"}), "wm_recorder")
+    assert given == {"folder": str(tmp_path / "bag"), "rig": "two_cameras", "nodes": list(LIFECYCLE_ORDER)}
     by_time = parameters(arm_sim({"record": "true"}), "wm_recorder")["folder"]
     assert re.fullmatch(rf"{tmp_path}/bags/\d{{4}}_\d\d_\d\d-\d\d_\d\d_\d\d", by_time)
     assert parameters(arm_sim({"snapshot": "true"}), "wm_recorder")["mode"] == "snapshot"

@@ -206,7 +206,7 @@ def _recorders(values: Mapping[str, str], rig: str) -> list[Node]:
             raise LaunchError(
                 f"argument 'record': expected a new folder, {folder} exists; recordings are never overwritten"
             )
-        parameters: dict[str, Any] = {"folder": folder, "rig": rig}
+        parameters: dict[str, Any] = {"folder": folder, "rig": rig, "nodes": list(LIFECYCLE_ORDER)}
         if argument == "snapshot":
             # Every reset of the simulator makes the guard hold: that is no surprise here.
             parameters |= {"mode": "snapshot", "triggers": ["drift", "e_stop", "person"]}

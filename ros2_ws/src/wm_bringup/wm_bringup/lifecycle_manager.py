@@ -21,8 +21,7 @@ from wm_core.services import await_answers
 
 APPEAR_S = 30.0  # until a node's services are there
 TRANSITION_S = 60.0  # until a transition has answered: configuring loads models
-RECORDER_PAUSE_S = 0.3  # between two questions to the recorder
-CONNECTED_TIMES = 4
+RECORDER_PAUSE_S = 0.1  # between two questions to the recorder
 REASON_S = 2.5  # until a node that failed has said why on `diagnostics`, which it does once a second
 
 
@@ -103,16 +102,16 @@ class LifecycleManager(Node):
 
     def _wait_for_recorder(self) -> None:
         """Until it is connected to all that the configured nodes will say: a run that is to be replayed is recorded from its
-        first frame. Several times in a row: it may not have heard of the last of them yet, and they not of it."""
-        deadline, connected, missing = time.monotonic() + APPEAR_S, 0, "everything"
-        while connected < CONNECTED_TIMES and time.monotonic() < deadline:
+        first frame."""
+        deadline, missing = time.monotonic() + APPEAR_S, "everything"
+        while time.monotonic() < deadline:
             self._heed_stop()
             answer = self._call(self._recorder, Trigger.Request(), 1.0)
-            connected = connected + 1 if answer is not None and answer.success else 0
+            if answer is not None and answer.success:
+                return
             missing = missing if answer is None else answer.message
             self._spin(RECORDER_PAUSE_S)
-        if connected < CONNECTED_TIMES:
-            self.get_logger().warning(f"the recording begins without {missing}: the recorder is not connected to it")
+        self.get_logger().warning(f"the recording begins without {missing}: the recorder is not connected to it")
 
     def _change(self, name: str, transition: int, label: str) -> None:
         self._heed_stop()

@@ -46,7 +46,6 @@ class WmNode(LifecycleNode):
         self._timings: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=RECENT))
         self._status: tuple[bytes, str, dict[str, Any]] = (STALE, "not configured", {})
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", STATE)
-        self._configurations = self.create_publisher(ParameterEvent, "wm/parameters", LATCHED)
         # Wall-clock on purpose: a node must report even while simulated time stands still.
         self._diagnostics_timer = self.create_timer(1.0, self._publish_diagnostics, clock=rclpy.clock.Clock())
 
@@ -245,12 +244,15 @@ class WmNode(LifecycleNode):
             self._entities.clear()
 
     def _publish_parameters(self) -> None:
-        """What the node is configured with: a recording of `wm/parameters` can be replayed with the same."""
+        """What the node is configured with: a recording of `wm/parameters` can be replayed with the same.
+
+        On a publisher made after all others: who hears it has found those too (wm_recorder counts on that).
+        """
         parameters: dict[str, Any] = self.get_parameters_by_prefix("")  # its type hints speak of values
         values = [parameter.to_parameter_msg() for parameter in parameters.values()]
         event = ParameterEvent(node=self.get_fully_qualified_name(), new_parameters=values)
         event.stamp = self.get_clock().now().to_msg()
-        self._configurations.publish(event)
+        self.publisher(ParameterEvent, "wm/parameters", LATCHED).publish(event)
 
     def _publish_diagnostics(self) -> None:
         level, summary, values = self._status
