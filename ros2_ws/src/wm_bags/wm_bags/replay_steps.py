@@ -98,10 +98,17 @@ class Steps:
         answered_ns = min(answer.sent_ns for answer in step.expected)
         began_ns = answered_ns - self._role.worked_ns(step.expected)
 
-        def taken_in(message: Recorded) -> bool:
-            awaited = message.sent_ns < answered_ns and self._role.awaits(message, step.stamp_ns)
-            return awaited or message.sent_ns < began_ns
+        waiting = (*(each.inputs for _, each in self._open), self._inputs)
+        awaited = {  # when the last of each topic was sent: what was sent before it on its topic came before it
+            each.topic: each.sent_ns
+            for inputs in waiting
+            for each in inputs
+            if each.sent_ns < answered_ns and self._role.awaits(each, step.stamp_ns)
+        }
 
-        for inputs in (*(each.inputs for _, each in self._open), self._inputs):
+        def taken_in(message: Recorded) -> bool:
+            return message.sent_ns < began_ns or message.sent_ns <= awaited.get(message.topic, 0)
+
+        for inputs in waiting:
             step.inputs += [message for message in inputs if taken_in(message)]
             inputs[:] = [message for message in inputs if not taken_in(message)]
