@@ -233,7 +233,8 @@ def test_a_dead_or_lying_joint_sensor_holds_the_arm(robot, step):
 
 def test_the_emergency_stop_latches(robot, step):
     robot.command(step(dx=0.02))
-    assert robot.trigger("wm/e_stop").success
+    for _ in range(2):  # again is no second stop
+        assert robot.trigger("wm/e_stop").success
     robot.until(lambda: robot.stopped and robot.stopped[-1])
     robot.until(lambda: robot.executed[-1].reason.startswith("e_stop"))
     for _ in range(2):
@@ -245,10 +246,11 @@ def test_the_emergency_stop_latches(robot, step):
     assert late == [True]
     assert robot.trigger("wm/e_stop_reset").success
     robot.until(lambda: not robot.stopped[-1])
-    assert robot.command(step(dx=0.01))[1].status == Command.ACTIVE
+    while robot.command(step(dx=0.01))[1].status != Command.ACTIVE:  # joint states may have grown old in these calls
+        assert not robot.executed[-1].reason.startswith("e_stop")
     assert not robot.trigger("wm/e_stop_reset").message.startswith("reset")
     stop_and_reset = [Intervention.E_STOP, Intervention.E_STOP_RESET]
-    robot.until(lambda: [told.kind for told in robot.interventions if told.kind != Intervention.HOLD] == stop_and_reset)
+    robot.until(lambda: [told.kind for told in robot.interventions if told.kind in stop_and_reset] == stop_and_reset)
 
 
 def test_deactivation_holds_the_arm(robot, step):

@@ -96,9 +96,11 @@ class GuardNode(WmNode):
             self.get_logger().warning(f"holding: {verdict.text}")
 
     def _on_e_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        was_stopped = self.guard.mode is Mode.STOPPED
         verdict = self.guard.e_stop(self._now())
         self._send(verdict, None)
-        self._tell(verdict)
+        if not was_stopped:  # asked for again, as by who missed the answer, it goes on
+            self._tell(verdict)
         self._e_stopped.publish(Bool(data=True))
         self._report()
         self.get_logger().warning(verdict.text)
