@@ -238,7 +238,7 @@ def test_after_a_hold_by_the_guard_planning_starts_from_the_measured_arm(rest):
     rest.until(lambda: np.allclose(rest.node._arm.until(10**12)[-1], elsewhere))
     executed = rest.me.create_publisher(Command, "wm/executed", STATE)
     rest.until(lambda: executed.get_subscription_count())
-    executed.publish(Command(status=Command.HOLD))
+    executed.publish(Command(header=rest.commands[-1].header, status=Command.HOLD))
     rest.until(lambda: rest.node._held)
     command = rest.believe()
     assert (command.ee_start.x, command.ee_start.y) == pytest.approx((0.5, 0.1), abs=1e-3)
