@@ -104,6 +104,20 @@ def test_what_a_node_waits_for_came_before_its_answer_however_close_to_it_that_w
     assert (len(second.inputs) == 3) == (told_ms < 7)  # of the others only what was sent before it began
 
 
+def test_what_was_sent_before_what_a_node_waited_for_came_before_it():
+    role = replace(PLANNER, worked_ns=lambda answers: 3 * MS, awaits=lambda each, stamp_ns: each.stamp_ns < stamp_ns)
+    _, (_, second, *_) = cut(
+        role,
+        message("belief", 0, 100),
+        message("command", 1, 100),
+        message("belief", 2, 200),
+        message("executed", 8, 200),  # a hold by the guard itself
+        message("executed", 9, 100),
+        message("command", 10, 200),
+    )
+    assert [each.stamp_ns // MS for each in second.inputs] == [200, 100]
+
+
 def test_what_was_not_answered_or_not_asked_is_not_expected():
     steps, found = cut(
         PLANNER, message("command", 1, 50), message("joints", 2), message("belief", 3, 100), message("belief", 4, 200)
