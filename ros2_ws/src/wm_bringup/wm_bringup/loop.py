@@ -150,7 +150,7 @@ class ClosedLoop:
         `policy`: chooses actions on the true state instead of perception, belief and planner. `oracle`: the encoder's
         object position is replaced by the true one. `hide(index, trace)`: whether no camera sees the object in a step.
         """
-        start = self._reset(seed)
+        start = self.reset(seed)
         target = ObjectGoal(np.asarray(start["goal_xy"] if goal is None else goal, float), TOLERANCE)
         begin_ns = self.sim.time_ns
         progress = Progress(target, np.inf)
@@ -158,7 +158,7 @@ class ClosedLoop:
         while len(trace) < max_steps and not progress.reached:
             hidden = hide is not None and hide(len(trace), trace)
             self.sim.disturb(hidden=hidden)
-            trace.append(self._step(progress, policy, oracle, hidden))
+            trace.append(self.step(progress, policy, oracle=oracle, hidden=hidden))
         final = self.sim.object_pose()[0][:2]
         return EpisodeResult(
             seed,
@@ -171,9 +171,8 @@ class ClosedLoop:
             tuple(trace),
         )
 
-    # -- inside --------------------------------------------------------------------------------------------------
-
-    def _reset(self, seed: int) -> dict[str, np.ndarray]:
+    def reset(self, seed: int) -> dict[str, np.ndarray]:
+        """A start drawn with `seed`: object_xy and goal_xy (2,) [m]; nothing is known or commanded any more."""
         start = self.sim.reset(seed)
         home = self.sim.home
         self._driver.controller.reset(home)
@@ -181,26 +180,40 @@ class ClosedLoop:
         self._motion = ExecutedMotion()
         self._filter.reset()
         self._planner.reset()
+        self._planner.forget()
         self._tool_path.anchor(home)
         return start
 
-    def _step(self, progress: Progress, policy: Policy | None, oracle: bool, hidden: bool) -> Step:
+    def step(
+        self,
+        progress: Progress,
+        policy: Policy | None = None,
+        *,
+        watched: bool = False,
+        oracle: bool = False,
+        hidden: bool = False,
+    ) -> Step:
+        """One control period towards the goal of `progress`; `watched`: perceive and believe though a policy chooses the actions."""
+        if not progress.steps:
+            self._planner.reset()
         stamp_ns = self.sim.time_ns
         names, positions, _ = self.sim.joint_state()
         joints = positions[: len(self.kinematics.joint_names)]
         truth = self.sim.object_pose()[0][:2]
         ee_target = self._tool_path.position
         observation = belief = None
-        if policy is None:
+        if policy is None or watched:
             observation = self._observe(joints, truth if oracle else None)
             belief = self._filter.update(
                 stamp_ns, observation.embedding, observation.visibility, observation.ee[:2], self._motion
             )
+        if policy is None and belief is not None:
             progress.update(belief.object_xy, stamp_ns)
-            decision = self._decide(belief, progress)
-        else:
+            decision = self._decide(belief, progress, stamp_ns)
+        elif policy is not None:
             progress.update(truth, stamp_ns)
-            action = np.asarray(policy(ee_target, truth, progress.goal.xy), float)
+            aim = progress.goal.xy if isinstance(progress.goal, ObjectGoal) else np.full(2, np.nan)
+            action = np.asarray(policy(ee_target, truth, aim), float)
             motion = self._tool_path.move(self.bundle.action_scale * action)
             decision = Decision(action, motion, None, None, None, 0.0, 0.0)
         self._guard.observe(names, positions.tolist(), stamp_ns, stamp_ns)
@@ -221,6 +234,8 @@ class ClosedLoop:
             decision.planner,
         )
 
+    # -- inside --------------------------------------------------------------------------------------------------
+
     def _observe(self, joints: np.ndarray, truth: np.ndarray | None) -> ObservationData:
         """Perceive; with `truth` (2,) the object's position is known and certain, only its looks are perceived."""
         frames = {camera.name: CameraFrame(*self.sim.render(camera.name), camera.K) for camera in self.sim.rig.cameras}
@@ -231,15 +246,16 @@ class ClosedLoop:
         embedding[OBJECT], embedding[LOG_VARIANCE], embedding[VISIBILITY] = truth, -14.0, 14.0
         return replace(observation, embedding=embedding, object_xy=truth, visibility=1.0)
 
-    def _decide(self, belief: BeliefState, progress: Progress) -> Decision:
+    def _decide(self, belief: BeliefState, progress: Progress, stamp_ns: int) -> Decision:
         if progress.near:
-            return self._planner.hold()
+            return self._planner.hold(stamp_ns=stamp_ns)
         deadline = None if self._budget_s is None else time.monotonic() + self._budget_s
         return self._planner.step(
             belief.mean,
             belief.variance,
             belief.ee,
             progress.goal,
+            stamp_ns=stamp_ns,
             time_unseen=belief.time_unseen,
             deadline_s=deadline,
         )
