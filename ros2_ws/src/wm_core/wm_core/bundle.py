@@ -109,6 +109,13 @@ class Bundle:
         return float(self.spec["surprise_threshold"])
 
     @property
+    def moving_error(self) -> float | None:
+        """[m] mean error of one step on held-out data while the object moves; None where the bundle does not say."""
+        errors = self.spec.get("metrics", {}).get("open_loop_moving_mm", {}).get("model", {})
+        value = errors.get("1")
+        return value / 1000 if value is not None and value > 0 else None  # NaN is not above 0
+
+    @property
     def latent_size(self) -> int:
         return self.spec["sizes"]["latent"]
 

@@ -6,11 +6,12 @@ import numpy as np
 from geometry_msgs.msg import Point
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-from wm_msgs.msg import Belief, Branch, Command, Future, Observation, PredictionError
+from wm_msgs.msg import Belief, Branch, Command, Drift, Future, Observation, PredictionError
 
 from wm_core.stamps import to_msg, to_ns
 from wm_dynamics.belief import BeliefState
 from wm_dynamics.calibration import Calibration
+from wm_dynamics.drift import DriftState
 from wm_dynamics.executed import ExecutedMotion
 from wm_dynamics.rollout import Futures
 
@@ -47,6 +48,20 @@ def error_message(header: Header, model_id: str, state: BeliefState) -> Predicti
         surprising=state.surprise > 1,
         novelty=state.novelty.value,
         novelty_cause=state.novelty.cause,
+    )
+
+
+def drift_message(header: Header, model_id: str, state: DriftState) -> Drift:
+    return Drift(
+        header=header,
+        model_id=model_id,
+        level=state.level,
+        drifting=state.level > 1,
+        since=to_msg(state.since_ns),
+        error=state.error,
+        expected=state.expected,
+        steps=state.steps,
+        cause="prediction" if state.level > 1 else "",
     )
 
 

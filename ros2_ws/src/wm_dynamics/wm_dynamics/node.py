@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
-from wm_msgs.msg import Belief, Command, Future, Observation, Plan, PredictionError
+from wm_msgs.msg import Belief, Command, Drift, Future, Observation, Plan, PredictionError
 from wm_msgs.srv import Imagine
 
 from wm_core.bundle import Bundle
@@ -16,16 +16,18 @@ from wm_core.lifecycle import OK, WARN, WmNode, run
 from wm_core.params import Param
 from wm_core.qos import STATE
 from wm_core.stamps import to_ns
-from wm_dynamics.belief import BeliefFilter, BeliefState
+from wm_dynamics.belief import VISIBLE, BeliefFilter, BeliefState
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.conversions import (
     belief_message,
+    drift_message,
     error_message,
     future_message,
     image_message,
     record_executed,
     stamp_header,
 )
+from wm_dynamics.drift import DriftState, DriftWatch
 from wm_dynamics.executed import ExecutedMotion
 from wm_dynamics.imagine import draw, draw_steps, parse_actions
 from wm_dynamics.markers import future_markers
@@ -43,11 +45,13 @@ class Predictor:
     calibration: Calibration | None
     filter: BeliefFilter
     engine: RolloutEngine
+    drift: DriftWatch
 
 
 def predictor(bundle: Bundle) -> Predictor:
     """Warmed up: the first calls of a network are slow, and a robot must not wait for them."""
-    made = Predictor(bundle, Calibration.of(bundle), BeliefFilter(bundle), RolloutEngine(bundle))
+    drift = DriftWatch(bundle.moving_error, round(1e9 * bundle.step_duration))
+    made = Predictor(bundle, Calibration.of(bundle), BeliefFilter(bundle), RolloutEngine(bundle), drift)
     hidden, motion = np.zeros(bundle.embedding_size, np.float32), ExecutedMotion()
     for stamp in range(3):
         made.filter.update(stamp * 10**8 + 1, hidden, 0.0, np.zeros(2), motion)
@@ -73,9 +77,11 @@ class DynamicsNode(WmNode):
         self._slot = BundleSlot(self, predictor)
         self._motion = ExecutedMotion()
         self._state: BeliefState | None = None
+        self._drift: DriftState | None = None
         self._plan: Plan | None = None
         self._beliefs = self.publisher(Belief, "wm/belief", STATE)
         self._errors_out = self.publisher(PredictionError, "wm/prediction_error", STATE)
+        self._drifts = self.publisher(Drift, "wm/drift", STATE)
         self._futures = self.publisher(Future, "wm/future", STATE)
         self._markers = self.publisher(MarkerArray, "wm/future_markers", STATE)
         self._images = self.publisher(Image, "wm/imagined_image", STATE)
@@ -92,8 +98,9 @@ class DynamicsNode(WmNode):
 
     def start(self) -> None:
         self._slot.current.filter.reset()
+        self._slot.current.drift.reset()
         self._motion.clear()
-        self._state = None
+        self._state = self._drift = None
         self._received = time.monotonic()
         self._imagined_at = -math.inf
 
@@ -119,6 +126,9 @@ class DynamicsNode(WmNode):
         self._state = state
         self._beliefs.publish(belief_message(message.header, bundle.id, state, message))
         self._errors_out.publish(error_message(message.header, bundle.id, state))
+        seen = np.array([message.object.x, message.object.y]) if message.visibility > VISIBLE else None
+        self._drift = self._slot.current.drift.update(stamp_ns, state.error, seen, state.restarted)
+        self._drifts.publish(drift_message(message.header, bundle.id, self._drift))
         self.counts["beliefs"] += 1
         self.counts["restarts"] += state.restarted
         self.counts["surprising"] += state.surprise > 1
@@ -136,7 +146,7 @@ class DynamicsNode(WmNode):
             )
             return False
         self._slot.current.filter.take_over(before.filter)
-        self._plan = self._state = None  # of the bundle before
+        self._plan = self._state = self._drift = None  # of the bundle before
         return True
 
     def _on_executed(self, message: Command) -> None:
@@ -214,8 +224,15 @@ class DynamicsNode(WmNode):
         surprise = self._state.surprise if self._state else 0.0
         novelty = self._state.novelty if self._state else None
         new = novelty is not None and novelty.value > 1
+        drift = self._drift
+        drifting = drift is not None and drift.level > 1
         if stale:
             summary = "no observations"
+        elif drift is not None and drifting:
+            summary = (
+                f"drifting: errors of {1000 * drift.error:.1f} mm a step where {1000 * drift.expected:.1f} are usual; record what"
+                " happens and fine-tune"
+            )
         elif surprise > 1:
             summary = "surprised: the world behaves unlike the model"
         elif novelty is not None and new:
@@ -223,11 +240,12 @@ class DynamicsNode(WmNode):
         else:
             summary = "predicting"
         self.diagnose(
-            WARN if stale or surprise > 1 or new else OK,
+            WARN if stale or drifting or surprise > 1 or new else OK,
             summary,
             model_id=self._slot.current.bundle.id,
             surprise=f"{surprise:.3f}",
             threshold=f"{self._slot.current.bundle.surprise_threshold:.3f}",
+            drift=f"{drift.level if drift else 0.0:.3f}",
             novelty=f"{novelty.value if novelty else 0.0:.3f}",
             novelty_cause=novelty.cause if novelty else "",
             **self.record(),
