@@ -113,7 +113,7 @@ def test_the_page_shows_all_of_it_and_needs_nothing_else(bag):
     report = {
         "world": "tabletop_plate",
         "minutes": 20.0,
-        "seconds": {"record": 240.0, "fine-tune": 300.0},
+        "seconds": {"explore": 240.0, "fine-tune": 300.0},
         "recorded": {"steps": 6000, "episodes": 40, "drift_alarm_s": 2.1},
         "finetuning": {
             "held_out_mm": {"new": {"before": figures, "after": figures}},
@@ -126,6 +126,6 @@ def test_the_page_shows_all_of_it_and_needs_nothing_else(bag):
             "changes": [{"model_id": "new", "reason": "promoted", "missed": 1}],
         },
     }
-    html = page(report, run, run)
+    html = page(report, run, [run, run])
     assert "promoted after 20 minutes" in html and "49/50" in html and "1 control cycles missed" in html
     assert html.count("data:image/png") == 2 and "http" not in html.replace("http-equiv", "")

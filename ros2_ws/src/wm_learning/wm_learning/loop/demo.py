@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from wm_sim.world import load_world
 
 LIVE_FIRST = 3  # goals of the robot with the bundle before, at least
 LIVE_S = 300.0  # [s] of wall time that anything of the robot is waited for
+GOAL_S = 9.0  # [s] of robot time that a goal takes in an unknown world, with settling
 POLL_S = 0.5
 
 
@@ -33,7 +34,9 @@ class DemoSettings:
 
     world: str = "tabletop_plate"  # unknown to the shipped bundle; a name or a file
     out: Path = Path("runs/loop")
-    minutes: float = 10.0  # of robot time that is recorded
+    minutes: float = (
+        10.0  # of robot time that are recorded: half of it exploring, half of it practising with what was learned
+    )
     goals: int = 100  # of the gate, in each world
     old_episodes: int = 120  # of data collected in each world that the shipped bundle knows
     live_goals: int = 10  # pursued after the change
@@ -74,13 +77,12 @@ def demo(settings: DemoSettings) -> bool:
     out.mkdir(parents=True, exist_ok=True)
     registry, progress = Registry(out / "registry"), Progress(out / "stages.json")
     shipped = Bundle.load(bundles_dir() / "default")
-    new_bag, live_bag, tuned = out / "bags" / "new", out / "bags" / "live", out / "bundle"
+    explored, practised, live_bag = (out / "bags" / name for name in ("explored", "practised", "live"))
+    first, tuned = out / "first", out / "bundle"
 
-    def record() -> None:
-        arguments = {"world": settings.world, "explore": f"{settings.minutes:g}", "record": str(new_bag)}
-        with Robot(
-            out / "explore.log", registry.folder, real_time="false", seed=str(settings.seed), **arguments
-        ) as robot:
+    def record(name: str, bag: Path, seed: int, **arguments: str) -> None:
+        usual = {"world": settings.world, "record": str(bag), "real_time": "false", "seed": str(seed)}
+        with Robot(out / f"{name}.log", registry.folder, **usual, **arguments) as robot:
             robot.wait()
 
     def recall() -> None:
@@ -88,21 +90,29 @@ def demo(settings: DemoSettings) -> bool:
             trained_worlds(shipped), settings.old_episodes, 50, out / "bags" / "old", settings.seed, settings.workers
         )
 
-    def learn() -> None:
-        new = load_data([new_bag], out / "new", settings.workers)
+    def learn(folder: Path, settings_of_it: FinetuneSettings, *bags: Path) -> None:
+        new = load_data(list(bags), out / f"{folder.name}.new", settings.workers)
         old = load_data([out / "bags" / "old"], out / "old", settings.workers)
-        finetune(shipped.path, new, tuned, settings.finetuning, old)
+        finetune(shipped.path, new, folder, settings_of_it, old)
 
-    progress.stage("record", record, new_bag)
+    minutes, usual = settings.minutes / 2, settings.finetuning
+    goals = str(max(1, round(60 * minutes / GOAL_S)))
+    progress.stage("explore", lambda: record("explore", explored, settings.seed, explore=f"{minutes:g}"), explored)
     progress.stage("recall", recall)
-    progress.stage("fine-tune", learn)
+    progress.stage("fine-tune", lambda: learn(first, replace(usual, effort=0.6 * usual.effort), explored))
+    progress.stage(
+        "practise",
+        lambda: record("practise", practised, settings.seed + 500, bundle=str(first), episodes=goals),
+        practised,
+    )
+    progress.stage("fine-tune again", lambda: learn(tuned, usual, explored, practised))
     progress.stage("judge", lambda: _judge(settings, tuned), out / "gate", out / "judging")
     verdict = json.loads((out / "gate" / "gate.json").read_text())
     progress.stage("swap", lambda: _swap(settings, registry, tuned, verdict, live_bag), live_bag, registry.folder)
-    live, explored = read_run(live_bag), read_run(new_bag)
-    report = _report(settings, world.name, shipped.id, Bundle.load(tuned), verdict, live, explored, progress.seconds)
+    live, records = read_run(live_bag), [read_run(explored), read_run(practised)]
+    report = _report(settings, world.name, shipped.id, Bundle.load(tuned), verdict, live, records, progress.seconds)
     write(out / "report.json", json.dumps(plain(report), indent=1) + "\n")
-    write(out / "report.html", page(report, live, explored))
+    write(out / "report.html", page(report, live, records))
     print(f"loop: written: {out / 'report.html'}, {out / 'report.json'}")
     return bool(verdict["passed"] and report["live"]["after"]["reached"] >= 0.95 * report["live"]["after"]["goals"])
 
@@ -114,7 +124,7 @@ def _judge(settings: DemoSettings, tuned: Path) -> None:
         [settings.world],
         settings=GateSettings(goals=settings.goals, workers=settings.workers),
         registry=Registry(settings.out / "judging"),
-        bags=["new"],
+        bags=["explored", "practised"],
         out=settings.out / "gate",
     )
     print(verdict.table(), flush=True)
@@ -127,7 +137,7 @@ def _swap(settings: DemoSettings, registry: Registry, tuned: Path, verdict: dict
         _wait(robot, lambda: _goals(robot) >= LIVE_FIRST, "the first goals")
         if not verdict["passed"]:
             return
-        registry.add(tuned, "fine-tuned", ["new"])
+        registry.add(tuned, "fine-tuned", ["explored", "practised"])
         registry.promote(verdict["candidate"], "passed the gate", verdict)
         _wait(robot, lambda: " in use (" in robot.log(), "the new bundle in use")
         # The goal in pursuit at the change belongs to neither bundle.
@@ -157,7 +167,7 @@ def _report(
     tuned: Bundle,
     verdict: dict[str, Any],
     live: RunRecord,
-    explored: RunRecord,
+    records: list[RunRecord],
     seconds: dict[str, float],
 ) -> dict[str, Any]:
     """All figures of the page, as JSON."""
@@ -170,9 +180,9 @@ def _report(
         "seconds": seconds,
         "minutes": round(sum(seconds.values()) / 60, 1),
         "recorded": {
-            "episodes": len(explored.attempts),
-            "steps": len(explored.object_xy),
-            "drift_alarm_s": _alarm(explored),
+            "episodes": sum(len(record.attempts) for record in records),
+            "steps": sum(len(record.object_xy) for record in records),
+            "drift_alarm_s": _alarm(records[0]),
         },
         "finetuning": tuned.spec["data"]["finetuning"],
         "gate": verdict,

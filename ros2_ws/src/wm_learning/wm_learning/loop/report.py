@@ -1,5 +1,6 @@
 """The report of a loop as one page."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -12,9 +13,11 @@ from wm_learning.evaluation.section import Picture, Table
 from wm_learning.loop.recorded import TASK, RunRecord
 
 STAGES = {
-    "record": "The robot explores the unknown world with the shipped bundle; everything is recorded into a bag.",
+    "explore": "The robot explores the unknown world with the shipped bundle; everything is recorded into a bag.",
     "recall": "Data of the worlds that the shipped bundle knows is collected, so that they are not forgotten.",
-    "fine-tune": "Bags become a dataset, and the shipped model goes on learning from both; labels come from depth.",
+    "fine-tune": "The bag becomes a dataset, and the shipped model goes on learning from both; labels come from depth.",
+    "practise": "The robot pursues goals with what it has learned, and is recorded again.",
+    "fine-tune again": "The shipped model learns from both bags.",
     "judge": "The gate compares the fine-tuned bundle with the shipped one: the same goals, the same held-out windows.",
     "swap": "While the robot pursues goals with the shipped bundle, the new one is promoted; the running nodes take it over.",
 }
@@ -22,15 +25,15 @@ GATE = ("domain", "measure", "promoted", "candidate", "change", "limit", "verdic
 SMOOTH = 20  # steps
 
 
-def page(report: dict[str, Any], live: RunRecord, explored: RunRecord) -> str:
-    """HTML of the figures `report`, with plots of both runs."""
+def page(report: dict[str, Any], live: RunRecord, records: Sequence[RunRecord]) -> str:
+    """HTML of the figures `report`, with plots of the live run and of the recordings that were learned from."""
     verdict = "promoted" if report["gate"]["passed"] else "refused"
     title = f"The data loop in {report['world']}: {verdict} after {report['minutes']:g} minutes"
     parts = [
         f"<h1>{escape(title)}</h1>",
         _section("Success", _success(report)),
         _section("Stages", table_html(_stages(report))),
-        _section("Recorded", _recorded(report, explored)),
+        _section("Recorded", _recorded(report, records)),
         _section("Fine-tuning", table_html(_finetuning(report))),
         _section("The gate", table_html(_gate(report))),
         _section("Swap while the arm works", _live(report, live)),
@@ -57,19 +60,21 @@ def _stages(report: dict[str, Any]) -> Table:
     return Table(("stage", "what happens", "seconds"), [*rows, ("all", "", f"{60 * report['minutes']:.0f}")])
 
 
-def _recorded(report: dict[str, Any], explored: RunRecord) -> str:
+def _recorded(report: dict[str, Any], records: Sequence[RunRecord]) -> str:
     facts = report["recorded"]
     alarm = facts["drift_alarm_s"]
     text = f"{facts['steps']} control cycles in {facts['episodes']} episodes. " + (
         "The drift watch noticed nothing." if alarm is None else f"The drift watch raised its alarm after {alarm:g} s."
     )
     figure, (axis,) = panels(width=5.2, height=3.6)
-    axis.plot(explored.object_xy[:, 1], explored.object_xy[:, 0], ".", color=COLOURS[0], markersize=1.5)
+    for record, colour, label in zip(records, COLOURS, ("exploring", "practising"), strict=False):
+        axis.plot(record.object_xy[:, 1], record.object_xy[:, 0], ".", color=colour, markersize=1.5, label=label)
+    axis.legend(markerscale=6)
     axis.set(
         xlim=(REACH_LOWER[1], REACH_UPPER[1]), ylim=(REACH_LOWER[0], REACH_UPPER[0]), xlabel="y [m]", ylabel="x [m]"
     )
     axis.set_aspect("equal")
-    return f"<p>{text}</p>" + picture_html(Picture(png(figure), "Where the object was believed to be while exploring."))
+    return f"<p>{text}</p>" + picture_html(Picture(png(figure), "Where the object was believed to be."))
 
 
 def _finetuning(report: dict[str, Any]) -> Table:
