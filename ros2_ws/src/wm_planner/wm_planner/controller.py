@@ -153,8 +153,9 @@ class PlannerCore:
             soon = futures.steps <= max(DOUBT_STEPS, futures.steps[0])
             return float(self._costs.uncertainty(futures)[:, soon].max())
 
-        knows = self._policy is not None and isinstance(aim, ObjectGoal)
-        intended = self._each_instant(self._policy.intend(latent, aim.xy)) if knows else None
+        intended = None
+        if self._policy is not None and isinstance(aim, ObjectGoal):
+            intended = self._each_instant(self._policy.intend(latent, aim.xy))
         doubt = np.inf if intended is None or not self._follow else doubt_of(intended)
         if intended is not None and doubt <= self._policy_trust:
             result, name = PlanResult.unsearched(intended), POLICY
