@@ -1,6 +1,7 @@
 """arm_sim.launch.py under the embedded runner: the whole stack in processes of its own, over real DDS."""
 
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -39,6 +40,17 @@ def test_one_goal_from_pixels_in_lockstep(tmp_path):
     output, _ = process.communicate(timeout=280)
     assert process.returncode == 0, output
     checks.check_report(report)
+
+
+def test_exploring_moves_the_object_and_ends_by_itself(tmp_path):
+    report = tmp_path / "report.json"
+    process = launch("explore:=0.2", "real_time:=false", f"report:={report}", domain=71)
+    output, _ = process.communicate(timeout=280)
+    assert process.returncode == 0, output
+    found = json.loads(report.read_text())
+    assert found["minutes"] == pytest.approx(0.2, abs=0.02)
+    assert found["explorations"] >= 1 and found["losses"] == 0
+    assert found["contact_share"] > 0.2 and found["places"] >= 3
 
 
 def test_ctrl_c_ends_everything_without_orphans():

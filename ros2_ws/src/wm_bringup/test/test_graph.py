@@ -34,6 +34,12 @@ def test_lockstep_uses_simulated_time_everywhere():
         assert parameters(graph, name)["use_sim_time"] is True
 
 
+def test_exploring_takes_the_place_of_episodes():
+    graph = arm_sim({"explore": "2.5", "seed": "7"})
+    assert "wm_episodes" not in {node.name for node in graph.nodes}
+    assert parameters(graph, "wm_explorer")["minutes"] == 2.5 and parameters(graph, "wm_explorer")["seed"] == 7
+
+
 def test_all_nodes_get_the_same_bundle():
     graph = arm_sim({})
     assert len({node.parameters["bundle"] for node in graph.nodes if "bundle" in node.parameters}) == 1
@@ -45,6 +51,7 @@ def test_all_nodes_get_the_same_bundle():
         ({"planer": "icem"}, "planer.*known are"),
         ({"planner": "magic"}, "planner.*icem"),
         ({"episodes": "many"}, "episodes"),
+        ({"explore": "long"}, "explore.*minutes"),
         ({"real_time": "yes"}, "real_time.*true, false"),
         ({"bundle": "/nowhere"}, "bundle.*bundle.yaml"),
         ({"params_file": "/nowhere"}, "params_file"),

@@ -14,7 +14,7 @@ from rclpy.clock import Clock
 from std_msgs.msg import Bool
 from wm_msgs.msg import Belief, Episode, Goal, Intervention
 
-from wm_bringup.client import ANSWER_S, Client, object_goal, run_client
+from wm_bringup.client import ANSWER_S, Client, ClientError, object_goal, run_client
 from wm_bringup.exploring import RETURN_TOLERANCE, ExplorerCore, Kind, Order, Scene
 from wm_bringup.exploring_report import ExploringReport
 from wm_bringup.report import versions, write_json
@@ -23,6 +23,7 @@ from wm_core.stamps import to_ns
 from wm_sim.world import load_world
 
 SETTLE_CYCLES = 5  # beliefs after a reset before the next goal
+SCENE_S = 10.0  # [s] of wall clock in which they come
 WALL_FACTOR = 20.0  # wall clock per robot time, however slow the machine
 LATE_S = 60.0  # [s] of wall clock without a belief after which something is broken
 SAY_S = 60.0  # [s] of robot time between two lines about how it goes
@@ -39,7 +40,7 @@ class Explorer(Client):
             "explore_s": 20.0,  # [s] of robot time for one exploration
             "seed": 0,
             "world": "",  # simulated; empty: a robot
-            "reset": True,  # let the simulator put a lost object back; false: stop and ask
+            "reset": True,  # in simulation: the first scene is drawn, and a lost object put back; false: stop and ask
             "report": "",
         }
         for name, default in defaults.items():
@@ -69,6 +70,8 @@ class Explorer(Client):
 
     def run(self) -> int:
         self.wait_for_bringup()
+        if self._may_reset:
+            self._draw_scene()
         self._next_beliefs(1)
         while not self._minutes or self.report.robot_s < 60 * self._minutes:
             order = self._core.next(self._scene())
@@ -130,12 +133,26 @@ class Explorer(Client):
         if not self._may_reset:
             self._pass_time(1.0)
             return
-        self._drawn_with = self._seed + self.report.resets
-        self.reset_world(self._drawn_with)
         self.report.resets += 1
+        self._draw_scene()
         self._told = ""
-        self._next_beliefs(SETTLE_CYCLES)
         self._core.rescued()
+
+    def _draw_scene(self) -> None:
+        """A start drawn by the simulator, seen and believed.
+
+        In lockstep an observation that is published before everybody listens stops all, and another scene starts it again.
+        """
+        self._drawn_with = self._seed + self.report.resets
+        for _ in range(round(LATE_S / SCENE_S)):
+            self.reset_world(self._drawn_with)
+            wanted, deadline = self._beliefs + SETTLE_CYCLES, time.monotonic() + SCENE_S
+            self.wait(lambda: self._beliefs >= wanted or time.monotonic() > deadline, LATE_S, "beliefs")  # noqa: B023 (called here)
+            if self._beliefs >= wanted:
+                return
+        raise ClientError(
+            f"expected beliefs after sim/reset, none came for {LATE_S:.0f} s; see the diagnostics of all nodes"
+        )
 
     def _tell(self, event: int, order: Order, model_id: str, outcome: int = Episode.UNKNOWN, reason: str = "") -> None:
         known = event == Episode.END and order.xy is not None and self._truth is not None
