@@ -135,11 +135,22 @@ def test_images_wait_for_a_joint_state_that_they_overtook(robot):
     assert robot.node.counts["no_joint_state"] == 0
 
 
+def test_frames_that_come_again_are_answered_again_in_case_nobody_heard(robot):
+    robot.send(1 * STEP_NS)
+    robot.spin_until(lambda: len(robot.seen) == 1)
+    robot.send_images(1 * STEP_NS)  # as a simulator in lockstep does while no command comes
+    robot.spin_until(lambda: len(robot.seen) == 2)
+    assert robot.seen[1] == robot.seen[0]
+    robot.send(2 * STEP_NS)
+    robot.spin_until(lambda: len(robot.seen) == 3)
+    assert to_ns(robot.seen[2].header.stamp) == 2 * STEP_NS
+
+
 def test_bad_input_is_counted_and_the_node_goes_on(robot):
     def spoil(depth):
         depth[:40] = np.nan
 
-    robot.send(1 * STEP_NS, encoding="yuv422")
+    robot.send(1 * STEP_NS, encoding="rgb24")
     robot.send(2 * STEP_NS, names=[f"elbow{i}" for i in range(7)])
     assert robot.seen == []
     assert robot.node.counts["bad_colour"] == 2
