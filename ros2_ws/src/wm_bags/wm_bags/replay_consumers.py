@@ -4,7 +4,8 @@ An acknowledgement would say that a message lies in a subscriber's queue, not th
 queue of five the sixth message replaces the first. (Fast DDS acknowledges small messages only every 3 s besides.) So each
 consumer is asked for something that every ROS node answers, its parameters. A request reaches a process behind the
 messages that were sent to it before, and the executors of rclpy and rclcpp serve subscriptions before services: who
-answers has taken what lay in its queues, one message a topic. (A node with several threads may answer early.)
+answers has taken what lay in its queues, one message a topic. (On a busy machine a request may overtake the last message of a
+topic, so a queue of one may lose it, a queue of two not. A node with several threads may answer early.)
 """
 
 import time
