@@ -95,7 +95,7 @@ def test_old_worlds_are_judged_together_and_shown_each():
 @pytest.mark.parametrize("coverage", [Estimate(0.8, 0.7, 0.9), Estimate(0.97, 0.95, 0.99), None])
 def test_intervals_that_do_not_hold_what_they_say_are_refused(coverage):
     rows = verdicts(Domain(None, [predictions(0.6, coverage)]), KEPT)
-    assert failed(rows) == ["new: 90 % intervals hold, heldout [%]"]
+    assert failed(rows) == ["new: intervals of 90 % hold, heldout [%]"]
 
 
 def test_a_slow_bundle_is_refused():

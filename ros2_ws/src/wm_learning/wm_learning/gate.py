@@ -78,7 +78,7 @@ def judge(new: Domain, old: Domain, latency_ms: dict[str, float], limits: Limits
         "",
         "",
         "",
-        "95 % interval of the change beyond 0",
+        "interval of the change beyond 0",
         f"better: {', '.join(found)}" if found else "no better",
         bool(found) and not worse,
     )
@@ -149,8 +149,8 @@ def _coverage(domain: str, predictions: Sequence[Predictions], limits: Limits) -
         texts = {
             side: "not calibrated" if found is None else found.text(1, 100) for side, found in each.coverage.items()
         }
-        limit, verdict = f"{100 * low:g} to {100 * high:g}", "calibrated" if held else "not calibrated"
-        name = f"90 % intervals hold, {each.name} [%]"
+        limit, verdict = f"from {100 * low:g} to {100 * high:g}", "calibrated" if held else "not calibrated"
+        name = f"intervals of 90 % hold, {each.name} [%]"
         rows.append(Criterion(domain, name, texts[OLD], texts[NEW], "", limit, verdict, held))
     return rows
 
