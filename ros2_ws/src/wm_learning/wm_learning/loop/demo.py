@@ -28,6 +28,7 @@ LIVE_S = 300.0  # [s] of wall time that anything of the robot is waited for
 # Success in the old worlds is what must not be lost; a fine-tuned model pays for a world in which the same push moves things farther.
 LIMITS = Limits(error_rise=0.25)
 GOAL_S = 9.0  # [s] of robot time that a goal takes in an unknown world, with settling
+KEPT_GOALS = 15  # recorded for the gate alone
 POLL_S = 0.5
 
 
@@ -80,7 +81,7 @@ def demo(settings: DemoSettings) -> bool:
     out.mkdir(parents=True, exist_ok=True)
     registry, progress = Registry(out / "registry"), Progress(out / "stages.json")
     shipped = Bundle.load(bundles_dir() / "default")
-    explored, practised, live_bag = (out / "bags" / name for name in ("explored", "practised", "live"))
+    explored, practised, kept, live_bag = (out / "bags" / n for n in ("explored", "practised", "kept", "live"))
     first, tuned = out / "first", out / "bundle"
 
     def record(name: str, bag: Path, seed: int, **arguments: str) -> None:
@@ -108,8 +109,13 @@ def demo(settings: DemoSettings) -> bool:
         lambda: record("practise", practised, settings.seed + 500, bundle=str(first), episodes=goals),
         practised,
     )
+    progress.stage(
+        "keep",
+        lambda: record("keep", kept, settings.seed + 800, bundle=str(first), episodes=str(KEPT_GOALS)),
+        kept,
+    )
     progress.stage("fine-tune again", lambda: learn(tuned, usual, explored, practised))
-    progress.stage("judge", lambda: _judge(settings, tuned), out / "gate", out / "judging")
+    progress.stage("judge", lambda: _judge(settings, tuned, kept), out / "gate", out / "judging")
     verdict = json.loads((out / "gate" / "gate.json").read_text())
     progress.stage("swap", lambda: _swap(settings, registry, tuned, verdict, live_bag), live_bag, registry.folder)
     live, records = read_run(live_bag), [read_run(explored), read_run(practised)]
@@ -120,11 +126,11 @@ def demo(settings: DemoSettings) -> bool:
     return bool(verdict["passed"] and report["live"]["after"]["reached"] >= 0.95 * report["live"]["after"]["goals"])
 
 
-def _judge(settings: DemoSettings, tuned: Path) -> None:
+def _judge(settings: DemoSettings, tuned: Path, kept: Path) -> None:
     """The gate, with a registry of its own: the robot's changes only while the robot works."""
     verdict = promote(
         tuned,
-        [settings.world],
+        [settings.world, kept],
         settings=GateSettings(goals=settings.goals, workers=settings.workers, limits=LIMITS),
         registry=Registry(settings.out / "judging"),
         bags=["explored", "practised"],

@@ -17,6 +17,7 @@ STAGES = {
     "recall": "Data of the worlds that the shipped bundle knows is collected, so that they are not forgotten.",
     "fine-tune": "The bag becomes a dataset, and the shipped model goes on learning from both; labels come from depth.",
     "practise": "The robot pursues goals with what it has learned, and is recorded again.",
+    "keep": "Some more goals are recorded, which nothing is learned from: the gate judges predictions by them.",
     "fine-tune again": "The shipped model learns from both bags.",
     "judge": "The gate compares the fine-tuned bundle with the shipped one: the same goals, the same held-out windows.",
     "swap": "While the robot pursues goals with the shipped bundle, the new one is promoted; the running nodes take it over.",
