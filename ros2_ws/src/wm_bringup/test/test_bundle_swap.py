@@ -25,6 +25,7 @@ from _bad_bundles import nonsense
 pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(300)]
 DOMAIN = 72
 STEP_NS = 100_000_000
+AROUND_NS = 2_000_000_000
 EVERY = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)  # however late this process gets its turn
 
 
@@ -64,12 +65,10 @@ class Robot:
         count = len(self.stamps)
         self.until(lambda: len(self.stamps) > count + 10, 30)
 
-    def gaps(self):
-        """Where commands are missing, and where bundles changed: stamps [s]."""
-        pairs = zip(self.stamps[:-1], self.stamps[1:], strict=True)
-        return [(a / 1e9, b / 1e9) for a, b in pairs if b - a > STEP_NS], [
-            to_ns(a.header.stamp) / 1e9 for a in self.active
-        ]
+    def missed(self):
+        """Control cycles without a command in the seconds around every change of bundles; at a new scene one may miss."""
+        changes = [to_ns(active.header.stamp) for active in self.active[1:]]
+        return [missed([s for s in self.stamps if abs(s - at) <= AROUND_NS], STEP_NS) for at in changes]
 
     def manager(self):
         """Process id of wm_bundle_manager."""
@@ -101,7 +100,7 @@ def test_promoted_bundles_come_into_use_and_bad_ones_go_again(robot, another, tm
     robot.until(lambda: robot.active[-1].model_id == "another")
     assert robot.active[-1].previous_id == root and robot.active[-1].reason == f"{PROMOTED}: to try"
     assert robot.models[-1] == "another"
-    assert missed(robot.stamps, STEP_NS) == 0, robot.gaps()
+    assert max(robot.missed()) <= 1, robot.missed()
 
     torn = registry.add(another, id="torn").id
     (registry.path(torn) / "filter.onnx").write_bytes(b"no graph")
@@ -119,7 +118,7 @@ def test_promoted_bundles_come_into_use_and_bad_ones_go_again(robot, another, tm
     kinds = [event.kind for event in registry.state().history]
     assert kinds == [STARTED, PROMOTED, FORCED, ROLLED_BACK, FORCED, ROLLED_BACK]
     assert "prediction error" in registry.state().history[-1].why
-    assert missed(robot.stamps, STEP_NS) == 0, robot.gaps()
+    assert max(robot.missed()) <= 1, robot.missed()
 
     os.kill(robot.manager(), signal.SIGKILL)  # control does not need it
     robot.goes_on()

@@ -119,8 +119,8 @@ def _measured_ns(answers: Sequence[Recorded], topic: str, kind: type, field: str
 
 
 def _ends_turn(message: Recorded, stamp_ns: int) -> bool:
-    """What the guard made of an earlier command: a planner in lockstep does not answer before it knows that."""
-    return message.topic == EXECUTED and message.stamp_ns < stamp_ns
+    """What the guard made of an earlier command, and where the arm was: a planner in lockstep does not answer before it knows."""
+    return message.stamp_ns < stamp_ns if message.topic == EXECUTED else message.stamp_ns == stamp_ns
 
 
 def _roles(recording: Recording, parameters: Mapping[str, Mapping[str, Any]], notes: list[str]) -> list[Role]:

@@ -12,7 +12,7 @@ from wm_core.bundle import Bundle
 from wm_core.paths import bundles_dir
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.novelty import Reference
-from wm_learning.calibration import Outcomes, calibrate, conformal_quantile, coverage, fit
+from wm_learning.calibration import Outcomes, calibrate, conformal_quantile, coverage, fit, fit_each
 
 
 def outcomes(seed: int, count: int = 2000, steps: int = 12) -> Outcomes:
@@ -34,6 +34,16 @@ def test_intervals_hold_what_they_promise():
             assert found[name][level]["5"] == pytest.approx(float(level), abs=0.03)
     nine = calibration.levels.index(0.9)
     np.testing.assert_allclose(calibration.multipliers[:, 0, nine], [2 * 1.645, 1.645], rtol=0.1)
+
+
+def test_intervals_hold_in_each_domain_and_not_only_in_the_mixture():
+    found, familiar, new = outcomes(0), np.arange(1600), np.arange(1600, 2000)
+    found.error[new] *= 1.5
+    mixed, each = (coverage(fit_each(found, groups), found.of(new))["all"]["0.9"]["5"] for groups in ((), (familiar, new)))
+    assert mixed < 0.8
+    assert each == pytest.approx(0.9, abs=0.02)
+    few = np.arange(1950, 2000)
+    np.testing.assert_array_equal(fit_each(found, (few,)).multipliers, fit(found).multipliers)
 
 
 def test_too_few_outcomes_are_refused():

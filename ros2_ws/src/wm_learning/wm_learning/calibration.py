@@ -90,6 +90,21 @@ def fit(found: Outcomes, horizons: Sequence[int] = STEPS) -> Calibration:
     return Calibration(LEVELS, steps, MOVED, FLOOR, np.maximum(table, 1e-3))
 
 
+def fit_each(found: Outcomes, groups: Sequence[np.ndarray], horizons: Sequence[int] = STEPS) -> Calibration:
+    """As `fit`, and the larger multipliers where a group of episodes needs them: so that the intervals hold in each, not only in the
+    mixture (Mondrian, as the classes; which group a prediction belongs to is not known). A group of too few outcomes has no say.
+    """
+    widest = fit(found, horizons)
+    for group in groups:
+        try:
+            own = fit(found.of(group), horizons)
+        except ValueError:
+            continue
+        there = [[np.interp(widest.steps, own.steps, column) for column in table.T] for table in own.multipliers]
+        widest = replace(widest, multipliers=np.maximum(widest.multipliers, np.array(there).transpose(0, 2, 1)))
+    return widest
+
+
 def conformal_quantile(scores: np.ndarray, level: float) -> float:
     """The ceil((n + 1) level) smallest of n scores: holds a new one with at least that probability (Vovk et al. 2005)."""
     rank = min(len(scores), int(np.ceil((len(scores) + 1) * level)))
@@ -125,10 +140,10 @@ def coverage(calibration: Calibration, found: Outcomes, steps: tuple[int, ...] =
     return result
 
 
-def calibrate(folder: Path, data: Dataset) -> dict[str, Any]:
+def calibrate(folder: Path, data: Dataset, groups: Sequence[np.ndarray] = ()) -> dict[str, Any]:
     """Fit intervals and novelty of the bundle in `folder` to `data`, which it was not trained on, and write them into bundle.yaml.
 
-    Returns the coverage of each half of the episodes by intervals that were fitted to the other half. Raises ValueError for
+    `groups`: episodes of the domains among them, if several: the intervals are to hold in each. Returns the coverage of each half of the episodes by intervals that were fitted to the other half. Raises ValueError for
     too little data and BundleError for a bundle that cannot be loaded; the bundle is then as it was.
     """
     loaded = Bundle.load(folder)
@@ -136,10 +151,10 @@ def calibrate(folder: Path, data: Dataset) -> dict[str, Any]:
     bundle = replace(loaded, spec={k: v for k, v in loaded.spec.items() if k not in ("calibration", "novelty")})
     seen = embeddings(bundle, data)
     means = beliefs(bundle, data, seen)[0]
-    block = _fitted(bundle, data, means)
+    block = _fitted(bundle, data, means, groups)
     spec = {**bundle.spec, "calibration": block, "novelty": fit_reference(bundle, data, seen).block()}
     if bundle.has("jump"):
-        spec["macro"] = {**spec["macro"], "calibration": _fitted(bundle, data, means, macro=True)}
+        spec["macro"] = {**spec["macro"], "calibration": _fitted(bundle, data, means, groups, macro=True)}
     _write(folder, spec)
     return block["data"]["crossed_coverage"]
 
@@ -152,10 +167,10 @@ def calibrate_jumps(folder: Path, data: Dataset) -> dict[str, Any]:
     return block["data"]["crossed_coverage"]
 
 
-def calibrate_new(fit_to: Callable[[Path, Dataset], dict[str, Any]], folder: Path, data: Dataset) -> None:
+def calibrate_new(fit_to: Callable[..., dict[str, Any]], folder: Path, data: Dataset, **more: Any) -> None:
     """Calibrate a bundle that has just been made, by `calibrate` or `calibrate_jumps`, and say how well; it is of use without, too."""
     try:
-        covered = fit_to(folder, data)
+        covered = fit_to(folder, data, **more)
         print(
             f"90 % intervals of one half of the held-out episodes hold, of the other, by step: {covered['all']['0.9']}"
         )
@@ -163,7 +178,9 @@ def calibrate_new(fit_to: Callable[[Path, Dataset], dict[str, Any]], folder: Pat
         print(f"not calibrated: {error}")
 
 
-def _fitted(bundle: Bundle, data: Dataset, means: np.ndarray, macro: bool = False) -> dict[str, Any]:
+def _fitted(
+    bundle: Bundle, data: Dataset, means: np.ndarray, groups: Sequence[np.ndarray] = (), macro: bool = False
+) -> dict[str, Any]:
     """The calibration block of steps or jumps."""
     episodes = np.unique(data.episode)
     if len(episodes) < 2:
@@ -173,9 +190,9 @@ def _fitted(bundle: Bundle, data: Dataset, means: np.ndarray, macro: bool = Fals
     if macro:
         ends = range(bundle.horizon, STEPS[-1] + 1, bundle.spec["macro"]["steps"])
         horizons, reported = tuple(sorted({*STEPS, *ends})), (*REPORTED, *ends[1:4])
-    halves = [coverage(fit(found.of(a), horizons), found.of(b), reported) for a, b in _halves(episodes)]
+    halves = [coverage(fit_each(found.of(a), groups, horizons), found.of(b), reported) for a, b in _halves(episodes)]
     crossed = {name: _mean([half[name] for half in halves]) for name in halves[0]}
-    block = fit(found, horizons).block()
+    block = fit_each(found, groups, horizons).block()
     block["data"] = {"fingerprint": data.fingerprint(), "episodes": len(episodes), "crossed_coverage": crossed}
     return block
 

@@ -135,6 +135,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="WORLD|DATA",
         help="where nothing may be lost (default: the worlds that the promoted one was trained on)",
     )
+    verb.add_argument(
+        "--labels",
+        default="recorded",
+        help="of the objects in given data: recorded (steps without one from depth), or depth, as if no truth were recorded",
+    )
     verb.add_argument("--force", default="", metavar="REASON", help="promote it whatever the verdict, and record why")
     verb.add_argument("--bags", nargs="+", default=[], help="names of the recordings it was trained on, for the record")
     verb.add_argument("--goals", type=int, default=50, help="goals in each world")
@@ -286,7 +291,9 @@ def _promote(options: argparse.Namespace) -> int:
         options.bundle,
         options.new,
         options.old,
-        settings=GateSettings(options.goals, options.seed, options.workers, Limits(latency_ms=options.latency)),
+        settings=GateSettings(
+            options.goals, options.seed, options.workers, Limits(latency_ms=options.latency), options.labels
+        ),
         force=options.force,
         bags=options.bags,
         out=options.out,

@@ -18,13 +18,12 @@ from wm_learning.embeddings import embed
 from wm_learning.evaluate import HeldOut, evaluate
 from wm_learning.export import export_bundle
 from wm_learning.families.base import WorldModel
-from wm_learning.labels import labelled
+from wm_learning.labels import LABELS, RECORDED, labelled
 from wm_learning.pipeline import RunSettings, remember, split
 from wm_learning.training.trainer import Phase, Trainer
 from wm_learning.weights import change, load_model
 
 ENCODERS = ("adapt", "freeze")
-LABELS = ("recorded", "depth")
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class FinetuneSettings:
     """Numbers of a fine-tuning; those of the family (`sequences.steps=...`) come over the base's."""
 
     encoder: str = "adapt"  # or freeze: only what predicts is trained, what sees stays
-    labels: str = "recorded"  # of the new data, completed from depth; or depth: as if no truth were recorded
+    labels: str = RECORDED  # of the new data, completed from depth; or depth: as if no truth were recorded
     new_share: float = 0.5  # of what is trained on, whatever the amounts of data
     effort: float = 0.35  # share of the steps that the base was trained for
     rate: float = 0.5  # share of its learning rates
@@ -78,9 +77,7 @@ def finetune(
     """
     loaded, model = Bundle.load(base), load_model(base)
     model.config = _config(model, settings, own or {})
-    if settings.labels == "depth":
-        new = replace(new, object=np.full_like(new.object, np.nan))
-    parts, data = _mixed(loaded, labelled(new), None if old is None else labelled(old), settings)
+    parts, data = _mixed(loaded, labelled(new, settings.labels), None if old is None else labelled(old), settings)
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     work = folder.with_name(f"{folder.name}.run")
@@ -128,7 +125,7 @@ def finetune(
         },
         metrics=figures["new"].metrics(),
     )
-    calibrate_new(calibrate, folder, data.subset(held_out))
+    calibrate_new(calibrate, folder, data.subset(held_out), groups=[part.held_out for part in parts])
     print(f"exported {folder} after {spent:.0f} s of training")
     return folder
 

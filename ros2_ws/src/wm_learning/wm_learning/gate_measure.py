@@ -22,7 +22,7 @@ from wm_learning.evaluation.measurement import Context
 from wm_learning.evaluation.stats import Estimate, mean
 from wm_learning.gate import NEW, OLD, Domain, Goals, Predictions
 from wm_learning.horizons import errors_after
-from wm_learning.labels import labelled
+from wm_learning.labels import RECORDED, labelled
 from wm_learning.pipeline import load_data
 from wm_learning.settings import STEP_NS
 from wm_sim.world import load_world
@@ -62,9 +62,15 @@ def _shipped(world: str) -> bool:
 
 
 def measure(
-    bundles: Mapping[str, Bundle], given: Sequence[str | Path], work: Path, goals: int, first_seed: int, workers: int
+    bundles: Mapping[str, Bundle],
+    given: Sequence[str | Path],
+    work: Path,
+    goals: int,
+    first_seed: int,
+    workers: int,
+    labels: str = RECORDED,
 ) -> tuple[Domain, list[Context], list[str]]:
-    """One domain: `bundles` are OLD and NEW, `given` worlds and data.
+    """One domain: `bundles` are OLD and NEW, `given` worlds and data; `labels` of the data, as in fine-tuning.
 
     Returns what was measured, the contexts of its data, and sentences about what was left out. Without data, episodes are
     collected in the worlds under `work` (once).
@@ -72,7 +78,7 @@ def measure(
     worlds, data = places(given)
     notes, contexts, found = [], [], []
     for name, loaded in _data(worlds, data, work, first_seed, workers).items():
-        kept, left_out = held_out(dict(bundles), labelled(loaded))
+        kept, left_out = held_out(dict(bundles), labelled(loaded, labels if data else RECORDED))
         notes += [f"{name}: {sentence}" for sentence in left_out]
         context = Context(dict(bundles), kept, first_seed=first_seed)
         contexts.append(context)

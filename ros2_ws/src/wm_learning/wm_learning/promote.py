@@ -18,6 +18,7 @@ from wm_learning.evaluation.report import page_html, table_html
 from wm_learning.evaluation.section import Table
 from wm_learning.gate import NEW, OLD, Criterion, Limits, judge
 from wm_learning.gate_measure import forgotten_worlds, latency_ms, measure, trained_worlds
+from wm_learning.labels import LABELS, RECORDED
 from wm_learning.settings import TRAINING_SEEDS
 
 GOALS = 50
@@ -25,7 +26,8 @@ HEADER = ("domain", "measure", "promoted", "candidate", "change [95 %]", "limit"
 PROTOCOL = """\
 Both bundles are given the same goals from the same starts (seeds from {seed}, {goals} in each world, at most 10 s of robot time,
 lockstep, iCEM) and the same held-out windows. Changes are paired, by goal and by window; their intervals are bootstraps over
-goals and over episodes. Error: of the imagined object after 10 steps of recorded actions, windows in which it moves more than 1 cm.
+goals and over episodes. Error: of the imagined object after 10 steps of recorded actions, windows in which it moves more than 1 cm;
+objects of given data are labelled as {labels}, those of data that the gate collects by the simulator.
 The new domain must be better in one measure, with the interval of the change beyond 0, and worse in none; in the old one nothing
 may be lost beyond the limit. A goal that is missed counts with the whole time. Calibration is asked of the candidate at 1, 5 and
 10 steps together."""
@@ -39,6 +41,11 @@ class GateSettings:
     first_seed: int = TRAINING_SEEDS
     workers: int = 2
     limits: Limits = field(default_factory=Limits)
+    labels: str = RECORDED  # of the objects in given data, as in fine-tuning: DEPTH, as if no truth were recorded
+
+    def __post_init__(self) -> None:
+        if self.labels not in LABELS:
+            raise SettingError(f"expected labels out of {', '.join(LABELS)}, got '{self.labels}'")
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,7 @@ def promote(
         report = str((out / "gate.html").absolute())
     verdict = Verdict(id, against, tuple(criteria), force, date, tuple(notes), report)
     if report:
-        protocol = PROTOCOL.format(seed=settings.first_seed, goals=settings.goals)
+        protocol = PROTOCOL.format(seed=settings.first_seed, goals=settings.goals, labels=settings.labels)
         write(out / "gate.json", json.dumps({"protocol": protocol, **verdict.json()}, indent=1) + "\n")
         write(out / "gate.html", verdict.html(protocol))
     if verdict.promoted:
@@ -171,7 +178,9 @@ def _judge(
         )
     for side, given in ((NEW, new), (OLD, old or trained_worlds(bundles[OLD]))):
         print(f"{side} domain: {', '.join(map(str, given))}", flush=True)
-        domain, mine, sentences = measure(bundles, given, work, settings.goals, settings.first_seed, settings.workers)
+        domain, mine, sentences = measure(
+            bundles, given, work, settings.goals, settings.first_seed, settings.workers, settings.labels
+        )
         found[side] = domain
         contexts += mine
         notes += sentences

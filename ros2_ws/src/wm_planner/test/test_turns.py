@@ -1,4 +1,4 @@
-"""Whatever arrives first, a belief is answered knowing what became of the command before."""
+"""Whatever arrives first, a belief is answered knowing what became of the command before, and where the arm was."""
 
 from itertools import permutations
 
@@ -15,7 +15,9 @@ class Planner:
         self.told, self.answers = [], []
 
     def believe(self, stamp, now_s=0.0):
-        self.turns.came(stamp, now_s)
+        """A belief whose joint state came before."""
+        self.turns.measured(stamp)
+        self.turns.came(stamp, stamp, now_s)
         self.go_on(now_s)
 
     def executed(self, stamp):
@@ -71,6 +73,24 @@ def test_a_lost_report_is_not_waited_for_without_end(planner):
 
 def test_nobody_is_waited_for_where_nobody_tells(planner):
     planner.believe(1)
-    planner.turns.came(2, 0.0)
+    planner.turns.measured(2)
+    planner.turns.came(2, 2, 0.0)
     planner.go_on(0.0, heard=False)
     assert planner.answers[1:] == [(2, ())]
+
+
+def test_the_arm_must_have_been_measured_at_the_time_of_the_belief(planner):
+    planner.turns.measured(4)
+    planner.turns.came(5, 5, 0.0)
+    planner.go_on(0.0)
+    assert planner.answers == []
+    planner.turns.measured(5)
+    planner.go_on(0.0)
+    assert planner.answers == [(5, ())]
+
+
+def test_out_of_lockstep_every_belief_is_answered_at_once():
+    turns: Turns[str] = Turns(patience_s=0.0)
+    turns.sent(1)
+    turns.came("belief", 2, 10.0)
+    assert turns.take(10.0) == "belief"

@@ -30,7 +30,7 @@ from wm_planner.planners import PLANNERS, PlanningError
 from wm_planner.policy import POLICY, SEEDING, policy_for, search_of
 from wm_planner.pursuit import Pursuit
 from wm_planner.tool_path import ToolPath
-from wm_planner.turns import Turns
+from wm_planner.turns import PATIENCE_S, Turns
 
 AT_REST = 0.01  # [rad] between two joint states
 REANCHOR_DISTANCE = 0.03  # [m] between commanded and measured tool above which planning starts from the measured one
@@ -101,7 +101,7 @@ class PlannerNode(WmNode):
         self._use()
         self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)
         self._arm = MeasuredArm()
-        self._held = False  # by the guard, since the last belief
+        self._held_ns: int | None = None  # stamp of a hold by the guard that no belief was answered after
         self._stopped = False
         self._deferred_s = 0.0
         self._commands = self.publisher(Command, "wm/command", STATE)
@@ -121,7 +121,7 @@ class PlannerNode(WmNode):
             self.every(0.1, self._take_turn, wall=True)
 
     def start(self) -> None:
-        self._turns: Turns[Belief] = Turns()
+        self._turns: Turns[Belief] = Turns(PATIENCE_S if self.value("lockstep") else 0.0)
 
     def stop(self) -> None:
         self._pursuit.end("the planner was deactivated")
@@ -169,13 +169,12 @@ class PlannerNode(WmNode):
     # -- the latency path ----------------------------------------------------------------------------------------
 
     def _on_belief(self, belief: Belief) -> None:
-        self._turns.came(belief, time.monotonic())
+        self._turns.came(belief, to_ns(belief.header.stamp), time.monotonic())
         self._take_turn()
 
     def _take_turn(self) -> None:
-        """Answer the belief that waits; in lockstep not before it is known what became of the last command."""
-        waits = self.value("lockstep") and self._executed.get_publisher_count() > 0
-        belief = self._turns.take(time.monotonic(), waits)
+        """Answer the belief that waits; in lockstep not before all is known that it depends on."""
+        belief = self._turns.take(time.monotonic(), self._executed.get_publisher_count() > 0)
         if belief is not None:
             self._answer(belief)
 
@@ -187,7 +186,7 @@ class PlannerNode(WmNode):
         if not (joints := self._arm.until(stamp_ns)):
             self.reject("no_joint_state", "expected a joint state before the first command, none yet")
             return
-        self._follow_arm(joints)
+        self._follow_arm(joints, stamp_ns)
         delay = 0.0 if self.value("lockstep") else self._delay.delay_s(self._age(stamp_ns))
         decision, status = self._decide(belief, stamp_ns, delay, arrived)
         names = self._kinematics.joint_names
@@ -275,22 +274,29 @@ class PlannerNode(WmNode):
         except KinematicsError as error:
             self.reject("bad_joint_state", f"joint_states: {error}")
             return
-        self._arm.add(to_ns(message.header.stamp), q)
+        stamp_ns = to_ns(message.header.stamp)
+        self._arm.add(stamp_ns, q)
+        self._turns.measured(stamp_ns)
+        self._take_turn()
 
     def _on_executed(self, message: Command) -> None:
         """The guard replaced a command by a hold: go on from where the arm really is."""
-        self._held |= message.status == Command.HOLD
-        self._turns.told(to_ns(message.header.stamp))
+        stamp_ns = to_ns(message.header.stamp)
+        if message.status == Command.HOLD:
+            self._held_ns = stamp_ns
+        self._turns.told(stamp_ns)
         self._take_turn()
 
-    def _follow_arm(self, joints: Sequence[np.ndarray]) -> None:
+    def _follow_arm(self, joints: Sequence[np.ndarray], stamp_ns: int) -> None:
         """Begin where the arm was measured when it is not known where it was sent: at first, after a hold by the guard, and
         where somebody else moved it while there is no goal. `joints`: the last one or two measurements (n,) [rad].
 
         At a belief and by stamps, so that the same messages give the same commands whatever arrives first.
         """
         path, before, q = self._core.tool_path, joints[0], joints[-1]
-        if path.anchored and not self._held:
+        # In lockstep the guard may hold by itself while the belief of that instant is answered: this counts from the next one on.
+        held = self._held_ns is not None and (self._held_ns < stamp_ns or not self.value("lockstep"))
+        if path.anchored and not held:
             # Only once it rests: holding where it was while it moved would drag it back and forth.
             at_rest = len(joints) == 2 and np.abs(q - before).max() <= AT_REST
             if self._pursuit.progress is not None or not at_rest:
@@ -300,7 +306,7 @@ class PlannerNode(WmNode):
         self.counts["reanchored"] += path.anchored
         path.anchor(q)
         self._core.forget()
-        self._held = False
+        self._held_ns = None if held else self._held_ns
 
     def _on_e_stopped(self, message: Bool) -> None:
         if message.data and not self._stopped:

@@ -1,27 +1,34 @@
-"""In lockstep each cycle knows how the one before ended: the same messages give the same commands, whatever arrives first."""
+"""In lockstep each cycle knows how the one before ended and where the arm is: the same messages give the same commands, whatever
+arrives first."""
 
 from typing import Generic, TypeVar
 
 Belief = TypeVar("Belief")
-PATIENCE_S = 2.0  # for what the guard made of a command, however busy the machine is; then it is taken for lost
+PATIENCE_S = 2.0  # for what is under way, however busy the machine is; then it is taken for lost
 
 
 class Turns(Generic[Belief]):
-    """Keeps a belief until the guard has told what became of the last command.
+    """Keeps a belief until the arm was measured at its time and the guard has told what became of the last command.
 
-    That is on its way together with the next belief where the simulator sends frames that answer no command, as after a
-    reset: planning before it comes would go on from where the guard may have refused to go.
+    Both are on other topics, and the second is on its way together with the next belief where the simulator sends frames that
+    answer no command, as after a reset: planning before it comes would go on from where the guard may have refused to go.
     """
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        """`patience_s`: zero answers every belief at once."""
         self._patience_s = patience_s
         self._belief: Belief | None = None
+        self._stamp_ns = self._measured_ns = 0
         self._came_s = 0.0
         self._open_ns: int | None = None  # stamp of the command of which nothing was told yet
 
-    def came(self, belief: Belief, now_s: float) -> None:
+    def came(self, belief: Belief, stamp_ns: int, now_s: float) -> None:
         """A belief; one that still waits is skipped."""
-        self._belief, self._came_s = belief, now_s
+        self._belief, self._stamp_ns, self._came_s = belief, stamp_ns, now_s
+
+    def measured(self, stamp_ns: int) -> None:
+        """A joint state."""
+        self._measured_ns = stamp_ns
 
     def sent(self, stamp_ns: int) -> None:
         """A command that answers the measurement of `stamp_ns`."""
@@ -34,7 +41,8 @@ class Turns(Generic[Belief]):
 
     def take(self, now_s: float, heard: bool = True) -> Belief | None:
         """The belief to be answered now, once. `heard`: whether anybody tells what becomes of commands."""
-        if self._open_ns is not None and heard and now_s - self._came_s < self._patience_s:
+        waits = (heard and self._open_ns is not None) or self._measured_ns < self._stamp_ns
+        if waits and now_s - self._came_s < self._patience_s:
             return None
         belief, self._belief = self._belief, None
         return belief

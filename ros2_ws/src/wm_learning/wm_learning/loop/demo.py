@@ -131,7 +131,7 @@ def _judge(settings: DemoSettings, tuned: Path, kept: Path) -> None:
     verdict = promote(
         tuned,
         [settings.world, kept],
-        settings=GateSettings(goals=settings.goals, workers=settings.workers, limits=LIMITS),
+        settings=GateSettings(settings.goals, workers=settings.workers, limits=LIMITS, labels=settings.finetuning.labels),
         registry=Registry(settings.out / "judging"),
         bags=["explored", "practised"],
         out=settings.out / "gate",
