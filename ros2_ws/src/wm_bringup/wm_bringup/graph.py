@@ -61,7 +61,9 @@ ARGUMENTS = (
     Argument("headless", "true", "false opens the simulator's window", BOOLEANS),
     Argument("real_time", "true", "false: lockstep, as fast as the machine computes, deterministic", BOOLEANS),
     Argument("report", "", "a JSON file for the results; a PNG and an MP4 are written beside it"),
-    Argument("record", "", "a new folder for a rosbag2 (MCAP) of the run; true: bags/ and the time; empty: no recording"),
+    Argument(
+        "record", "", "a new folder for a rosbag2 (MCAP) of the run; true: bags/ and the time; empty: no recording"
+    ),
     Argument(
         "snapshot",
         "",
@@ -153,7 +155,9 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         _node("wm_perception", {"bundle": bundle, "rig": rig, **clock}),
         _node("wm_dynamics", {"bundle": bundle, **clock}),
         _node("wm_planner", planner),
-        _bringup("wm_lifecycle_manager", {"nodes": list(LIFECYCLE_ORDER), "recorded": values["record"] not in ("", "false")}),
+        _bringup(
+            "wm_lifecycle_manager", {"nodes": list(LIFECYCLE_ORDER), "recorded": values["record"] not in ("", "false")}
+        ),
         _bringup("wm_bundle_manager", {"bundle": bundle, "registry": registry, **clock}, ends_all=False),
         _bringup("wm_explorer", explorer) if values["explore"] else _bringup("wm_episodes", episodes),
     ]

@@ -39,7 +39,9 @@ def test_intervals_hold_what_they_promise():
 def test_intervals_hold_in_each_domain_and_not_only_in_the_mixture():
     found, familiar, new = outcomes(0), np.arange(1600), np.arange(1600, 2000)
     found.error[new] *= 1.5
-    mixed, each = (coverage(fit_each(found, groups), found.of(new))["all"]["0.9"]["5"] for groups in ((), (familiar, new)))
+    mixed, each = (
+        coverage(fit_each(found, groups), found.of(new))["all"]["0.9"]["5"] for groups in ((), (familiar, new))
+    )
     assert mixed < 0.8
     assert each == pytest.approx(0.9, abs=0.02)
     few = np.arange(1950, 2000)

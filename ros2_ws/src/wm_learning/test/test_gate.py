@@ -92,7 +92,7 @@ def test_old_worlds_are_judged_together_and_shown_each():
     assert rows["old:   of these in mug"].verdict == "told"
 
 
-@pytest.mark.parametrize("coverage", [Estimate(0.8, 0.7, 0.9), Estimate(0.97, 0.95, 0.99), None])
+@pytest.mark.parametrize("coverage", [Estimate(0.8, 0.7, 0.9), Estimate(0.99, 0.98, 1.0), None])
 def test_intervals_that_do_not_hold_what_they_say_are_refused(coverage):
     rows = verdicts(Domain(None, [predictions(0.6, coverage)]), KEPT)
     assert failed(rows) == ["new: intervals of 90 % hold, heldout [%]"]
@@ -188,6 +188,11 @@ def numb(folder):
     (folder / "bundle.yaml").write_text(yaml.safe_dump(spec))
 
 
+def test_labels_that_do_not_exist_are_refused():
+    with pytest.raises(SettingError, match="labels out of recorded, depth, got 'guessed'"):
+        GateSettings(labels="guessed")
+
+
 def test_without_a_new_domain_only_force_promotes(registry, candidate):
     with pytest.raises(SettingError, match="expected --new"):
         promote(candidate)
@@ -204,10 +209,10 @@ def test_what_is_no_world_and_no_data_is_refused_by_name(registry, candidate, da
 
 
 def test_goals_in_a_world_count(registry, candidate, data, tmp_path):
-    """Two goals, the same for both: as the bundles are the same, so is what they reach."""
-    verdict = promote(
-        candidate, ["tabletop_block", data[0]], data[1:], settings=GateSettings(goals=2, workers=1), out=tmp_path
-    )
+    """Two goals, the same for both: as the bundles are the same, so is what they reach. Predictions are judged without the truth."""
+    settings = GateSettings(goals=2, workers=1, labels="depth")
+    verdict = promote(candidate, ["tabletop_block", data[0]], data[1:], settings=settings, out=tmp_path)
+    assert "labelled as depth" in json.loads((tmp_path / "gate.json").read_text())["protocol"]
     row = next(row for row in verdict.criteria if row.measure.startswith("goals reached"))
     assert row.promoted == row.candidate and row.change.startswith("+0.0")
     assert Bundle.load(registry.path("candidate")).id == "candidate"

@@ -143,8 +143,9 @@ def coverage(calibration: Calibration, found: Outcomes, steps: tuple[int, ...] =
 def calibrate(folder: Path, data: Dataset, groups: Sequence[np.ndarray] = ()) -> dict[str, Any]:
     """Fit intervals and novelty of the bundle in `folder` to `data`, which it was not trained on, and write them into bundle.yaml.
 
-    `groups`: episodes of the domains among them, if several: the intervals are to hold in each. Returns the coverage of each half of the episodes by intervals that were fitted to the other half. Raises ValueError for
-    too little data and BundleError for a bundle that cannot be loaded; the bundle is then as it was.
+    `groups`: episodes of the domains among them, if several: the intervals are to hold in each. Returns the coverage of each half of
+    the episodes by intervals that were fitted to the other half. Raises ValueError for too little data and BundleError for a bundle
+    that cannot be loaded; the bundle is then as it was.
     """
     loaded = Bundle.load(folder)
     # What an older calibration left may not fit any more; it is not needed to make a new one.

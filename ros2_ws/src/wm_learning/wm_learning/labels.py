@@ -19,8 +19,8 @@ def labelled(data: Dataset, labels: str = RECORDED) -> Dataset:
     the depth geometry, as if no truth were recorded.
 
     What the hand hides of an object is missing from its centre: at contact the label of a plate of 11 cm lies some 5 mm too far
-    from the tool. Short gaps, in which the hand hides an object that stays where it is, are filled from both sides; steps that stay without a label
-    are left out, and an episode is cut there. Raises DatasetError when none is left.
+    from the tool. Short gaps, in which the hand hides an object that stays where it is, are filled from both sides; steps that stay
+    without a label are left out, and an episode is cut there. Raises DatasetError when none is left.
     """
     if labels == DEPTH:
         data = replace(data, object=np.full_like(data.object, np.nan))

@@ -254,7 +254,9 @@ def test_a_hold_of_the_same_instant_counts_from_the_next_belief_on_in_whatever_o
     executed.publish(hold)
     executed.publish(passed)
     second = rest.believe()
-    assert (second.ee_start.x, second.ee_start.y) == pytest.approx((rest.commands[0].ee_end.x, rest.commands[0].ee_end.y))
+    assert (second.ee_start.x, second.ee_start.y) == pytest.approx(
+        (rest.commands[0].ee_end.x, rest.commands[0].ee_end.y)
+    )
     executed.publish(Command(header=second.header, status=Command.ACTIVE))
     third = rest.believe()
     assert (third.ee_start.x, third.ee_start.y) == pytest.approx((0.5, 0.1), abs=1e-3)

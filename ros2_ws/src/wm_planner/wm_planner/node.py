@@ -2,14 +2,12 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Header
 from wm_msgs.msg import Belief, Command, Goal, Plan
 
-from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
 from wm_core.kinematics import TOOL_HEIGHT, Kinematics, KinematicsError
 from wm_core.lifecycle import OK, WARN, WmNode, run
@@ -17,31 +15,21 @@ from wm_core.params import Param
 from wm_core.paths import urdf_path
 from wm_core.qos import LATCHED, NEWEST, STATE
 from wm_core.stamps import to_ns
-from wm_dynamics.rollout import RolloutEngine
 from wm_planner import settings
-from wm_planner.controller import BLIND_SPEED, DEFER_ABOVE, POLICY_TRUST, Decision, PlannerCore
+from wm_planner.controller import BLIND_SPEED, DEFER_ABOVE, POLICY_TRUST, Decision
 from wm_planner.conversions import command_message, plan_message
-from wm_planner.costs import CostModel
 from wm_planner.delay import DelayEstimator
 from wm_planner.exploration import ExploreGoal
 from wm_planner.goal import GoalError, ObjectGoal, object_goal
 from wm_planner.measured import MeasuredArm
+from wm_planner.mind import Mind, make_mind
 from wm_planner.planners import PLANNERS, PlanningError
-from wm_planner.policy import POLICY, SEEDING, policy_for, search_of
+from wm_planner.policy import POLICY, SEEDING
 from wm_planner.pursuit import Pursuit
-from wm_planner.tool_path import ToolPath
 from wm_planner.turns import PATIENCE_S, Turns
 
 AT_REST = 0.01  # [rad] between two joint states
 REANCHOR_DISTANCE = 0.03  # [m] between commanded and measured tool above which planning starts from the measured one
-
-
-@dataclass(frozen=True)
-class Mind:
-    """What plans with one bundle."""
-
-    bundle: Bundle
-    core: PlannerCore
 
 
 class PlannerNode(WmNode):
@@ -97,7 +85,7 @@ class PlannerNode(WmNode):
 
     def setup(self) -> None:
         self._kinematics = Kinematics(self.value("urdf") or urdf_path())
-        self._slot = BundleSlot(self, self._mind)
+        self._slot = BundleSlot(self, lambda bundle: make_mind(bundle, self.value))
         self._use()
         self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)
         self._arm = MeasuredArm()
@@ -132,33 +120,6 @@ class PlannerNode(WmNode):
         if hasattr(self, "_pursuit"):
             self._pursuit.destroy()
             del self._pursuit
-
-    def _mind(self, bundle: Bundle) -> Mind:
-        """Warmed up: first calls are slow, and a robot must not wait for them."""
-        engine = RolloutEngine(bundle, self.value("macro"))
-        name, count = self.value("planner"), engine.count(self.value("horizon"))
-        kinematics = Kinematics(self.value("urdf") or urdf_path())  # its buffers serve one thread
-        path = ToolPath(kinematics, bundle.step_duration)
-        core = PlannerCore(
-            engine,
-            settings.planner(self.value, search_of(name), count, bundle.action_size),
-            CostModel.of(bundle, settings.cost_weights(self.value), self.value("macro")),
-            path,
-            self.value("blind_speed"),
-            self.value("defer_above"),
-            policy=policy_for(bundle, name, self.value("policy_seeds"), int(engine.spans(count).sum())),
-            follow=name == POLICY,
-            policy_trust=self.value("policy_trust"),
-        )
-        middle = (kinematics.lower + kinematics.upper) / 2
-        goal = ObjectGoal(bundle.initial_mean[:2].astype(float), self.value("tolerance"))
-        for _ in range(3):
-            path.anchor(middle)
-            core.step(bundle.initial_mean, bundle.initial_variance, np.zeros(2), goal, delay=0.01)
-        core.reset()
-        core.forget()
-        path.forget()
-        return Mind(bundle, core)
 
     def _use(self, before: Mind | None = None) -> None:
         """Plan with what the slot holds; where the arm is and was sent is known from `before`."""

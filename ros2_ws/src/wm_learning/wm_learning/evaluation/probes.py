@@ -87,7 +87,9 @@ def _targets(data: Dataset) -> dict[str, Target]:
         "contact": Target(steps, contact[:, None].astype(float)),
     }
     for i, world in enumerate(data.worlds):
-        mine, folds = steps[data.world[steps] == i], _symmetry(world)
+        # Labels from depth have no yaw.
+        mine = steps[(data.world[steps] == i) & np.isfinite(data.object[steps, 2])]
+        folds = _symmetry(world)
         if folds and len(np.unique(data.episode[mine])) >= FOLDS:
             angle = folds * data.object[mine, 2].astype(float)
             result[f"yaw in {world}"] = Target(mine, np.stack([np.sin(angle), np.cos(angle)], 1))

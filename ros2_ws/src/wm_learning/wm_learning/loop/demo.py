@@ -131,7 +131,9 @@ def _judge(settings: DemoSettings, tuned: Path, kept: Path) -> None:
     verdict = promote(
         tuned,
         [settings.world, kept],
-        settings=GateSettings(settings.goals, workers=settings.workers, limits=LIMITS, labels=settings.finetuning.labels),
+        settings=GateSettings(
+            settings.goals, workers=settings.workers, limits=LIMITS, labels=settings.finetuning.labels
+        ),
         registry=Registry(settings.out / "judging"),
         bags=["explored", "practised"],
         out=settings.out / "gate",
