@@ -13,7 +13,7 @@ from wm_msgs.msg import Belief, Command, Plan
 from wm_bags.replay_choice import ReplayError
 from wm_bags.replay_compare import Difference, Tally, differences, pair, table
 from wm_bags.replay_recording import Recorded, in_order, open_recording
-from wm_bags.replay_steps import Role, Steps
+from wm_bags.replay_steps import Role, Steps, once
 
 MS = 1_000_000
 PLANNER = Role("planner", frozenset({"joints", "executed"}), frozenset({"command", "plan"}), "belief", "goal")
@@ -49,6 +49,21 @@ def test_a_step_holds_what_came_before_its_trigger_and_what_answered_it():
     )
     assert names(first.inputs) == ["joints"] and names(first.expected) == ["command", "plan"]
     assert names(second.inputs) == ["executed", "joints"] and names(second.expected) == ["command"]
+
+
+def test_frames_that_were_sent_again_while_the_node_was_busy_are_one_step():
+    sent = [
+        message("joints", 1, 100),
+        message("image", 1, 100),
+        message("image", 1001, 100),
+        message("observation", 1100, 100),
+        message("observation", 1101, 100),
+        message("image", 1200, 200),
+        message("observation", 1201, 200),
+    ]
+    _, steps = cut(SEEING, *once(sent, {"image", "observation"}))
+    assert [names(step.inputs) for step in steps] == [["joints", "image"], ["image"]]
+    assert [names(step.expected) for step in steps] == [["observation"], ["observation"]]
 
 
 def test_a_goal_begins_after_the_belief_that_it_names_whenever_it_was_sent():

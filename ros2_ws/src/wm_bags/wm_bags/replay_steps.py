@@ -1,7 +1,7 @@
 """Cuts a recording into the steps of one node: what it was given, what it answered."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from wm_bags.replay_recording import Recorded
@@ -37,6 +37,18 @@ class Role:
     @property
     def topics(self) -> frozenset[str]:
         return self.inputs | self.outputs | ({self.trigger, self.events} - {""})
+
+
+def once(messages: Iterable[Recorded], topics: Collection[str]) -> Iterator[Recorded]:
+    """Without what came again on some topics: a simulator in lockstep that waits for an answer sends the same frames again, and what
+    was observed in them is then told again. Whether that happens depends on how busy the machine is."""
+    newest: dict[str, int] = {}
+    for message in messages:
+        if message.topic in topics:  # others may have no stamp
+            if newest.get(message.topic) == message.stamp_ns:
+                continue
+            newest[message.topic] = message.stamp_ns
+        yield message
 
 
 class Steps:

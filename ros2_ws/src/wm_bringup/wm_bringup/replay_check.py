@@ -21,11 +21,12 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import Image
 
 from wm_bags.replay_choice import ReplayError
 from wm_bags.replay_compare import MEASURED, Tally, pair, table
 from wm_bags.replay_recording import Recorded, open_recording
-from wm_bags.replay_steps import Step, Steps
+from wm_bags.replay_steps import Step, Steps, once
 from wm_bringup.graph import config
 from wm_bringup.replay_facts import BELIEF, NODES, OBSERVATION, PARAMETERS, Facts, read_facts, unknown_model
 from wm_bringup.replay_inputs import UsedInputs
@@ -76,7 +77,8 @@ def check(bag: Path, bundles: Sequence[Path] = (), overrides: Mapping[str, Mappi
                 node.bring_up()
             checks = [_Check(node, facts, report) for node in nodes]
             topics = set().union(*(role.topics for role in facts.roles))
-            for message in recording.messages(topics):
+            frames = {topic for topic, kind in facts.kinds.items() if kind is Image}
+            for message in once(recording.messages(topics), {*frames, OBSERVATION}):
                 for each in checks:
                     each.add(message)
             for each in checks:
