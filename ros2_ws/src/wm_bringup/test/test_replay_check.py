@@ -13,7 +13,6 @@ import yaml
 from onnx import numpy_helper
 
 from wm_bags.replay_choice import ReplayError
-from wm_bags.replay_compare import table
 from wm_bringup.replay_check import check, settings
 from wm_core.bundle import sha256
 from wm_core.paths import bundles_dir
@@ -50,18 +49,13 @@ def changed_bundle(tmp_path_factory) -> Path:
     return folder
 
 
-def text(report):
-    """All that a check says: what differs, and where first."""
-    return "\n".join([table(report.tallies), *report.notes])
-
-
 def counts(report):
     return {tally.topic: (tally.recorded, tally.equal) for tally in report.tallies}
 
 
 def test_what_was_recorded_is_computed_again_bit_for_bit(recording):
     report = check(recording)
-    assert report.good, text(report)
+    assert report.good, report.text()
     compared = counts(report)
     assert set(compared) == {
         "wm/observation",
@@ -79,7 +73,7 @@ def test_another_seed_of_the_planner_changes_plans_and_nothing_before_them(recor
     report = check(recording, overrides=settings(["wm_planner.seed=7"]))
     assert not report.good
     bad = {tally.topic: tally for tally in report.tallies if not tally.good}
-    assert {"wm/plan", "wm/command"} <= bad.keys() <= {"wm/plan", "wm/command", "wm/goal"}, text(report)
+    assert {"wm/plan", "wm/command"} <= bad.keys() <= {"wm/plan", "wm/command", "wm/goal"}, report.text()
     assert bad["wm/plan"].first.startswith("step ") and "was" in bad["wm/plan"].first
 
 

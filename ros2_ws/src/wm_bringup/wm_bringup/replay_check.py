@@ -47,6 +47,10 @@ class Report:
     def good(self) -> bool:
         return any(tally.equal for tally in self.tallies) and all(tally.good for tally in self.tallies)
 
+    def text(self) -> str:
+        """All that was found: what differs, and where first."""
+        return "\n".join([table(self.tallies), *(f"note: {note}" for note in self.notes)])
+
 
 def check(bag: Path, bundles: Sequence[Path] = (), overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Report:
     """Replay a bag through the nodes and compare.
@@ -190,9 +194,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (ReplayError, NodeError) as error:
         print(f"wm replay: {error}", file=sys.stderr)
         return 2
-    print(table(report.tallies))
-    for note in report.notes:
-        print(f"note: {note}")
+    print(report.text())
     measured = ", ".join(f"{topic}.{name}" for topic, names in MEASURED.items() for name in names)
     print(f"{'equal' if report.good else 'NOT EQUAL'}, bit for bit, but for what was measured: {measured}")
     return 0 if report.good else 1

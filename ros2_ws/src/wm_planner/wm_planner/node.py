@@ -135,7 +135,7 @@ class PlannerNode(WmNode):
 
     def _take_turn(self) -> None:
         """Answer the belief that waits; in lockstep not before all is known that it depends on."""
-        belief = self._turns.take(time.monotonic(), self._executed.get_publisher_count() > 0)
+        belief = self._turns.take(time.monotonic(), lambda: self._executed.get_publisher_count() > 0)
         if belief is not None:
             self._answer(belief)
 
@@ -267,7 +267,8 @@ class PlannerNode(WmNode):
         self.counts["reanchored"] += path.anchored
         path.anchor(q)
         self._core.forget()
-        self._held_ns = None if held else self._held_ns
+        if held:
+            self._held_ns = None
 
     def _on_e_stopped(self, message: Bool) -> None:
         if message.data and not self._stopped:

@@ -1,6 +1,7 @@
 """In lockstep each cycle knows how the one before ended and where the arm is: the same messages give the same commands, whatever
 arrives first."""
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Belief = TypeVar("Belief")
@@ -39,10 +40,10 @@ class Turns(Generic[Belief]):
         if stamp_ns == self._open_ns:
             self._open_ns = None
 
-    def take(self, now_s: float, heard: bool = True) -> Belief | None:
-        """The belief to be answered now, once. `heard`: whether anybody tells what becomes of commands."""
-        waits = (heard and self._open_ns is not None) or self._measured_ns < self._stamp_ns
-        if waits and now_s - self._came_s < self._patience_s:
+    def take(self, now_s: float, heard: Callable[[], bool]) -> Belief | None:
+        """The belief to be answered now, once. `heard`: whether anybody tells what becomes of commands; asked only if need be."""
+        patient = self._belief is not None and now_s - self._came_s < self._patience_s
+        if patient and (self._measured_ns < self._stamp_ns or (self._open_ns is not None and heard())):
             return None
         belief, self._belief = self._belief, None
         return belief
