@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from wm_bringup.report import wilson
-from wm_bringup.workers import run_all as run_all
+from wm_core.workers import run_all as run_all
+from wm_tasks.report import wilson
 
 FIRST_TEST_SEED = 10_000  # seeds below are for training, validation and tuning
 

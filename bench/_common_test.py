@@ -9,9 +9,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from _common import rate, run_all, table
 
-from wm_bringup.baselines import RandomPolicy, ScriptedPusher
-from wm_bringup.loop import ClosedLoop
-from wm_bringup.report import wilson
+from wm_tasks.baselines import RandomPolicy, ScriptedPusher
+from wm_tasks.closed_loop import ClosedLoop
+from wm_tasks.report import wilson
 
 
 def test_wilson_interval_of_known_proportions():

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from _common import rate
 
-from wm_bringup.baselines import RandomPolicy, ScriptedPusher
-from wm_bringup.loop import ClosedLoop, EpisodeResult
 from wm_planner.planners import PARAMS
+from wm_tasks.baselines import RandomPolicy, ScriptedPusher
+from wm_tasks.closed_loop import ClosedLoop, EpisodeResult
 
 METHODS = {
     "wm": "world model from pixels, all cameras of the world's rig",

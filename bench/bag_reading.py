@@ -16,14 +16,14 @@ from _common import FIRST_TEST_SEED, table, write_json
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
-from wm_bags.check import BagCheck
-from wm_bags.profile import Profile
-from wm_bags.reading import Bag
+from wm_bags.steps.check import BagCheck
+from wm_bags.steps.profile import Profile
+from wm_bags.storage.reading import Bag
 from wm_core.bags import typestore
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import urdf_path
-from wm_learning.collect import Batch, collect_bag
-from wm_learning.dataset_build import Reading, build_dataset
+from wm_data.collect import Batch, collect_bag
+from wm_data.dataset_build import Reading, build_dataset
 
 WIDTH, HEIGHT = 640, 480
 STORAGES = {

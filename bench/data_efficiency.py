@@ -12,10 +12,10 @@ from _common import FIRST_TEST_SEED, rate, run_all, table, write_json
 from _episodes import episode
 from _model_free import learn
 
-from wm_learning.config import configure
-from wm_learning.dataset import Dataset
+from wm_core.config import configure
+from wm_data.dataset import Dataset
 from wm_learning.families import FAMILIES
-from wm_learning.pipeline import RunSettings, train_bundle
+from wm_learning.pipelines.train import RunSettings, train_bundle
 
 STEPS_PER_MINUTE = 600
 PROTOCOL = """\

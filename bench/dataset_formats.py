@@ -21,9 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from _common import table, write_json
 
-from wm_learning.collect import Batch, collect_bag
-from wm_learning.dataset import Dataset
-from wm_learning.dataset_build import build_dataset
+from wm_data.collect import Batch, collect_bag
+from wm_data.dataset import Dataset
+from wm_data.dataset_build import build_dataset
 
 BATCH, LENGTH = 32, 7
 EPISODE = 50  # rows of a row group or record batch

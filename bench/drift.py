@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from _common import parser, run_all, table, write_json
 
-from wm_bringup.loop import ClosedLoop
 from wm_dynamics.belief import VISIBLE
 from wm_dynamics.drift import DriftWatch
+from wm_tasks.closed_loop import ClosedLoop
 
 KNOWN = ("tabletop_block", "tabletop_mug", "tabletop_disk")
 UNKNOWN = ("tabletop_slippery", "tabletop_plate")

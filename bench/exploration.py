@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from _common import parser, run_all, table, write_json
 
-from wm_bringup.baselines import RandomPolicy
-from wm_bringup.exploring import OUT_OF_REACH, RETURN_TOLERANCE, ExplorerCore, Kind, Order, Scene, inside
-from wm_bringup.loop import ClosedLoop, Policy, Step
 from wm_core.bundle import Bundle
 from wm_dynamics.rollout import RolloutEngine
-from wm_learning.exploration import Exploration
 from wm_planner.exploration import ExploreGoal
 from wm_planner.goal import ObjectGoal, Progress
+from wm_tasks.baselines import RandomPolicy
+from wm_tasks.closed_loop import ClosedLoop, Policy, Step
+from wm_tasks.exploration import Exploration
+from wm_tasks.exploring import OUT_OF_REACH, RETURN_TOLERANCE, ExplorerCore, Kind, Order, Scene, inside
 
 PROTOCOL = """\
 Protocol: {minutes} minutes of robot time in lockstep, from a start drawn with the seed; an object out of reach is lost, and the scene is

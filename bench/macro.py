@@ -13,13 +13,13 @@ import numpy as np
 from _common import FIRST_TEST_SEED, run_all, table, write_json
 from _episodes import PROTOCOL, SUMMARY, Outcome, outcome_of, summary
 
-from wm_bringup.loop import ClosedLoop
 from wm_core.bundle import Bundle
+from wm_data.beliefs import beliefs
+from wm_data.dataset import Dataset
 from wm_dynamics.rollout import RolloutEngine
-from wm_learning.beliefs import beliefs
-from wm_learning.dataset import Dataset
-from wm_learning.horizons import errors_after
+from wm_learning.figures.horizons import errors_after
 from wm_planner.costs import CostWeights
+from wm_tasks.closed_loop import ClosedLoop
 
 HORIZONS = (4, 8, 12, 16, 24, 36, 48)  # steps
 ENGINES: dict[str, dict[str, Any]] = {

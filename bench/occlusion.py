@@ -7,7 +7,7 @@ import numpy as np
 from _common import parser, run_all, table, write_json
 from _episodes import loop
 
-from wm_bringup.loop import Step
+from wm_tasks.closed_loop import Step
 
 MIN_PUSH = 0.02  # [m] episodes in which the object moved less while hidden are left out: nothing was pushed
 PROTOCOL = """\

@@ -9,12 +9,12 @@ from _common import FIRST_TEST_SEED, table, write_json
 
 from wm_core.bundle import Bundle
 from wm_core.paths import bundles_dir
+from wm_data.beliefs import beliefs
+from wm_data.collect import collect
+from wm_data.dataset import Dataset
+from wm_data.dataset_build import build_dataset
 from wm_dynamics.rollout import RolloutEngine
-from wm_learning.beliefs import beliefs
-from wm_learning.collect import collect
-from wm_learning.dataset import Dataset
-from wm_learning.dataset_build import build_dataset
-from wm_learning.horizons import errors_after
+from wm_learning.figures.horizons import errors_after
 
 HORIZONS = (1, 5, 10, 20)
 BURN_IN = 6  # observations before a prediction

@@ -11,7 +11,7 @@ import torch
 from _common import FIRST_TEST_SEED, rate, run_all, table, write_json
 from _outside import OUTSIDE, make
 
-from wm_learning.config import configure, from_words
+from wm_core.config import configure, from_words
 from wm_learning.online.agent import Agent
 from wm_learning.online.loop import OnlineTraining, Policy, Progress, judge, random_policy
 from wm_learning.online.settings import OnlineSettings

@@ -10,7 +10,7 @@ import numpy as np
 from _common import parser, run_all, table, write_json
 from _episodes import PROTOCOL, SUMMARY, Outcome, outcome_of, summary
 
-from wm_bringup.loop import ClosedLoop
+from wm_tasks.closed_loop import ClosedLoop
 
 FEW = {"samples": 8, "iterations": 1, "elites": 4}
 METHODS: dict[str, dict[str, Any]] = {

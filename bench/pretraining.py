@@ -10,12 +10,12 @@ import torch
 from _common import table, write_json
 from data_efficiency import draw_episodes, shortened
 
-from wm_learning.config import configure
-from wm_learning.dataset import Dataset
-from wm_learning.embeddings import embed
-from wm_learning.evaluate import HORIZONS, evaluate
+from wm_core.config import configure
+from wm_data.dataset import Dataset
 from wm_learning.families import FAMILIES, WorldModel
-from wm_learning.pipeline import RunSettings, remember, split
+from wm_learning.figures.held_out import HORIZONS, evaluate
+from wm_learning.pipelines.train import RunSettings, remember, split
+from wm_learning.training.embeddings import embed
 from wm_learning.training.trainer import Trainer
 
 PROTOCOL = """\

@@ -24,12 +24,12 @@ from _common import table, write_json
 from mcap.reader import make_reader
 from rosbags.rosbag2 import Reader
 
-from wm_bags.reading import Bag
-from wm_bags.repair import repair
-from wm_bags.topics import complete
+from wm_bags.record.topics import complete
+from wm_bags.storage.reading import Bag
+from wm_bags.storage.repair import repair
+from wm_core.atomic import die_with_parent
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
-from wm_learning.atomic import die_with_parent
 
 HERE = Path(__file__).parent
 RIG = "two_cameras"
@@ -129,7 +129,7 @@ def _recorder(bag: Path, log: Path) -> subprocess.Popen:
     names = [*(each.name for each in complete(cameras)), *LOAD]
     with open(log, "w") as stream:
         return _started(
-            ["-m", "wm_bags.recorder", "--ros-args", "-p", f"folder:={bag}"]
+            ["-m", "wm_bags.record.recorder", "--ros-args", "-p", f"folder:={bag}"]
             + ["-p", f"topics:=[{','.join(names)}]", "-p", "max_bag_bytes:=4000000000"],
             stdout=stream,
             stderr=stream,

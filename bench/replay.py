@@ -18,10 +18,10 @@ import rclpy
 from _common import FIRST_TEST_SEED, table, write_json
 from rclpy.executors import SingleThreadedExecutor
 
-from wm_bags.replay import Player
-from wm_bags.replay_choice import Choice
-from wm_bags.replay_source import message_class, open_bag, publisher_qos
-from wm_bringup.replay_check import check
+from wm_bags.replay.choice import Choice
+from wm_bags.replay.publish import Player
+from wm_bags.replay.source import message_class, open_bag, publisher_qos
+from wm_bringup.replay.check import check
 from wm_core.bags import typestore
 
 CYCLES_AN_EPISODE = 36  # about, on the shipped worlds

@@ -9,10 +9,10 @@ from pathlib import Path
 from _bad_bundles import nonsense
 from _common import FIRST_TEST_SEED, run_all, table, write_json
 
-from wm_bringup.loop import ClosedLoop
 from wm_bringup.swap_watch import ACCEPTED, WORSE, LiveErrors, judge
 from wm_core.bundle import Bundle
 from wm_core.paths import bundles_dir
+from wm_tasks.closed_loop import ClosedLoop
 
 PROTOCOL = """\
 {goals} goals in {world} from seed {seed} with each bundle, in one process without ROS. The shipped bundle is swapped for itself before

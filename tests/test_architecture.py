@@ -15,6 +15,20 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = sorted(path.parent for path in (ROOT / "ros2_ws/src").glob("*/package.xml"))
 PYTHON_PACKAGES = [package for package in PACKAGES if (package / "setup.py").is_file()]
 
+# A package imports only what stands in a line before its own: data flows down the list, never sideways (docs/architecture.md).
+ROOMS = (
+    {"wm_core", "wm_description", "wm_msgs"},
+    {"wm_perception", "wm_dynamics", "wm_guard", "wm_sim", "wm_bags"},
+    {"wm_planner"},
+    {"wm_tasks"},
+    {"wm_data"},
+    {"wm_learning"},
+    {"wm_evaluation"},
+    {"wm_bringup"},
+)
+TRAIN = {"wm_learning", "wm_evaluation"}  # the others run on robots, without torch
+DEVELOPMENT = TRAIN | {"wm_data"}
+
 BESIDE_METADATA = {"pinocchio": ["pin"]}  # installed by a .pth file, so Python's metadata does not list it
 
 
@@ -38,9 +52,18 @@ def names(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
-def test_only_learning_imports_torch(package: Path):
-    if package.name != "wm_learning":
+def test_only_learning_and_evaluation_import_torch(package: Path):
+    if package.name not in TRAIN:
         assert not [path for path in sources(package) if "torch" in names(path)]
+
+
+@pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
+def test_a_package_imports_only_rooms_before_its_own(package: Path):
+    own = next(i for i, rooms in enumerate(ROOMS) if package.name in rooms)
+    before = set().union(*ROOMS[: own or 1]) | {package.name}
+    for path in sources(package):
+        other = {name for name in names(path) if name.startswith("wm_")} - before
+        assert not other, f"{path} imports {other}"
 
 
 @pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
@@ -61,7 +84,7 @@ def test_what_a_package_imports_is_in_its_package_xml(package: Path):
 
 @pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
 def test_what_a_package_imports_is_in_the_requirements(package: Path):
-    files = ["requirements.txt"] + (["requirements-dev.txt"] if package.name == "wm_learning" else [])
+    files = ["requirements.txt"] + (["requirements-dev.txt"] if package.name in DEVELOPMENT else [])
     required = {name for file in files for name, _, _ in doctor.requirements((ROOT / file).read_text())}
     installed = {**packages_distributions(), **BESIDE_METADATA}
     ours = {other.name for other in PACKAGES} | {"launch", "launch_ros"}  # these two come with ROS 2

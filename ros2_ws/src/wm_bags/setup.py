@@ -26,5 +26,5 @@ setup(
     maintainer_email="maintainers@wm.invalid",
     description="Records, replays, checks and repairs rosbag2 bags; reads bags of anyone's making.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["wm_recorder = wm_bags.recorder:main"]},
+    entry_points={"console_scripts": ["wm_recorder = wm_bags.record.recorder:main"]},
 )

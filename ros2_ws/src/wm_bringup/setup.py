@@ -27,8 +27,6 @@ setup(
         "console_scripts": [
             "wm_bundle_manager = wm_bringup.bundle_manager:main",
             "wm_lifecycle_manager = wm_bringup.lifecycle_manager:main",
-            "wm_episodes = wm_bringup.episodes:main",
-            "wm_explorer = wm_bringup.explorer:main",
         ]
     },
 )

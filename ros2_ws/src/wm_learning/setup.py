@@ -16,5 +16,4 @@ setup(
     maintainer_email="maintainers@wm.invalid",
     description="Collects bags, builds datasets from them, trains world models and exports model bundles.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["wm_learning = wm_learning.cli:main"]},
 )

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wm_bags.cli import main
-from wm_bags.mcap_file import McapFile
-from wm_bags.reading import Bag
-from wm_bags.storage import BagError
+from wm_bags.storage.common import BagError
+from wm_bags.storage.mcap_file import McapFile
+from wm_bags.storage.reading import Bag
 
 COUNT = 30 * 3 + 100 + 10  # messages of one second
 STRING = "std_msgs/msg/String"

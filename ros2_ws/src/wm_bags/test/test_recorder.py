@@ -19,8 +19,8 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from wm_msgs.msg import ActiveBundle, Drift, Intervention, RecorderStatus
 
-from wm_bags.reading import Bag
-from wm_bags.repair import repair
+from wm_bags.storage.reading import Bag
+from wm_bags.storage.repair import repair
 from wm_core.qos import LATCHED, SENSOR, STATE
 
 os.environ.setdefault("ROS_DOMAIN_ID", "37")
@@ -62,7 +62,7 @@ class Run:
     def start(self) -> None:
         parameters = [f"folder:={self.folder}", "min_free_bytes:=0", *self.parameters]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "wm_bags.recorder", "--ros-args", "-r", f"__ns:=/{self.space}"]
+            [sys.executable, "-m", "wm_bags.record.recorder", "--ros-args", "-r", f"__ns:=/{self.space}"]
             + [word for parameter in parameters for word in ("-p", parameter)]
         )
 
@@ -224,7 +224,7 @@ def test_what_cannot_be_recorded_is_refused_by_name(tmp_path, parameter, expecte
     command = [
         sys.executable,
         "-m",
-        "wm_bags.recorder",
+        "wm_bags.record.recorder",
         "--ros-args",
         "-p",
         f"folder:={tmp_path / 'bag'}",

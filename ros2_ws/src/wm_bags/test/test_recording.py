@@ -9,13 +9,13 @@ from collections import namedtuple
 import pytest
 import yaml
 
-from wm_bags.definitions import definition_of
-from wm_bags.metadata import Topic
-from wm_bags.reading import Bag
-from wm_bags.recording import OneBag, Recording
-from wm_bags.ring import Ring, Snapshots
-from wm_bags.topics import TOPICS, Choice, complete
-from wm_bags.writer import Storage
+from wm_bags.record.recording import OneBag, Recording
+from wm_bags.record.ring import Ring, Snapshots
+from wm_bags.record.topics import TOPICS, Choice, complete
+from wm_bags.storage.definitions import definition_of
+from wm_bags.storage.metadata import Topic
+from wm_bags.storage.reading import Bag
+from wm_bags.storage.writer import Storage
 
 S = 10**9
 IMAGE = Topic("/image", definition_of("sensor_msgs/msg/Image"), [{"durability": "volatile"}])

@@ -13,11 +13,11 @@ from mcap.reader import make_reader
 from rosbags.rosbag2 import Reader
 
 from wm_bags.cli import main
-from wm_bags.definitions import definition_of
-from wm_bags.mcap_scan import scan
-from wm_bags.metadata import Topic
-from wm_bags.repair import repair
-from wm_bags.writer import BagWriter, Storage
+from wm_bags.storage.definitions import definition_of
+from wm_bags.storage.mcap_scan import scan
+from wm_bags.storage.metadata import Topic
+from wm_bags.storage.repair import repair
+from wm_bags.storage.writer import BagWriter, Storage
 
 MESSAGES = 40
 CHUNK = 5  # messages in a chunk

@@ -23,9 +23,9 @@ from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 
 from wm_bags import cli
-from wm_bags.replay import Player
-from wm_bags.replay_choice import Choice, Pace, ReplayError, moment, remappings
-from wm_bags.replay_source import publisher_qos
+from wm_bags.replay.choice import Choice, Pace, ReplayError, moment, remappings
+from wm_bags.replay.publish import Player
+from wm_bags.replay.source import publisher_qos
 from wm_core.stamps import to_ns
 
 ros = pytest.mark.ros

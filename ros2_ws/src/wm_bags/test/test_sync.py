@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wm_bags.profile import CameraTopics, Profile
-from wm_bags.reading import Message
-from wm_bags.sync import Cut, Instant, Synchroniser
+from wm_bags.steps.profile import CameraTopics, Profile
+from wm_bags.steps.sync import Cut, Instant, Synchroniser
+from wm_bags.storage.reading import Message
 
 STEP_NS = 100_000_000
 PROFILE = Profile(Path("rig.yaml"), {"cam": CameraTopics("color", "depth", "info")}, joints="joints")

@@ -18,12 +18,12 @@ from mcap.reader import make_reader
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from wm_bags.definitions import definition_of
-from wm_bags.metadata import Topic
-from wm_bags.reading import Bag
-from wm_bags.repair import repair
-from wm_bags.storage import BagError
-from wm_bags.writer import BagWriter, Storage, WriteError
+from wm_bags.storage.common import BagError
+from wm_bags.storage.definitions import definition_of
+from wm_bags.storage.metadata import Topic
+from wm_bags.storage.reading import Bag
+from wm_bags.storage.repair import repair
+from wm_bags.storage.writer import BagWriter, Storage, WriteError
 
 LATCHED = {
     "history": "keep_last",
@@ -220,9 +220,9 @@ def test_a_quiet_recording_is_on_the_disk_without_further_messages(tmp_path):
 KILLED = """
 import sys, time
 from pathlib import Path
-from wm_bags.definitions import definition_of
-from wm_bags.metadata import Topic
-from wm_bags.writer import BagWriter, Storage
+from wm_bags.storage.definitions import definition_of
+from wm_bags.storage.metadata import Topic
+from wm_bags.storage.writer import BagWriter, Storage
 writer = BagWriter(Path(sys.argv[1]), Storage(sys.argv[2], flush_s=0.05, chunk_bytes=300_000))
 writer.add_topic(Topic("/image", definition_of("sensor_msgs/msg/Image")))
 for i in range(10**6):
@@ -258,7 +258,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from test_writer import Sent, WriteError, images, limit_files_to, topics
-from wm_bags.writer import BagWriter, Storage
+from wm_bags.storage.writer import BagWriter, Storage
 limit_files_to(1_000_000)
 writer = BagWriter(Path(sys.argv[1]), Storage(chunk_bytes=250_000))
 for topic in topics():

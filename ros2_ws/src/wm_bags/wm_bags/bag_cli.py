@@ -5,13 +5,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from wm_bags.check import check_bag
-from wm_bags.check_report import write_report
-from wm_bags.profile import Profile
-from wm_bags.propose import propose
-from wm_bags.reading import DAMAGED, Bag
-from wm_bags.repair import repair
-from wm_bags.storage import BagError
+from wm_bags.steps.check import check_bag
+from wm_bags.steps.check_report import write_report
+from wm_bags.steps.profile import Profile
+from wm_bags.steps.propose import propose
+from wm_bags.storage.common import BagError
+from wm_bags.storage.reading import DAMAGED, Bag
+from wm_bags.storage.repair import repair
 from wm_core.kinematics import Kinematics
 from wm_core.paths import urdf_path
 

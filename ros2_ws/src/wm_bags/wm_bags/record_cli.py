@@ -8,8 +8,8 @@ import rclpy
 from rclpy.parameter import Parameter
 from wm_msgs.msg import RecorderStatus
 
-from wm_bags.mcap_file import COMPRESSIONS
-from wm_bags.recorder import CONTINUOUS, PARAMETERS, SNAPSHOT, Recorder, spin
+from wm_bags.record.recorder import CONTINUOUS, PARAMETERS, SNAPSHOT, Recorder, spin
+from wm_bags.storage.mcap_file import COMPRESSIONS
 
 DEFAULTS = {param.name: param.default for param in PARAMETERS}
 

@@ -4,9 +4,9 @@ import argparse
 import signal
 from pathlib import Path
 
-from wm_bags.reading import DAMAGED
-from wm_bags.replay import Player
-from wm_bags.replay_choice import QOS, Choice, remappings
+from wm_bags.replay.choice import QOS, Choice, remappings
+from wm_bags.replay.publish import Player
+from wm_bags.storage.reading import DAMAGED
 from wm_core.lifecycle import ignore_stop_signals
 
 CLOCK_HZ = 40.0  # as ros2 bag play

@@ -5,10 +5,10 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image, JointState
 from wm_msgs.msg import Observation
 
-from wm_bags.replay_recording import Recorded
-from wm_bags.replay_steps import Step
-from wm_bringup.replay_facts import Facts
-from wm_bringup.replay_inputs import UsedInputs
+from wm_bags.replay.node_steps import Step
+from wm_bags.replay.recorded import Recorded
+from wm_bringup.replay.facts import Facts
+from wm_bringup.replay.inputs import UsedInputs
 from wm_core.kinematics import Kinematics
 from wm_core.paths import urdf_path
 from wm_core.stamps import to_msg

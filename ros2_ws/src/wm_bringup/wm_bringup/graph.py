@@ -214,7 +214,7 @@ def _recorders(values: Mapping[str, str], rig: str) -> list[Node]:
         if argument == "snapshot":
             # Every reset of the simulator makes the guard hold: that is no surprise here.
             parameters |= {"mode": "snapshot", "triggers": ["drift", "e_stop", "person"]}
-        return [Node("wm_bags", "wm_recorder", "wm_bags.recorder", "wm_recorder", parameters)]
+        return [Node("wm_bags", "wm_recorder", "wm_bags.record.recorder", "wm_recorder", parameters)]
     return []
 
 

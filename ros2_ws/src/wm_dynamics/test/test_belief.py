@@ -5,8 +5,8 @@ import contextlib
 import numpy as np
 import pytest
 
+from wm_core.executed import ExecutedMotion
 from wm_dynamics.belief import BeliefFilter
-from wm_dynamics.executed import ExecutedMotion
 
 STEP_NS = 100_000_000
 AWAY = np.array([0.30, -0.25])  # a tool that touches nothing

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wm_core.bundle import OBJECT, Bundle
-from wm_dynamics.executed import ExecutedMotion
+from wm_core.executed import ExecutedMotion
 from wm_dynamics.novelty import Novelty, NoveltyDetector, slip_of
 from wm_dynamics.surprise import Surprise
 

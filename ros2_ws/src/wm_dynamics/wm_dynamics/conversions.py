@@ -8,11 +8,11 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from wm_msgs.msg import Belief, Branch, Command, Drift, Future, Observation, PredictionError
 
+from wm_core.executed import ExecutedMotion
 from wm_core.stamps import to_msg, to_ns
 from wm_dynamics.belief import BeliefState
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.drift import DriftState
-from wm_dynamics.executed import ExecutedMotion
 from wm_dynamics.rollout import Futures
 
 

@@ -12,6 +12,7 @@ from wm_msgs.srv import Imagine
 
 from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
+from wm_core.executed import ExecutedMotion
 from wm_core.lifecycle import OK, WARN, WmNode, run
 from wm_core.params import Param
 from wm_core.qos import STATE
@@ -28,7 +29,6 @@ from wm_dynamics.conversions import (
     stamp_header,
 )
 from wm_dynamics.drift import DriftState, DriftWatch
-from wm_dynamics.executed import ExecutedMotion
 from wm_dynamics.imagine import draw, draw_steps, parse_actions
 from wm_dynamics.markers import future_markers
 from wm_dynamics.rollout import RolloutEngine

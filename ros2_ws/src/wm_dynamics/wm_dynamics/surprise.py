@@ -4,7 +4,7 @@
 class Surprise:
     """Exponential moving average of the filter's normalised error; 1 is the threshold from the bundle.
 
-    The threshold is the 99.5 % quantile of the same average on held-out data (wm_learning.evaluate).
+    The threshold is the 99.5 % quantile of the same average on held-out data (wm_learning.figures.held_out).
     """
 
     SMOOTHING = 0.3

@@ -12,7 +12,7 @@ from wm_core.bundle import Bundle
 from wm_core.paths import bundles_dir
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.novelty import Reference
-from wm_learning.calibration import Outcomes, calibrate, conformal_quantile, coverage, fit, fit_each
+from wm_learning.calibration.intervals import Outcomes, calibrate, conformal_quantile, coverage, fit, fit_each
 
 
 def outcomes(seed: int, count: int = 2000, steps: int = 12) -> Outcomes:

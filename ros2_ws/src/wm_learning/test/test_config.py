@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from wm_learning.config import SettingError, configure, from_words, read_yaml
+from wm_core.config import SettingError, configure, from_words, read_yaml
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from wm_core.bundle import Bundle
-from wm_learning.config import SettingError, configure
-from wm_learning.dataset import Dataset
-from wm_learning.dataset_files import DatasetError
-from wm_learning.finetune import FinetuneSettings, finetune
+from wm_core.config import SettingError, configure
+from wm_data.dataset import Dataset
+from wm_data.dataset_files import DatasetError
+from wm_learning.export.weights import WEIGHTS, change, load_model
 from wm_learning.labels import labelled
-from wm_learning.pipeline import RunSettings, train_bundle, unseen
-from wm_learning.weights import WEIGHTS, change, load_model
+from wm_learning.pipelines.finetune import FinetuneSettings, finetune
+from wm_learning.pipelines.train import RunSettings, train_bundle, unseen
 
 TINY = {"images": {"steps": 3, "batch": 4}, "sequences": {"steps": 4, "batch": 4, "validate_every": 2}}
 FEW = configure(FinetuneSettings, {"threads": 1, "effort": 1.0, "validation_share": 0.2})

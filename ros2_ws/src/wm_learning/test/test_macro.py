@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from wm_core.bundle import Bundle, BundleError
+from wm_core.config import SettingError
+from wm_data.beliefs import beliefs
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import RolloutEngine
-from wm_learning.beliefs import beliefs
-from wm_learning.calibration import calibrate_jumps
-from wm_learning.config import SettingError
+from wm_learning.calibration.intervals import calibrate_jumps
 from wm_learning.macro.network import JumpDynamics, folded
 from wm_learning.macro.pipeline import train_macro
 from wm_learning.macro.training import MacroSettings, MacroTraining

@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from wm_core.bundle import Bundle, BundleError
-from wm_learning.config import SettingError, configure
+from wm_core.config import SettingError, configure
+from wm_learning.export.weights import load_model
 from wm_learning.families.base import OBJECT
-from wm_learning.pipeline import RunSettings, train_bundle
+from wm_learning.pipelines.train import RunSettings, train_bundle
 from wm_learning.policy.demonstrations import demonstrate
 from wm_learning.policy.imagination import Imagination, draw_goals
 from wm_learning.policy.networks import Act, ActorCritic
 from wm_learning.policy.pipeline import train_policy
 from wm_learning.policy.training import PolicySettings, reward
-from wm_learning.weights import load_model
 
 TINY_MODEL = {"images": {"steps": 3, "batch": 4}, "sequences": {"steps": 4, "batch": 4, "validate_every": 2}}
 TINY = configure(

@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 import torch
 
+from wm_bringup.verbs import main
 from wm_core.bundle import BevSpec, Bundle
-from wm_learning.cli import main
-from wm_learning.config import SettingError, configure
-from wm_learning.dataset import SMALL
-from wm_learning.dataset_files import DatasetError, seal
-from wm_learning.embeddings import embed
-from wm_learning.evaluate import evaluate
+from wm_core.config import SettingError, configure
+from wm_data.dataset import SMALL
+from wm_data.dataset_files import DatasetError, seal
+from wm_data.loading import load_data
 from wm_learning.families import FAMILIES, WorldModel
 from wm_learning.families.video import completed, standing
-from wm_learning.pipeline import Pretraining, RunSettings, load_data, train_bundle
+from wm_learning.figures.held_out import evaluate
+from wm_learning.pipelines.train import Pretraining, RunSettings, train_bundle
+from wm_learning.training.embeddings import embed
 from wm_learning.training.trainer import Trainer
 
 TINY = {"images": {"steps": 2, "batch": 4}, "sequences": {"steps": 2, "batch": 4, "validate_every": 1}}

@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from wm_core.bundle import HIDDEN_LOGIT, VISIBILITY, Bundle
-from wm_learning.config import configure
-from wm_learning.export import export_bundle
+from wm_core.config import configure
+from wm_learning.export.bundle import export_bundle
 from wm_learning.families.base import OBJECT
 from wm_learning.families.rssm import RssmConfig, RssmModel
 from wm_learning.families.rssm.cell import UNIMIX, Cell, balanced, divergence, gumbel, sample
 from wm_learning.families.rssm.training import RssmTraining
-from wm_learning.pipeline import RunSettings, split
+from wm_learning.pipelines.train import RunSettings, split
 from wm_learning.training.trainer import Draw, Trainer
 
 TINY = {"images": {"steps": 2, "batch": 4}, "sequences": {"steps": 3, "batch": 4, "validate_every": 2}}

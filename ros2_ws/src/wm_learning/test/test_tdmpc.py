@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 
-from wm_learning.config import configure
+from wm_core.config import configure
 from wm_learning.families.returns import expected, two_hot
 from wm_learning.families.tdmpc import TdmpcConfig, TdmpcModel
 from wm_learning.families.tdmpc.model import GROUP

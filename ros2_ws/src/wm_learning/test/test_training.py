@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from wm_core.bundle import Bundle
-from wm_learning.config import SettingError, configure
-from wm_learning.embeddings import embed
-from wm_learning.evaluate import evaluate
+from wm_core.config import SettingError, configure
 from wm_learning.families.grounded import GroundedConfig, GroundedModel
-from wm_learning.pipeline import RunSettings, split, train_bundle
+from wm_learning.figures.held_out import evaluate
+from wm_learning.pipelines.train import RunSettings, split, train_bundle
+from wm_learning.training.embeddings import embed
 from wm_learning.training.trainer import Trainer
 
 RUN = RunSettings(validation_share=0.2)

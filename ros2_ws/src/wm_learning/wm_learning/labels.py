@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from wm_learning.dataset import Dataset
-from wm_learning.dataset_files import DatasetError
+from wm_data.dataset import Dataset
+from wm_data.dataset_files import DatasetError
 from wm_learning.families.video import standing
 
 GAP = 5  # steps: out of sight for at most this long, where it is may be told from before and after

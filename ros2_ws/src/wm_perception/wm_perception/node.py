@@ -15,6 +15,7 @@ from wm_msgs.srv import UseBundle
 
 from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
+from wm_core.images import ImageError, colour_image, depth_image
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.lifecycle import OK, WARN, WmNode, run
 from wm_core.params import ConfigError, Param
@@ -24,7 +25,6 @@ from wm_core.rig import CameraRig
 from wm_core.stamps import to_msg, to_ns
 from wm_perception.conversions import cloud_message, detections_message, marker_message
 from wm_perception.geometry import Geometry
-from wm_perception.images import ImageError, colour_image, depth_image
 from wm_perception.pipeline import CameraFrame, ObservationData, PerceptionPipeline
 from wm_perception.sync import FrozenDetector, ImageSet, JointHistory, StampPairing
 

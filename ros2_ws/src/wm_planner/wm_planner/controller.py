@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wm_core.bundle import OBJECT
-from wm_dynamics.executed import ExecutedMotion
+from wm_core.executed import ExecutedMotion
 from wm_dynamics.rollout import Futures, RolloutEngine
 from wm_planner.costs import CostModel
 from wm_planner.delay import predict

@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 
 from wm_core.bundle import Bundle
-from wm_dynamics.executed import ExecutedMotion
+from wm_core.executed import ExecutedMotion
 
 
 class DelayEstimator:

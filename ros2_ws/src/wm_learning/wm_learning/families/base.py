@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from wm_core.bundle import BevSpec
-from wm_learning.config import SettingError
-from wm_learning.dataset import Dataset
+from wm_core.config import SettingError
+from wm_data.dataset import Dataset
 from wm_learning.training.trainer import Phase
 
 OBJECT, TOOL, LAG, STATE = slice(0, 2), slice(2, 4), slice(4, 6), slice(6, None)

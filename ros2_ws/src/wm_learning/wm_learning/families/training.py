@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wm_core.bundle import LOG_VARIANCE, VISIBILITY
-from wm_learning.augment import augment, fuse_maps, near_cells, visible_share
-from wm_learning.dataset import Dataset
-from wm_learning.dataset_files import DatasetError
-from wm_learning.embeddings import embed, maps_of
+from wm_data.dataset import Dataset
+from wm_data.dataset_files import DatasetError
 from wm_learning.families.base import LAG, OBJECT, TOOL, WorldModel
 from wm_learning.families.parts import cell_centres, hide
 from wm_learning.families.video import completed
-from wm_learning.losses import gaussian_nll, position_loss, weighted_mean
+from wm_learning.training.augment import augment, fuse_maps, near_cells, visible_share
+from wm_learning.training.embeddings import embed, maps_of
+from wm_learning.training.losses import gaussian_nll, position_loss, weighted_mean
 from wm_learning.training.trainer import Draw, Phase
 
 HELD_OUT = 1024  # windows of the held-out loss

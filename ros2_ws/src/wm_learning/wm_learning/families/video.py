@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from wm_learning.augment import MAX_HEIGHT, fuse_maps, near_cells
-from wm_learning.dataset import Dataset
-from wm_learning.embeddings import maps_of
+from wm_data.dataset import Dataset
 from wm_learning.families.parts import cell_centres
-from wm_learning.settings import ACTION_SCALE
+from wm_learning.training.augment import MAX_HEIGHT, fuse_maps, near_cells
+from wm_learning.training.embeddings import maps_of
+from wm_tasks.settings import ACTION_SCALE
 
 BATCH = 256
 LEAST = 12  # cells of an object

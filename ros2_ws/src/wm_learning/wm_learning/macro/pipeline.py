@@ -10,13 +10,13 @@ import torch
 
 from wm_core.bundle import Bundle, BundleError
 from wm_core.revision import revision
-from wm_learning.beliefs import beliefs
-from wm_learning.calibration import calibrate_jumps, calibrate_new
-from wm_learning.dataset import Dataset
-from wm_learning.export import add_graphs
+from wm_data.beliefs import beliefs
+from wm_data.dataset import Dataset
+from wm_learning.calibration.intervals import calibrate_jumps, calibrate_new
+from wm_learning.export.bundle import add_graphs
 from wm_learning.macro.network import JumpDynamics, folded
 from wm_learning.macro.training import MacroSettings, MacroTraining
-from wm_learning.pipeline import RunSettings, remember, split
+from wm_learning.pipelines.train import RunSettings, remember, split
 from wm_learning.training.trainer import Trainer
 
 

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from wm_core.bundle import Bundle
+from wm_data.dataset import Dataset
 from wm_dynamics.rollout import RolloutEngine
-from wm_learning.dataset import Dataset
 from wm_learning.families.base import LAG, OBJECT, STATE, TOOL
-from wm_learning.losses import gaussian_nll, millimetres, position_loss
 from wm_learning.macro.network import JumpDynamics
+from wm_learning.training.losses import gaussian_nll, millimetres, position_loss
 from wm_learning.training.trainer import Draw, Phase
 
 BURN_IN = 6  # observations before a belief to jump from

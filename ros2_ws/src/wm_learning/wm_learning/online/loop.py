@@ -14,8 +14,8 @@ import torch
 from wm_learning.online.agent import Agent
 from wm_learning.online.replay import Episode, Replay
 from wm_learning.online.task import Situation, Task
-from wm_learning.settings import TRAINING_SEEDS
 from wm_planner.planners.base import to_unit_disk
+from wm_tasks.settings import TRAINING_SEEDS
 
 Policy = Callable[[Situation], np.ndarray]  # actions (A,), |a| <= 1
 

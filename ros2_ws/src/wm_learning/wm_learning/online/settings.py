@@ -1,4 +1,4 @@
-"""Numbers of learning online; `wm_learning.config` lays name=value over them."""
+"""Numbers of learning online; `wm_core.config` lays name=value over them."""
 
 from dataclasses import dataclass, field
 

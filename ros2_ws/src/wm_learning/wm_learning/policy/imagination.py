@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from wm_learning.families.base import OBJECT, WorldModel
-from wm_learning.settings import OBJECT_REGION
+from wm_tasks.settings import OBJECT_REGION
 
 Act = Callable[[Tensor, Tensor], Tensor]  # latents (n, L), goals (n, 2) [m] -> actions (n, 2)
 AT_GOAL = 0.01  # [m] where the planner stops

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 
 from wm_core.bundle import Bundle, BundleError
+from wm_core.config import SettingError
 from wm_core.revision import revision
-from wm_learning.beliefs import beliefs
-from wm_learning.config import SettingError
-from wm_learning.dataset import Dataset
-from wm_learning.export import add_policy
-from wm_learning.pipeline import RunSettings, remember, split
+from wm_data.beliefs import beliefs
+from wm_data.dataset import Dataset
+from wm_learning.export.bundle import add_policy
+from wm_learning.export.weights import load_model
+from wm_learning.pipelines.train import RunSettings, remember, split
 from wm_learning.policy.networks import Act, ActorCritic, CostToGo
 from wm_learning.policy.training import PolicySettings, PolicyTraining
 from wm_learning.training.trainer import Trainer
-from wm_learning.weights import load_model
 
 STARTS = 240  # training episodes whose beliefs the imagined episodes start from
 HELD_OUT_STARTS = 200

@@ -4,7 +4,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from wm_core.bundle import BevSpec
-from wm_learning.dataset import Dataset
+from wm_data.dataset import Dataset
 from wm_learning.families.base import Sizes, WorldModel
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.encoder import Encoder

@@ -12,7 +12,7 @@ from wm_learning.families.base import OBJECT
 from wm_learning.families.grounded.dynamics import CODE
 from wm_learning.families.parts import latent_of
 from wm_learning.families.training import Training
-from wm_learning.losses import gaussian_nll, millimetres, position_loss, weighted_mean
+from wm_learning.training.losses import gaussian_nll, millimetres, position_loss, weighted_mean
 from wm_learning.training.trainer import Draw
 
 if TYPE_CHECKING:

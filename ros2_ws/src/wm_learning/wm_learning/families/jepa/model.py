@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from wm_core.bundle import BevSpec
-from wm_learning.dataset import Dataset
+from wm_data.dataset import Dataset
 from wm_learning.families.base import LAG, OBJECT, STATE, TOOL, Sizes, WorldModel
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.jepa.config import JepaConfig

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from wm_core.bundle import VISIBILITY
-from wm_learning.augment import fuse_maps
-from wm_learning.embeddings import maps_of
 from wm_learning.families.base import OBJECT, STATE
 from wm_learning.families.rssm.cell import balanced, divergence, gumbel
 from wm_learning.families.training import Training, View
-from wm_learning.losses import gaussian_nll, millimetres, position_loss, weighted_mean
+from wm_learning.training.augment import fuse_maps
+from wm_learning.training.embeddings import maps_of
+from wm_learning.training.losses import gaussian_nll, millimetres, position_loss, weighted_mean
 from wm_learning.training.trainer import Draw
 
 if TYPE_CHECKING:

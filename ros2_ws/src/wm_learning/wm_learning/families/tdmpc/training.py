@@ -17,10 +17,10 @@ from wm_learning.families.base import OBJECT, STATE
 from wm_learning.families.parts import latent_of
 from wm_learning.families.returns import bin_loss, expected
 from wm_learning.families.training import Training
-from wm_learning.losses import gaussian_nll, millimetres, position_loss, weighted_mean
-from wm_learning.settings import OBJECT_REGION
+from wm_learning.training.losses import gaussian_nll, millimetres, position_loss, weighted_mean
 from wm_learning.training.trainer import Draw
 from wm_planner.costs import CostModel
+from wm_tasks.settings import OBJECT_REGION
 
 if TYPE_CHECKING:
     from wm_learning.families.tdmpc.model import TdmpcModel

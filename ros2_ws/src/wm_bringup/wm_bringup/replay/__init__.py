@@ -1,0 +1,1 @@
+"""`./wm replay BAG --check`: the real nodes compute again what was recorded."""

@@ -1,0 +1,246 @@
+"""Bags become LeRobot datasets and come back as the datasets that the bags give; what does not fit is refused by name."""
+
+import json
+import shutil
+from pathlib import Path
+
+import av
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from wm_bags.steps.frames import Frame, Step
+from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
+from wm_core.paths import rigs_dir, urdf_path
+from wm_core.rig import CameraRig
+from wm_data.dataset import SMALL
+from wm_data.dataset_build import Reading, build_dataset
+from wm_data.dataset_files import read_facts
+from wm_data.episode_bag import EpisodeWriter
+from wm_data.lerobot.cli import main
+from wm_data.lerobot.export import export
+from wm_data.lerobot.importing import import_dataset
+from wm_data.lerobot.layout import DATA, INFO, OWN, STATS, VIDEO, LeRobotError, Place
+
+DATA_FILE = Place().path(DATA)
+HOME = np.array([0, -0.3, 0, -2.2, 0, 2, 0.8])
+
+
+def bag_of(path: Path, steps: int = 4, seed: int = 0) -> Path:
+    """A bag of one episode whose images are smooth, so that videos lose little of them."""
+    rig, kinematics = CameraRig.load(rigs_dir() / "two_cameras.yaml"), Kinematics(urdf_path())
+    writer = EpisodeWriter(path, tuple(camera.name for camera in rig.cameras))
+    writer.begin(0, "tabletop_block", seed)
+    for i in range(steps):
+        x, y = 0.4 + 0.02 * i, 0.01 * seed
+        q = kinematics.ik(np.array([x, y, TOOL_HEIGHT]), TOOL_DOWN, HOME)
+        frames = {}
+        for camera in rig.cameras:
+            v, u = np.mgrid[0 : camera.height, 0 : camera.width]
+            rgb = np.stack([u + 10 * i, v + 40, (u + v) // 2], -1).clip(0, 255).astype(np.uint8)
+            frames[camera.name] = Frame(rgb, (900 + (u + i) % 7).astype(np.float32) / 1000, camera.K)
+        pose = np.array([0.5, 0.1, 0.02, 0, 0, np.sin(0.3), np.cos(0.3)])
+        start, end = np.array([[x, y], [x + 0.02, y]])
+        writer.step(Step(i * 10**8, frames, tuple(kinematics.joint_names), q, start, end, pose))
+    return writer.close()
+
+
+@pytest.fixture(scope="module")
+def bags(tmp_path_factory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("bags")
+    return [bag_of(folder / f"bag{i}", 3 + i, seed=i) for i in range(2)]
+
+
+@pytest.fixture(scope="module")
+def exported(bags, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("lerobot") / "data"
+    export(bags, folder)
+    return folder
+
+
+@pytest.fixture
+def copy(exported, tmp_path) -> Path:
+    """A copy to be spoiled."""
+    return Path(shutil.copytree(exported, tmp_path / "copy"))
+
+
+# -- there and back ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_exported_comes_back(bags, exported, tmp_path):
+    built = build_dataset(bags, tmp_path / "built", 1)
+    back = import_dataset(exported, tmp_path / "back")
+    for name in SMALL:
+        np.testing.assert_array_equal(getattr(back, name), getattr(built, name))
+    assert (back.worlds, back.seeds, back.spec) == (built.worlds, built.seeds, built.spec)
+    assert read_facts(tmp_path / "back")["bags"] == read_facts(tmp_path / "built")["bags"]
+    bev, original = np.asarray(back.bev, int), np.asarray(built.bev, int)
+    np.testing.assert_array_equal(bev[:, :, [0, 4]], original[:, :, [0, 4]])  # height and coverage are of depth
+    assert np.abs(bev - original).max() <= 12  # of 255, in colour: the video's loss
+
+
+def test_full_files_are_followed_by_others(bags, tmp_path, monkeypatch):
+    monkeypatch.setattr("wm_data.lerobot.rows.DATA_MB", 0)
+    monkeypatch.setattr("wm_data.lerobot.video.VIDEO_MB", -1)  # the encoder holds some frames back
+    export(bags, tmp_path / "lerobot")
+    assert (tmp_path / "lerobot/data/chunk-000/file-001.parquet").is_file()
+    assert len(list((tmp_path / "lerobot/videos").glob("*/chunk-000/file-001.mp4"))) == 2  # cameras
+    assert import_dataset(tmp_path / "lerobot", tmp_path / "back").seeds == [0, 1]
+
+
+def test_a_dataset_is_no_source_of_images(bags, tmp_path, capsys):
+    build_dataset(bags, tmp_path / "built", 1)
+    assert main(["export", str(tmp_path / "built"), str(tmp_path / "out")]) == 1
+    assert "export its bags: ['bag0', 'bag1']" in capsys.readouterr().err
+
+
+def test_video_comes_back_as_video(bags, tmp_path):
+    export(bags, tmp_path / "lerobot", Reading(video=True))
+    info = json.loads((tmp_path / "lerobot" / INFO).read_text())
+    assert not {"action", "observation.object"} & set(info["features"])
+    assert import_dataset(tmp_path / "lerobot", tmp_path / "back").video
+
+
+def test_another_s_dataset_is_video_with_a_rig(copy, tmp_path):
+    rig = (copy / OWN).with_name("rig.yaml").rename(tmp_path / "rig.yaml")
+    (copy / OWN).unlink()
+    with pytest.raises(LeRobotError, match="--rig"):
+        import_dataset(copy, tmp_path / "back")
+    back = import_dataset(copy, tmp_path / "back", rig)
+    assert back.video
+    assert back.bev[:, :, 4].any()
+
+
+# -- the format ----------------------------------------------------------------------------------------------------
+
+
+def test_metadata_is_what_lerobot_reads(exported):
+    info = json.loads((exported / INFO).read_text())
+    assert (info["codebase_version"], info["fps"], info["total_episodes"], info["total_frames"]) == ("v3.0", 10, 2, 7)
+    rows = pq.read_table(exported / "meta/episodes/chunk-000/file-000.parquet").to_pylist()
+    assert [(row["dataset_from_index"], row["dataset_to_index"], row["length"]) for row in rows] == [
+        (0, 3, 3),
+        (3, 7, 4),
+    ]
+    key = f"videos/{next(name for name, feature in info['features'].items() if feature['dtype'] == 'video')}"
+    assert [(row[f"{key}/from_timestamp"], row[f"{key}/to_timestamp"]) for row in rows] == [(0, 0.3), (0.3, 0.7)]
+    tasks = pq.read_table(exported / "meta/tasks.parquet")
+    assert tasks.to_pylist() == [{"task_index": 0, "task": "push what lies on the table (tabletop_block)"}]
+    assert json.loads(tasks.schema.metadata[b"pandas"])["index_columns"] == ["task"]
+    data = pq.read_table(exported / DATA_FILE)
+    stored = [name for name, feature in info["features"].items() if feature["dtype"] != "video"]
+    assert data.column_names == stored
+    assert data["index"].to_pylist() == list(range(7))
+    np.testing.assert_allclose(data["timestamp"].to_numpy(), [0, 0.1, 0.2, 0, 0.1, 0.2, 0.3], atol=1e-6)
+    assert pq.ParquetFile(exported / DATA_FILE).num_row_groups == 2  # one for each episode
+
+
+def test_statistics_are_of_what_is_stored(exported):
+    stats = json.loads((exported / STATS).read_text())
+    data = pq.read_table(exported / DATA_FILE)
+    action = np.array(data["action"].to_pylist())
+    np.testing.assert_allclose(stats["action"]["mean"], action.mean(0), atol=1e-6)
+    np.testing.assert_allclose(stats["action"]["std"], action.std(0), atol=1e-6)
+    images = [key for key in stats if key.startswith("observation.images.")]
+    assert {np.shape(stats[key]["mean"]) for key in images} == {(3, 1, 1), (1, 1, 1)}
+    assert all(0 <= stats[key]["q50"][0][0][0] <= 1 for key in images if not key.endswith("_depth"))
+    assert all(890 < stats[key]["mean"][0][0][0] < 910 for key in images if key.endswith("_depth"))  # [mm]
+
+
+# -- what is refused -----------------------------------------------------------------------------------------------
+
+
+def refused(folder: Path, out: Path, message: str) -> None:
+    with pytest.raises(LeRobotError, match=message):
+        import_dataset(folder, out)
+    assert not out.exists()
+
+
+def edit(file: Path, change) -> None:
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda info: info.update(codebase_version="v2.1"), "expected codebase_version v3.0, got v2.1"),
+        (lambda info: info.update(fps=30), "10 frames a second: it has 30"),
+        (lambda info: info.pop("features"), "'features' is a required property"),
+        (lambda info: info.update(total_episodes=5), "expected the 5 episodes"),
+        (
+            lambda info: info["features"].update({k: {**f, "info": {}} for k, f in info["features"].items()}),
+            "needs what this one lacks: depth",
+        ),
+        (
+            lambda info: info["features"]["wm.joints"].update(names=[f"ur5_{i}" for i in range(7)]),
+            "this arm's joints in observation.state",
+        ),
+    ],
+)
+def test_other_metadata_is_refused(copy, tmp_path, change, message):
+    edit(copy / INFO, change)
+    refused(copy, tmp_path / "back", message)
+
+
+def test_missing_and_torn_files_are_refused(copy, tmp_path):
+    (copy / DATA_FILE).write_bytes((copy / DATA_FILE).read_bytes()[:-100])
+    refused(copy, tmp_path / "back", "file-000.parquet: expected a readable Parquet file")
+    (copy / DATA_FILE).unlink()
+    refused(copy, tmp_path / "back", "file-000.parquet: expected a Parquet file, there is none")
+    (copy / INFO).write_text("{")
+    refused(copy, tmp_path / "back", "info.json: .* it is no JSON")
+    (copy / INFO).unlink()
+    refused(copy, tmp_path / "back", "info.json: expected a LeRobot dataset of version v3.0")
+
+
+def test_video_shorter_than_its_frames_is_refused(copy, tmp_path):
+    file = next((copy / "videos").glob("*/*/*.mp4"))
+    with av.open(str(file)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.height, stream.width = frames[0].shape[:2]
+        for frame in frames[:5]:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    refused(copy, tmp_path / "back", "expected 4 frames of an episode, the video ends after 2")
+    file.write_bytes(b"no video")
+    refused(copy, tmp_path / "back", "expected a readable video")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("observation.state", np.nan, "episode 1, frame 2: observation.state: expected finite numbers"),
+        ("wm.joints", np.inf, "episode 1, frame 2: wm.joints: expected finite numbers"),
+        ("action", 0.1, "expected action to agree with wm.command"),
+    ],
+)
+def test_numbers_that_are_not_finite_or_were_edited_are_refused(copy, tmp_path, column, value, message):
+    table = pq.read_table(copy / DATA_FILE)
+    rows = table[column].to_pylist()
+    rows[5][0] = value
+    place = table.column_names.index(column)
+    table = table.set_column(place, table.schema.field(column), pa.array(rows, table.schema.field(column).type))
+    pq.write_table(table, copy / DATA_FILE)
+    refused(copy, tmp_path / "back", message)
+
+
+def test_nothing_is_left_of_an_export_that_fails(tmp_path, capsys):
+    assert main(["export", str(tmp_path / "no_bag"), str(tmp_path / "out")]) == 1
+    assert "no_bag" in capsys.readouterr().err
+    bag_of(tmp_path / "bag")
+    assert main(["export", str(tmp_path / "bag"), str(tmp_path / "out"), "--task", "push"]) == 0
+    assert main(["import", str(tmp_path / "out"), str(tmp_path / "back")]) == 0
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_videos_are_named_as_their_features(exported):
+    info = json.loads((exported / INFO).read_text())
+    for key, feature in info["features"].items():
+        if feature["dtype"] == "video":
+            assert (exported / Place().path(VIDEO, key)).is_file()
+            assert feature["info"]["video.fps"] == 10

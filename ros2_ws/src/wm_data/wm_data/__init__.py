@@ -1,0 +1,1 @@
+"""From bags to datasets: reading, checking, conversion, LeRobot."""

@@ -1,0 +1,113 @@
+"""Arrays for training: one folder of memory-mapped arrays, or several joined.
+
+Arrays over all steps of all episodes, in order: `bev` (T, cameras, 5, rows, columns) uint8 (0..255 for 0..1),
+`tool` (T, 2) measured and `target` (T, 2) commanded tool position, `action` (T, 2) executed after the step,
+`object` (T, 3) x, y [m] and yaw [rad] (NaN without a label), `episode` (T,) int32, `world` (T,) int16.
+In video nobody knows `target` and `action`: they are NaN.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wm_core.bundle import BevSpec
+from wm_data.dataset_files import DatasetError, read_dataset
+from wm_data.rows import JoinedRows
+
+SMALL = ("tool", "target", "action", "object", "episode", "world")
+FIELDS = ("bev", *SMALL)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Arrays described in the module's docstring; `bev` stays on disk."""
+
+    bev: np.ndarray | JoinedRows
+    tool: np.ndarray
+    target: np.ndarray
+    action: np.ndarray
+    object: np.ndarray
+    episode: np.ndarray
+    world: np.ndarray
+    worlds: list[str]
+    seeds: list[int]  # by episode; -1: unknown
+    spec: BevSpec = BevSpec()
+
+    @staticmethod
+    def load(folder: Path) -> "Dataset":
+        """Load and verify a folder; raises DatasetError naming file, array and index of what is wrong."""
+        facts, arrays = read_dataset(Path(folder))
+        spec = BevSpec(**facts["bev"])
+        return Dataset(**arrays, worlds=facts["worlds"], seeds=facts["seeds"], spec=spec)
+
+    @staticmethod
+    def join(parts: Sequence["Dataset"]) -> "Dataset":
+        """Several datasets as one, without copying their maps; raises DatasetError when they do not fit together."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        for i, part in enumerate(parts[1:], 1):
+            if part.spec != first.spec or part.bev.shape[1:] != first.bev.shape[1:]:
+                raise DatasetError(
+                    f"expected datasets with the same maps, got {first.spec} with {first.bev.shape[1]} cameras and, as number"
+                    f" {i + 1}, {part.spec} with {part.bev.shape[1]}; build them again from their bags"
+                )
+            if part.video != first.video:
+                raise DatasetError(
+                    f"expected commands in all datasets or in none, got both (number {i + 1}): use pretrain="
+                )
+        if len({part.fingerprint() for part in parts}) < len(parts):
+            raise DatasetError("expected different datasets, got one twice: its held-out episodes would be trained on")
+        worlds = sorted({world for part in parts for world in part.worlds})
+        offsets = np.cumsum([0] + [len(part.seeds) for part in parts])
+        joined = {
+            name: np.concatenate([getattr(p, name) for p in parts]) for name in ("tool", "target", "action", "object")
+        }
+        return Dataset(
+            bev=JoinedRows([row for part in parts for row in [part.bev]]),  # type: ignore[misc]
+            episode=np.concatenate([p.episode + offsets[i] for i, p in enumerate(parts)]).astype(np.int32),
+            world=np.concatenate([np.array([worlds.index(w) for w in p.worlds], np.int16)[p.world] for p in parts]),
+            worlds=worlds,
+            seeds=[seed for part in parts for seed in part.seeds],
+            spec=first.spec,
+            **joined,
+        )
+
+    @property
+    def video(self) -> bool:
+        """Whether there are no commands."""
+        return bool(np.isnan(self.action).all())
+
+    def as_video(self) -> "Dataset":
+        """The same without commands and labels."""
+        unknown = {name: np.full_like(getattr(self, name), np.nan) for name in ("target", "action", "object")}
+        return replace(self, **unknown)
+
+    def fingerprint(self) -> str:
+        """Short hash of what was recorded: labels, actions and episodes tell datasets apart."""
+        digest = hashlib.sha256()
+        for values in (self.tool, self.action, self.object, self.episode):
+            digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()[:12]
+
+    def subset(self, episodes: np.ndarray) -> "Dataset":
+        """A copy with only some episodes, by number; their numbers and the list of seeds stay."""
+        keep = np.flatnonzero(np.isin(self.episode, episodes))
+        arrays: dict[str, Any] = {name: np.asarray(getattr(self, name)[keep]) for name in FIELDS}
+        return replace(self, **arrays)
+
+    def windows(self, length: int, episodes: np.ndarray | None = None) -> np.ndarray:
+        """First indices (n,) of all windows of `length` consecutive steps within one episode.
+
+        `episodes`: only of these; what is listed k times counts k times.
+        """
+        starts = np.arange(len(self.episode) - length + 1)
+        starts = starts[self.episode[starts] == self.episode[starts + length - 1]]
+        if episodes is None:
+            return starts
+        times = np.bincount(episodes, minlength=self.episode.max() + 1)
+        return np.repeat(starts, times[self.episode[starts]])

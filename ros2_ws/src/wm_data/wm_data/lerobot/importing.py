@@ -1,0 +1,25 @@
+"""A LeRobot dataset v3.0 -> a dataset of wm."""
+
+from pathlib import Path
+
+from wm_core.atomic import new_folder
+from wm_core.kinematics import Kinematics
+from wm_core.paths import urdf_path
+from wm_data.dataset import Dataset
+from wm_data.dataset_build import Converter, merge_parts, write_part
+from wm_data.lerobot.source import Source
+
+
+def import_dataset(folder: Path, out: Path, rig: Path | None = None) -> Dataset:
+    """Build the dataset in `out`; it appears when it is complete. Raises LeRobotError and BagError.
+
+    What `wm lerobot export` wrote of bags gives the dataset that the bags give, but for the videos' loss.
+    """
+    source = Source.open(folder, Kinematics(urdf_path()), rig)
+    with new_folder(Path(out)) as work:
+        converter = Converter(source.folder, source.profile)
+        for i, (facts, episodes) in enumerate(source.bags):
+            write_part(source.folder, work / f"{i:05d}", converter, source.steps(episodes))
+            print(f"lerobot: {facts['name']} ({i + 1} of {len(source.bags)} bags)", flush=True)
+        merge_parts(work, list(range(len(source.bags))), [facts for facts, _ in source.bags])
+    return Dataset.load(out)

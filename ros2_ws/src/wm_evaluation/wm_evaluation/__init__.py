@@ -1,0 +1,1 @@
+"""Judging bundles: measurements, reports, the gate."""

@@ -1,0 +1,1 @@
+"""The gate: what a bundle must show before robots run it, and its promotion."""

@@ -1,0 +1,1 @@
+"""Each module measures one property of bundles and returns a Section."""

@@ -1,0 +1,90 @@
+"""A simulated arm watched by all bundles at once: rendered once, perceived and believed by each."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from wm_core.bundle import Bundle
+from wm_core.executed import ExecutedMotion
+from wm_core.paths import rig_path
+from wm_core.rig import CameraRig
+from wm_dynamics.belief import BeliefFilter, BeliefState
+from wm_perception.pipeline import CameraFrame, PerceptionPipeline
+from wm_sim.arm_sim import ArmSim
+from wm_sim.world import World
+from wm_tasks.drive import Drive
+from wm_tasks.settings import REACH_BOX, STEP_NS
+
+
+class Stage:
+    """One world; a step is: `observe`, then `act`. The object varies with the seed as in data collection.
+
+    To see what else could have happened, branch with `drive.saved()` and `drive.act`, which beliefs know nothing of.
+    """
+
+    def __init__(
+        self,
+        bundles: Mapping[str, Bundle],
+        world: World,
+        *,
+        taken_for: CameraRig | None = None,
+        rig: CameraRig | None = None,
+    ) -> None:
+        """`rig`: the cameras there are (default: the world's); `taken_for`: what perception takes them for (default: the same)."""
+        rig = rig or CameraRig.load(rig_path(world.rig))
+        self.sim = ArmSim(world, rig, randomise=True)
+        self.drive = Drive(self.sim)
+        self.labels = tuple(bundles)
+        self._eyes = {
+            label: PerceptionPipeline(bundle, taken_for or rig, self.sim.kinematics)
+            for label, bundle in bundles.items()
+        }
+        self._filters = {label: BeliefFilter(bundle) for label, bundle in bundles.items()}
+
+    def reset(self, seed: int) -> np.ndarray:
+        """A new episode; returns the goal (2,) [m] drawn with the seed."""
+        start = self.sim.reset(seed)
+        self.drive.anchor()
+        self._motion = ExecutedMotion()
+        self._now_ns = STEP_NS
+        for belief in self._filters.values():
+            belief.reset()
+        return start["goal_xy"]
+
+    @property
+    def object(self) -> np.ndarray:
+        """True position (2,) [m] of the object."""
+        return self.sim.object_pose()[0][:2]
+
+    @property
+    def tool(self) -> np.ndarray:
+        """Measured position (2,) [m] of the tool."""
+        return self.sim.kinematics.fk(self.drive.joints())[0][:2]
+
+    @property
+    def within_reach(self) -> bool:
+        """Whether the object is where the tool can reach it."""
+        return bool((self.object >= REACH_BOX[0]).all() and (self.object <= REACH_BOX[1]).all())
+
+    def observe(self) -> dict[str, BeliefState]:
+        """What each bundle believes after seeing what there is now."""
+        joints = self.drive.joints()
+        frames = {camera.name: CameraFrame(*self.sim.render(camera.name), camera.K) for camera in self.sim.rig.cameras}
+        states = {}
+        for label, eyes in self._eyes.items():
+            seen = eyes.process(frames, joints)
+            states[label] = self._filters[label].update(
+                self._now_ns, seen.embedding, seen.visibility, seen.ee[:2], self._motion
+            )
+        return states
+
+    def act(self, action: np.ndarray) -> np.ndarray:
+        """One control period under an action (2,); returns the action that was executed, within the tool's reach."""
+        start = self.drive.commanded
+        executed = self.drive.act(action)
+        self._motion.record(self._now_ns, STEP_NS, start, self.drive.commanded)
+        self._now_ns += STEP_NS
+        return executed
+
+    def close(self) -> None:
+        self.sim.close()

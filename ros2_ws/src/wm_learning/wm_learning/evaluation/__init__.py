@@ -1,1 +1,0 @@
-"""Judging bundles: each module measures one thing and returns a Section; report.py writes them all."""

@@ -1,0 +1,277 @@
+"""The cores of all nodes wired in one process, without ROS, in lockstep: for benchmarks and tests.
+
+One step is one control period: render, perceive, filter, plan, guard, move. Simulated time stands still meanwhile.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wm_core.bundle import LOG_VARIANCE, OBJECT, VISIBILITY, Bundle
+from wm_core.executed import ExecutedMotion
+from wm_core.kinematics import Kinematics
+from wm_core.paths import bundles_dir, rigs_dir, urdf_path
+from wm_core.rig import CameraRig
+from wm_dynamics.belief import BeliefFilter, BeliefState
+from wm_dynamics.rollout import RolloutEngine
+from wm_guard.guard import Guard, Kind
+from wm_guard.limits import Limits, Request
+from wm_perception.pipeline import CameraFrame, ObservationData, PerceptionPipeline
+from wm_planner.controller import POLICY_TRUST, Decision, PlannerCore
+from wm_planner.costs import CostModel, CostWeights
+from wm_planner.goal import ObjectGoal, Progress
+from wm_planner.planners import PlanResult, make_planner
+from wm_planner.policy import POLICY, policy_for, search_of
+from wm_planner.tool_path import ToolPath
+from wm_sim.arm_sim import ArmSim
+from wm_sim.controller import Point
+from wm_sim.driver import Driver
+from wm_sim.world import World, load_world
+
+HORIZON = 12  # steps planned ahead, as in the planner node
+TOLERANCE = 0.010  # [m] believed distance at which the planner stops, as in the planner node
+
+# Action (2,) in the unit disk for commanded tool position, true object position and goal, each (2,) [m].
+Policy = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One control period of an episode; positions (2,) [m] in the base frame at `stamp_ns`."""
+
+    stamp_ns: int
+    object_xy: np.ndarray  # ground truth
+    ee_target: np.ndarray  # commanded tool position
+    action: np.ndarray  # commanded in this step
+    verdict: str  # of the guard: pass, limited or refused
+    hidden: bool  # from all cameras
+    observation: ObservationData | None  # None with a policy in the planner's place
+    belief: BeliefState | None
+    plan: PlanResult | None  # None while holding
+    plan_ms: float
+    planner: str  # who made the plan
+
+    @property
+    def believed_xy(self) -> np.ndarray:
+        """Where the object is thought to be."""
+        return self.object_xy if self.belief is None else self.belief.object_xy
+
+
+@dataclass(frozen=True)
+class EpisodeResult:
+    """Outcome of one episode, scored on ground truth."""
+
+    seed: int
+    goal: tuple[float, float]
+    start_distance_m: float
+    final_distance_m: float
+    steps: int
+    time_s: float  # of the robot
+    reached: bool  # in the planner's belief
+    trace: tuple[Step, ...]
+
+    @property
+    def success_2cm(self) -> bool:
+        return self.final_distance_m <= 0.02
+
+    @property
+    def success_3cm(self) -> bool:
+        return self.final_distance_m <= 0.03
+
+
+class ClosedLoop:
+    """A simulated arm controlled through perception, belief, planner and guard."""
+
+    def __init__(
+        self,
+        world: World,
+        rig: CameraRig,
+        bundle: Bundle,
+        planner: str = "icem",
+        seed: int = 0,
+        cameras: Sequence[str] | None = None,
+        *,
+        planner_params: dict[str, Any] | None = None,
+        budget_s: float | None = None,
+        policy_seeds: str = "auto",
+        policy_trust: float = POLICY_TRUST,
+        weights: CostWeights | None = None,
+        horizon: int = HORIZON,
+        macro: bool = False,
+    ) -> None:
+        """`cameras`: use only these. `seed`: of the planner. `budget_s`: time for each plan (None: unlimited). `horizon`: steps
+        planned ahead; `macro`: in jumps of the bundle, then rounded up to whole ones.
+
+        `policy_seeds`, `policy_trust` [m]: as of the planner node. `weights`: of the cost, in place of the defaults."""
+        self.kinematics = Kinematics(urdf_path())
+        self.sim = ArmSim(world, rig.only(cameras) if cameras else rig)
+        self.bundle = bundle
+        self._budget_s = budget_s
+        self._driver = Driver(self.sim, bundle.step_duration, None)
+        self._perception = PerceptionPipeline(bundle, self.sim.rig, self.kinematics)
+        self._filter = BeliefFilter(bundle)
+        self._tool_path = ToolPath(self.kinematics, bundle.step_duration)
+        engine = RolloutEngine(bundle, macro)
+        count = engine.count(horizon)
+        search = make_planner(search_of(planner), count, bundle.action_size, seed, **(planner_params or {}))
+        self._planner = PlannerCore(
+            engine,
+            search,
+            CostModel.of(bundle, weights, macro),
+            self._tool_path,
+            policy=policy_for(bundle, planner, policy_seeds, int(engine.spans(count).sum())),
+            follow=planner == POLICY,
+            policy_trust=policy_trust,
+        )
+
+    @staticmethod
+    def load(world: str, bundle: str | Path | None = None, planner: str = "icem", **options: Any) -> "ClosedLoop":
+        """By names, with the world's own rig and the shipped bundle unless another is given."""
+        loaded = load_world(world)
+        rig = CameraRig.load(rigs_dir() / f"{loaded.rig}.yaml")
+        return ClosedLoop(loaded, rig, Bundle.load(bundle or bundles_dir() / "default"), planner, **options)
+
+    def episode(
+        self,
+        seed: int,
+        goal: Sequence[float] | None = None,
+        max_steps: int = 100,
+        *,
+        policy: Policy | None = None,
+        oracle: bool = False,
+        hide: Callable[[int, Sequence[Step]], bool] | None = None,
+    ) -> EpisodeResult:
+        """Run one episode from a start drawn with `seed` to `goal` (x, y) [m] (default: the one drawn with the seed).
+
+        `policy`: chooses actions on the true state instead of perception, belief and planner. `oracle`: the encoder's
+        object position is replaced by the true one. `hide(index, trace)`: whether no camera sees the object in a step.
+        """
+        start = self.reset(seed)
+        target = ObjectGoal(np.asarray(start["goal_xy"] if goal is None else goal, float), TOLERANCE)
+        begin_ns = self.sim.time_ns
+        progress = Progress(target, np.inf)
+        trace: list[Step] = []
+        while len(trace) < max_steps and not progress.reached:
+            hidden = hide is not None and hide(len(trace), trace)
+            self.sim.disturb(hidden=hidden)
+            trace.append(self.step(progress, policy, oracle=oracle, hidden=hidden))
+        final = self.sim.object_pose()[0][:2]
+        return EpisodeResult(
+            seed,
+            (float(target.xy[0]), float(target.xy[1])),
+            float(np.linalg.norm(start["object_xy"] - target.xy)),
+            float(np.linalg.norm(final - target.xy)),
+            len(trace),
+            (self.sim.time_ns - begin_ns) / 1e9,
+            progress.reached,
+            tuple(trace),
+        )
+
+    def reset(self, seed: int) -> dict[str, np.ndarray]:
+        """A start drawn with `seed`: object_xy and goal_xy (2,) [m]; nothing is known or commanded any more."""
+        start = self.sim.reset(seed)
+        home = self.sim.home
+        self._driver.controller.reset(home)
+        self._guard = Guard(self.kinematics, Limits(), self.bundle.step_duration)
+        self._motion = ExecutedMotion()
+        self._filter.reset()
+        self._planner.reset()
+        self._planner.forget()
+        self._tool_path.anchor(home)
+        return start
+
+    def step(
+        self,
+        progress: Progress,
+        policy: Policy | None = None,
+        *,
+        watched: bool = False,
+        oracle: bool = False,
+        hidden: bool = False,
+    ) -> Step:
+        """One control period towards the goal of `progress`; `watched`: perceive and believe though a policy chooses the actions."""
+        if not progress.steps:
+            self._planner.reset()
+        stamp_ns = self.sim.time_ns
+        names, positions, _ = self.sim.joint_state()
+        joints = positions[: len(self.kinematics.joint_names)]
+        truth = self.sim.object_pose()[0][:2]
+        ee_target = self._tool_path.position
+        observation = belief = None
+        if policy is None or watched:
+            observation = self._observe(joints, truth if oracle else None)
+            belief = self._filter.update(
+                stamp_ns, observation.embedding, observation.visibility, observation.ee[:2], self._motion
+            )
+        if policy is None and belief is not None:
+            progress.update(belief.object_xy, stamp_ns)
+            decision = self._decide(belief, progress, stamp_ns)
+        elif policy is not None:
+            progress.update(truth, stamp_ns)
+            aim = progress.goal.xy if isinstance(progress.goal, ObjectGoal) else np.full(2, np.nan)
+            action = np.asarray(policy(ee_target, truth, aim), float)
+            motion = self._tool_path.move(self.bundle.action_scale * action)
+            decision = Decision(action, motion, None, None, None, 0.0, 0.0)
+        self._guard.observe(names, positions.tolist(), stamp_ns, stamp_ns)
+        verdict = self._send(decision, joints, stamp_ns)
+        for _ in range(self._driver.steps_per_period):
+            self._driver.step()
+        return Step(
+            stamp_ns,
+            truth,
+            ee_target,
+            decision.action,
+            verdict,
+            hidden,
+            observation,
+            belief,
+            decision.plan,
+            decision.plan_ms,
+            decision.planner,
+        )
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _observe(self, joints: np.ndarray, truth: np.ndarray | None) -> ObservationData:
+        """Perceive; with `truth` (2,) the object's position is known and certain, only its looks are perceived."""
+        frames = {camera.name: CameraFrame(*self.sim.render(camera.name), camera.K) for camera in self.sim.rig.cameras}
+        observation = self._perception.process(frames, joints)
+        if truth is None:
+            return observation
+        embedding = observation.embedding.copy()
+        embedding[OBJECT], embedding[LOG_VARIANCE], embedding[VISIBILITY] = truth, -14.0, 14.0
+        return replace(observation, embedding=embedding, object_xy=truth, visibility=1.0)
+
+    def _decide(self, belief: BeliefState, progress: Progress, stamp_ns: int) -> Decision:
+        if progress.near:
+            return self._planner.hold(stamp_ns=stamp_ns)
+        deadline = None if self._budget_s is None else time.monotonic() + self._budget_s
+        return self._planner.step(
+            belief.mean,
+            belief.variance,
+            belief.ee,
+            progress.goal,
+            stamp_ns=stamp_ns,
+            time_unseen=belief.time_unseen,
+            deadline_s=deadline,
+        )
+
+    def _send(self, decision: Decision, joints: np.ndarray, stamp_ns: int) -> str:
+        """Through the guard to the arm's controller, as the nodes do; returns the verdict."""
+        motion = decision.motion
+        times_ns = np.round(motion.times * 1e9).astype(np.int64)
+        request = Request(self._tool_path.joint_names, stamp_ns, times_ns.tolist(), motion.joints.tolist())
+        verdict = self._guard.check(request, stamp_ns, stamp_ns)
+        sent = verdict.motion
+        if sent is None:
+            raise RuntimeError(f"expected a trajectory from the guard, got none: {verdict.text}")
+        points = [Point(int(t), q) for t, q in zip(sent.times_ns, sent.positions, strict=True)]
+        self._driver.controller.accept(self.kinematics.joint_names, sent.start_ns, points, stamp_ns)
+        self._motion.record(verdict.effective_ns, int(sent.times_ns[-1]), verdict.ee_start[:2], verdict.ee_end[:2])
+        if verdict.kind is Kind.REFUSED:
+            self._tool_path.anchor(joints)
+        return verdict.kind.value

@@ -1,0 +1,180 @@
+"""wm_episodes: gives goal after goal, scores them with ground truth, and writes the report.
+
+Uses only what any client can use: the PursueGoal action, the simulator's services, and wm's topics.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from wm_msgs.action import PursueGoal
+from wm_msgs.msg import Episode as EpisodeEvent
+
+from wm_core.paths import rig_path
+from wm_core.rig import CameraRig
+from wm_sim.world import load_world
+from wm_tasks.client import ANSWER_S, Client, ClientError, StopRequestedError, object_goal, run_client
+from wm_tasks.monitor import Monitor
+from wm_tasks.report import Episode, Run, write_json
+from wm_tasks.summary import write_summary
+from wm_tasks.video import write_video
+
+REACHED_M = 0.02  # [m] from the goal, by ground truth
+SETTLE_CYCLES = 8  # beliefs after a reset before a goal is given
+SETTLE_SPREAD = 0.005  # [m] in which the belief must stay for three cycles
+SETTLE_S = 15.0
+EPISODE_S = 10.0  # [s] of robot time
+WALL_S = 120.0  # [s] for one episode on the wall clock, however slow the machine
+REST_CYCLES = 3  # after the end, before the object is measured
+
+
+class Episodes(Client):
+    NAME = "wm_episodes"
+
+    def __init__(self) -> None:
+        super().__init__()
+        defaults = {
+            "episodes": 0,
+            "seed": 10000,
+            "world": "tabletop_block",
+            "rig": "two_cameras",
+            "report": "",
+            "bundle": "",
+            "planner": "",
+            "lockstep": False,
+        }
+        for name, default in defaults.items():
+            self.declare_parameter(name, default)
+        value = {name: self.get_parameter(name).value for name in defaults}
+        self.wanted, self.seed, self.lockstep = value["episodes"], value["seed"], value["lockstep"]
+        self.report_file = Path(value["report"]) if value["report"] else None
+        self.world = load_world(value["world"])
+        self.outcome = Run(self.world.name, value["bundle"], value["planner"], self.seed, self.lockstep)
+        camera = CameraRig.load(rig_path(value["rig"])).cameras[0].name
+        self._monitor = Monitor(self, self.outcome, camera, pictures=self.report_file is not None)
+
+    # -- running -------------------------------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """All episodes; returns the exit status."""
+        self.wait_for_bringup()
+        index = 0
+        while not self.wanted or index < self.wanted:
+            episode = self._episode(self.seed + index, index)
+            self.outcome.episodes.append(episode)
+            index += 1
+            mark = "reached" if episode.success(REACHED_M) else "missed "
+            self.get_logger().info(
+                f"goal {index}{f' of {self.wanted}' if self.wanted else ''}: {mark} {1000 * episode.final_distance_m:5.1f} mm"
+                f" in {episode.time_s:4.1f} s, {episode.steps} steps ({episode.message})"
+            )
+            if not self.wanted:
+                del self.outcome.episodes[:-100]  # run for days without growing
+                for values in self.outcome.latency_ms.values():
+                    del values[:-10000]
+        return 0
+
+    def _episode(self, seed: int, index: int) -> Episode:
+        start = self.reset_world(seed)
+        goal = self.world.draw_goal(np.random.default_rng([seed, 1]), start)
+        self._settle()
+        self._announce(EpisodeEvent.BEGIN, seed, goal)
+        self._monitor.begin(f"episode {index + 1}  seed {seed}  goal ({goal[0]:.2f}, {goal[1]:.2f})")
+        try:
+            result = self._pursue_goal(goal)
+            self._monitor.end()
+            beliefs = self._monitor.beliefs
+            self.wait(lambda: self._monitor.beliefs >= beliefs + REST_CYCLES, ANSWER_S, "beliefs after the episode")
+            if self._monitor.truth is None:
+                raise ClientError("expected ground_truth/object_pose for scoring, none came")
+        except (ClientError, StopRequestedError) as error:
+            self._announce(EpisodeEvent.END, seed, goal, EpisodeEvent.ABORTED, str(error) or "stopped by the user")
+            raise
+        episode = Episode(
+            seed,
+            [round(float(v), 4) for v in start],
+            [round(float(v), 4) for v in goal],
+            round(float(np.linalg.norm(self._monitor.truth - goal)), 5),
+            result.steps,
+            round(result.duration, 3),
+            result.message,
+            self._monitor.path,
+        )
+        outcome = EpisodeEvent.REACHED if episode.success(REACHED_M) else EpisodeEvent.MISSED
+        self._announce(EpisodeEvent.END, seed, goal, outcome, result.message, episode.final_distance_m)
+        return episode
+
+    def _announce(
+        self,
+        event: int,
+        seed: int,
+        goal: np.ndarray,
+        outcome: int = EpisodeEvent.UNKNOWN,
+        reason: str = "",
+        final_distance_m: float = math.nan,
+    ) -> None:
+        model_id = self._monitor.belief.model_id if self._monitor.belief else ""
+        self.announce(
+            event, EpisodeEvent.TASK, self.world.name, seed, model_id, goal, outcome, reason, final_distance_m
+        )
+
+    def _settle(self) -> None:
+        """Wait until wm sees the new scene and is sure of it, from wm's own topics alone."""
+        monitor, beliefs = self._monitor, self._monitor.beliefs
+
+        def settled() -> bool:
+            if monitor.beliefs < beliefs + SETTLE_CYCLES or monitor.belief is None or monitor.belief.visibility < 0.5:
+                return False
+            return float(np.ptp(np.array(monitor.recent), axis=0).max()) < SETTLE_SPREAD
+
+        self.wait(settled, SETTLE_S, "a settled belief", fatal=False)
+
+    def _pursue_goal(self, xy: np.ndarray) -> PursueGoal.Result:
+        handle = self.send_goal(object_goal(xy), EPISODE_S)
+        if not handle.accepted:
+            raise ClientError(f"wm/pursue_goal refused the goal {np.round(xy, 3)}; the planner's log says why")
+        return self.answer(handle.get_result_async(), WALL_S, "the result of wm/pursue_goal").result
+
+    # -- ending --------------------------------------------------------------------------------------------------
+
+    def stopped(self) -> int:
+        return 1 if self.wanted else 0  # asked for N episodes, not all ran
+
+    def conclude(self) -> None:
+        self.print_table()
+        self.write_report()
+
+    def write_report(self) -> None:
+        """JSON, PNG and MP4 of what was run; nothing without a report file or episodes."""
+        if self.report_file is None or not self.outcome.episodes:
+            return
+        write_json(self.outcome.summary(), self.report_file)
+        write_summary(self.outcome, self.report_file.with_suffix(".png"))
+        if self._monitor.shots:
+            write_video(self._monitor.shots, self.report_file.with_suffix(".mp4"))
+        self.get_logger().info(f"report written to {self.report_file}")
+
+    def print_table(self) -> None:
+        episodes = self.outcome.episodes
+        if not episodes:
+            return
+        good = sum(episode.success(REACHED_M) for episode in episodes)
+        document = self.outcome.summary()
+        low, high = document["success_interval_2cm"]
+        median = 1000 * float(np.median([episode.final_distance_m for episode in episodes]))
+        latency = document["latency_ms"]["camera_to_command"]
+        cpu = document["cpu"]
+        stolen = f", {100 * cpu['stolen']:.0f} % of the CPU stolen by the host" if cpu and cpu["stolen"] > 0.01 else ""
+        self.get_logger().info(
+            f"{good} of {len(episodes)} within 2 cm ({100 * low:.0f}..{100 * high:.0f} %), median {median:.1f} mm,"
+            f" camera to command p50 {latency['p50'] or math.nan:.1f} ms p99 {latency['p99'] or math.nan:.1f} ms,"
+            f" {self.outcome.deadline_misses} of {self.outcome.cycles} deadlines missed{stolen}"
+        )
+
+
+def main() -> int:
+    return run_client(Episodes)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
