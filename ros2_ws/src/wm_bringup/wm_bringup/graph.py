@@ -155,11 +155,15 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         _node("wm_perception", {"bundle": bundle, "rig": rig, **clock}),
         _node("wm_dynamics", {"bundle": bundle, **clock}),
         _node("wm_planner", planner),
-        _bringup(
-            "wm_lifecycle_manager", {"nodes": list(LIFECYCLE_ORDER), "recorded": values["record"] not in ("", "false")}
+        _process(
+            "wm_bringup",
+            "wm_lifecycle_manager",
+            {"nodes": list(LIFECYCLE_ORDER), "recorded": values["record"] not in ("", "false")},
         ),
-        _bringup("wm_bundle_manager", {"bundle": bundle, "registry": registry, **clock}, ends_all=False),
-        _bringup("wm_explorer", explorer) if values["explore"] else _bringup("wm_episodes", episodes),
+        _process("wm_bringup", "wm_bundle_manager", {"bundle": bundle, "registry": registry, **clock}, ends_all=False),
+        _process("wm_tasks", "wm_explorer", explorer)
+        if values["explore"]
+        else _process("wm_tasks", "wm_episodes", episodes),
     ]
     nodes += _recorders(values, rig)
     environment = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(config("fastdds.xml"))}
@@ -171,8 +175,9 @@ def _node(package: str, parameters: dict[str, Any]) -> Node:
     return Node(package, package, f"{package}.node", package, parameters)
 
 
-def _bringup(name: str, parameters: dict[str, Any], ends_all: bool = True) -> Node:
-    return Node("wm_bringup", name, f"wm_bringup.{name.removeprefix('wm_')}", name, parameters, ends_all)
+def _process(package: str, name: str, parameters: dict[str, Any], ends_all: bool = True) -> Node:
+    """A node in a module of its own name, beside others of its package."""
+    return Node(package, name, f"{package}.{name.removeprefix('wm_')}", name, parameters, ends_all)
 
 
 def _bundle(value: str) -> tuple[str, str]:
