@@ -36,7 +36,12 @@ def synchronise(image_stamps, joint_stamps=None, depth_delay_ns=0):
 
 # A camera of 11 to 19 Hz has no image near most control periods of 0.1 s: see the next test.
 @settings(max_examples=60, deadline=None)
-@given(rate=st.floats(9.5, 10.5) | st.floats(20, 120), jitter=st.floats(0, 0.15), delay=st.integers(0, 20_000_000), seed=st.integers(0, 99))
+@given(
+    rate=st.floats(9.5, 10.5) | st.floats(20, 120),
+    jitter=st.floats(0, 0.15),
+    delay=st.integers(0, 20_000_000),
+    seed=st.integers(0, 99),
+)
 def test_cameras_of_any_rate_give_a_step_per_control_period(rate, jitter, delay, seed):
     rng = np.random.default_rng(seed)
     beats = (np.arange(round(6 * rate)) + rng.uniform(-jitter, jitter, round(6 * rate))) / rate

@@ -5,6 +5,7 @@ about a second is kept.
 """
 
 from bisect import bisect_left, insort
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from wm_bags.storage.reading import Message
 JITTER = 0.5  # share of a step by which one stamp may be off
 LATE_NS = 500_000_000  # a topic may lag this far behind the others
 BACK_NS = 100_000_000  # stamps that go back by more are a jump of the clock, not disorder
+PERIODS = 9  # intervals of which a camera's period is the median
 GAIN = 4  # a control period follows the camera's beat by a quarter of what it is off
 
 
@@ -49,8 +51,11 @@ class Stream:
     def __init__(self) -> None:
         self._items: list[tuple[int, int, Any]] = []  # stamp, order of arrival
         self._count = 0
+        self._intervals: deque[int] = deque(maxlen=PERIODS)
 
     def add(self, stamp_ns: int, item: Any) -> None:
+        if self._items and stamp_ns > self._items[-1][0]:
+            self._intervals.append(stamp_ns - self._items[-1][0])
         insort(self._items, (stamp_ns, self._count, item), key=lambda entry: entry[:2])
         self._count += 1
 
@@ -71,10 +76,10 @@ class Stream:
     def beat(self, due_ns: int, half_ns: int) -> int | None:
         """The stamp nearest to when one is due; None where images that would be nearer are missing."""
         near, at = self.nearest(due_ns, half_ns), self._at(due_ns)
-        if near is None or near[0] >= due_ns or at < 2:
+        if near is None or near[0] >= due_ns or not self._intervals:
             return near[0] if near else None
         # Of a camera faster than the control rate another image would come, nearer than this one, unless it ends here.
-        period_ns = near[0] - self._items[at - 2][0]
+        period_ns = float(np.median(self._intervals))  # a single interval shrinks and grows with the stamps' jitter
         ends = at == len(self._items) or self._items[at][0] - near[0] > 1.5 * period_ns
         return None if ends and near[0] + period_ns - due_ns < due_ns - near[0] else near[0]
 
