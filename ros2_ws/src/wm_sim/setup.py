@@ -19,8 +19,7 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
-        (f"share/{PACKAGE}/urdf", files("urdf/*.urdf") + files("urdf/LICENSE.*")),
-        (f"share/{PACKAGE}/urdf/meshes", files("urdf/meshes/*.obj")),
+        (f"share/{PACKAGE}/meshes", files("meshes/*.obj")),
         (f"share/{PACKAGE}/sim_worlds/worlds", files("worlds/*.yaml", str(WORLDS))),
         (f"share/{PACKAGE}/sim_worlds/rigs", files("rigs/*.yaml", str(WORLDS))),
     ],
@@ -28,7 +27,7 @@ setup(
     zip_safe=True,
     maintainer="The wm developers",
     maintainer_email="maintainers@wm.invalid",
-    description="A simulated Panda on a table (PyBullet) as a lifecycle node and as Gymnasium environments.",
+    description="A simulated arm on a table (PyBullet) as a lifecycle node and as Gymnasium environments.",
     license="Apache-2.0",
     entry_points={"console_scripts": ["wm_sim = wm_sim.node:main"]},
 )

@@ -1,10 +1,14 @@
-"""Kinematics of the arm with pinocchio: forward and inverse kinematics of the tool, limits from the URDF."""
+"""Kinematics of an arm with pinocchio: forward and inverse kinematics of the tool in the table frame, limits."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pinocchio
+
+from wm_core.robot import RobotProfile
+from wm_core.robot_description import describe, joint_problems
+
 
 # The tool points straight down: its z axis is -z of the base, its x axis is x of the base.
 TOOL_DOWN = np.diag([1.0, -1.0, -1.0])
@@ -19,33 +23,66 @@ class KinematicsError(ValueError):
 
 
 class Kinematics:
-    """A serial arm described by a URDF.
+    """A serial arm described by a URDF. Poses are in the table frame, in which the profile says how the base stands.
 
-    `joint_names`: movable arm joints in order; `lower`, `upper` [rad], `velocity` [rad/s]: their limits, (n,).
+    `joint_names`: movable arm joints in order; `lower`, `upper` [rad], `velocity` [rad/s], `effort` [N m]: their
+    limits, (n,). `T_table_root` (4, 4): pose of the URDF's root link. `description`: the URDF.
     """
 
-    def __init__(self, urdf: str | Path, tip: str = "panda_hand_tcp", joint_names: Sequence[str] | None = None) -> None:
-        """Read the URDF; joints not in `joint_names` (default: all up to the tip that are revolute) are fixed at zero."""
-        path = Path(urdf)
-        if not path.is_file():
-            raise KinematicsError(f"expected a URDF file, {path} does not exist; set the parameter `urdf`")
-        full = pinocchio.buildModelFromUrdf(str(path))
-        if not full.existFrame(tip):
-            raise KinematicsError(f"{path}: expected a link '{tip}', found {[frame.name for frame in full.frames]}")
+    def __init__(
+        self,
+        urdf: str | Path,
+        tip: str = "panda_hand_tcp",
+        joint_names: Sequence[str] | None = None,
+        *,
+        base: str | None = None,
+        T_table_base: np.ndarray | None = None,
+    ) -> None:
+        """Read a URDF, a file or its text; joints not in `joint_names` (default: all up to the tip) are fixed at zero.
+
+        `T_table_base` (4, 4): pose of the link `base` (default: the root) in the table frame; default: identity.
+        """
+        self.description = _text(urdf)
+        where = "the URDF" if _is_text(urdf) else str(urdf)
+        full = pinocchio.buildModelFromXML(self.description)
+        for link in (tip, *([base] if base else [])):
+            if not full.existFrame(link):
+                raise KinematicsError(f"{where}: expected a link '{link}', found {[f.name for f in full.frames]}")
         if joint_names is None:
             tip_joint = full.frames[full.getFrameId(tip)].parentJoint
             joint_names = [full.names[j] for j in full.supports[tip_joint] if j > 0]
-        unknown = [name for name in joint_names if not full.existJointName(name)]
-        if unknown:
-            raise KinematicsError(f"{path}: expected joints {unknown}, found {list(full.names)[1:]}")
+        if problems := joint_problems(self.description, joint_names):
+            raise KinematicsError(f"{where}: {'; '.join(problems)}")
+        self.T_table_root = _stand(full, base, np.eye(4) if T_table_base is None else T_table_base, where)
         locked = [full.getJointId(name) for name in full.names if name != "universe" and name not in joint_names]
         self._model = pinocchio.buildReducedModel(full, locked, pinocchio.neutral(full))
         self._data = self._model.createData()
         self._tip = self._model.getFrameId(tip)
+        if self._model.names.tolist()[1:] != list(joint_names):
+            order = self._model.names.tolist()[1:]
+            raise KinematicsError(f"{where}: expected joints from the base to the tool, {order}, got {list(joint_names)}")
         self.joint_names = tuple(joint_names)
         self.lower = self._model.lowerPositionLimit.copy()
         self.upper = self._model.upperPositionLimit.copy()
         self.velocity = self._model.velocityLimit.copy()
+        self.effort = self._model.effortLimit.copy()
+
+    @staticmethod
+    def of(profile: RobotProfile, urdf: str | None = None) -> "Kinematics":
+        """The arm of a robot profile; `urdf`: the text from its topic, for a robot whose URDF is published.
+
+        Raises RobotError or KinematicsError that names what is missing or contradictory.
+        """
+        try:
+            return Kinematics(
+                describe(profile, urdf),
+                profile.tool.link,
+                profile.joints,
+                base=profile.base_frame,
+                T_table_base=profile.T_table_base,
+            )
+        except KinematicsError as error:
+            raise KinematicsError(f"{profile.file}: {error}") from error
 
     def arm_joints(self, names: Sequence[str], positions: Sequence[float] | np.ndarray) -> np.ndarray:
         """Joint angles (n,) [rad] out of a joint state's names and positions, in any order and beside other joints.
@@ -63,21 +100,21 @@ class Kinematics:
         return q
 
     def fk(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Tool position (3,) [m] and rotation (3, 3) in the base frame for joint angles (n,) [rad]."""
+        """Tool position (3,) [m] and rotation (3, 3) in the table frame for joint angles (n,) [rad]."""
         pose = self._place(q, self._tip)
         return pose.translation.copy(), pose.rotation.copy()
 
     def link_pose(self, link: str, q: np.ndarray) -> np.ndarray:
-        """Pose (4, 4) of a link in the base frame."""
+        """Pose (4, 4) of a link in the table frame."""
         return self._place(q, self._model.getFrameId(link)).homogeneous.copy()
 
     def link_poses(self, links: Sequence[str], q: np.ndarray) -> list[np.ndarray]:
-        """Poses (4, 4) of several links in the base frame, with one pass over the chain."""
+        """Poses (4, 4) of several links in the table frame, with one pass over the chain."""
         pinocchio.framesForwardKinematics(self._model, self._data, self._checked(q))
         return [self._data.oMf[self._model.getFrameId(link)].homogeneous.copy() for link in links]
 
     def jacobian(self, q: np.ndarray) -> np.ndarray:
-        """Jacobian (6, n) of the tool, linear rows first, in base axes."""
+        """Jacobian (6, n) of the tool, linear rows first, in table axes."""
         return pinocchio.computeFrameJacobian(
             self._model, self._data, self._checked(q), self._tip, pinocchio.ReferenceFrame.LOCAL_WORLD_ALIGNED
         ).copy()
@@ -117,3 +154,34 @@ class Kinematics:
         if q.shape != (self._model.nq,) or not np.isfinite(q).all():
             raise KinematicsError(f"expected {self._model.nq} finite joint angles, got shape {q.shape}: {q}")
         return q
+
+
+def _is_text(urdf: str | Path) -> bool:
+    return isinstance(urdf, str) and urdf.lstrip().startswith("<")
+
+
+def _text(urdf: str | Path) -> str:
+    if _is_text(urdf):
+        return str(urdf)
+    path = Path(urdf)
+    if not path.is_file():
+        raise KinematicsError(f"expected a URDF file, {path} does not exist; set the parameter `urdf`")
+    return path.read_text()
+
+
+def _stand(model: pinocchio.Model, base: str | None, T_table_base: np.ndarray, where: str) -> np.ndarray:
+    """Place a model so that its link `base` has a pose (4, 4) in the table frame; returns the root's pose (4, 4)."""
+    in_root = pinocchio.SE3.Identity()
+    if base is not None:
+        frame = model.frames[model.getFrameId(base)]
+        if frame.parentJoint != 0:
+            raise KinematicsError(f"{where}: expected a base frame that no joint moves, got '{base}'")
+        in_root = frame.placement
+    root = pinocchio.SE3(T_table_base) * in_root.inverse()
+    for joint in range(1, model.njoints):
+        if model.parents[joint] == 0:
+            model.jointPlacements[joint] = root * model.jointPlacements[joint]
+    for frame in model.frames:
+        if frame.parentJoint == 0:
+            frame.placement = root * frame.placement
+    return root.homogeneous.copy()

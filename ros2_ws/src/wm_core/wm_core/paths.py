@@ -27,9 +27,19 @@ def share(package: str) -> Path:
         return _SOURCE / package
 
 
+def robots_dir() -> Path:
+    """Folder of the shipped robots, one folder each."""
+    return _first("robot folder", _SOURCE / "wm_description/robots", share("wm_description") / "robots")
+
+
 def urdf_path() -> Path:
     """The light Panda description."""
-    return _first("robot description", _SOURCE / "wm_sim/urdf/panda.urdf", share("wm_sim") / "urdf/panda.urdf")
+    return robots_dir() / "panda/panda.urdf"
+
+
+def sim_meshes_dir() -> Path:
+    """Folder of the meshes that the simulator draws objects with."""
+    return _first("mesh folder", _SOURCE / "wm_sim/meshes", share("wm_sim") / "meshes")
 
 
 def worlds_dir() -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pybullet
 
-from wm_core.paths import urdf_path
+from wm_core.paths import sim_meshes_dir
 from wm_sim.world import Part
 
 
@@ -34,7 +34,7 @@ def looks(parts: Sequence[Part], scale: float = 1.0) -> dict[str, list]:
         "halfExtents": [
             [scale * s / 2 for s in part.size] if box else [0, 0, 0] for part, box in zip(parts, boxes, strict=True)
         ],
-        "fileNames": ["" if box else str(urdf_path().parent / "meshes/unit_cylinder.obj") for box in boxes],
+        "fileNames": ["" if box else str(sim_meshes_dir() / "unit_cylinder.obj") for box in boxes],
         "meshScales": [
             [1, 1, 1] if box else [scale * part.size[0], scale * part.size[0], scale * part.size[1]]
             for part, box in zip(parts, boxes, strict=True)

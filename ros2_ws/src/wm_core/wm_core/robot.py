@@ -1,0 +1,283 @@
+"""Robots as data: what is particular to an arm, its tool and how it stands at the table. Read from `robots/NAME/profile.yaml`.
+
+All positions are in the table frame (x, y along the table's edges, its top at z = 0) unless said otherwise; a profile
+says how the base stands in it. Angles are degrees in the file, where people read them, and radians here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from jsonschema import Draft202012Validator
+
+from wm_core.paths import robots_dir
+from wm_core.robot_schema import SCHEMA
+
+DEFAULT_ROBOT = "panda"
+PROFILE = "profile.yaml"
+
+
+class RobotError(ValueError):
+    """A robot profile or description that cannot be used: names the file and the field."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A solid box of the tool: middle and full extents (3,) [m] in the tool link's frame, along its axes."""
+
+    position: np.ndarray
+    size: np.ndarray
+
+
+@dataclass(frozen=True)
+class Mount:
+    """Where a tool that the URDF does not have is fixed: pose (4, 4) of the tool link in the frame of `link`."""
+
+    link: str
+    pose: np.ndarray
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What touches objects. `link`: its tip, the point that is moved; `rotation` (3, 3): of the tip at rest, yaw 0.
+
+    `height` [m]: of the tip above the table while it pushes. `boxes`: its solid parts, the lowest one first.
+    `mount`: None for a tool that is part of the URDF.
+    """
+
+    link: str
+    height: float
+    rotation: np.ndarray
+    boxes: tuple[Box, ...]
+    mount: Mount | None
+
+    def turned(self, yaw: float) -> np.ndarray:
+        """Rotation (3, 3) of the tip, turned from rest by `yaw` [rad] about the vertical."""
+        return rotation_of([0.0, 0.0, np.degrees(yaw)]) @ self.rotation if yaw else self.rotation
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where episodes start: tool position (3,) [m] and yaw [rad], and joints (n,) [rad] from which they are solved."""
+
+    joints: np.ndarray
+    position: np.ndarray
+    yaw: float
+
+
+@dataclass(frozen=True)
+class Range:
+    """Lower and upper bounds, each (k,)."""
+
+    lower: np.ndarray
+    upper: np.ndarray
+
+
+@dataclass(frozen=True)
+class Gripper:
+    """Fingers. `range` [m or rad]: of each joint, closed first; `force` [N or N m]; `topic`: takes their positions."""
+
+    joints: tuple[str, ...]
+    range: tuple[float, float]
+    force: float
+    topic: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits (n,) that are tighter than the URDF's, or stand in for what it lacks; None: the URDF's. SI units.
+
+    `effort` is what the simulated servos may use; the URDF has no `acceleration`.
+    """
+
+    position: Range | None = None
+    velocity: np.ndarray | None = None
+    acceleration: np.ndarray | None = None
+    effort: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class MaskPart:
+    """Links that cameras see, and how far around them [m] depth readings are not trusted."""
+
+    links: tuple[str, ...]
+    margin: float
+
+
+@dataclass(frozen=True)
+class RobotProfile:
+    """A robot at the table. Names of joints and links carry the prefix already."""
+
+    name: str
+    file: Path
+    urdf: str  # path of the URDF file, or empty: it comes on `urdf_topic`
+    urdf_topic: str
+    prefix: str
+    joints: tuple[str, ...]  # of the arm, from the base to the tool
+    base_frame: str
+    T_table_base: np.ndarray  # (4, 4) pose of the base frame in the table frame
+    table_frame: str
+    tool: Tool
+    home: Home
+    reach: Range  # (4,) x, y, z [m], yaw [rad] where the tool may be commanded
+    workspace: Range  # (3,) x, y, z [m] that the tool may never leave
+    tool_speed: float  # [m/s] fastest tool
+    gripper: Gripper | None
+    controller_topic: str
+    joint_topic: str
+    limits: Limits
+    mask: tuple[MaskPart, ...]
+    servo_gain: float  # of the simulated servos: share of the position error made good in a physics step
+
+
+def load_robot(name_or_path: str | Path = DEFAULT_ROBOT) -> RobotProfile:
+    """A robot by its name in wm_description/robots, or by the path of its folder or profile.
+
+    Raises RobotError that names file and field.
+    """
+    file = _profile_file(name_or_path)
+    try:
+        data = yaml.safe_load(file.read_text())
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RobotError(f"{file}: expected YAML, got {error}") from error
+    problems = sorted(Draft202012Validator(SCHEMA).iter_errors(data), key=lambda e: list(map(str, e.path)))
+    if problems:
+        field = ".".join(map(str, problems[0].path)) or "file"
+        raise RobotError(f"{file}: {field}: {problems[0].message}")
+    return _profile(file, data)
+
+
+def robot_names() -> list[str]:
+    """Names of the robots that are shipped."""
+    return sorted(path.parent.name for path in robots_dir().glob(f"*/{PROFILE}"))
+
+
+def rotation_of(rpy_deg: Sequence[float]) -> np.ndarray:
+    """Rotation (3, 3) of roll, pitch, yaw about fixed axes (URDF's convention) [degrees]; exact for quarter turns."""
+    (cr, sr), (cp, sp), (cy, sy) = (_cos_sin(float(angle)) for angle in rpy_deg)
+    return np.array(
+        [
+            [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
+            [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
+            [-sp, cp * sr, cp * cr],
+        ]
+    )
+
+
+def _cos_sin(degrees: float) -> tuple[float, float]:
+    quarter, rest = divmod(degrees, 90.0)
+    if rest == 0.0:
+        return ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))[int(quarter) % 4]
+    return float(np.cos(np.radians(degrees))), float(np.sin(np.radians(degrees)))
+
+
+def _pose(data: dict[str, Any]) -> np.ndarray:
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = rotation_of(data["rpy_deg"]), data["position"]
+    return pose
+
+
+def _profile_file(name_or_path: str | Path) -> Path:
+    path = Path(name_or_path).expanduser()
+    if path.suffix in (".yaml", ".yml"):
+        file = path
+    elif path.is_dir() or len(path.parts) > 1:
+        file = path / PROFILE
+    else:
+        file = robots_dir() / path / PROFILE
+    if not file.is_file():
+        known = ", ".join(robot_names())
+        raise RobotError(f"expected a robot profile, {file} does not exist; known robots: {known}")
+    return file.absolute()
+
+
+def _profile(file: Path, data: dict[str, Any]) -> RobotProfile:
+    prefix, joints, tool, home = data.get("prefix", ""), data["joints"], data["tool"], data["home"]
+    names = _Names(prefix)
+    topics = {"controller": "arm_controller/joint_trajectory", "joint_states": "joint_states", **data.get("topics", {})}
+    own = isinstance(data["urdf"], str)
+    if len(home["joints"]) != len(joints):
+        raise RobotError(f"{file}: home.joints: expected {len(joints)} angles, one a joint, got {len(home['joints'])}")
+    at = home["tool"]
+    return RobotProfile(
+        name=data["name"],
+        file=file,
+        urdf=_urdf(file, data["urdf"]) if own else "",
+        urdf_topic="" if own else data["urdf"]["topic"],
+        prefix=prefix,
+        joints=names.all(joints),
+        base_frame=names.one(data["base"]["frame"]),
+        T_table_base=_pose(data["base"]),
+        table_frame=data.get("table_frame", "table"),
+        tool=Tool(
+            names.one(tool["link"]),
+            float(tool["height"]),
+            rotation_of(tool["rpy_deg"]),
+            tuple(Box(np.array(box["position"], float), np.array(box["size"], float)) for box in tool["boxes"]),
+            Mount(names.one(tool["mount"]["link"]), _pose(tool["mount"])) if "mount" in tool else None,
+        ),
+        home=Home(
+            np.array(home["joints"], float),
+            np.array([at[0], at[1], at[2] if len(at) > 2 else tool["height"]], float),
+            float(np.radians(at[3])) if len(at) > 3 else 0.0,
+        ),
+        reach=_reach(file, data["reach"]),
+        workspace=_range(file, "workspace", [data["workspace"][axis] for axis in "xyz"]),
+        tool_speed=float(data["tool_speed"]),
+        gripper=_gripper(file, names, data.get("gripper")),
+        controller_topic=topics["controller"],
+        joint_topic=topics["joint_states"],
+        limits=_limits(file, data.get("limits", {}), len(joints)),
+        mask=tuple(MaskPart(names.all(part["links"]), float(part["margin"])) for part in data["mask"]),
+        servo_gain=float(data.get("servo_gain", 0.6)),
+    )
+
+
+@dataclass(frozen=True)
+class _Names:
+    prefix: str
+
+    def one(self, name: str) -> str:
+        return self.prefix + name
+
+    def all(self, names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(map(self.one, names))
+
+
+def _urdf(file: Path, value: str) -> str:
+    """A package URI as it is, a path relative to the profile made absolute."""
+    return value if "://" in value else str(file.parent / Path(value).expanduser())
+
+
+def _range(file: Path, field: str, pairs: Sequence[Sequence[float]]) -> Range:
+    lower, upper = np.array(pairs, float).T
+    if not (lower < upper).all():
+        raise RobotError(f"{file}: {field}: expected lower < upper, got {[list(pair) for pair in pairs]}")
+    return Range(lower, upper)
+
+
+def _reach(file: Path, data: dict[str, Any]) -> Range:
+    pairs = [*(data[axis] for axis in "xyz"), np.radians(data["yaw_deg"]).tolist()]
+    lower, upper = np.array(pairs, float).T
+    if not ((lower[:2] < upper[:2]).all() and (lower[2:] <= upper[2:]).all()):  # a pusher may know one height, one yaw
+        raise RobotError(f"{file}: reach: expected lower < upper, got {data}")
+    return Range(lower, upper)
+
+
+def _gripper(file: Path, names: _Names, data: dict[str, Any] | None) -> Gripper | None:
+    if data is None:
+        return None
+    closed, opened = data["range"]
+    return Gripper(names.all(data["joints"]), (float(closed), float(opened)), float(data["force"]), data["topic"])
+
+
+def _limits(file: Path, data: dict[str, Any], count: int) -> Limits:
+    for field, values in data.items():
+        if len(values) != count:
+            raise RobotError(f"{file}: limits.{field}: expected {count} entries, one a joint, got {len(values)}")
+    position = _range(file, "limits.position", data["position"]) if "position" in data else None
+    arrays = {field: np.array(values, float) for field, values in data.items() if field != "position"}
+    return Limits(position, **arrays)

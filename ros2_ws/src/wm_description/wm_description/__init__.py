@@ -1,0 +1,1 @@
+"""Robots as data, and the commands that check and propose their profiles."""
