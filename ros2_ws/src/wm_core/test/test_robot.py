@@ -148,7 +148,7 @@ def test_a_tool_is_fixed_to_an_arm_without_one(write):
     assert tool.find("collision/geometry/box").get("size") == "0.02 0.03 0.04"
     position, rotation = Kinematics.of(robot).fk(np.zeros(2))
     np.testing.assert_allclose(position, [0.4, 0.0, 0.1], atol=1e-12)
-    np.testing.assert_array_equal(rotation, np.diag([1.0, -1.0, -1.0]))
+    np.testing.assert_allclose(rotation, np.diag([1.0, -1.0, -1.0]), atol=1e-12)
 
 
 def test_tools_that_do_not_fit_the_description_are_refused(write):
