@@ -58,6 +58,11 @@ def rig_path(name_or_path: str | Path) -> Path:
     return file if file.suffix in (".yaml", ".yml") else rigs_dir() / f"{name_or_path}.yaml"
 
 
+def tasks_dir() -> Path:
+    """Folder of task files."""
+    return _first("task folder", _SOURCE / "wm_tasks/tasks", share("wm_tasks") / "tasks")
+
+
 def bundles_dir() -> Path:
     """Folder of the shipped model bundles."""
     return _first("bundle folder", _SOURCE / "wm_bringup/bundles", share("wm_bringup") / "bundles")
