@@ -5,7 +5,7 @@ import inspect
 import signal
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,17 @@ class WmNode(LifecycleNode):
         """Value of a declared parameter; arrays come as lists."""
         value = self.get_parameter(name).value
         return list(value) if isinstance(self._specs[name].default, list) else value
+
+    def declare(self, params: Iterable[Param]) -> None:
+        """Declare more parameters in `setup`, where others say which there are; one that is there with another default is made anew."""
+        for param in params:
+            if self._specs.get(param.name) == param:
+                continue
+            if self.has_parameter(param.name):
+                self.undeclare_parameter(param.name)
+            self._specs[param.name] = param
+            self._declare(param)
+            param.check(self.value(param.name))
 
     def publisher(self, message: type, topic: str, qos: QoSProfile = STATE) -> Any:
         publisher = self.create_publisher(message, topic, qos)

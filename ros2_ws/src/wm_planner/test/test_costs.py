@@ -1,14 +1,18 @@
 """Cost terms prefer what a person would."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from wm_core.bundle import Bundle, BundleError
+from wm_core.task import TaskError, load_task
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import Futures, RolloutEngine
-from wm_planner.costs import CostModel, CostWeights
+from wm_planner.costs import CostModel
 
 GOAL = np.array([0.6, 0.0])
+TASK = load_task("push")
 
 
 def future(thing, tool, spread=0.0):
@@ -22,7 +26,7 @@ def future(thing, tool, spread=0.0):
 def terms(thing, tool, actions=0.0, **options):
     return {
         k: float(v[0])
-        for k, v in CostModel().terms(future(thing, tool, **options), np.full((1, 5, 2), actions), GOAL).items()
+        for k, v in CostModel(TASK).terms(future(thing, tool, **options), np.full((1, 5, 2), actions), GOAL).items()
     }
 
 
@@ -60,7 +64,7 @@ def test_moving_and_not_knowing_cost():
 
 def test_the_cost_is_the_sum_of_its_terms():
     imagined, actions = future([0.5, 0.1], [0.4, 0.1]), np.full((1, 5, 2), 0.3)
-    model = CostModel()
+    model = CostModel(TASK)
     assert model.cost(imagined, actions, GOAL)[0] == pytest.approx(
         sum(v[0] for v in model.terms(imagined, actions, GOAL).values())
     )
@@ -69,8 +73,8 @@ def test_the_cost_is_the_sum_of_its_terms():
 def test_a_calibrated_model_pays_for_the_width_of_its_intervals():
     wide = np.full((2, 1, 1), 7.0)  # times the predicted deviation, for still and for moving objects
     imagined = future([0.5, 0.1], [0.4, 0.1], spread=0.04)
-    calibrated = CostModel(calibration=Calibration((0.9,), (1,), 0.005, 1e-6, wide))
-    np.testing.assert_allclose(calibrated.uncertainty(imagined), 7 * CostModel().uncertainty(imagined), rtol=1e-6)
+    calibrated = CostModel(TASK, calibration=Calibration((0.9,), (1,), 0.005, 1e-6, wide))
+    np.testing.assert_allclose(calibrated.uncertainty(imagined), 7 * CostModel(TASK).uncertainty(imagined), rtol=1e-6)
 
 
 def test_what_follows_the_plan_counts_when_it_is_given_a_weight(straight):
@@ -78,7 +82,7 @@ def test_what_follows_the_plan_counts_when_it_is_given_a_weight(straight):
     bundle = Bundle.load(straight)
     futures = RolloutEngine(bundle).rollout(bundle.initial_mean, np.zeros((3, 12, 2), np.float32))
     left_out, counted = (
-        CostModel.of(bundle, CostWeights(value=weight)).terms(futures, np.zeros((3, 12, 2)), GOAL)["value"]
+        CostModel.of(bundle, TASK, {"value": weight}).terms(futures, np.zeros((3, 12, 2)), GOAL)["value"]
         for weight in (0.0, 6.0)
     )
     assert left_out.tolist() == [0, 0, 0]
@@ -88,6 +92,85 @@ def test_what_follows_the_plan_counts_when_it_is_given_a_weight(straight):
 
 def test_a_value_that_the_bundle_does_not_bring_is_refused(bare):
     with pytest.raises(BundleError, match=r"graph value for cost\.value 1\.0"):
-        CostModel.of(Bundle.load(bare), CostWeights(value=1.0))
+        CostModel.of(Bundle.load(bare), TASK, {"value": 1.0})
     with pytest.raises(ValueError, match=r"cost\.value"):
-        CostModel(CostWeights(value=1.0))
+        CostModel(TASK, {"value": 1.0})
+
+
+# -- as they were before each term had a file of its own -----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def saved():
+    """Inputs and the numbers that the costs of pushing had when they were one formula, value 2 and all."""
+    return dict(np.load(Path(__file__).parent / "data/push_costs.npz"))
+
+
+@pytest.fixture
+def saved_futures(saved):
+    return Futures(*(saved[name] for name in ("object", "ee", "variance", "final", "start")), saved["ends"])
+
+
+@pytest.fixture
+def same():
+    multipliers = np.array([[[2.0], [3.0]], [[1.5], [2.5]]])
+    return CostModel(
+        TASK,
+        {"value": 2.0},
+        calibration=Calibration((0.9,), (1, 12), 0.005, 1e-3, multipliers),
+        cost_to_go=lambda latents, goal: 3 * np.abs(latents).sum(-1),
+    )
+
+
+def test_pushing_costs_what_it_did(saved, saved_futures, same):
+    terms = same.terms(saved_futures, saved["actions"], saved["goal"])
+    for name, values in terms.items():
+        np.testing.assert_allclose(values, saved[f"term_{name}"], rtol=1e-6, atol=1e-9)  # another processor may round so
+        assert values.dtype == saved[f"term_{name}"].dtype
+    np.testing.assert_allclose(same.cost(saved_futures, saved["actions"], saved["goal"]), saved["total"], rtol=1e-6)
+    assert [f"term_{name}" for name in terms] == [name for name in saved if name.startswith("term_")]
+
+
+def test_pushing_costs_bit_for_bit_what_the_formula_says(saved, saved_futures, same):
+    """The formula in one piece, with its order of operations."""
+    thing, tool, goal, actions = saved_futures.mean_object(), saved_futures.mean_ee(), saved["goal"], saved["actions"]
+    share = (np.diff(saved["ends"], prepend=0) / 12).astype(np.float32)
+
+    def length(vectors):
+        return ((vectors**2).sum(-1) + 1e-18) ** 0.5
+
+    def outside(points, box):
+        beyond = [(low - points[..., i]).clip(0) + (points[..., i] - high).clip(0) for i, (low, high) in enumerate(box)]
+        return beyond[0] + beyond[1]
+
+    away = thing - goal
+    distance = length(away)
+    back = away / (distance[..., None] + 1e-6)
+    gate = (distance / 0.02).clip(None, 1.0)
+    gap = length(tool - thing)
+    cosine = ((tool - thing) * back).sum(-1) / (gap + 1e-6)
+    straying = outside(thing, ((0.35, 0.65), (-0.25, 0.25))) + outside(tool, ((0.28, 0.72), (-0.32, 0.32)))
+    expected = {
+        "goal": (10.0 * distance) @ share,
+        "fine": (1.0 * (distance / (distance + 0.015))) @ share,
+        "approach": (4.0 * (gate * length(tool - thing - 0.055 * back))) @ share,
+        "side": (3.0 * (gate * ((0.75 - cosine).clip(0) * (1 - gap / 0.085).clip(0)))) @ share,
+        "workspace": (60.0 * straying) @ share,
+        "terminal": 15.0 * length(thing[:, -1] - goal),
+        "effort": 0.02 * (actions**2).sum(-1).mean(1),
+        "smoothness": 0.02 * (np.diff(actions, axis=1) ** 2).sum(-1).sum(1) / 12,
+        "uncertainty": 2.0 * (same.uncertainty(saved_futures) @ share),
+        "value": 2.0 * (3 * np.abs(saved["final"]).sum(-1)).mean(0) / 12,
+    }
+    terms = same.terms(saved_futures, actions, goal)
+    assert list(terms) == list(expected)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(terms[name], values, err_msg=name)
+    np.testing.assert_array_equal(same.cost(saved_futures, actions, goal), sum(expected.values()))
+
+
+def test_terms_of_single_places_are_the_same_numbers(saved):
+    terms = CostModel(TASK).place_terms(saved["object"][0], saved["ee"][0], saved["goal"])
+    assert [f"place_{name}" for name in terms] == [name for name in saved if name.startswith("place_")]
+    for name, values in terms.items():
+        np.testing.assert_allclose(values, saved[f"place_{name}"], rtol=1e-6, atol=1e-9)

@@ -6,15 +6,18 @@ import pytest
 from wm_core.bundle import Bundle
 from wm_core.kinematics import Kinematics
 from wm_core.paths import urdf_path
+from wm_core.task import load_task
 from wm_dynamics.rollout import Futures, RolloutEngine
 from wm_planner.controller import PlannerCore
 from wm_planner.costs import CostModel
-from wm_planner.exploration import PLACES_LOWER, PLACES_UPPER, ExplorationCosts, ExploreGoal, Urge
+from wm_planner.exploration import ExplorationCosts, ExploreGoal, Urge
 from wm_planner.goal import Progress
 from wm_planner.planners import make_planner
 from wm_planner.tool_path import ToolPath
 
-COSTS = ExplorationCosts(CostModel(), most_doubt=0.1, step_duration=0.1)
+TASK = load_task("push")
+PLACES = TASK.exploring.places
+COSTS = ExplorationCosts(CostModel(TASK), most_doubt=0.1, step_duration=0.1)
 URGE = Urge(np.array([0.6, 0.0]), speed=0.5, aside=0.0, until_ns=10**10)
 START = np.array([0.5, 0.0])
 
@@ -68,32 +71,32 @@ def test_plans_that_would_be_deferred_cost_more_than_disagreement_brings():
 
 
 def test_urges_last_some_seconds_and_lead_to_other_places_in_the_middle():
-    goal, places = ExploreGoal(3), []
+    goal, places = ExploreGoal(PLACES, 3), []
     for step in range(600):
         urge = goal.urge(START, step * 10**8)
         assert step * 10**8 < urge.until_ns <= step * 10**8 + 5 * 10**9
         places.append(tuple(urge.xy))
     distinct = np.array(sorted(set(places)))
     assert 12 <= len(distinct) <= 30
-    assert (distinct >= PLACES_LOWER).all() and (distinct <= PLACES_UPPER).all()
+    assert PLACES.contains(distinct).all()
     assert np.ptp(distinct, axis=0).min() > 0.08
 
 
 def test_an_urge_that_is_satisfied_is_followed_by_another():
-    goal = ExploreGoal(3)
+    goal = ExploreGoal(PLACES, 3)
     first = goal.urge(START, 0)
     assert goal.urge(START, 10**8) is first
     assert goal.urge(first.xy, 2 * 10**8) is not first
 
 
 def test_the_same_beliefs_bring_the_same_urges_and_other_goals_others():
-    once, again, later = ExploreGoal(3).urge(START, 7), ExploreGoal(3).urge(START, 7), ExploreGoal(3).urge(START, 8)
+    once, again, later = (ExploreGoal(PLACES, 3).urge(START, stamp_ns) for stamp_ns in (7, 7, 8))
     np.testing.assert_array_equal(once.xy, again.xy)
     assert (once.xy != later.xy).any()
 
 
 def test_exploring_is_over_with_its_time_and_never_reached():
-    progress = Progress(ExploreGoal(), 1.0)
+    progress = Progress(ExploreGoal(PLACES), 1.0, 3)
     for step in range(11):
         assert not progress.timed_out
         progress.update(START, step * 10**8)
@@ -104,7 +107,7 @@ def test_one_cycle_explains_itself_by_the_terms_of_exploring(straight):
     bundle, kinematics = Bundle.load(straight), Kinematics(urdf_path())
     path = ToolPath(kinematics, bundle.step_duration)
     path.anchor((kinematics.lower + kinematics.upper) / 2)
-    core = PlannerCore(RolloutEngine(bundle), make_planner("icem", 12, 2), CostModel.of(bundle), path)
-    decision = core.step(bundle.initial_mean, bundle.initial_variance, path.position, ExploreGoal(1), stamp_ns=10**9)
+    core = PlannerCore(RolloutEngine(bundle), make_planner("icem", 12, 2), CostModel.of(bundle, TASK), path)
+    decision = core.step(bundle.initial_mean, bundle.initial_variance, path.position, ExploreGoal(PLACES, 1), stamp_ns=10**9)
     assert isinstance(decision.goal, Urge) and np.linalg.norm(decision.action) <= 1 + 1e-6
     assert set(core.outlook(decision).cost_terms) == set(ExplorationCosts.TERMS)

@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wm_core.task import load_task
 from wm_planner.delay import DelayEstimator
 from wm_planner.goal import GoalError, ObjectGoal, Progress, object_goal
 
 BASE = "panda_link0"
+TASK = load_task("push")
 SECOND = 10**9
 
 
@@ -17,22 +19,22 @@ SECOND = 10**9
     [
         ((0.5, 0.0), "camera", 0.0, "frame 'panda_link0'"),
         ((np.nan, 0.0), BASE, 0.0, "finite"),
-        ((0.5, 0.9), BASE, 0.0, "within x"),
+        ((0.5, 0.9), BASE, 0.0, "within x 0.34..0.66, y -0.26..0.26 m .task 'push'."),
         ((0.5, 0.0), BASE, -1.0, "tolerance"),
     ],
 )
 def test_goals_that_cannot_be_pursued_are_refused(xy, frame, tolerance, expected):
     with pytest.raises(GoalError, match=expected):
-        object_goal(xy, frame, BASE, tolerance, 0.01)
+        object_goal(xy, frame, BASE, tolerance, TASK)
 
 
-def test_no_tolerance_means_the_default():
-    assert object_goal((0.5, 0.0), BASE, BASE, 0.0, 0.01).tolerance == 0.01
-    assert object_goal((0.5, 0.0), BASE, BASE, 0.02, 0.01).tolerance == 0.02
+def test_no_tolerance_means_the_task_s():
+    assert object_goal((0.5, 0.0), BASE, BASE, 0.0, TASK).tolerance == 0.01
+    assert object_goal((0.5, 0.0), BASE, BASE, 0.02, TASK).tolerance == 0.02
 
 
 def test_reached_means_staying_there():
-    progress = Progress(ObjectGoal(np.array([0.5, 0.0]), 0.01), 10.0)
+    progress = Progress(ObjectGoal(np.array([0.5, 0.0]), 0.01), 10.0, cycles=3)
     for step, x in enumerate([0.4, 0.495, 0.47, 0.495, 0.5, 0.505], 1):
         progress.update(np.array([x, 0.0]), step * SECOND // 10)
         assert progress.reached == (step == 6)
@@ -40,7 +42,7 @@ def test_reached_means_staying_there():
 
 
 def test_time_runs_out():
-    progress = Progress(ObjectGoal(np.array([0.5, 0.0]), 0.01), 1.0)
+    progress = Progress(ObjectGoal(np.array([0.5, 0.0]), 0.01), 1.0, cycles=3)
     for stamp_ns in (5 * SECOND, 6 * SECOND - 1):  # from the first belief, whatever the clock says
         progress.update(np.array([0.4, 0.0]), stamp_ns)
         assert not progress.timed_out

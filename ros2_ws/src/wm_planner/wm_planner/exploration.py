@@ -6,18 +6,19 @@ ever, or not at all where all members are wrong alike: an urge of a few seconds 
 """
 
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 
 import numpy as np
 
+from wm_core.task import Region
 from wm_dynamics.rollout import Futures
-from wm_planner.costs import CostGeometry, CostModel, CostWeights, outside
+from wm_planner.costs import CostModel, outside
 
-PLACES_LOWER = np.array([0.40, -0.16])  # [m] where urges lead to: the middle of the table
-PLACES_UPPER = np.array([0.60, 0.16])
 SHORTEST_PUSH = 0.06  # [m]
 THERE = 0.025  # [m] from its place an urge is satisfied
 LASTS_S = (2.0, 5.0)  # [s] an urge
 SPEEDS = (0.25, 1.0)  # share of full speed
+PUSHES = ("goal", "approach", "side")  # terms of an object's goal that lead to an urge's place as well
 ASIDE = 0.012  # [m] standard deviation of how far off the object's centre it is pushed
 
 
@@ -34,7 +35,9 @@ class Urge:
 class ExploreGoal:
     """The goal of exploring: urges, each until its place is reached or its time is over."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, places: Region, seed: int = 0) -> None:
+        """`places`: where urges lead to, the task's region of exploring."""
+        self._places = places
         self._seed = seed
         self._rng: np.random.Generator | None = None
         self._urge: Urge | None = None
@@ -51,9 +54,8 @@ class ExploreGoal:
             self._urge = urge = self._drawn(self._rng, thing, stamp_ns)
         return urge
 
-    @staticmethod
-    def _drawn(rng: np.random.Generator, thing: np.ndarray, stamp_ns: int) -> Urge:
-        places = rng.uniform(PLACES_LOWER, PLACES_UPPER, (32, 2))
+    def _drawn(self, rng: np.random.Generator, thing: np.ndarray, stamp_ns: int) -> Urge:
+        places = rng.uniform(*self._places.corners, (32, 2))
         far = np.linalg.norm(places - thing, axis=1) > SHORTEST_PUSH  # most of the middle, wherever the object is
         return Urge(
             places[int(far.argmax())],
@@ -82,7 +84,7 @@ class ExplorationCosts:
     """Costs (N,) of futures with respect to an urge.
 
     disagreement: what the members disagree about the object, up to `enough`; lowers the cost. goal, approach, side: as for an
-    object's goal, towards the urge's place. pace: squared difference to the urge's speed. workspace: how far outside its region
+    object's goal, by those terms of the task, towards the urge's place. pace: squared difference to the urge's speed. workspace: how far outside its region
     any member sees the object coast, or the tool; whatever the model has learned, a pushed object may slide on for v^2 / 2 a at
     its speed v, with the deceleration a of a slippery world. doubt: how far above `most_doubt` the object may be
     off: such plans would not be executed.
@@ -94,31 +96,35 @@ class ExplorationCosts:
     weights: ExplorationWeights = field(default_factory=ExplorationWeights)
     enough: float = 0.04  # [m]
     slippery: float = 0.3  # [m/s^2] least deceleration to be ready for
-    object_lower: tuple[float, float] = (0.37, -0.23)  # [m]
-    object_upper: tuple[float, float] = (0.63, 0.23)
 
     TERMS = tuple(term.name for term in fields(ExplorationWeights))
 
     def terms(self, futures: Futures, actions: np.ndarray, urge: Urge) -> dict[str, np.ndarray]:
         """Weighted terms (N,) by name; `actions` (N, H, A)."""
-        weights, geometry = self.weights, CostGeometry()
+        weights, region = self.weights, self.costs.task.exploring.objects
         share = (np.diff(futures.steps, prepend=0) / futures.steps[-1]).astype(np.float32)
         thing, tool = futures.mean_object(), futures.mean_ee()
         forward = urge.xy - futures.start[:1]
         left = np.stack([-forward[:, 1], forward[:, 0]], -1) / (np.linalg.norm(forward, axis=-1, keepdims=True) + 1e-6)
-        pushes = CostModel(CostWeights(goal=weights.goal, approach=weights.approach, side=weights.side), geometry)
-        places = pushes.place_terms(thing, tool - np.float32(urge.aside) * left, urge.xy.astype(thing.dtype))
-        straying = outside(self._coasting(futures), self.object_lower, self.object_upper).max(0)
-        straying = straying + outside(tool, geometry.tool_lower, geometry.tool_upper)
+        places = self._pushes.place_terms(thing, tool - np.float32(urge.aside) * left, urge.xy.astype(thing.dtype))
+        straying = outside(self._coasting(futures), region).max(0)
+        straying = straying + outside(tool, self.costs.reach)
         speed = np.linalg.norm(actions, axis=-1)
         return {
             "disagreement": -weights.disagreement * (futures.epistemic_std().clip(None, self.enough) @ share),
-            **{name: places[name] @ share for name in ("goal", "approach", "side")},
+            **{name: places[name] @ share for name in PUSHES if name in places},
             "pace": weights.pace * ((speed - urge.speed) ** 2).mean(1),
             "smoothness": weights.smoothness * (np.diff(actions, axis=1) ** 2).sum(-1).sum(1) / actions.shape[1],
             "workspace": weights.workspace * straying.max(1),
             "doubt": weights.doubt * (self.costs.uncertainty(futures) - self.most_doubt).clip(0.0, None).max(1),
         }
+
+    @cached_property
+    def _pushes(self) -> CostModel:
+        """The task's costs with the weights of exploring."""
+        task = self.costs.task
+        weights = {name: getattr(self.weights, name) for name in PUSHES if name in task.costs}
+        return CostModel(task, weights, reach=self.costs.reach)
 
     def _coasting(self, futures: Futures) -> np.ndarray:
         """Where the object would come to rest (E, N, H, 2) [m] if it were let go at each instant."""

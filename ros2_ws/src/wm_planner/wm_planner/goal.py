@@ -4,10 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wm_core.task import Task
 from wm_planner.exploration import ExploreGoal
-
-WORKSPACE_LOWER = np.array([0.34, -0.26])  # [m] where the tool can still reach around an object
-WORKSPACE_UPPER = np.array([0.66, 0.26])
 
 
 class GoalError(ValueError):
@@ -22,31 +20,27 @@ class ObjectGoal:
     tolerance: float
 
 
-def object_goal(
-    xy: tuple[float, float], frame: str, base_frame: str, tolerance: float, default_tolerance: float
-) -> ObjectGoal:
-    """Check an object goal; raises GoalError."""
+def object_goal(xy: tuple[float, float], frame: str, base_frame: str, tolerance: float, task: Task) -> ObjectGoal:
+    """Check an object goal against a task's region and, where the tolerance is 0, with its tolerance; raises GoalError."""
     if frame != base_frame:
         raise GoalError(f"expected a goal in frame '{base_frame}', got '{frame}'; transform it first")
     place = np.asarray(xy, float)
     if not np.isfinite(place).all() or not np.isfinite(tolerance):
         raise GoalError(f"expected a finite goal, got {xy} with tolerance {tolerance}")
-    if (place < WORKSPACE_LOWER).any() or (place > WORKSPACE_UPPER).any():
-        raise GoalError(
-            f"expected a goal within x {WORKSPACE_LOWER[0]}..{WORKSPACE_UPPER[0]}, y {WORKSPACE_LOWER[1]}..{WORKSPACE_UPPER[1]} m, got {xy}"
-        )
+    if not task.regions.goals.contains(place):
+        raise GoalError(f"expected a goal within {task.regions.goals} (task '{task.name}'), got {xy}")
     if tolerance < 0:
         raise GoalError(f"expected a tolerance of at least 0 m, got {tolerance}")
-    return ObjectGoal(place, tolerance or default_tolerance)
+    return ObjectGoal(place, tolerance or task.success.tolerance)
 
 
 class Progress:
     """Follows one goal: distance, steps, time; an object's is reached when the believed distance stays below the tolerance."""
 
-    STABLE_CYCLES = 3
-
-    def __init__(self, goal: ObjectGoal | ExploreGoal, timeout_s: float) -> None:
+    def __init__(self, goal: ObjectGoal | ExploreGoal, timeout_s: float, cycles: int) -> None:
+        """`cycles`: in a row within the tolerance, then the goal is reached."""
         self.goal = goal
+        self._cycles = cycles
         self.timeout = timeout_s
         self.steps = 0
         self.distance = float("nan")
@@ -75,7 +69,7 @@ class Progress:
 
     @property
     def reached(self) -> bool:
-        return self._inside >= self.STABLE_CYCLES
+        return self._inside >= self._cycles
 
     @property
     def timed_out(self) -> bool:

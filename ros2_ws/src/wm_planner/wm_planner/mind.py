@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from wm_core.bundle import Bundle
+from wm_core.compatibility import check_fit
 from wm_core.kinematics import Kinematics
 from wm_core.paths import urdf_path
+from wm_core.task import Task
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner import settings
 from wm_planner.controller import PlannerCore
@@ -28,11 +30,12 @@ class Mind:
     core: PlannerCore
 
 
-def make_mind(bundle: Bundle, value: Callable[[str], Any]) -> Mind:
+def make_mind(bundle: Bundle, task: Task, value: Callable[[str], Any]) -> Mind:
     """Warmed up: first calls are slow, and a robot must not wait for them. `value`: a parameter of the node by its name.
 
-    Raises ValueError for a bundle that does not bring what the parameters ask for.
+    Raises ValueError for a bundle that does not fit the task, or does not bring what the parameters ask for.
     """
+    check_fit(task, bundle)
     engine = RolloutEngine(bundle, value("macro"))
     name, count = value("planner"), engine.count(value("horizon"))
     kinematics = Kinematics(value("urdf") or urdf_path())  # its buffers serve one thread
@@ -40,7 +43,7 @@ def make_mind(bundle: Bundle, value: Callable[[str], Any]) -> Mind:
     core = PlannerCore(
         engine,
         settings.planner(value, search_of(name), count, bundle.action_size),
-        CostModel.of(bundle, settings.cost_weights(value), value("macro")),
+        CostModel.of(bundle, task, settings.cost_weights(task, value), value("macro")),
         path,
         value("blind_speed"),
         value("defer_above"),
@@ -49,7 +52,7 @@ def make_mind(bundle: Bundle, value: Callable[[str], Any]) -> Mind:
         policy_trust=value("policy_trust"),
     )
     middle = (kinematics.lower + kinematics.upper) / 2
-    goal = ObjectGoal(bundle.initial_mean[:2].astype(float), value("tolerance"))
+    goal = ObjectGoal(bundle.initial_mean[:2].astype(float), task.success.tolerance)
     for _ in range(WARM_UP):
         path.anchor(middle)
         core.step(bundle.initial_mean, bundle.initial_variance, np.zeros(2), goal, delay=0.01)

@@ -15,6 +15,7 @@ from wm_core.params import Param
 from wm_core.paths import urdf_path
 from wm_core.qos import LATCHED, NEWEST, STATE
 from wm_core.stamps import to_ns
+from wm_core.task import DEFAULT_TASK, TaskError, load_task
 from wm_planner import settings
 from wm_planner.controller import BLIND_SPEED, DEFER_ABOVE, POLICY_TRUST, Decision
 from wm_planner.conversions import command_message, plan_message
@@ -35,6 +36,7 @@ REANCHOR_DISTANCE = 0.03  # [m] between commanded and measured tool above which 
 class PlannerNode(WmNode):
     PARAMETERS = (
         Param("bundle", "", "model bundle folder; empty: the shipped one"),
+        Param("task", DEFAULT_TASK, "a task of wm_tasks/tasks, or the path of a task file: goals, costs, success"),
         Param("urdf", "", "robot description file; empty: the Panda of wm_sim"),
         Param("base_frame", "panda_link0", "frame of goals and positions"),
         Param("joint_topic", "joint_states", "joint states of the arm"),
@@ -72,8 +74,8 @@ class PlannerNode(WmNode):
             10.0,
         ),
         Param("defer_patience", 2.0, "[s] of such plans without a break after which the goal is given up", 0.0, 3600.0),
-        Param("tolerance", 0.010, "[m] default distance at which a goal is reached", 0.001, 0.5),
-        Param("timeout", 10.0, "[s] default time for a goal", 0.1, 3600.0),
+        Param("tolerance", 0.0, "[m] default distance at which a goal is reached; 0: the task's", 0.0, 0.5),
+        Param("timeout", 0.0, "[s] default time for a goal; 0: the task's", 0.0, 3600.0),
         Param("threads", 1, "onnxruntime threads of the rollouts", 1, 64),
         *settings.parameters(),
     )
@@ -85,7 +87,9 @@ class PlannerNode(WmNode):
 
     def setup(self) -> None:
         self._kinematics = Kinematics(self.value("urdf") or urdf_path())
-        self._slot = BundleSlot(self, lambda bundle: make_mind(bundle, self.value))
+        self._task = task = load_task(self.value("task"))
+        self.declare(settings.cost_parameters(task))
+        self._slot = BundleSlot(self, lambda bundle: make_mind(bundle, task, self.value))
         self._use()
         self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)
         self._arm = MeasuredArm()
@@ -96,7 +100,12 @@ class PlannerNode(WmNode):
         self._plans = self.publisher(Plan, "wm/plan", STATE)
         self._answered = Header()
         self._pursuit = Pursuit(
-            self, self._accept, self.value("timeout"), lambda: self._answered, lambda: self._bundle.id
+            self,
+            self._accept,
+            self.value("timeout") or task.time_limit,
+            task.success.cycles,
+            lambda: self._answered,
+            lambda: self._bundle.id,
         )
         self._pursuit.on_start = lambda: self._core.reset()
         # Beliefs last: the executor serves what has arrived in this order.
@@ -284,12 +293,14 @@ class PlannerNode(WmNode):
         if self._stopped:
             raise GoalError("the emergency stop is set; reset it with wm/e_stop_reset first")
         if goal.kind == Goal.EXPLORE:
-            return ExploreGoal(self.value("seed"))
+            try:
+                return ExploreGoal(self._task.exploring.places, self.value("seed"))
+            except TaskError as error:
+                raise GoalError(str(error)) from error
         pose = goal.object_pose
         place = (pose.pose.position.x, pose.pose.position.y)
-        return object_goal(
-            place, pose.header.frame_id, self.value("base_frame"), goal.tolerance, self.value("tolerance")
-        )
+        tolerance = goal.tolerance or self.value("tolerance")
+        return object_goal(place, pose.header.frame_id, self.value("base_frame"), tolerance, self._task)
 
     # -- diagnostics ---------------------------------------------------------------------------------------------
 

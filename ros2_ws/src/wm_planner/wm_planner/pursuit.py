@@ -29,13 +29,16 @@ class Pursuit:
         node: WmNode,
         accept: Callable[[Goal], ObjectGoal | ExploreGoal],
         default_timeout: float,
+        cycles: int,
         answered: Callable[[], Header],
         model_id: Callable[[], str],
     ) -> None:
-        """`accept` checks a goal message and raises GoalError; `answered`: the header of the newest belief that was answered."""
+        """`accept` checks a goal message and raises GoalError; `cycles`: within the tolerance until it is reached.
+        `answered`: the header of the newest belief that was answered."""
         self._node = node
         self._accept = accept
         self._default_timeout = default_timeout
+        self._cycles = cycles
         self._answered = answered
         self._model_id = model_id
         self._message = Goal()
@@ -143,7 +146,7 @@ class Pursuit:
         goal = self._accept(message)
         self.end("preempted")
         self._message = message
-        self.progress = Progress(goal, timeout if timeout > 0 else self._default_timeout)
+        self.progress = Progress(goal, timeout if timeout > 0 else self._default_timeout, self._cycles)
         self.on_start()
         self._tell(GoalEvent.BEGIN, self.progress.timeout)
 

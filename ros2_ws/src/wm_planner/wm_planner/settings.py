@@ -1,21 +1,18 @@
-"""Planner and cost parameters of the node, derived from the dataclasses that document them."""
+"""Planner and cost parameters of the node, derived from what documents them: dataclasses, and the terms of a task."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
 from wm_core.params import Param
-from wm_planner.costs import CostWeights
+from wm_core.task import Task
+from wm_planner.costs import COSTS
 from wm_planner.planners import PARAMS, Planner, make_planner
 
 
 def parameters() -> tuple[Param, ...]:
-    """`cost.<term>` and `<planner>.<field>`, with the dataclasses' defaults."""
-    weights = tuple(
-        Param(f"cost.{field.name}", float(field.default), f"weight of the cost term '{field.name}'", 0.0, 1e4)  # type: ignore[arg-type]
-        for field in fields(CostWeights)
-    )
-    planners = tuple(
+    """`<planner>.<field>`, with the dataclasses' defaults."""
+    return tuple(
         Param(
             f"{name}.{field.name}",
             field.default,
@@ -26,11 +23,20 @@ def parameters() -> tuple[Param, ...]:
         for name, kind in PARAMS.items()
         for field in fields(kind)
     )
-    return weights + planners
 
 
-def cost_weights(value: Callable[[str], Any]) -> CostWeights:
-    return CostWeights(**{field.name: value(f"cost.{field.name}") for field in fields(CostWeights)})
+def cost_parameters(task: Task) -> tuple[Param, ...]:
+    """`cost.<term>`: the weights of a task's terms, each to be overridden; raises TaskError for unknown terms."""
+    kinds = {name: COSTS.find(task, name, f"costs.{name}") for name in task.costs}
+    return tuple(
+        Param(f"cost.{name}", float(task.costs[name]["weight"]), f"weight of: {(kind.__doc__ or name).splitlines()[0]}", 0.0, 1e4)
+        for name, kind in kinds.items()
+    )
+
+
+def cost_weights(task: Task, value: Callable[[str], Any]) -> Mapping[str, float]:
+    """Weight of each term of a task."""
+    return {name: value(f"cost.{name}") for name in task.costs}
 
 
 def planner(value: Callable[[str], Any], name: str, horizon: int, action_size: int) -> Planner:
