@@ -9,9 +9,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from _common import rate, run_all, table
 
-from wm_tasks.baselines import RandomPolicy, ScriptedPusher
+from wm_tasks.baselines import RandomPolicy
 from wm_tasks.closed_loop import ClosedLoop
+from wm_tasks.experts import make_expert
 from wm_tasks.report import wilson
+from wm_tasks.settings import TASK
 
 
 def test_wilson_interval_of_known_proportions():
@@ -34,5 +36,5 @@ def test_results_come_in_the_order_of_the_calls(workers):
 
 def test_the_scripted_pusher_reaches_its_goal_and_random_motions_do_not():
     loop = ClosedLoop.load("tabletop_block")
-    assert loop.episode(10_000, policy=ScriptedPusher()).success_2cm
+    assert loop.episode(10_000, policy=make_expert(TASK)).success_2cm
     assert not loop.episode(10_000, policy=RandomPolicy(0)).success_3cm

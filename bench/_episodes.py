@@ -9,8 +9,10 @@ import numpy as np
 from _common import rate
 
 from wm_planner.planners import PARAMS
-from wm_tasks.baselines import RandomPolicy, ScriptedPusher
+from wm_tasks.baselines import RandomPolicy
 from wm_tasks.closed_loop import ClosedLoop, EpisodeResult
+from wm_tasks.experts import make_expert
+from wm_tasks.settings import TASK
 
 METHODS = {
     "wm": "world model from pixels, all cameras of the world's rig",
@@ -62,7 +64,7 @@ def episode(
     cameras = ("camera_left",) if method == "one_camera" else None
     run = loop(world, bundle, planner, cameras, budget_ms).episode
     if method == "scripted":
-        result = run(seed, max_steps=max_steps, policy=ScriptedPusher())
+        result = run(seed, max_steps=max_steps, policy=make_expert(TASK))
     elif method == "random":
         result = run(seed, max_steps=max_steps, policy=RandomPolicy(seed))
     else:

@@ -8,7 +8,8 @@ import numpy as np
 from gymnasium import spaces
 
 import wm_sim.envs
-from wm_sim.envs import SUCCESS_DISTANCE, PushEnv
+from wm_core.task import load_task
+from wm_sim.envs import PushEnv
 
 ENVS = {world: name for name, world in wm_sim.envs.WORLDS.items()}
 
@@ -22,6 +23,7 @@ class StatePush(gymnasium.Env):
 
     def __init__(self, world: str) -> None:
         self._env = PushEnv(world, images=False)
+        self._close = load_task().success.distance
         self.action_space = self._env.action_space
         boxes = {"observation": (6,), "achieved_goal": (2,), "desired_goal": (2,)}
         self.observation_space = spaces.Dict(
@@ -39,7 +41,7 @@ class StatePush(gymnasium.Env):
         return state, reward, False, False, info
 
     def compute_reward(self, achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
-        return -(np.linalg.norm(achieved - desired, axis=-1) > SUCCESS_DISTANCE).astype(np.float32)
+        return -(np.linalg.norm(achieved - desired, axis=-1) > self._close).astype(np.float32)
 
     def _state(self, observation: dict[str, np.ndarray], info: dict) -> dict[str, np.ndarray]:
         thing, ee = info["object_position"][:2], observation["ee"]

@@ -2,31 +2,36 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gymnasium
 import torch
 from torch import Tensor
 
+from wm_core.task import Region, load_task
 from wm_learning.online.model import Features
 from wm_learning.online.objectives import StateCost, goal_distance
-from wm_planner.costs import CostGeometry, CostModel
+from wm_planner.costs import CostModel
 
 OBJECT_HEIGHT = 0.02  # [m] centre of panda-gym's cube
 HEIGHT_WEIGHT = 4.0  # per metre between the tool's height and the cube's
 CALM = 0.25  # [m/s] a faster cube slides on, out of control: it is smooth and heavy
 SPEED_WEIGHT = 8.0  # per m/s beyond
 CONTACT = 0.08  # [m] farther apart tool and cube do not touch
+OURS = load_task("push")
 PUSH = CostModel(
-    geometry=CostGeometry(
-        behind=0.03,  # panda-gym's cube and fingers are narrower than wm's
-        near=0.07,
-        object_lower=(-0.2, -0.2),
-        object_upper=(0.2, 0.2),
-        tool_lower=(-0.27, -0.27),
-        tool_upper=(0.27, 0.27),
-    )
+    replace(
+        OURS,
+        regions=replace(OURS.regions, objects=Region(("x", "y"), (-0.2, -0.2), (0.2, 0.2))),
+        # panda-gym's cube and fingers are narrower than wm's
+        costs={
+            **OURS.costs,
+            "approach": {**OURS.costs["approach"], "behind": 0.03},
+            "side": {**OURS.costs["side"], "near": 0.07},
+        },
+    ),
+    reach=Region(("x", "y"), (-0.27, -0.27), (0.27, 0.27)),
 )
 
 

@@ -14,8 +14,9 @@ from wm_planner.exploration import ExploreGoal
 from wm_planner.goal import ObjectGoal, Progress
 from wm_tasks.baselines import RandomPolicy
 from wm_tasks.closed_loop import ClosedLoop, Policy, Step
-from wm_tasks.exploration import Exploration
-from wm_tasks.exploring import OUT_OF_REACH, RETURN_TOLERANCE, ExplorerCore, Kind, Order, Scene, inside
+from wm_tasks.explorers import make_explorer
+from wm_tasks.exploring import RETURN_TOLERANCE, ExplorerCore, Kind, Order, Scene
+from wm_tasks.settings import REACH, TASK
 
 PROTOCOL = """\
 Protocol: {minutes} minutes of robot time in lockstep, from a start drawn with the seed; an object out of reach is lost, and the scene is
@@ -32,6 +33,7 @@ WORLDS = ("tabletop_block",)
 MOVES, FAST, CELL = 0.003, 0.015, 0.04  # [m]
 AHEAD = 5  # steps
 EXPLORE_S = 20.0
+REGIONS, CYCLES = TASK.exploring, TASK.success.cycles
 
 
 @dataclass
@@ -51,9 +53,9 @@ class Explore:
     """The explorer's core in lockstep with all others."""
 
     def __init__(self, loop: ClosedLoop, seed: int) -> None:
-        self._loop, self._core, self._seed = loop, ExplorerCore(seed, EXPLORE_S), seed
+        self._loop, self._core, self._seed = loop, ExplorerCore(REGIONS, seed, EXPLORE_S), seed
         self._order: Order | None = None
-        self._progress = Progress(ExploreGoal(seed), 0.0)
+        self._progress = Progress(ExploreGoal(REGIONS.places, seed), 0.0, CYCLES)
 
     def step(self, record: Record) -> str:
         """One step; why the object is lost, or nothing."""
@@ -65,8 +67,10 @@ class Explore:
             if order.kind is Kind.RESCUE:
                 self._core.rescued()
                 return order.reason
-            goal = ExploreGoal(self._seed) if order.xy is None else ObjectGoal(order.xy, RETURN_TOLERANCE)
-            self._order, self._progress = order, Progress(goal, order.seconds)
+            goal = (
+                ExploreGoal(REGIONS.places, self._seed) if order.xy is None else ObjectGoal(order.xy, RETURN_TOLERANCE)
+            )
+            self._order, self._progress = order, Progress(goal, order.seconds, CYCLES)
             record.returns += order.kind is Kind.RETURN
         step = self._loop.step(self._progress)
         record.steps.append(step)
@@ -86,14 +90,14 @@ class Watch:
 
     def __init__(self, loop: ClosedLoop, policy: Policy) -> None:
         self._loop, self._policy = loop, policy
-        self._progress = Progress(ExploreGoal(), np.inf)
+        self._progress = Progress(ExploreGoal(REGIONS.places), np.inf, CYCLES)
 
     def step(self, record: Record) -> str:
         step = self._loop.step(self._progress, self._policy, watched=True)
         record.steps.append(step)
         record.exploring.append(True)
         record.scenes.append(record.losses)
-        return "" if inside(step.object_xy, OUT_OF_REACH) else "out of reach"
+        return "" if REGIONS.lost.contains(step.object_xy) else "out of reach"
 
 
 def explore(world: str, method: str, seed: int, minutes: float, bundle: Path | None) -> dict[str, Any]:
@@ -102,7 +106,7 @@ def explore(world: str, method: str, seed: int, minutes: float, bundle: Path | N
     if method == "wm":
         explorer: Explore | Watch = Explore(loop, seed)
     else:
-        script = Exploration(np.random.default_rng(seed))
+        script = make_explorer(TASK, REACH, np.random.default_rng(seed))
         wander = RandomPolicy(seed)
         explorer = Watch(
             loop, (lambda tool, thing, goal: script.action(tool, thing)) if method == "scripted" else wander

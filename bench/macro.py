@@ -3,7 +3,6 @@
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -18,7 +17,6 @@ from wm_data.beliefs import beliefs
 from wm_data.dataset import Dataset
 from wm_dynamics.rollout import RolloutEngine
 from wm_learning.figures.horizons import errors_after
-from wm_planner.costs import CostWeights
 from wm_tasks.closed_loop import ClosedLoop
 
 HORIZONS = (4, 8, 12, 16, 24, 36, 48)  # steps
@@ -93,7 +91,7 @@ def loop(plan: str, bundle: Path, world: str, budget_ms: float | None, unshaped:
     """A loop of one row of the table: `plan` is how it imagines and how many steps."""
     kind, horizon = plan.split(":")
     budget = {} if budget_ms is None else {"budget_s": budget_ms / 1e3, "planner_params": {"iterations": 1000}}
-    weights = replace(CostWeights(), approach=0.0, side=0.0) if unshaped else CostWeights()
+    weights = {"approach": 0.0, "side": 0.0} if unshaped else None
     return ClosedLoop.load(world, bundle, horizon=int(horizon), macro=kind == "macro", weights=weights, **budget)
 
 

@@ -14,8 +14,8 @@ from wm_core.bundle import BevSpec, Bundle, sha256
 from wm_core.bundle_schema import OPTIONAL_GRAPHS
 from wm_core.paths import bundles_dir
 from wm_data.dataset import Dataset
-from wm_tasks.exploration import Exploration
-from wm_tasks.settings import ACTION_SCALE, REACH_BOX
+from wm_tasks.explorers import make_explorer
+from wm_tasks.settings import ACTION_SCALE, REACH, REACH_BOX, TASK
 
 JUMP = 3  # steps
 
@@ -146,7 +146,7 @@ def dataset() -> Dataset:
     spec, rng = BevSpec(), np.random.default_rng(0)
     rows: dict[str, list] = {name: [] for name in ("bev", "tool", "target", "action", "object", "episode")}
     for episode in range(12):
-        explore = Exploration(np.random.default_rng(episode))
+        explore = make_explorer(TASK, REACH, np.random.default_rng(episode))
         tool, target = np.array([0.32, 0.0]), rng.uniform([0.42, -0.15], [0.58, 0.15])
         for _ in range(40):
             action = explore.action(tool, target)

@@ -1,3 +1,5 @@
+from glob import glob
+
 from setuptools import find_packages, setup
 
 PACKAGE = "wm_tasks"
@@ -9,12 +11,13 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
+        (f"share/{PACKAGE}/tasks", glob("tasks/*")),
     ],
     install_requires=["setuptools", "numpy", "matplotlib", "av"],
     zip_safe=True,
     maintainer="The wm developers",
     maintainer_email="maintainers@wm.invalid",
-    description="Episodes, exploration, scripted baselines, the closed loop in one process, and the report of a run.",
+    description="Tasks as data, explorers, scripted experts, episodes, the closed loop in one process, and the report.",
     license="Apache-2.0",
     entry_points={
         "console_scripts": [

@@ -9,6 +9,8 @@ import yaml
 from wm_bringup.cli import main, parse, show_arguments
 from wm_bringup.graph import ARGUMENTS, LIFECYCLE_ORDER, LaunchError, arm_sim, config
 from wm_core.lifecycle import WmNode
+from wm_core.task import load_task, task_path
+from wm_planner.settings import cost_parameters
 
 
 def parameters(graph, name):
@@ -45,6 +47,24 @@ def test_all_nodes_get_the_same_bundle():
     assert len({node.parameters["bundle"] for node in graph.nodes if "bundle" in node.parameters}) == 1
 
 
+def test_the_task_reaches_the_planner_and_whoever_gives_goals(tmp_path, monkeypatch):
+    assert parameters(arm_sim({}), "wm_planner")["task"] == parameters(arm_sim({}), "wm_episodes")["task"] == "push"
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "careful.yaml"
+    own.write_text(task_path("push").read_text().replace("time_limit: 10.0", "time_limit: 30.0"))
+    graph = arm_sim({"task": "careful.yaml", "explore": "0"})
+    assert parameters(graph, "wm_planner")["task"] == parameters(graph, "wm_explorer")["task"] == str(own)
+
+
+def test_a_task_that_the_bundle_does_not_fit_is_refused_before_anything_starts(tmp_path):
+    fast = tmp_path / "fast.yaml"
+    fast.write_text(task_path("push").read_text().replace("x: {scale: 0.03", "x: {scale: 0.05"))
+    with pytest.raises(
+        LaunchError, match=r"'task'.*fast.yaml.*action.axes.x.scale: the task says 0.05, the bundle 0.03"
+    ):
+        arm_sim({"task": str(fast)})
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -57,6 +77,7 @@ def test_all_nodes_get_the_same_bundle():
         ({"params_file": "/nowhere"}, "params_file"),
         ({"record": "/tmp"}, "record.*exists"),
         ({"record": "new", "snapshot": "true"}, "record.*snapshot.*one of them"),
+        ({"task": "nothing"}, "task.*nothing.yaml.*known are.*push"),
         ({"world": "tabletop_nothing"}, "world.*tabletop_nothing.*tabletop_block"),
         ({"namespace": "1 2"}, "namespace"),
         ({"seed": "-1"}, "seed"),
@@ -105,6 +126,8 @@ def test_every_parameter_in_the_files_exists_and_is_allowed():
                 k for k in vars(module).values() if isinstance(k, type) and issubclass(k, WmNode) and k is not WmNode
             )
             declared = {parameter.name: parameter for parameter in kind.PARAMETERS}
+            if name == "wm_planner":
+                declared |= {parameter.name: parameter for parameter in cost_parameters(load_task())}
             for parameter, value in content["ros__parameters"].items():
                 declared[parameter].check(value)
                 assert type(value) is type(declared[parameter].default), f"{file}: {name}: {parameter}"

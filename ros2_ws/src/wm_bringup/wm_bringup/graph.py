@@ -7,8 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from wm_core.bundle import Bundle
+from wm_core.compatibility import check_fit
 from wm_core.paths import bundles_dir, share
 from wm_core.registry import Registry
+from wm_core.task import DEFAULT_TASK, load_task
 from wm_planner.planners import PLANNERS
 from wm_planner.policy import POLICY
 from wm_sim.world import WorldError, load_world
@@ -43,6 +46,7 @@ class Argument:
 
 ARGUMENTS = (
     Argument("world", "tabletop_block", "a world of sim_worlds/worlds, or the path of a world file"),
+    Argument("task", DEFAULT_TASK, "a task of wm_tasks/tasks, or the path of a task file"),
     Argument("rig", "", "a camera rig of sim_worlds/rigs, or the path of a rig file; empty: the world's"),
     Argument(
         "bundle",
@@ -118,6 +122,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
     lockstep = values["real_time"] == "false"
     seed, world, rig = int(values["seed"]), values["world"], values["rig"] or _rig_of(values["world"])
     bundle, registry = _bundle(values["bundle"])
+    task = _task(values["task"], bundle)
     if values["planner"] == POLICY and not (Path(bundle) / "policy.onnx").is_file():
         raise LaunchError(
             f"argument 'planner': expected a bundle with a policy, {bundle} has none; train one with ./wm policy, or choose another planner"
@@ -130,7 +135,14 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         "seed": seed,
         "gui": values["headless"] == "false",
     }
-    planner = {"bundle": bundle, "planner": values["planner"], "seed": seed, "lockstep": lockstep, **clock}
+    planner = {
+        "bundle": bundle,
+        "planner": values["planner"],
+        "seed": seed,
+        "lockstep": lockstep,
+        "task": task,
+        **clock,
+    }
     episodes = {
         "episodes": int(values["episodes"] or 0),
         "seed": seed,
@@ -140,6 +152,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         "bundle": bundle,
         "lockstep": lockstep,
         "planner": values["planner"],
+        "task": task,
         **clock,
     }
     explorer = {
@@ -147,6 +160,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         "seed": seed,
         "world": world,
         "report": _path(values["report"]),
+        "task": task,
         **clock,
     }
     nodes = [
@@ -189,6 +203,16 @@ def _bundle(value: str) -> tuple[str, str]:
         return str(registry.path(registry.promoted().id)), str(registry.folder)
     except (ValueError, OSError) as error:
         raise LaunchError(f"argument 'bundle': {error}") from error
+
+
+def _task(value: str, bundle: str) -> str:
+    """A task's name, or the absolute path of its file; refused where the bundle does not fit it."""
+    try:
+        task = load_task(value)
+        check_fit(task, Bundle.load(bundle))
+    except ValueError as error:
+        raise LaunchError(f"argument 'task': {error}") from error
+    return value if value == task.name else str(task.path)
 
 
 def _rig_of(world: str) -> str:

@@ -69,7 +69,7 @@ class WmNode(LifecycleNode):
         return list(value) if isinstance(self._specs[name].default, list) else value
 
     def declare(self, params: Iterable[Param]) -> None:
-        """Declare more parameters in `setup`, where others say which there are; one that is there with another default is made anew."""
+        """Declare parameters of which others say which there are; one that is there with another default is made anew."""
         for param in params:
             if self._specs.get(param.name) == param:
                 continue

@@ -49,7 +49,8 @@ class Parts(Generic[T]):
             for name, kind in self._registered.get(module.__name__, {}).items():
                 if name in known and known[name] is not kind:
                     raise task.error(
-                        "modules", f"{module.__name__}: expected a name of its own for the {self.kind}, '{name}' is taken"
+                        "modules",
+                        f"{module.__name__}: expected a name of its own for the {self.kind}, '{name}' is taken",
                     )
                 known[name] = kind
         return known

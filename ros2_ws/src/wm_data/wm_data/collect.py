@@ -15,8 +15,8 @@ from wm_data.episode_bag import EpisodeWriter
 from wm_sim.arm_sim import ArmSim
 from wm_sim.world import load_world
 from wm_tasks.drive import Drive
-from wm_tasks.exploration import Exploration
-from wm_tasks.settings import REACH_BOX
+from wm_tasks.explorers import make_explorer
+from wm_tasks.settings import REACH, TASK
 
 EPISODES_PER_BAG = 20
 PAUSE_NS = 10**9  # between two episodes of a bag
@@ -82,11 +82,11 @@ def _episode(
     steps: int,
     clock_ns: int,
 ) -> int:
-    explore, drive = Exploration(rng), Drive(sim)
+    explore, drive = make_explorer(TASK, REACH, rng), Drive(sim)
     offset_ns = clock_ns - sim.time_ns
     for _ in range(steps):
         position, quaternion = sim.object_pose()
-        if np.any(position[:2] < REACH_BOX[0]) or np.any(position[:2] > REACH_BOX[1]):
+        if not REACH.contains(position[:2]):
             break  # out of reach: nothing more to learn in this episode
         stamp_ns = sim.time_ns + offset_ns
         names, joints, _ = sim.joint_state()

@@ -7,9 +7,9 @@ import numpy as np
 from wm_dynamics.novelty import Novelty
 from wm_evaluation.stage import Stage
 from wm_evaluation.stats import LEVEL, RESAMPLES, Estimate, auroc
-from wm_tasks.baselines import ScriptedPusher
-from wm_tasks.exploration import Exploration
-from wm_tasks.settings import OBJECT_REGION
+from wm_tasks.experts import make_expert
+from wm_tasks.explorers import make_explorer
+from wm_tasks.settings import OBJECT_REGION, REACH, TASK
 
 Act = Callable[[np.ndarray, np.ndarray], np.ndarray]  # action (2,) for commanded tool and true object position (2,) [m]
 Event = Callable[[Stage, np.random.Generator], None]
@@ -22,7 +22,7 @@ class Work:
     NEXT = 0.015  # [m] from the goal
 
     def __init__(self, seed: int) -> None:
-        self._rng, self._pusher, self._goal = np.random.default_rng(seed), ScriptedPusher(), np.full(2, np.nan)
+        self._rng, self._pusher, self._goal = np.random.default_rng(seed), make_expert(TASK), np.full(2, np.nan)
 
     def __call__(self, tool: np.ndarray, thing: np.ndarray) -> np.ndarray:
         while not np.linalg.norm(thing - self._goal) > self.NEXT:
@@ -32,7 +32,7 @@ class Work:
 
 def explore(seed: int) -> Act:
     """As in data collection."""
-    return Exploration(np.random.default_rng(seed)).action
+    return make_explorer(TASK, REACH, np.random.default_rng(seed)).action
 
 
 def course(stage: Stage, seed: int, steps: int, act: Act, event: Event | None = None, at: int = 0) -> Course:

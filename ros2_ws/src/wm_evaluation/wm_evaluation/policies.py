@@ -1,16 +1,17 @@
 """Good and bad policies to tell apart: each acts on a belief, in the simulator and in imagination alike."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from wm_core.bundle import OBJECT, Bundle
 from wm_dynamics.rollout import RolloutEngine
-from wm_planner.costs import CostModel, CostWeights
+from wm_planner.costs import CostModel
 from wm_planner.planners import make_planner
-from wm_tasks.baselines import RandomPolicy, ScriptedPusher
+from wm_tasks.baselines import RandomPolicy
+from wm_tasks.experts import make_expert
+from wm_tasks.settings import TASK
 
 HORIZON = 12  # steps planned ahead
 
@@ -23,11 +24,16 @@ class Planned:
     """A planner in the bundle's imagination, as the planner node does it."""
 
     def __init__(
-        self, bundle: Bundle, seed: int, horizon: int = HORIZON, weights: CostWeights | None = None, **params: Any
+        self,
+        bundle: Bundle,
+        seed: int,
+        horizon: int = HORIZON,
+        weights: Mapping[str, float] | None = None,
+        **params: Any,
     ) -> None:
         """`params`: of icem."""
         self._engine = RolloutEngine(bundle)
-        self._costs = CostModel.of(bundle, weights)
+        self._costs = CostModel.of(bundle, TASK, weights)
         self._planner = make_planner("icem", horizon, bundle.action_size, seed, **params)
         self._warm: np.ndarray | None = None
 
@@ -43,7 +49,7 @@ class Scripted:
     """The scripted pusher on the believed position, with noise on what it does."""
 
     def __init__(self, seed: int, noise: float) -> None:
-        self._pusher, self._noise, self._rng = ScriptedPusher(), noise, np.random.default_rng(seed)
+        self._pusher, self._noise, self._rng = make_expert(TASK), noise, np.random.default_rng(seed)
 
     def __call__(self, mean: np.ndarray, commanded: np.ndarray, goal: np.ndarray) -> np.ndarray:
         action = self._pusher(commanded, mean[OBJECT], goal) + self._noise * self._rng.normal(size=2)
@@ -73,10 +79,9 @@ class Distilled:
 
 def policies(bundle: Bundle) -> dict[str, Make]:
     """By name."""
-    usual = CostWeights()
-    blind = replace(usual, approach=0.0, side=0.0)
-    lazy = replace(usual, goal=0.0, terminal=0.0, fine=0.0)
-    hasty = replace(usual, effort=0.0, smoothness=0.0, side=0.0)
+    blind = dict.fromkeys(("approach", "side"), 0.0)
+    lazy = dict.fromkeys(("goal", "terminal", "fine"), 0.0)
+    hasty = dict.fromkeys(("effort", "smoothness", "side"), 0.0)
     few: dict[str, Any] = {"samples": 6, "elites": 2, "iterations": 1}
     found: dict[str, Make] = {
         "icem": lambda seed: Planned(bundle, seed),

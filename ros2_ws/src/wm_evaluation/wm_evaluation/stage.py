@@ -13,7 +13,7 @@ from wm_perception.pipeline import CameraFrame, PerceptionPipeline
 from wm_sim.arm_sim import ArmSim
 from wm_sim.world import World
 from wm_tasks.drive import Drive
-from wm_tasks.settings import REACH_BOX, STEP_NS
+from wm_tasks.settings import REACH, STEP_NS
 
 
 class Stage:
@@ -64,7 +64,7 @@ class Stage:
     @property
     def within_reach(self) -> bool:
         """Whether the object is where the tool can reach it."""
-        return bool((self.object >= REACH_BOX[0]).all() and (self.object <= REACH_BOX[1]).all())
+        return bool(REACH.contains(self.object))
 
     def observe(self) -> dict[str, BeliefState]:
         """What each bundle believes after seeing what there is now."""

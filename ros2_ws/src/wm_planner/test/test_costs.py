@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wm_core.bundle import Bundle, BundleError
-from wm_core.task import TaskError, load_task
+from wm_core.task import load_task
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import Futures, RolloutEngine
 from wm_planner.costs import CostModel
@@ -125,7 +125,9 @@ def same():
 def test_pushing_costs_what_it_did(saved, saved_futures, same):
     terms = same.terms(saved_futures, saved["actions"], saved["goal"])
     for name, values in terms.items():
-        np.testing.assert_allclose(values, saved[f"term_{name}"], rtol=1e-6, atol=1e-9)  # another processor may round so
+        np.testing.assert_allclose(
+            values, saved[f"term_{name}"], rtol=1e-6, atol=1e-9
+        )  # another processor may round so
         assert values.dtype == saved[f"term_{name}"].dtype
     np.testing.assert_allclose(same.cost(saved_futures, saved["actions"], saved["goal"]), saved["total"], rtol=1e-6)
     assert [f"term_{name}" for name in terms] == [name for name in saved if name.startswith("term_")]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 from sensor_msgs.msg import JointState
@@ -82,6 +83,8 @@ class PlannerNode(WmNode):
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__("wm_planner", **kwargs)
+        with suppress(TaskError):  # of which configuring says more
+            self.declare(settings.cost_parameters(load_task(self.value("task"))))
 
     # -- lifecycle -----------------------------------------------------------------------------------------------
 

@@ -29,7 +29,13 @@ def cost_parameters(task: Task) -> tuple[Param, ...]:
     """`cost.<term>`: the weights of a task's terms, each to be overridden; raises TaskError for unknown terms."""
     kinds = {name: COSTS.find(task, name, f"costs.{name}") for name in task.costs}
     return tuple(
-        Param(f"cost.{name}", float(task.costs[name]["weight"]), f"weight of: {(kind.__doc__ or name).splitlines()[0]}", 0.0, 1e4)
+        Param(
+            f"cost.{name}",
+            float(task.costs[name]["weight"]),
+            f"weight of: {(kind.__doc__ or name).splitlines()[0]}",
+            0.0,
+            1e4,
+        )
         for name, kind in kinds.items()
     )
 

@@ -10,29 +10,26 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, KinematicsError
+from wm_core.kinematics import REACH_LOWER, REACH_UPPER, TOOL_DOWN, TOOL_HEIGHT, KinematicsError
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
+from wm_core.task import DEFAULT_TASK, load_task
 from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
 from wm_sim.world import load_world
 
-ACTION_SCALE = 0.03  # [m] largest displacement of the commanded tool position in one step
-STEPS_PER_ACTION = PHYSICS_HZ // 10  # 10 Hz
-REACH = np.array([[0.28, -0.32], [0.72, 0.32]])  # [m] of the commanded tool position
+REACH = np.array([REACH_LOWER, REACH_UPPER])  # [m] of the commanded tool position
 ARM_LENGTH = 1.2  # [m] no tool position is farther out
-SUCCESS_DISTANCE = 0.02  # [m]
-MAX_STEPS = 100
 WORLDS = {"PushBlock": "tabletop_block", "PushMug": "tabletop_mug", "PushDisk": "tabletop_disk"}
 
 Observation = dict[str, np.ndarray]
 
 
 class PushEnv(gymnasium.Env):
-    """Action (2,): displacement of the commanded tool position in the table's plane, in units of ACTION_SCALE.
+    """Action (2,): displacement of the commanded tool position in the table's plane, in units of the task's scales.
 
     Observation: per camera `<camera>_rgb` (H, W, 3) uint8 and `<camera>_depth` (H, W) float32 [m]; `joints` (7,) [rad];
     `ee` (4,) measured and commanded tool x, y [m]; `goal` (2,) [m]. Reward: minus the distance of object and goal [m].
-    `info`: true object pose, distance and success, for scoring only. Ends within 2 cm of the goal.
+    `info`: true object pose, distance and success, for scoring only. Ends within the task's success distance of the goal.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}
@@ -44,12 +41,18 @@ class PushEnv(gymnasium.Env):
         randomise: bool = False,
         render_mode: str | None = None,
         images: bool = True,
+        task: str = DEFAULT_TASK,
     ) -> None:
-        """`world` and `rig` (default: the world's): names in sim_worlds or paths. `randomise`: vary the object.
+        """`task`: by name or path, with actions in x and y. `world` and `rig` (default: the world's): names in sim_worlds
+        or paths. `randomise`: vary the object.
 
         Without `images` the observation has no cameras, and a step costs a tenth.
         """
         self.render_mode = render_mode
+        self._task = load_task(task)
+        if self._task.action.axes != ("x", "y"):
+            raise self._task.error("action.axes", f"expected x and y, got {', '.join(self._task.action.axes)}")
+        self._substeps = round(PHYSICS_HZ * self._task.step_duration)
         self._images = images
         loaded = load_world(world)
         self._rig = CameraRig.load(rig_path(rig or loaded.rig))
@@ -84,7 +87,7 @@ class PushEnv(gymnasium.Env):
         action = np.asarray(action, float)
         if action.shape != (2,) or not np.isfinite(action).all():
             raise ValueError(f"expected an action of 2 finite numbers, got {action}")
-        self._move(self._commanded + ACTION_SCALE * action / max(1.0, float(np.linalg.norm(action))))
+        self._move(self._commanded + self._task.action.scales * action / max(1.0, float(np.linalg.norm(action))))
         info = self._info()
         return self._observe(), -info["distance"], info["is_success"], False, info
 
@@ -104,8 +107,8 @@ class PushEnv(gymnasium.Env):
             self._commanded = target
         except KinematicsError:
             self._q = start
-        for i in range(1, STEPS_PER_ACTION + 1):
-            self._sim.set_target(start + (self._q - start) * i / STEPS_PER_ACTION)
+        for i in range(1, self._substeps + 1):
+            self._sim.set_target(start + (self._q - start) * i / self._substeps)
             self._sim.step(1)
 
     def _observe(self) -> Observation:
@@ -124,11 +127,14 @@ class PushEnv(gymnasium.Env):
             "object_position": position,
             "object_quaternion": quaternion,
             "distance": distance,
-            "is_success": distance < SUCCESS_DISTANCE,
+            "is_success": distance < self._task.success.distance,
         }
 
 
 for _name, _world in WORLDS.items():
     gymnasium.register(
-        f"wm_sim/{_name}-v0", "wm_sim.envs:PushEnv", max_episode_steps=MAX_STEPS, kwargs={"world": _world}
+        f"wm_sim/{_name}-v0",
+        "wm_sim.envs:PushEnv",
+        max_episode_steps=load_task().max_steps,
+        kwargs={"world": _world},
     )

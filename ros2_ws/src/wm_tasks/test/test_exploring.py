@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from wm_tasks.exploring import MIDDLE, MOST_RETURNS, ExplorerCore, Kind, Scene, inside
+from wm_core.task import load_task
+from wm_tasks.exploring import MOST_RETURNS, ExplorerCore, Kind, Scene
 from wm_tasks.exploring_report import ExploringReport
 
+REGIONS = load_task("push").exploring
 CENTRE, EDGE, GONE = (0.5, 0.0), (0.65, 0.0), (0.72, 0.0)
 
 
@@ -16,13 +18,13 @@ def scene(xy=CENTRE, unseen_s=0.0, stopped=False):
 
 
 def test_an_object_in_the_middle_is_explored_and_now_and_then_brought_to_a_new_place():
-    core = ExplorerCore(0, 20.0)
+    core = ExplorerCore(REGIONS, 0, 20.0)
     kinds = []
     for _ in range(200):
         order = core.next(scene())
         kinds.append(order.kind)
         if order.kind is Kind.RETURN:
-            assert inside(order.xy, MIDDLE)
+            assert REGIONS.middle.contains(order.xy)
         core.ended(order)
     assert set(kinds) == {Kind.EXPLORE, Kind.RETURN} and kinds[0] is Kind.EXPLORE
     assert 20 < kinds.count(Kind.RETURN) < 60
@@ -30,18 +32,18 @@ def test_an_object_in_the_middle_is_explored_and_now_and_then_brought_to_a_new_p
 
 
 def test_an_object_that_strays_is_brought_back():
-    core = ExplorerCore(0, 20.0)
+    core = ExplorerCore(REGIONS, 0, 20.0)
     order = core.next(scene())
     assert not core.breaks_off(order, scene())
     assert "strays" in core.breaks_off(order, scene(EDGE))
     core.ended(order)
     back = core.next(scene(EDGE))
-    assert back.kind is Kind.RETURN and inside(back.xy, MIDDLE)
+    assert back.kind is Kind.RETURN and REGIONS.middle.contains(back.xy)
     assert not core.breaks_off(back, scene(EDGE)), "bringing it back is not broken off because it is at the edge"
 
 
 def test_returns_that_do_not_help_end_with_a_call_for_help():
-    core = ExplorerCore(0, 20.0)
+    core = ExplorerCore(REGIONS, 0, 20.0)
     for _ in range(MOST_RETURNS):
         core.ended(core.next(scene(EDGE)))
     assert core.next(scene(EDGE)).kind is Kind.RESCUE
@@ -51,7 +53,7 @@ def test_returns_that_do_not_help_end_with_a_call_for_help():
 
 @pytest.mark.parametrize(("lost", "why"), [(scene(GONE), "out of reach"), (scene(unseen_s=9.0), "not been seen")])
 def test_an_object_that_is_lost_needs_help(lost, why):
-    core = ExplorerCore(0, 20.0)
+    core = ExplorerCore(REGIONS, 0, 20.0)
     order = core.next(scene())
     assert core.breaks_off(order, lost)
     core.ended(order)
@@ -61,14 +63,14 @@ def test_an_object_that_is_lost_needs_help(lost, why):
 
 
 def test_an_emergency_stop_is_waited_for():
-    core = ExplorerCore(0, 20.0)
+    core = ExplorerCore(REGIONS, 0, 20.0)
     pause = core.next(scene(stopped=True))
     assert pause.kind is Kind.PAUSE and "wm/e_stop_reset" in pause.reason
     assert core.next(scene()).kind is Kind.EXPLORE
 
 
 def test_refused_goals_are_tried_again_later_and_later():
-    core, pauses = ExplorerCore(0, 20.0), []
+    core, pauses = ExplorerCore(REGIONS, 0, 20.0), []
     for _ in range(8):
         core.refused()
         pauses.append(core.next(scene()).seconds)

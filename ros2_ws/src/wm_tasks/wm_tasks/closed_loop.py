@@ -4,7 +4,7 @@ One step is one control period: render, perceive, filter, plan, guard, move. Sim
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,19 @@ from typing import Any
 import numpy as np
 
 from wm_core.bundle import LOG_VARIANCE, OBJECT, VISIBILITY, Bundle
+from wm_core.compatibility import check_fit
 from wm_core.executed import ExecutedMotion
 from wm_core.kinematics import Kinematics
 from wm_core.paths import bundles_dir, rigs_dir, urdf_path
 from wm_core.rig import CameraRig
+from wm_core.task import DEFAULT_TASK, Task, load_task
 from wm_dynamics.belief import BeliefFilter, BeliefState
 from wm_dynamics.rollout import RolloutEngine
 from wm_guard.guard import Guard, Kind
 from wm_guard.limits import Limits, Request
 from wm_perception.pipeline import CameraFrame, ObservationData, PerceptionPipeline
 from wm_planner.controller import POLICY_TRUST, Decision, PlannerCore
-from wm_planner.costs import CostModel, CostWeights
+from wm_planner.costs import CostModel
 from wm_planner.goal import ObjectGoal, Progress
 from wm_planner.planners import PlanResult, make_planner
 from wm_planner.policy import POLICY, policy_for, search_of
@@ -33,7 +35,6 @@ from wm_sim.driver import Driver
 from wm_sim.world import World, load_world
 
 HORIZON = 12  # steps planned ahead, as in the planner node
-TOLERANCE = 0.010  # [m] believed distance at which the planner stops, as in the planner node
 
 # Action (2,) in the unit disk for commanded tool position, true object position and goal, each (2,) [m].
 Policy = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -99,14 +100,20 @@ class ClosedLoop:
         budget_s: float | None = None,
         policy_seeds: str = "auto",
         policy_trust: float = POLICY_TRUST,
-        weights: CostWeights | None = None,
+        task: Task | None = None,
+        weights: Mapping[str, float] | None = None,
         horizon: int = HORIZON,
         macro: bool = False,
     ) -> None:
         """`cameras`: use only these. `seed`: of the planner. `budget_s`: time for each plan (None: unlimited). `horizon`: steps
         planned ahead; `macro`: in jumps of the bundle, then rounded up to whole ones.
 
-        `policy_seeds`, `policy_trust` [m]: as of the planner node. `weights`: of the cost, in place of the defaults."""
+        `policy_seeds`, `policy_trust` [m]: as of the planner node. `task`: push where none is given. `weights`: of
+        cost terms, in place of the task's.
+
+        Raises FitError for a bundle that does not fit the task."""
+        self.task = task or load_task()
+        check_fit(self.task, bundle)
         self.kinematics = Kinematics(urdf_path())
         self.sim = ArmSim(world, rig.only(cameras) if cameras else rig)
         self.bundle = bundle
@@ -121,7 +128,7 @@ class ClosedLoop:
         self._planner = PlannerCore(
             engine,
             search,
-            CostModel.of(bundle, weights, macro),
+            CostModel.of(bundle, self.task, weights, macro),
             self._tool_path,
             policy=policy_for(bundle, planner, policy_seeds, int(engine.spans(count).sum())),
             follow=planner == POLICY,
@@ -129,17 +136,24 @@ class ClosedLoop:
         )
 
     @staticmethod
-    def load(world: str, bundle: str | Path | None = None, planner: str = "icem", **options: Any) -> "ClosedLoop":
+    def load(
+        world: str,
+        bundle: str | Path | None = None,
+        planner: str = "icem",
+        task: str | Path = DEFAULT_TASK,
+        **options: Any,
+    ) -> "ClosedLoop":
         """By names, with the world's own rig and the shipped bundle unless another is given."""
         loaded = load_world(world)
         rig = CameraRig.load(rigs_dir() / f"{loaded.rig}.yaml")
-        return ClosedLoop(loaded, rig, Bundle.load(bundle or bundles_dir() / "default"), planner, **options)
+        used = Bundle.load(bundle or bundles_dir() / "default")
+        return ClosedLoop(loaded, rig, used, planner, task=load_task(task), **options)
 
     def episode(
         self,
         seed: int,
         goal: Sequence[float] | None = None,
-        max_steps: int = 100,
+        max_steps: int | None = None,
         *,
         policy: Policy | None = None,
         oracle: bool = False,
@@ -148,12 +162,14 @@ class ClosedLoop:
         """Run one episode from a start drawn with `seed` to `goal` (x, y) [m] (default: the one drawn with the seed).
 
         `policy`: chooses actions on the true state instead of perception, belief and planner. `oracle`: the encoder's
-        object position is replaced by the true one. `hide(index, trace)`: whether no camera sees the object in a step.
+        object position is replaced by the true one. `max_steps`: the task's time limit where none is given.
+        `hide(index, trace)`: whether no camera sees the object in a step.
         """
         start = self.reset(seed)
-        target = ObjectGoal(np.asarray(start["goal_xy"] if goal is None else goal, float), TOLERANCE)
+        target = ObjectGoal(np.asarray(start["goal_xy"] if goal is None else goal, float), self.task.success.tolerance)
         begin_ns = self.sim.time_ns
-        progress = Progress(target, np.inf)
+        progress = Progress(target, np.inf, self.task.success.cycles)
+        max_steps = max_steps or self.task.max_steps
         trace: list[Step] = []
         while len(trace) < max_steps and not progress.reached:
             hidden = hide is not None and hide(len(trace), trace)

@@ -12,6 +12,7 @@ from wm_msgs.msg import Episode as EpisodeEvent
 
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
+from wm_core.task import DEFAULT_TASK, load_task
 from wm_sim.world import load_world
 from wm_tasks.client import ANSWER_S, Client, ClientError, StopRequestedError, object_goal, run_client
 from wm_tasks.monitor import Monitor
@@ -19,11 +20,9 @@ from wm_tasks.report import Episode, Run, write_json
 from wm_tasks.summary import write_summary
 from wm_tasks.video import write_video
 
-REACHED_M = 0.02  # [m] from the goal, by ground truth
 SETTLE_CYCLES = 8  # beliefs after a reset before a goal is given
 SETTLE_SPREAD = 0.005  # [m] in which the belief must stay for three cycles
 SETTLE_S = 15.0
-EPISODE_S = 10.0  # [s] of robot time
 WALL_S = 120.0  # [s] for one episode on the wall clock, however slow the machine
 REST_CYCLES = 3  # after the end, before the object is measured
 
@@ -42,13 +41,14 @@ class Episodes(Client):
             "bundle": "",
             "planner": "",
             "lockstep": False,
+            "task": DEFAULT_TASK,
         }
         for name, default in defaults.items():
             self.declare_parameter(name, default)
         value = {name: self.get_parameter(name).value for name in defaults}
         self.wanted, self.seed, self.lockstep = value["episodes"], value["seed"], value["lockstep"]
         self.report_file = Path(value["report"]) if value["report"] else None
-        self.world = load_world(value["world"])
+        self.world, self.task = load_world(value["world"]), load_task(value["task"])
         self.outcome = Run(self.world.name, value["bundle"], value["planner"], self.seed, self.lockstep)
         camera = CameraRig.load(rig_path(value["rig"])).cameras[0].name
         self._monitor = Monitor(self, self.outcome, camera, pictures=self.report_file is not None)
@@ -63,7 +63,7 @@ class Episodes(Client):
             episode = self._episode(self.seed + index, index)
             self.outcome.episodes.append(episode)
             index += 1
-            mark = "reached" if episode.success(REACHED_M) else "missed "
+            mark = "reached" if episode.success(self.task.success.distance) else "missed "
             self.get_logger().info(
                 f"goal {index}{f' of {self.wanted}' if self.wanted else ''}: {mark} {1000 * episode.final_distance_m:5.1f} mm"
                 f" in {episode.time_s:4.1f} s, {episode.steps} steps ({episode.message})"
@@ -100,7 +100,7 @@ class Episodes(Client):
             result.message,
             self._monitor.path,
         )
-        outcome = EpisodeEvent.REACHED if episode.success(REACHED_M) else EpisodeEvent.MISSED
+        outcome = EpisodeEvent.REACHED if episode.success(self.task.success.distance) else EpisodeEvent.MISSED
         self._announce(EpisodeEvent.END, seed, goal, outcome, result.message, episode.final_distance_m)
         return episode
 
@@ -130,7 +130,7 @@ class Episodes(Client):
         self.wait(settled, SETTLE_S, "a settled belief", fatal=False)
 
     def _pursue_goal(self, xy: np.ndarray) -> PursueGoal.Result:
-        handle = self.send_goal(object_goal(xy), EPISODE_S)
+        handle = self.send_goal(object_goal(xy), self.task.time_limit)
         if not handle.accepted:
             raise ClientError(f"wm/pursue_goal refused the goal {np.round(xy, 3)}; the planner's log says why")
         return self.answer(handle.get_result_async(), WALL_S, "the result of wm/pursue_goal").result
@@ -158,7 +158,7 @@ class Episodes(Client):
         episodes = self.outcome.episodes
         if not episodes:
             return
-        good = sum(episode.success(REACHED_M) for episode in episodes)
+        good = sum(episode.success(self.task.success.distance) for episode in episodes)
         document = self.outcome.summary()
         low, high = document["success_interval_2cm"]
         median = 1000 * float(np.median([episode.final_distance_m for episode in episodes]))

@@ -16,6 +16,7 @@ from wm_msgs.msg import Belief, Episode, Goal, Intervention
 
 from wm_core.qos import LATCHED, STATE
 from wm_core.stamps import to_ns
+from wm_core.task import DEFAULT_TASK, load_task
 from wm_sim.world import load_world
 from wm_tasks.client import ANSWER_S, Client, ClientError, object_goal, run_client
 from wm_tasks.exploring import RETURN_TOLERANCE, ExplorerCore, Kind, Order, Scene
@@ -42,6 +43,7 @@ class Explorer(Client):
             "world": "",  # simulated; empty: a robot
             "reset": True,  # in simulation: the first scene is drawn, and a lost object put back; false: stop and ask
             "report": "",
+            "task": DEFAULT_TASK,
         }
         for name, default in defaults.items():
             self.declare_parameter(name, default)
@@ -49,7 +51,7 @@ class Explorer(Client):
         self._minutes, self._seed, self._may_reset = value["minutes"], value["seed"], value["reset"]
         self._world = load_world(value["world"]).name if value["world"] else ""
         self._report_file = Path(value["report"]) if value["report"] else None
-        self._core = ExplorerCore(self._seed, value["explore_s"])
+        self._core = ExplorerCore(load_task(value["task"]).exploring, self._seed, value["explore_s"])
         self.report = ExploringReport()
         self._belief: Belief | None = None
         self._beliefs = 0

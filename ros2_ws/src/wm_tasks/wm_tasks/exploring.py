@@ -5,11 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MIDDLE = np.array([[0.42, -0.14], [0.58, 0.14]])  # [m] where the object is brought back to
-STRAYED = np.array(
-    [[0.365, -0.225], [0.635, 0.225]]
-)  # [m] outside, exploring breaks off and the object is brought back
-OUT_OF_REACH = np.array([[0.31, -0.29], [0.69, 0.29]])  # [m] outside, the tool cannot get behind the object any more
+from wm_core.task import ExploringRegions
+
 LOST_S = 8.0  # [s] unseen, though the tool has backed off by itself
 RETURN_S = 10.0  # [s] for bringing the object back
 RETURN_TOLERANCE = 0.04  # [m]: anywhere in the middle will do, and an unknown object is hard to place
@@ -51,8 +48,9 @@ class ExplorerCore:
     Ask `next` when nothing is pursued, `breaks_off` while something is; tell `ended` or `refused` what came of it.
     """
 
-    def __init__(self, seed: int, explore_s: float) -> None:
-        """`explore_s` [s]: one exploration."""
+    def __init__(self, regions: ExploringRegions, seed: int, explore_s: float) -> None:
+        """`regions`: of the task. `explore_s` [s]: one exploration."""
+        self._regions = regions
         self._rng = np.random.default_rng(seed)
         self._explore_s = explore_s
         self._refusals = 0  # in a row
@@ -67,21 +65,21 @@ class ExplorerCore:
         if self._pause_s:
             pause, self._pause_s = self._pause_s, 0.0
             return Order(Kind.PAUSE, pause, reason=f"goals refused: {self._refusals} in a row")
-        if lost := _lost(scene):
+        if lost := self._lost(scene):
             return Order(Kind.RESCUE, reason=lost)
-        if inside(scene.object_xy, STRAYED):
+        if self._regions.strayed.contains(scene.object_xy):
             self._returns = 0
             if not self._explored or self._rng.random() > NEW_PLACE:
                 return Order(Kind.EXPLORE, self._explore_s)
         elif self._returns >= MOST_RETURNS:
             return Order(Kind.RESCUE, reason=f"{self._returns} tries to bring the object back have failed")
-        return Order(Kind.RETURN, RETURN_S, self._rng.uniform(*MIDDLE))
+        return Order(Kind.RETURN, RETURN_S, self._rng.uniform(*self._regions.middle.corners))
 
     def breaks_off(self, order: Order, scene: Scene) -> str:
         """Why to break off what is being pursued; empty: go on."""
-        if order.kind is Kind.EXPLORE and not inside(scene.object_xy, STRAYED):
+        if order.kind is Kind.EXPLORE and not self._regions.strayed.contains(scene.object_xy):
             return "the object strays"
-        return _lost(scene)
+        return self._lost(scene)
 
     def ended(self, order: Order) -> None:
         """A goal was accepted and is over, whatever came of it: the next scene tells."""
@@ -98,17 +96,11 @@ class ExplorerCore:
         """Somebody, or the simulator, has put the object back."""
         self._returns = 0
 
-
-def inside(xy: np.ndarray, box: np.ndarray) -> bool:
-    """Whether a place (2,) lies in a box (lower, upper) (2, 2)."""
-    return bool((xy >= box[0]).all() and (xy <= box[1]).all())
-
-
-def _lost(scene: Scene) -> str:
-    """Why the robot cannot help itself; empty: it can."""
-    if scene.unseen_s > LOST_S:
-        return f"the object has not been seen for {scene.unseen_s:.0f} s"
-    if not inside(scene.object_xy, OUT_OF_REACH):
-        x, y = scene.object_xy
-        return f"the object is out of reach, at ({x:.2f}, {y:.2f})"
-    return ""
+    def _lost(self, scene: Scene) -> str:
+        """Why the robot cannot help itself; empty: it can."""
+        if scene.unseen_s > LOST_S:
+            return f"the object has not been seen for {scene.unseen_s:.0f} s"
+        if not self._regions.lost.contains(scene.object_xy):
+            x, y = scene.object_xy
+            return f"the object is out of reach, at ({x:.2f}, {y:.2f})"
+        return ""

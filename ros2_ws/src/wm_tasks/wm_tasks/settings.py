@@ -1,12 +1,14 @@
-"""Facts of the task that collection and learning share; see docs/architecture.md."""
+"""The task that collection, training and benchmarks share, and what follows from it; see docs/architecture.md."""
 
-import numpy as np
+from wm_core.task import load_task
+from wm_planner.costs.model import REACH
+from wm_sim.arm_sim import PHYSICS_HZ
+from wm_tasks.plane import plane_scale
 
-from wm_core.kinematics import REACH_LOWER, REACH_UPPER
-
-REACH_BOX = np.array([REACH_LOWER, REACH_UPPER])  # [m] where the tool may be commanded
-OBJECT_REGION = np.array([[0.38, -0.20], [0.62, 0.20]])  # [m] where objects start and goals lie
-ACTION_SCALE = 0.03  # [m] per step
-STEP_NS = 100_000_000
-PHYSICS_PER_STEP = 24  # 240 Hz
+TASK = load_task()
+REACH_BOX = REACH.corners  # (2, 2) [m] where the tool may be commanded
+OBJECT_REGION = TASK.regions.practice.corners  # (2, 2) [m] where objects start and goals lie
+ACTION_SCALE = plane_scale(TASK, "action")  # [m] per step
+STEP_NS = TASK.step_ns
+PHYSICS_PER_STEP = round(PHYSICS_HZ * TASK.step_duration)
 TRAINING_SEEDS = 10_000  # seeds below this are for training and validation; tests and benchmarks use those from it on

@@ -14,10 +14,12 @@ from wm_bags.steps.topic_stats import TopicStats
 from wm_bags.storage.common import BagError
 from wm_bags.storage.reading import Bag
 from wm_core.kinematics import Kinematics
+from wm_core.task import load_task
 
 Span = tuple[int, int]  # stamps [ns]
-STEP_NS = 100_000_000
-REACH = (1 + JITTER) * 0.03  # [m] in a step: of the action scale, when the step was as long as it may be
+TASK = load_task()
+STEP_NS = TASK.step_ns
+REACH = (1 + JITTER) * max(TASK.action.scale.values())  # [m] in a step that was as long as it may be
 
 
 @dataclass

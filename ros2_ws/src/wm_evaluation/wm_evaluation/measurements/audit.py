@@ -16,8 +16,8 @@ from wm_planner.planners import make_planner
 from wm_sim.arm_sim import TABLE_CENTRE
 from wm_sim.world import World, load_world
 from wm_tasks.baselines import RandomPolicy
-from wm_tasks.exploration import Exploration
-from wm_tasks.settings import ACTION_SCALE
+from wm_tasks.explorers import make_explorer
+from wm_tasks.settings import ACTION_SCALE, REACH, TASK
 
 EPISODES = 24
 START_AT = (9, 20)  # steps of an episode
@@ -138,7 +138,7 @@ def gather(context: Context, world: World, seeds: range) -> list[Start]:
     for seed in seeds:
         goal = stage.reset(seed)
         rng = np.random.default_rng(seed)
-        explore = Exploration(rng)
+        explore = make_explorer(TASK, REACH, rng)
         for step in range(START_AT[-1] + 1):
             if not stage.within_reach:
                 break
@@ -155,7 +155,7 @@ def gather(context: Context, world: World, seeds: range) -> list[Start]:
 def _planned(context: Context, label: str, mean_: np.ndarray, goal: np.ndarray, seed: int) -> np.ndarray:
     """What the planner would do (H, 2), seen from the judged bundle."""
     bundle = context.bundles[label]
-    engine, costs = RolloutEngine(bundle), CostModel.of(bundle)
+    engine, costs = RolloutEngine(bundle), CostModel.of(bundle, TASK)
     planner = make_planner("icem", STEPS, bundle.action_size, seed)
     return planner.plan(lambda actions: costs.cost(engine.rollout(mean_, actions), actions, goal), None, None).actions
 
@@ -169,7 +169,7 @@ def _follow(
     with stage.drive.saved() as restore:
         for k, kind in enumerate(SEQUENCES):
             restore()
-            explore, wander = Exploration(rng), RandomPolicy(seed)
+            explore, wander = make_explorer(TASK, REACH, rng), RandomPolicy(seed)
             thing[k, 0], tool[k, 0] = stage.object, stage.tool
             for step in range(STEPS):
                 if kind == "explored":

@@ -13,12 +13,14 @@ from wm_evaluation.measurement import Context
 from wm_evaluation.plots import BASELINE, colours, panels, png
 from wm_evaluation.section import Picture, Section, Table
 from wm_evaluation.stats import Estimate
-from wm_tasks.baselines import RandomPolicy, ScriptedPusher
+from wm_tasks.baselines import RandomPolicy
 from wm_tasks.closed_loop import ClosedLoop, EpisodeResult
+from wm_tasks.experts import make_expert
 from wm_tasks.report import wilson
+from wm_tasks.settings import TASK
 
 GOALS = 40
-MAX_STEPS = 100
+MAX_STEPS = TASK.max_steps
 PLANNER = "icem"
 TOLERANCES = (0.02, 0.03)  # [m]
 PROTOCOL = """\
@@ -71,7 +73,7 @@ def measure(context: Context) -> Section:
 def run(world: str, bundle: Path, method: str, seed: int) -> Run:
     """One episode of a planner (or 'policy'), or of a baseline."""
     if method == "scripted":
-        result = _loop(world, bundle, PLANNER).episode(seed, max_steps=MAX_STEPS, policy=ScriptedPusher())
+        result = _loop(world, bundle, PLANNER).episode(seed, max_steps=MAX_STEPS, policy=make_expert(TASK))
     elif method == "random":
         result = _loop(world, bundle, PLANNER).episode(seed, max_steps=MAX_STEPS, policy=RandomPolicy(seed))
     else:

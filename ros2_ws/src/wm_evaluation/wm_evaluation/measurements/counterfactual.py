@@ -12,8 +12,8 @@ from wm_evaluation.section import Picture, Section, Table
 from wm_evaluation.stage import Stage
 from wm_evaluation.stats import mean
 from wm_sim.world import load_world
-from wm_tasks.exploration import Exploration
-from wm_tasks.settings import ACTION_SCALE
+from wm_tasks.explorers import make_explorer
+from wm_tasks.settings import ACTION_SCALE, REACH, TASK
 
 EPISODES = 30
 BRANCH_AT = (9, 16, 23, 30)  # steps of an episode
@@ -130,7 +130,7 @@ def branch(context: Context, seeds: range) -> list[Branching]:
     for seed in seeds:
         stage.reset(seed)
         rng = np.random.default_rng(seed)
-        explore = Exploration(rng)
+        explore = make_explorer(TASK, REACH, rng)
         for step in range(BRANCH_AT[-1] + 1):
             if not stage.within_reach:
                 break
@@ -150,7 +150,7 @@ def _alternatives(stage: Stage, rng: np.random.Generator) -> tuple[np.ndarray, n
     with stage.drive.saved() as restore:
         for k in range(SEQUENCES):
             restore()
-            explore, line = Exploration(rng), _line(stage.drive.commanded, stage.object, rng)
+            explore, line = make_explorer(TASK, REACH, rng), _line(stage.drive.commanded, stage.object, rng)
             for step in range(HORIZONS[-1]):
                 tool, thing = stage.drive.commanded, stage.object
                 action = line if k % 2 else explore.action(tool, thing)

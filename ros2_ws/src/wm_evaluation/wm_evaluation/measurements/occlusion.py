@@ -10,7 +10,8 @@ from wm_evaluation.section import Picture, Section, Table
 from wm_evaluation.stage import Stage
 from wm_evaluation.stats import mean
 from wm_sim.world import load_world
-from wm_tasks.baselines import ScriptedPusher
+from wm_tasks.experts import make_expert
+from wm_tasks.settings import TASK
 
 EPISODES = 24
 HIDDEN = (5, 10, 20)  # steps
@@ -91,7 +92,7 @@ def measure(context: Context) -> Section:
 def watch(stage: Stage, seed: int) -> list[Hidden]:
     """Push the object out of sight of all cameras; nothing when it is never pushed."""
     goal = stage.reset(seed)
-    pusher = ScriptedPusher()
+    pusher = make_expert(TASK)
     place = stage.object
     seen_at: np.ndarray | None = None
     believed: dict[str, np.ndarray] = {}

@@ -16,8 +16,9 @@ from wm_learning.policy.imagination import Imagination, draw_goals
 from wm_learning.policy.networks import ActorCritic
 from wm_learning.training.trainer import Draw, Phase
 from wm_planner.costs import CostModel
+from wm_tasks.settings import TASK
 
-EFFORT = 0.02  # cost of a squared action, as of the planner
+COSTS = CostModel(TASK)
 
 
 @dataclass(frozen=True)
@@ -183,5 +184,5 @@ class PolicyTraining:
 
 def reward(latent: Tensor, action: Tensor, goal: Tensor) -> Tensor:
     """Minus what the planner's cost says of arriving at latents (n, L) by actions (n, 2)."""
-    costs = CostModel().place_terms(latent[:, 0:2], latent[:, 2:4], goal)
-    return -(torch.stack(list(costs.values())).sum(0) + EFFORT * (action**2).sum(-1))
+    costs = COSTS.place_terms(latent[:, 0:2], latent[:, 2:4], goal)
+    return -(torch.stack(list(costs.values())).sum(0) + COSTS.weights["effort"] * (action**2).sum(-1))

@@ -10,7 +10,9 @@ class Side(PlaceTerm):
     """The tool is near the object but not behind it, so it would push it away from the goal: makes it walk around."""
 
     near: float = option(0.085, "[m] from the object's centre, closer than which the side matters", 1e-6)
-    cosine: float = option(0.75, "cosine of the angle to the line through goal and object within which it is behind", -1.0, 1.0)
+    cosine: float = option(
+        0.75, "cosine of the angle to the line through goal and object within which it is behind", -1.0, 1.0
+    )
     gate: float = option(0.02, "[m] from the goal, below which it fades out", 1e-6)
 
     def at(self, places: Places, context: CostContext) -> Array:

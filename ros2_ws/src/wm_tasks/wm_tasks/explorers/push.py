@@ -1,24 +1,36 @@
 """Scripted exploration for data collection: pushes, grazes and random motion around the object."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from wm_tasks.settings import OBJECT_REGION, REACH_BOX
+from wm_core.parts import option
+from wm_core.task import Region, Task
+from wm_tasks.explorers import EXPLORERS
+from wm_tasks.plane import plane_scale
 
-STAND_OFF = 0.085  # [m] distance behind the object from which a push starts
-CLEARANCE = 0.075  # [m] the tool walks around the object at least this far from its centre
-MARGIN = 0.005  # [m] outside its region from where the object is pushed back
 MODES = ("push", "push", "push", "graze", "wander")
 
 
-class Exploration:
+@EXPLORERS.register("push")
+@dataclass
+class PushExplorer:
     """Draws tool motions that touch the object often and from all sides.
 
     It reads the object's true position in simulation (or a label on a robot): it only chooses where to explore,
     nothing of it enters the model.
     """
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        self._rng = rng
+    task: Task
+    reach: Region  # of the tool
+    rng: np.random.Generator
+    stand_off: float = option(0.085, "[m] distance behind the object from which a push starts")
+    clearance: float = option(0.075, "[m] the tool walks around the object at least this far from its centre")
+    margin: float = option(0.005, "[m] outside its region from where the object is pushed back")
+
+    def __post_init__(self) -> None:
+        self._scale = plane_scale(self.task, "explorer")
+        self._region = self.task.regions.practice
         self._left = 0
         self._rescue = False
         self._mode = "wander"
@@ -29,11 +41,11 @@ class Exploration:
 
     def action(self, tool: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Action (2,) in the unit disk for the commanded tool position and object position `target`, both (2,) [m]."""
-        straying = bool(np.any(target < OBJECT_REGION[0] - MARGIN) or np.any(target > OBJECT_REGION[1] + MARGIN))
+        straying = not self._region.contains(target, self.margin)
         if self._left <= 0 or (straying and not self._rescue):
             self._choose(tool, target)
             if straying:  # bring the object back before it is out of reach
-                self._mode, self._left, self._goal = "push", 25, OBJECT_REGION.mean(0)
+                self._mode, self._left, self._goal = "push", 25, self._region.centre
                 self._speed = max(self._speed, 0.7)
         self._rescue = straying
         self._left -= 1
@@ -44,14 +56,14 @@ class Exploration:
             if np.linalg.norm(wish) < 0.02:
                 self._left = 0
         else:
-            self._drift = 0.8 * self._drift + 0.35 * self._rng.normal(size=2)
-            wish = 0.03 * (self._drift + 0.25 * (target - tool) / 0.1)
-        action = self._speed * wish / max(0.03, float(np.linalg.norm(wish)))
-        action = action + 0.12 * self._rng.normal(size=2)
+            self._drift = 0.8 * self._drift + 0.35 * self.rng.normal(size=2)
+            wish = self._scale * (self._drift + 0.25 * (target - tool) / 0.1)
+        action = self._speed * wish / max(self._scale, float(np.linalg.norm(wish)))
+        action = action + 0.12 * self.rng.normal(size=2)
         return action / max(1.0, float(np.linalg.norm(action)))
 
     def _choose(self, tool: np.ndarray, target: np.ndarray) -> None:
-        rng = self._rng
+        rng = self.rng
         self._mode = MODES[rng.integers(len(MODES))]
         self._left = int(rng.integers(12, 40))
         self._speed = rng.uniform(0.35, 1.0)
@@ -62,10 +74,10 @@ class Exploration:
             towards = target - tool
             side = np.array([-towards[1], towards[0]]) / max(1e-6, float(np.linalg.norm(towards)))
             through = target + side * rng.uniform(-0.06, 0.06)
-            self._goal = np.clip(through + (through - tool) * rng.uniform(0.1, 0.4), REACH_BOX[0], REACH_BOX[1])
+            self._goal = np.clip(through + (through - tool) * rng.uniform(0.1, 0.4), *self.reach.corners)
             self._left = 15
         else:
-            self._goal = rng.uniform(OBJECT_REGION[0], OBJECT_REGION[1])
+            self._goal = rng.uniform(*self._region.corners)
 
     def _push(self, tool: np.ndarray, target: np.ndarray) -> np.ndarray:
         to_goal = self._goal - target
@@ -78,11 +90,11 @@ class Exploration:
         relative = tool - target
         along, across = float(relative @ forward), float(relative @ side)
         if along < -0.03 and abs(across - self._offset) < 0.02:
-            return 0.03 * forward - 0.5 * (across - self._offset) * side
-        if along > -0.05 and np.linalg.norm(relative) < CLEARANCE + 0.04:
+            return self._scale * forward - 0.5 * (across - self._offset) * side
+        if along > -0.05 and np.linalg.norm(relative) < self.clearance + 0.04:
             # Beside or in front of the object: walk around it.
             turn = 1.0 if across >= 0 else -1.0
             outwards = relative / max(1e-6, float(np.linalg.norm(relative)))
             around = np.array([-outwards[1], outwards[0]]) * turn
-            return 0.03 * around + (CLEARANCE + 0.01 - float(np.linalg.norm(relative))) * outwards
-        return target - STAND_OFF * forward + self._offset * side - tool
+            return self._scale * around + (self.clearance + 0.01 - float(np.linalg.norm(relative))) * outwards
+        return target - self.stand_off * forward + self._offset * side - tool
