@@ -62,3 +62,41 @@ def test_holding_stays():
 def test_without_a_known_arm_nothing_moves():
     with pytest.raises(KinematicsError, match="joint_states"):
         ToolPath(ARM, STEP).move(np.zeros(2))
+
+
+@pytest.mark.parametrize(
+    ("axes", "displacement", "moved"),
+    [
+        (("z",), [0.02], [0, 0, 0.02, 0]),
+        (("x", "y", "z"), [0.01, -0.01, 0.02], [0.01, -0.01, 0.02, 0]),
+        (("x", "y", "z", "yaw"), [0.01, 0.0, 0.01, 0.1], [0.01, 0, 0.01, 0.1]),
+        (("yaw",), [-0.12], [0, 0, 0, -0.12]),
+    ],
+)
+def test_a_path_follows_any_of_its_axes_and_holds_the_others(axes, displacement, moved):
+    tool = ToolPath(ARM, STEP, axes=axes)
+    tool.anchor(HOME)
+    motion = tool.move(np.array(displacement))
+    (before, rest), (after, rotation) = ARM.fk(HOME), ARM.fk(motion.joints[-1])
+    turned = rotation @ rest.T
+    yaw = np.arctan2(turned[1, 0], turned[0, 0])
+    np.testing.assert_allclose([*(after - before), yaw], moved, atol=1e-4)
+    np.testing.assert_allclose(rotation[2], rest[2], atol=1e-4)  # upright
+    np.testing.assert_allclose(motion.ee_end - motion.ee_start, displacement, atol=1e-9)
+    np.testing.assert_allclose(tool.position, motion.ee_end)
+
+
+def test_a_path_starts_from_the_measured_yaw_and_stays_within_its_bounds():
+    tool = ToolPath(ARM, STEP, axes=("z", "yaw"), bounds={"z": (0.02, 0.04), "yaw": (-0.3, 0.3)})
+    tool.anchor(HOME)
+    for _ in range(6):
+        motion = tool.move(np.array([0.01, 0.1]))
+    np.testing.assert_allclose(motion.ee_end, [0.04, 0.3])
+    again = ToolPath(ARM, STEP, axes=("z", "yaw"))
+    again.anchor(motion.joints[-1])
+    np.testing.assert_allclose(again.position, [0.04, 0.3], atol=1e-4)
+
+
+def test_axes_that_no_arm_follows_are_refused():
+    with pytest.raises(ValueError, match="out of x, y, z, yaw, got .'grip'."):
+        ToolPath(ARM, STEP, axes=("grip",))

@@ -1,5 +1,6 @@
 """From tool motion to joint motion: inverse kinematics within the arm's limits."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,14 +8,16 @@ import numpy as np
 from wm_core.kinematics import REACH_LOWER, REACH_UPPER, TOOL_DOWN, TOOL_HEIGHT, Kinematics, KinematicsError
 
 VELOCITY_SHARE = 0.9  # of the URDF's joint velocity limits
+AXES = ("x", "y", "z", "yaw")  # that a tool path can follow
+BOUNDS = {"x": (REACH_LOWER[0], REACH_UPPER[0]), "y": (REACH_LOWER[1], REACH_UPPER[1])}
 
 
 @dataclass(frozen=True)
 class ToolMotion:
-    """A straight tool motion over one step and the joint positions that make it."""
+    """A straight tool motion over one step and the joint positions that make it; places along the path's axes [m, rad]."""
 
-    ee_start: np.ndarray  # (2,) [m]
-    ee_end: np.ndarray  # (2,) [m]
+    ee_start: np.ndarray  # (n,)
+    ee_end: np.ndarray  # (n,)
     times: np.ndarray  # (k,) [s] from the start, ascending
     joints: np.ndarray  # (k, n) [rad]
     reason: str  # empty, or why the motion was shortened
@@ -23,17 +26,35 @@ class ToolMotion:
 class ToolPath:
     """Keeps the commanded joints and tool position, and extends them step by step.
 
-    The tool stays at one height pointing straight down; each solution starts from the last one, so there are no jumps.
+    The tool moves along some axes and is held in the others: x and y where the arm was, z at a height, yaw at 0; each solution starts from the last one, so there are no jumps.
     """
 
     POINTS = 2  # joint positions per step
 
-    def __init__(self, kinematics: Kinematics, step_duration: float, height: float = TOOL_HEIGHT) -> None:
+    def __init__(
+        self,
+        kinematics: Kinematics,
+        step_duration: float,
+        height: float = TOOL_HEIGHT,
+        *,
+        axes: Sequence[str] = ("x", "y"),
+        rest: np.ndarray = TOOL_DOWN,
+        bounds: Mapping[str, tuple[float, float]] = BOUNDS,
+    ) -> None:
+        """`height` [m]: of the tool where z is not an axis. `rest` (3, 3): its rotation at yaw 0. `bounds` [m, rad]: by axis.
+
+        Raises ValueError for axes that no path follows.
+        """
+        if not axes or set(axes) - set(AXES):
+            raise ValueError(f"expected axes of a tool path out of {', '.join(AXES)}, got {list(axes)}")
         self._kinematics = kinematics
         self._step = step_duration
-        self._height = height
+        self._rest = rest
+        self._axes = [AXES.index(axis) for axis in axes]
+        self._anchored = sorted({*self._axes, AXES.index("x"), AXES.index("y")})
+        self._lower, self._upper = np.array([bounds.get(axis, (-np.inf, np.inf)) for axis in axes]).T
         self._q: np.ndarray | None = None
-        self._xy = np.zeros(2)
+        self._pose = np.array([0.0, 0.0, height, 0.0])  # x, y, z [m], yaw [rad]
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -46,8 +67,8 @@ class ToolPath:
 
     @property
     def position(self) -> np.ndarray:
-        """Commanded tool position (2,) [m]."""
-        return self._xy.copy()
+        """Commanded tool position (n,) along the axes [m, rad]."""
+        return self._pose[self._axes]
 
     @property
     def joints(self) -> np.ndarray:
@@ -58,17 +79,19 @@ class ToolPath:
 
     def anchor(self, q: np.ndarray) -> None:
         """Start over from joints (n,) [rad], e.g. the measured ones at the start or after a hold."""
-        position, _ = self._kinematics.fk(q)
+        position, rotation = self._kinematics.fk(q)
+        turned = rotation @ self._rest.T
         self._q = np.array(q, float)
-        self._xy = position[:2].copy()
+        measured = np.array([*position, np.arctan2(turned[1, 0], turned[0, 0])])
+        self._pose[self._anchored] = measured[self._anchored]
 
-    def continue_from(self, xy: np.ndarray) -> None:
-        """Go on from another commanded place (2,) [m] near the last one; stays when the arm cannot be there."""
+    def continue_from(self, place: np.ndarray) -> None:
+        """Go on from another commanded place (n,) near the last one; stays when the arm cannot be there."""
         try:
-            self._q = self._kinematics.ik(np.array([*xy, self._height]), TOOL_DOWN, self.joints)
+            self._q = self._joints_at(np.asarray(place, float), self.joints)
         except KinematicsError:
             return
-        self._xy = np.array(xy, float)
+        self._pose[self._axes] = place
 
     def forget(self) -> None:
         """Not anchored any more."""
@@ -79,13 +102,13 @@ class ToolPath:
         return ToolMotion(self.position, self.position, np.array([self._step]), self.joints[None], reason)
 
     def move(self, displacement: np.ndarray) -> ToolMotion:
-        """Move the commanded tool position by `displacement` (2,) [m] within one step.
+        """Move the commanded tool position by `displacement` (n,) along the axes [m, rad] within one step.
 
-        Clamped to the reach box, shortened to the joint velocity limits; holds when there is no solution. `reason` tells.
+        Clamped to the bounds, shortened to the joint velocity limits; holds when there is no solution. `reason` tells.
         """
         q0, start = self.joints, self.position
         reason = ""
-        end = np.clip(start + displacement, REACH_LOWER, REACH_UPPER)
+        end = np.clip(start + displacement, self._lower, self._upper)
         for _ in range(4):
             try:
                 joints = self._solve(q0, start, end)
@@ -93,7 +116,8 @@ class ToolPath:
                 return self.hold(str(error))
             excess = self._excess(q0, joints)
             if excess <= 1.0:
-                self._q, self._xy = joints[-1], end
+                self._q = joints[-1]
+                self._pose[self._axes] = end
                 return ToolMotion(start, end, self._times(), joints, reason)
             reason = f"shortened to {100 / excess:.0f} % by a joint velocity limit"
             end = start + (end - start) * 0.98 / excess
@@ -102,10 +126,18 @@ class ToolPath:
     def _solve(self, q0: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         joints, q = [], q0
         for share in np.arange(1, self.POINTS + 1) / self.POINTS:
-            xy = start + share * (end - start)
-            q = self._kinematics.ik(np.array([*xy, self._height]), TOOL_DOWN, q)
+            q = self._joints_at(start + share * (end - start), q)
             joints.append(q)
         return np.stack(joints)
+
+    def _joints_at(self, place: np.ndarray, near: np.ndarray) -> np.ndarray:
+        """Joints (n,) with the tool at a place along the axes, near others; raises KinematicsError."""
+        pose = self._pose.copy()
+        pose[self._axes] = place
+        yaw = pose[3]
+        c, s = np.cos(yaw), np.sin(yaw)
+        rotation = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) @ self._rest if yaw else self._rest
+        return self._kinematics.ik(pose[:3], rotation, near)
 
     def _excess(self, q0: np.ndarray, joints: np.ndarray) -> float:
         """Largest joint velocity over its limit; at most 1 is fine."""
