@@ -12,6 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from wm_core.bundle_schema import GRAPHS, OPTIONAL_GRAPHS, SCHEMA
+from wm_core.specs import BevSpec
 
 READOUT = ("object_x", "object_y", "ee_x", "ee_y")
 # Every family's embedding begins with object x, y [m], the log of their variances and the logit of being visible.
@@ -21,23 +22,6 @@ HIDDEN_LOGIT = -20.0  # visibility of an object that is certainly not seen
 
 class BundleError(ValueError):
     """A bundle that cannot be used: says what was expected, what came and what to do."""
-
-
-@dataclass(frozen=True)
-class BevSpec:
-    """Bird's-eye-view map: rows along base x, columns along base y; metres."""
-
-    x_min: float = 0.24
-    y_min: float = -0.32
-    cell: float = 0.008
-    rows: int = 64
-    columns: int = 80
-    z_max: float = 0.25
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        """Middle of the map [m]."""
-        return self.x_min + self.rows * self.cell / 2, self.y_min + self.columns * self.cell / 2
 
 
 @dataclass(frozen=True)
