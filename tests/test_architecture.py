@@ -29,7 +29,10 @@ ROOMS = (
 TRAIN = {"wm_learning", "wm_evaluation"}  # the others run on robots, without torch
 DEVELOPMENT = TRAIN | {"wm_data"}
 
-BESIDE_METADATA = {"pinocchio": ["pin"]}  # installed by a .pth file, so Python's metadata does not list it
+BESIDE_METADATA = {
+    "pinocchio": ["pin"],
+    "coal": ["coal"],
+}  # installed by a .pth file, so Python's metadata does not list it
 
 
 def imports(path: Path) -> set[str]:

@@ -41,5 +41,7 @@ def test_what_differs_is_named_with_both_sides(bundle, tmp_path, change, expecte
     change(data)
     file = tmp_path / "other.yaml"
     file.write_text(yaml.safe_dump(data))
-    with pytest.raises(FitError, match=rf"task 'other' .*other.yaml.* and bundle '{bundle.id}' .*do not fit: {expected}"):
+    with pytest.raises(
+        FitError, match=rf"task 'other' .*other.yaml.* and bundle '{bundle.id}' .*do not fit: {expected}"
+    ):
         check_fit(load_task(file), bundle)

@@ -43,8 +43,14 @@ def test_costs_keep_the_order_of_the_file(tmp_path):
         (lambda d: d["action"]["axes"].update(u={"scale": 0.1, "unit": "m"}), "action.axes.*'u'"),
         (lambda d: d["action"].update(groups=[["x", "z"]]), "action.groups: .*in use"),
         (lambda d: d["goal"].update(kind="dream"), "goal.kind: 'dream'"),
-        (lambda d: d["regions"]["goals"].update(x=[0.6, 0.4]), "regions.goals.x: expected lower < upper, got 0.6 and 0.4"),
-        (lambda d: d["regions"]["exploring"]["lost"].update(y=[1, 1]), "regions.exploring.lost.y: expected lower < upper"),
+        (
+            lambda d: d["regions"]["goals"].update(x=[0.6, 0.4]),
+            "regions.goals.x: expected lower < upper, got 0.6 and 0.4",
+        ),
+        (
+            lambda d: d["regions"]["exploring"]["lost"].update(y=[1, 1]),
+            "regions.exploring.lost.y: expected lower < upper",
+        ),
         (lambda d: d["regions"]["exploring"].pop("lost"), "regions.exploring: 'lost' is a required"),
         (lambda d: d["costs"].update(goal={"weight": -1}), "costs.goal.weight: -1 is less"),
         (lambda d: d["costs"].update(fine={}), "costs.fine: 'weight' is a required"),

@@ -9,7 +9,6 @@ import pinocchio
 from wm_core.robot import RobotProfile
 from wm_core.robot_description import describe, joint_problems
 
-
 # The tool points straight down: its z axis is -z of the base, its x axis is x of the base.
 TOOL_DOWN = np.diag([1.0, -1.0, -1.0])
 # [m] height of the fingertips above the table: the palm, 37 mm higher, clears objects up to 6 cm, so only fingers push.
@@ -60,7 +59,9 @@ class Kinematics:
         self._tip = self._model.getFrameId(tip)
         if self._model.names.tolist()[1:] != list(joint_names):
             order = self._model.names.tolist()[1:]
-            raise KinematicsError(f"{where}: expected joints from the base to the tool, {order}, got {list(joint_names)}")
+            raise KinematicsError(
+                f"{where}: expected joints from the base to the tool, {order}, got {list(joint_names)}"
+            )
         self.joint_names = tuple(joint_names)
         self.lower = self._model.lowerPositionLimit.copy()
         self.upper = self._model.upperPositionLimit.copy()

@@ -36,7 +36,9 @@ def link_shapes(description: str, links: Sequence[str], kind: str = "visual") ->
     if missing := [link for link in links if link not in elements]:
         raise MeshError(f"expected links {missing} in the URDF, found {sorted(elements)}")
     return [
-        Shape(link, _origin(element), *_geometry(element, link)) for link in links for element in elements[link].findall(kind)
+        Shape(link, _origin(element), *_geometry(element, link))
+        for link in links
+        for element in elements[link].findall(kind)
     ]
 
 
@@ -75,9 +77,7 @@ def _read_other(file: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _geometry(element: ElementTree.Element, link: str) -> tuple[np.ndarray, np.ndarray]:
-    mesh, box, cylinder, sphere = (
-        element.find(f"geometry/{tag}") for tag in ("mesh", "box", "cylinder", "sphere")
-    )
+    mesh, box, cylinder, sphere = (element.find(f"geometry/{tag}") for tag in ("mesh", "box", "cylinder", "sphere"))
     if mesh is not None:
         vertices, triangles = read_mesh(Path(mesh.get("filename", "")))
         return vertices * _floats(mesh.get("scale", "1 1 1")), triangles

@@ -134,7 +134,9 @@ def _mount(root: ElementTree.Element, profile: RobotProfile, folder: Path | None
     assert mount is not None
     links = {link.get("name") for link in root.findall("link")}
     if mount.link not in links:
-        raise RobotError(f"{profile.file}: tool.mount.link: '{mount.link}' is not in the URDF, which has {sorted(links)}")  # type: ignore[type-var]
+        raise RobotError(
+            f"{profile.file}: tool.mount.link: '{mount.link}' is not in the URDF, which has {sorted(links)}"
+        )  # type: ignore[type-var]
     if tool.link in links:
         raise RobotError(f"{profile.file}: tool.link: '{tool.link}' is in the URDF already; leave out tool.mount")
     link = ElementTree.SubElement(root, "link", name=tool.link)

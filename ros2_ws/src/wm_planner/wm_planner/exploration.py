@@ -85,9 +85,9 @@ class ExplorationCosts:
 
     disagreement: what the members disagree about the object, up to `enough`; lowers the cost. goal, approach, side: as for an
     object's goal, by those terms of the task, towards the urge's place. pace: squared difference to the urge's speed. workspace: how
-    far outside its region any member sees the object coast, or the tool; whatever the model has learned, a pushed object may slide on for v^2 / 2 a at
-    its speed v, with the deceleration a of a slippery world. doubt: how far above `most_doubt` the object may be
-    off: such plans would not be executed.
+    far outside its region any member sees the object coast, or the tool; whatever the model has learned, a pushed
+    object may slide on for v^2 / 2 a at its speed v, with the deceleration a of a slippery world. doubt: how far above
+    `most_doubt` the object may be off: such plans would not be executed.
     """
 
     costs: CostModel  # of the bundle: knows how far off the object may be

@@ -26,7 +26,8 @@ class ToolMotion:
 class ToolPath:
     """Keeps the commanded joints and tool position, and extends them step by step.
 
-    The tool moves along some axes and is held in the others: x and y where the arm was, z at a height, yaw at 0; each solution starts from the last one, so there are no jumps.
+    The tool moves along some axes and is held in the others: x and y where the arm was, z at a height, yaw at 0. Each
+    solution starts from the last one, so there are no jumps.
     """
 
     POINTS = 2  # joint positions per step
