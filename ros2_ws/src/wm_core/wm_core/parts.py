@@ -62,7 +62,7 @@ class Parts(Generic[T]):
             raise task.error(where, f"expected a {self.kind} out of {', '.join(sorted(known))}, got '{name}'")
         return known[name]
 
-    def make(self, task: Task, name: str, options: Mapping[str, Any], where: str, **given: Any) -> T:
+    def make(self, task: Task, name: str, options: Mapping[str, Any], where: str, /, **given: Any) -> T:
         """A part with the options that the task sets, checked by name, type and range, and with what the caller gives."""
         kind = self.find(task, name, where)
         declared = {entry.name: entry for entry in fields(kind) if "description" in entry.metadata}  # type: ignore[arg-type]
