@@ -73,7 +73,7 @@ class Parts(Generic[T]):
             low, high = entry.metadata["lower"], entry.metadata["upper"]
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise task.error(f"{where}.{key}", f"expected a number in {low:g}..{high:g}, got {value!r}")
-        values = {key: type(declared[key].default)(value) for key, value in options.items()}
+        values = {key: float(value) for key, value in options.items()}
         return kind(**given, **values)
 
 

@@ -17,6 +17,8 @@ from wm_learning.policy.imagination import Imagination, draw_goals
 from wm_learning.policy.networks import Act, ActorCritic
 from wm_learning.policy.pipeline import train_policy
 from wm_learning.policy.training import PolicySettings, reward
+from wm_planner.costs import CostModel
+from wm_tasks.settings import TASK
 
 TINY_MODEL = {"images": {"steps": 3, "batch": 4}, "sequences": {"steps": 4, "batch": 4, "validate_every": 2}}
 TINY = configure(
@@ -120,3 +122,18 @@ def test_rewards_are_best_where_the_object_is_at_the_goal():
     latent[:, 2:4] = latent[:, 0:2] - torch.tensor([0.055, 0.0])
     gained = reward(latent, torch.zeros(3, 2), torch.tensor([[0.5, 0.0]] * 3))
     assert gained[0] > gained[1] > gained[2]
+
+
+def test_rewards_are_the_planner_s_costs_on_tensors():
+    """Terms of single places are the same numbers with torch as with numpy, and have a slope everywhere."""
+    rng, costs = np.random.default_rng(0), CostModel(TASK)
+    latent = rng.uniform([0.3, -0.3, 0.3, -0.3], [0.7, 0.3, 0.7, 0.3], (50, 4)).astype(np.float32)
+    latent[0, 0:2] = [0.5, 0.0]  # at the goal
+    goal, action = np.full((50, 2), [0.5, 0.0], np.float32), rng.uniform(-1, 1, (50, 2)).astype(np.float32)
+    terms = costs.place_terms(latent[:, 0:2], latent[:, 2:4], goal)
+    expected = -(sum(terms.values()) + costs.weights["effort"] * (action**2).sum(-1))
+    tensor = torch.from_numpy(latent).requires_grad_(True)
+    found = reward(tensor, torch.from_numpy(action), torch.from_numpy(goal))
+    np.testing.assert_allclose(found.detach().numpy(), expected, rtol=2e-5)
+    found.sum().backward()
+    assert torch.isfinite(tensor.grad).all()

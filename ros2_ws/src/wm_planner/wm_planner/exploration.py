@@ -55,7 +55,7 @@ class ExploreGoal:
         return urge
 
     def _drawn(self, rng: np.random.Generator, thing: np.ndarray, stamp_ns: int) -> Urge:
-        places = rng.uniform(*self._places.corners, (32, 2))
+        places = rng.uniform(self._places.lower, self._places.upper, (32, 2))
         far = np.linalg.norm(places - thing, axis=1) > SHORTEST_PUSH  # most of the middle, wherever the object is
         return Urge(
             places[int(far.argmax())],

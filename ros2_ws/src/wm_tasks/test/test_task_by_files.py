@@ -1,4 +1,4 @@
-"""A task that nobody has programmed into wm: two files in a folder, with axes, success, a cost term, an explorer and an expert of its own."""
+"""A task that nobody has programmed into wm: two files in a folder, with axes, success, cost term, explorer and expert of its own."""
 
 import numpy as np
 import pytest
