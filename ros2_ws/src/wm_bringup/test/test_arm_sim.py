@@ -76,9 +76,18 @@ def test_a_missing_world_fails_by_name():
     assert "tabletop_nothing" in output and "tabletop_block" in output
 
 
-def test_a_corrupt_bundle_fails_by_name(tmp_path):
+def test_a_corrupt_bundle_fails_by_name_before_anything_starts(tmp_path):
     (tmp_path / "bundle.yaml").write_text("schema: 1\n")
     process = launch(f"bundle:={tmp_path}", "real_time:=false", domain=64)
     output, _ = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "argument 'bundle'" in output and "bundle.yaml" in output
+
+
+def test_a_node_that_cannot_be_configured_ends_everything_and_says_why(tmp_path):
+    file = tmp_path / "wrong.yaml"
+    file.write_text("/**/wm_planner:\n  ros__parameters: {urdf: /nowhere.urdf}\n")
+    process = launch(f"params_file:={file}", "real_time:=false", domain=64)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert "bundle.yaml" in output and "could not configure" in output
+    assert "/nowhere.urdf" in output and "could not configure" in output

@@ -7,11 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from wm_core.bundle import Bundle
-from wm_core.compatibility import check_fit
+from wm_core.bundle import Bundle, BundleError
+from wm_core.compatibility import FitError, check_fit
 from wm_core.paths import bundles_dir, share
 from wm_core.registry import Registry
-from wm_core.task import DEFAULT_TASK, load_task
+from wm_core.task import DEFAULT_TASK, TaskError, load_task
 from wm_planner.planners import PLANNERS
 from wm_planner.policy import POLICY
 from wm_sim.world import WorldError, load_world
@@ -208,9 +208,13 @@ def _bundle(value: str) -> tuple[str, str]:
 def _task(value: str, bundle: str) -> str:
     """A task's name, or the absolute path of its file; refused where the bundle does not fit it."""
     try:
+        loaded = Bundle.load(bundle)
+    except BundleError as error:
+        raise LaunchError(f"argument 'bundle': {error}") from error
+    try:
         task = load_task(value)
-        check_fit(task, Bundle.load(bundle))
-    except ValueError as error:
+        check_fit(task, loaded)
+    except (TaskError, FitError) as error:
         raise LaunchError(f"argument 'task': {error}") from error
     return value if value == task.name else str(task.path)
 

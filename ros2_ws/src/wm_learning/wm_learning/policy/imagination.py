@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from wm_learning.families.base import OBJECT, WorldModel
-from wm_tasks.settings import OBJECT_REGION
+from wm_tasks.settings import OBJECT_REGION, TASK
 
 Act = Callable[[Tensor, Tensor], Tensor]  # latents (n, L), goals (n, 2) [m] -> actions (n, 2)
-AT_GOAL = 0.01  # [m] where the planner stops
 
 
 class Imagination:
@@ -32,7 +31,7 @@ class Imagination:
         arrived = torch.zeros(len(latent), dtype=torch.bool)
         for _ in range(steps):
             latent = self.step(latent, act(latent, goal))
-            arrived |= torch.linalg.vector_norm(latent[:, OBJECT] - goal, dim=-1) < AT_GOAL
+            arrived |= torch.linalg.vector_norm(latent[:, OBJECT] - goal, dim=-1) < TASK.success.tolerance
         return float(arrived.float().mean())
 
 
