@@ -94,7 +94,7 @@ cost_term = COSTS.register
 
 def shares(futures: Futures) -> np.ndarray:
     """Share (H,) of the plan that each instant stands for: one at the end of a jump stands for all of it."""
-    return (np.diff(futures.steps, prepend=0) / futures.steps[-1]).astype(futures.object.dtype)
+    return (np.diff(futures.steps, prepend=0) / futures.steps[-1]).astype(futures.variance.dtype)
 
 
 def length(vectors: Array) -> Array:

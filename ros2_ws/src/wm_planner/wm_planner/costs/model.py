@@ -85,8 +85,9 @@ class CostModel:
 
     def terms(self, futures: Futures, actions: np.ndarray, goal: np.ndarray) -> dict[str, np.ndarray]:
         """Weighted terms (N,) by name; `actions` (N, H, A)."""
-        goal = np.asarray(goal, futures.object.dtype)
-        places, share = Places(futures.mean_object(), futures.mean_ee(), goal), shares(futures)
+        mean_object, share = futures.mean_object(), shares(futures)
+        goal = np.asarray(goal, mean_object.dtype)
+        places = Places(mean_object, futures.mean_ee(), goal)
         found: dict[str, np.ndarray] = {}
         for name, term in self._terms.items():
             weight = self.weights[name]

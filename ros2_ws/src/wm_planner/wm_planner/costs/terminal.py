@@ -12,4 +12,4 @@ class Terminal(CostTerm):
     """Distance [m] of the object to the goal at the end of the plan."""
 
     def __call__(self, futures: Futures, actions: np.ndarray, goal: np.ndarray, context: CostContext) -> np.ndarray:
-        return length(futures.object[:, :, -1].mean(0) - goal)
+        return length(futures.mean_object()[:, -1] - goal)
