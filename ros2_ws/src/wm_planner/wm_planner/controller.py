@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wm_core.bundle import OBJECT
+from wm_core.bundle import OBJECT, Bundle
 from wm_core.executed import ExecutedMotion
 from wm_dynamics.rollout import Futures, RolloutEngine
 from wm_planner.costs import CostModel
@@ -94,6 +94,11 @@ class PlannerCore:
         # What has been sent: tells where the arm will be when the next command takes effect.
         self.commanded = ExecutedMotion()
         self.reset()
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle that it plans with."""
+        return self._engine.bundle
 
     def reset(self) -> None:
         """Forget the warm start, e.g. for a new goal."""

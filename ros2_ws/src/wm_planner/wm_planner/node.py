@@ -9,6 +9,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Header
 from wm_msgs.msg import Belief, Command, Goal, Plan
 
+from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
 from wm_core.kinematics import TOOL_HEIGHT, Kinematics, KinematicsError
 from wm_core.lifecycle import OK, WARN, WmNode, run
@@ -18,15 +19,14 @@ from wm_core.qos import LATCHED, NEWEST, STATE
 from wm_core.stamps import to_ns
 from wm_core.task import DEFAULT_TASK, TaskError, load_task
 from wm_planner import settings
-from wm_planner.controller import BLIND_SPEED, DEFER_ABOVE, POLICY_TRUST, Decision
+from wm_planner.controller import Decision, PlannerCore
 from wm_planner.conversions import command_message, plan_message
 from wm_planner.delay import DelayEstimator
 from wm_planner.exploration import ExploreGoal
+from wm_planner.factory import make_planner_core, warm_up
 from wm_planner.goal import GoalError, ObjectGoal, object_goal
 from wm_planner.measured import MeasuredArm
-from wm_planner.mind import Mind, make_mind
-from wm_planner.planners import PLANNERS, PlanningError
-from wm_planner.policy import POLICY, SEEDING
+from wm_planner.planners import PlanningError
 from wm_planner.pursuit import Pursuit
 from wm_planner.turns import PATIENCE_S, Turns
 
@@ -41,39 +41,10 @@ class PlannerNode(WmNode):
         Param("urdf", "", "robot description file; empty: the Panda of wm_sim"),
         Param("base_frame", "panda_link0", "frame of goals and positions"),
         Param("joint_topic", "joint_states", "joint states of the arm"),
-        Param(
-            "planner", "icem", "search algorithm, or the bundle's policy without a search", choices=(*PLANNERS, POLICY)
-        ),
-        Param(
-            "policy_seeds",
-            "auto",
-            "search around what the bundle's policy intends; auto: if it has one",
-            choices=SEEDING,
-        ),
-        Param(
-            "policy_trust",
-            POLICY_TRUST,
-            "[m] with planner policy: where the object may end up farther off, icem plans instead",
-            0.0,
-            10.0,
-        ),
-        Param("horizon", 12, "steps planned ahead; with macro rounded up to whole jumps", 1, 200),
-        Param(
-            "macro", False, "plan in jumps of several steps, of a bundle made by ./wm macro: long horizons cost less"
-        ),
-        Param("seed", 0, "seed of the random candidates", 0, 2**31),
         Param("lockstep", False, "simulated time stands still while computing: no delay to compensate, no deadline"),
         Param("initial_delay", 0.04, "[s] assumed from camera to command before it is measured", 0.0, 1.0),
         Param("planning_time", 0.045, "[s] deadline of one cycle from the belief's arrival; 0: none", 0.0, 10.0),
         Param("belief_timeout", 0.3, "[s] an older belief is answered with a hold", 0.01, 10.0),
-        Param("blind_speed", BLIND_SPEED, "share of full speed near an object that is out of sight", 0.0, 1.0),
-        Param(
-            "defer_above",
-            DEFER_ABOVE,
-            "[m] plans after which the object may be farther off are not executed",
-            0.0,
-            10.0,
-        ),
         Param("defer_patience", 2.0, "[s] of such plans without a break after which the goal is given up", 0.0, 3600.0),
         Param("tolerance", 0.0, "[m] default distance at which a goal is reached; 0: the task's", 0.0, 0.5),
         Param("timeout", 0.0, "[s] default time for a goal; 0: the task's", 0.0, 3600.0),
@@ -92,7 +63,7 @@ class PlannerNode(WmNode):
         self._kinematics = Kinematics(self.value("urdf") or urdf_path())
         self._task = task = load_task(self.value("task"))
         self.declare(settings.cost_parameters(task))
-        self._slot = BundleSlot(self, lambda bundle: make_mind(bundle, task, self.value))
+        self._slot = BundleSlot(self, self._make_core)
         self._use()
         self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)
         self._arm = MeasuredArm()
@@ -133,11 +104,19 @@ class PlannerNode(WmNode):
             self._pursuit.destroy()
             del self._pursuit
 
-    def _use(self, before: Mind | None = None) -> None:
+    def _make_core(self, bundle: Bundle) -> PlannerCore:
+        """What plans with a bundle, warmed up; in any thread."""
+        kinematics = Kinematics(self.value("urdf") or urdf_path())
+        core = make_planner_core(bundle, self._task, kinematics, settings.planner_settings(self._task, self.value))
+        warm_up(core, kinematics)
+        return core
+
+    def _use(self, before: PlannerCore | None = None) -> None:
         """Plan with what the slot holds; where the arm is and was sent is known from `before`."""
-        self._bundle, self._core = self._slot.current.bundle, self._slot.current.core
+        self._core = self._slot.current
+        self._bundle = self._core.bundle
         if before is not None:
-            self._core.tool_path, self._core.commanded = before.core.tool_path, before.core.commanded
+            self._core.tool_path, self._core.commanded = before.tool_path, before.commanded
 
     # -- the latency path ----------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Planner and cost parameters of the node, derived from what documents them: dataclasses, and the terms of a task."""
+"""Parameters of the node that say how to plan, derived from what documents them: dataclasses, and the terms of a task."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -7,12 +7,58 @@ from typing import Any
 from wm_core.params import Param
 from wm_core.task import Task
 from wm_planner.costs import COSTS
-from wm_planner.planners import PARAMS, Planner, make_planner
+from wm_planner.factory import PlannerSettings
+from wm_planner.planners import PARAMS, PLANNERS
+from wm_planner.policy import POLICY, SEEDING, search_of
+
+# Settings of the same name; the others are made of several parameters.
+SETTINGS = (
+    Param(
+        "planner",
+        PlannerSettings.planner,
+        "search algorithm, or the bundle's policy without a search",
+        choices=(*PLANNERS, POLICY),
+    ),
+    Param(
+        "policy_seeds",
+        PlannerSettings.policy_seeds,
+        "search around what the bundle's policy intends; auto: if it has one",
+        choices=SEEDING,
+    ),
+    Param(
+        "policy_trust",
+        PlannerSettings.policy_trust,
+        "[m] with planner policy: where the object may end up farther off, icem plans instead",
+        0.0,
+        10.0,
+    ),
+    Param("horizon", PlannerSettings.horizon, "steps planned ahead; with macro rounded up to whole jumps", 1, 200),
+    Param(
+        "macro",
+        PlannerSettings.macro,
+        "plan in jumps of several steps, of a bundle made by ./wm macro: long horizons cost less",
+    ),
+    Param("seed", PlannerSettings.seed, "seed of the random candidates", 0, 2**31),
+    Param(
+        "blind_speed",
+        PlannerSettings.blind_speed,
+        "share of full speed near an object that is out of sight",
+        0.0,
+        1.0,
+    ),
+    Param(
+        "defer_above",
+        PlannerSettings.defer_above,
+        "[m] plans after which the object may be farther off are not executed",
+        0.0,
+        10.0,
+    ),
+)
 
 
 def parameters() -> tuple[Param, ...]:
-    """`<planner>.<field>`, with the dataclasses' defaults."""
-    return tuple(
+    """Those of SETTINGS, and `<planner>.<field>`, with the dataclasses' defaults."""
+    planners = tuple(
         Param(
             f"{name}.{field.name}",
             field.default,
@@ -23,6 +69,7 @@ def parameters() -> tuple[Param, ...]:
         for name, kind in PARAMS.items()
         for field in fields(kind)
     )
+    return SETTINGS + planners
 
 
 def cost_parameters(task: Task) -> tuple[Param, ...]:
@@ -45,7 +92,13 @@ def cost_weights(task: Task, value: Callable[[str], Any]) -> Mapping[str, float]
     return {name: value(f"cost.{name}") for name in task.costs}
 
 
-def planner(value: Callable[[str], Any], name: str, horizon: int, action_size: int) -> Planner:
-    """A planner as the node's parameters describe it."""
-    own = {field.name: value(f"{name}.{field.name}") for field in fields(PARAMS[name])} if name in PARAMS else {}
-    return make_planner(name, horizon, action_size, value("seed"), **own)
+def planner_settings(task: Task, value: Callable[[str], Any]) -> PlannerSettings:
+    """How to plan for a task, as the node's parameters say; `value`: a parameter by its name."""
+    settings = {param.name: value(param.name) for param in SETTINGS}
+    search = search_of(settings["planner"])
+    own = fields(PARAMS[search]) if search in PARAMS else ()
+    return PlannerSettings(
+        **settings,
+        planner_params={field.name: value(f"{search}.{field.name}") for field in own},
+        weights=cost_weights(task, value),
+    )

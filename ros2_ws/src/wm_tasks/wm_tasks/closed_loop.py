@@ -4,7 +4,7 @@ One step is one control period: render, perceive, filter, plan, guard, move. Sim
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,29 +12,23 @@ from typing import Any
 import numpy as np
 
 from wm_core.bundle import LOG_VARIANCE, OBJECT, VISIBILITY, Bundle
-from wm_core.compatibility import check_fit
 from wm_core.executed import ExecutedMotion
 from wm_core.kinematics import Kinematics
 from wm_core.paths import bundles_dir, rigs_dir, urdf_path
 from wm_core.rig import CameraRig
 from wm_core.task import DEFAULT_TASK, Task, load_task
 from wm_dynamics.belief import BeliefFilter, BeliefState
-from wm_dynamics.rollout import RolloutEngine
 from wm_guard.guard import Guard, Kind
 from wm_guard.limits import Limits, Request
 from wm_perception.pipeline import CameraFrame, ObservationData, PerceptionPipeline
-from wm_planner.controller import POLICY_TRUST, Decision, PlannerCore
-from wm_planner.costs import CostModel
+from wm_planner.controller import Decision
+from wm_planner.factory import PlannerSettings, make_planner_core
 from wm_planner.goal import ObjectGoal, Progress
-from wm_planner.planners import PlanResult, make_planner
-from wm_planner.policy import POLICY, policy_for, search_of
-from wm_planner.tool_path import ToolPath
+from wm_planner.planners import PlanResult
 from wm_sim.arm_sim import ArmSim
 from wm_sim.controller import Point
 from wm_sim.driver import Driver
 from wm_sim.world import World, load_world
-
-HORIZON = 12  # steps planned ahead, as in the planner node
 
 # Action (2,) in the unit disk for commanded tool position, true object position and goal, each (2,) [m].
 Policy = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -92,28 +86,17 @@ class ClosedLoop:
         world: World,
         rig: CameraRig,
         bundle: Bundle,
-        planner: str = "icem",
-        seed: int = 0,
-        cameras: Sequence[str] | None = None,
+        settings: PlannerSettings | None = None,
         *,
-        planner_params: dict[str, Any] | None = None,
+        cameras: Sequence[str] | None = None,
         budget_s: float | None = None,
-        policy_seeds: str = "auto",
-        policy_trust: float = POLICY_TRUST,
         task: Task | None = None,
-        weights: Mapping[str, float] | None = None,
-        horizon: int = HORIZON,
-        macro: bool = False,
     ) -> None:
-        """`cameras`: use only these. `seed`: of the planner. `budget_s`: time for each plan (None: unlimited). `horizon`: steps
-        planned ahead; `macro`: in jumps of the bundle, then rounded up to whole ones.
-
-        `policy_seeds`, `policy_trust` [m]: as of the planner node. `task`: push where none is given. `weights`: of
-        cost terms, in place of the task's.
+        """`settings`: of the planner (default: the planner node's). `cameras`: use only these. `budget_s`: time for each plan (None:
+        unlimited). `task`: push where none is given.
 
         Raises FitError for a bundle that does not fit the task."""
         self.task = task or load_task()
-        check_fit(self.task, bundle)
         self.kinematics = Kinematics(urdf_path())
         self.sim = ArmSim(world, rig.only(cameras) if cameras else rig)
         self.bundle = bundle
@@ -121,19 +104,8 @@ class ClosedLoop:
         self._driver = Driver(self.sim, bundle.step_duration, None)
         self._perception = PerceptionPipeline(bundle, self.sim.rig, self.kinematics)
         self._filter = BeliefFilter(bundle)
-        self._tool_path = ToolPath(self.kinematics, bundle.step_duration)
-        engine = RolloutEngine(bundle, macro)
-        count = engine.count(horizon)
-        search = make_planner(search_of(planner), count, bundle.action_size, seed, **(planner_params or {}))
-        self._planner = PlannerCore(
-            engine,
-            search,
-            CostModel.of(bundle, self.task, weights, macro),
-            self._tool_path,
-            policy=policy_for(bundle, planner, policy_seeds, int(engine.spans(count).sum())),
-            follow=planner == POLICY,
-            policy_trust=policy_trust,
-        )
+        self._planner = make_planner_core(bundle, self.task, self.kinematics, settings or PlannerSettings())
+        self._tool_path = self._planner.tool_path
 
     @staticmethod
     def load(
@@ -141,13 +113,22 @@ class ClosedLoop:
         bundle: str | Path | None = None,
         planner: str = "icem",
         task: str | Path = DEFAULT_TASK,
-        **options: Any,
+        *,
+        cameras: Sequence[str] | None = None,
+        budget_s: float | None = None,
+        **settings: Any,
     ) -> "ClosedLoop":
-        """By names, with the world's own rig and the shipped bundle unless another is given."""
+        """By names, with the world's own rig and the shipped bundle unless another is given; `settings`: PlannerSettings."""
         loaded = load_world(world)
-        rig = CameraRig.load(rigs_dir() / f"{loaded.rig}.yaml")
-        used = Bundle.load(bundle or bundles_dir() / "default")
-        return ClosedLoop(loaded, rig, used, planner, task=load_task(task), **options)
+        return ClosedLoop(
+            loaded,
+            CameraRig.load(rigs_dir() / f"{loaded.rig}.yaml"),
+            Bundle.load(bundle or bundles_dir() / "default"),
+            PlannerSettings(planner, **settings),
+            cameras=cameras,
+            budget_s=budget_s,
+            task=load_task(task),
+        )
 
     def episode(
         self,

@@ -1,0 +1,52 @@
+"""The factory: one way to put a planner together, whether parameters of the node or a program say how."""
+
+import numpy as np
+import pytest
+
+from wm_core.bundle import Bundle, BundleError
+from wm_core.kinematics import Kinematics
+from wm_core.paths import bundles_dir, urdf_path
+from wm_core.task import load_task
+from wm_planner.factory import PlannerSettings, make_planner_core, warm_up
+from wm_planner.goal import ObjectGoal
+from wm_planner.settings import cost_parameters, parameters, planner_settings
+
+BUNDLE = Bundle.load(bundles_dir() / "default")
+TASK = load_task()
+ARM = Kinematics(urdf_path())
+
+
+def decide(core):
+    core.tool_path.anchor((ARM.lower + ARM.upper) / 2)
+    goal = ObjectGoal(np.array([0.6, 0.0]), 0.01)
+    return core.step(BUNDLE.initial_mean, BUNDLE.initial_variance, np.array([0.42, 0.0]), goal, stamp_ns=10**9)
+
+
+def test_the_node_s_defaults_are_those_of_the_settings():
+    values = {param.name: param.default for param in (*parameters(), *cost_parameters(TASK))}
+    made = planner_settings(TASK, values.__getitem__)
+    assert {**vars(made), "planner_params": {}, "weights": {}} == vars(PlannerSettings())
+    assert made.weights == {name: entry["weight"] for name, entry in TASK.costs.items()}
+    assert made.planner_params["samples"] == 48  # all parameters of the search, at its own defaults
+
+
+def test_warming_up_leaves_no_trace():
+    fresh, warm = (make_planner_core(BUNDLE, TASK, ARM, PlannerSettings(seed=3)) for _ in range(2))
+    warm_up(warm, ARM)
+    assert not warm.tool_path.anchored and not len(warm.commanded)
+    for name in ("actions", "samples"):
+        np.testing.assert_array_equal(getattr(decide(fresh).plan, name), getattr(decide(warm).plan, name))
+
+
+def test_the_policy_searches_where_it_is_not_trusted(straight, bare):
+    core = make_planner_core(Bundle.load(straight), TASK, ARM, PlannerSettings("policy", policy_trust=0.0))
+    assert decide(core).planner == "icem"
+    with pytest.raises(BundleError, match="expected a bundle with a policy"):
+        make_planner_core(Bundle.load(bare), TASK, ARM, PlannerSettings("policy"))
+
+
+def test_an_unknown_planner_or_parameter_is_refused_by_name():
+    with pytest.raises(ValueError, match="got 'best'"):
+        make_planner_core(BUNDLE, TASK, ARM, PlannerSettings("best"))
+    with pytest.raises(ValueError, match=r"got \['size'\]"):
+        make_planner_core(BUNDLE, TASK, ARM, PlannerSettings(planner_params={"size": 3}))

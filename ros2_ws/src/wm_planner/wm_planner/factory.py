@@ -1,0 +1,72 @@
+"""The one place where a planner for a bundle is put together: search, cost, policy and tool path."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from wm_core.bundle import Bundle
+from wm_core.compatibility import check_fit
+from wm_core.kinematics import Kinematics
+from wm_core.task import Task
+from wm_dynamics.rollout import RolloutEngine
+from wm_planner.controller import BLIND_SPEED, DEFER_ABOVE, POLICY_TRUST, PlannerCore
+from wm_planner.costs import CostModel
+from wm_planner.goal import ObjectGoal
+from wm_planner.planners import make_planner
+from wm_planner.policy import POLICY, policy_for, search_of
+from wm_planner.tool_path import ToolPath
+
+WARM_UP = 3  # decisions
+
+
+@dataclass(frozen=True)
+class PlannerSettings:
+    """How to plan with a bundle; the defaults are those of the planner node."""
+
+    planner: str = "icem"  # one of PLANNERS, or POLICY: the bundle's policy without a search
+    planner_params: Mapping[str, Any] = field(default_factory=dict)  # of the search, over its own defaults
+    horizon: int = 12  # steps planned ahead; with macro rounded up to whole jumps
+    macro: bool = False  # plan in the jumps of the bundle
+    seed: int = 0  # of the random candidates
+    policy_seeds: str = "auto"  # one of SEEDING: whether to search around what the policy intends
+    policy_trust: float = POLICY_TRUST  # [m] see PlannerCore, as the next two
+    blind_speed: float = BLIND_SPEED
+    defer_above: float = DEFER_ABOVE  # [m]
+    weights: Mapping[str, float] = field(default_factory=dict)  # of cost terms, in place of the task's
+
+
+def make_planner_core(bundle: Bundle, task: Task, kinematics: Kinematics, settings: PlannerSettings) -> PlannerCore:
+    """A planner for a task with this bundle, not yet anchored: the arm's place is unknown.
+
+    `kinematics`: its buffers serve one thread. Raises ValueError for a bundle that does not fit the task or does not bring what
+    the settings ask for, and for settings that name no planner.
+    """
+    check_fit(task, bundle)
+    engine = RolloutEngine(bundle, settings.macro)
+    count = engine.count(settings.horizon)
+    search = search_of(settings.planner)
+    return PlannerCore(
+        engine,
+        make_planner(search, count, bundle.action_size, settings.seed, **settings.planner_params),
+        CostModel.of(bundle, task, settings.weights, settings.macro),
+        ToolPath(kinematics, bundle.step_duration),
+        settings.blind_speed,
+        settings.defer_above,
+        policy=policy_for(bundle, settings.planner, settings.policy_seeds, int(engine.spans(count).sum())),
+        follow=settings.planner == POLICY,
+        policy_trust=settings.policy_trust,
+    )
+
+
+def warm_up(core: PlannerCore, kinematics: Kinematics) -> None:
+    """Plan a few times for nothing: first calls are slow, and a robot must not wait for them. Nothing of it is remembered."""
+    bundle, middle = core.bundle, (kinematics.lower + kinematics.upper) / 2
+    goal = ObjectGoal(bundle.initial_mean[:2].astype(float), tolerance=0.0)
+    for _ in range(WARM_UP):
+        core.tool_path.anchor(middle)
+        core.step(bundle.initial_mean, bundle.initial_variance, np.zeros(2), goal, delay=0.01)
+    core.reset()
+    core.forget()
+    core.tool_path.forget()
