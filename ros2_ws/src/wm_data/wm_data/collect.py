@@ -12,11 +12,11 @@ from wm_core.atomic import die_with_parent
 from wm_core.paths import rigs_dir
 from wm_core.rig import CameraRig
 from wm_data.episode_bag import EpisodeWriter
+from wm_sim.action_driver import ActionDriver
 from wm_sim.arm_sim import ArmSim
 from wm_sim.world import load_world
-from wm_tasks.drive import Drive
 from wm_tasks.explorers import make_explorer
-from wm_tasks.settings import REACH, TASK
+from wm_tasks.settings import ACTION_SCALE, REACH, TASK
 
 EPISODES_PER_BAG = 20
 PAUSE_NS = 10**9  # between two episodes of a bag
@@ -82,7 +82,7 @@ def _episode(
     steps: int,
     clock_ns: int,
 ) -> int:
-    explore, drive = make_explorer(TASK, REACH, rng), Drive(sim)
+    explore, drive = make_explorer(TASK, REACH, rng), ActionDriver(sim, ACTION_SCALE, TASK.step_duration)
     offset_ns = clock_ns - sim.time_ns
     for _ in range(steps):
         position, quaternion = sim.object_pose()

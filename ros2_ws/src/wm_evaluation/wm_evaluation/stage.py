@@ -10,10 +10,10 @@ from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
 from wm_dynamics.belief import BeliefFilter, BeliefState
 from wm_perception.pipeline import CameraFrame, PerceptionPipeline
+from wm_sim.action_driver import ActionDriver
 from wm_sim.arm_sim import ArmSim
 from wm_sim.world import World
-from wm_tasks.drive import Drive
-from wm_tasks.settings import REACH, STEP_NS
+from wm_tasks.settings import ACTION_SCALE, REACH, STEP_NS, TASK
 
 
 class Stage:
@@ -33,7 +33,7 @@ class Stage:
         """`rig`: the cameras there are (default: the world's); `taken_for`: what perception takes them for (default: the same)."""
         rig = rig or CameraRig.load(rig_path(world.rig))
         self.sim = ArmSim(world, rig, randomise=True)
-        self.drive = Drive(self.sim)
+        self.drive = ActionDriver(self.sim, ACTION_SCALE, TASK.step_duration)
         self.labels = tuple(bundles)
         self._eyes = {
             label: PerceptionPipeline(bundle, taken_for or rig, self.sim.kinematics)

@@ -14,11 +14,11 @@ from wm_core.bundle import BevSpec
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT
 from wm_core.paths import rig_path
 from wm_core.rig import Camera, CameraRig
+from wm_sim.action_driver import REACH, ActionDriver
 from wm_sim.arm_sim import ArmSim
 from wm_sim.world import load_world
 
 ENOUGH = 0.4
-REACH = np.array([[0.28, -0.32], [0.72, 0.32]])  # [m]
 NEAR = 0.13  # [m] frames with the tool this close to the object count
 
 
@@ -69,11 +69,10 @@ def episode(sim: ArmSim, rig: CameraRig, rng: np.random.Generator, seed: int) ->
     q = sim.kinematics.ik(np.array([*np.clip(path[0], *REACH), TOOL_HEIGHT]), TOOL_DOWN, sim.home)
     turn_arm(sim, q)
     frames = []
+    driver = ActionDriver(sim, 1.0, control_period=0.1)
     for point in path:
-        q = sim.kinematics.ik(np.array([*np.clip(point, *REACH), TOOL_HEIGHT]), TOOL_DOWN, q)
-        sim.set_target(q)
-        sim.step(24)
-        tool = sim.kinematics.fk(sim.joint_state()[1][:7])[0][:2]
+        driver.move(point - driver.commanded)
+        tool = sim.kinematics.fk(driver.joints())[0][:2]
         if np.linalg.norm(sim.object_pose()[0][:2] - tool) < NEAR:
             frames.append(shares(sim, rig))
     return frames

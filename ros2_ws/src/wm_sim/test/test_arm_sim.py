@@ -7,18 +7,16 @@ import numpy as np
 import pytest
 
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT
+from wm_sim.action_driver import ActionDriver
 from wm_sim.arm_sim import MIN_START_GAP, ArmSim
 from wm_sim.world import Light, Part, load_world
 
 
-def push(sim: ArmSim, path: np.ndarray, steps: int = 24):
+def push(sim: ArmSim, path: np.ndarray):
     """Move the tool through points (n, 2), one control period each."""
-    q = sim.joint_state()[1][:7]
+    driver = ActionDriver(sim, 1.0, control_period=0.1)
     for point in path:
-        start, q = q, sim.kinematics.ik(np.array([*point, TOOL_HEIGHT]), TOOL_DOWN, q)
-        for i in range(1, steps + 1):
-            sim.set_target(start + (q - start) * i / steps)
-            sim.step()
+        driver.move(point - driver.commanded)
         yield point
 
 

@@ -27,6 +27,14 @@ FINGER_FORCE = 20.0  # [N]
 LINK_PROPERTIES = {"lateralFriction": 0.5, "linearDamping": 0.0, "angularDamping": 0.0}
 
 
+def physics_steps(control_period: float) -> int:
+    """Physics steps of a control period [s]; raises ValueError unless they are whole ones."""
+    steps = control_period * PHYSICS_HZ
+    if steps < 1 or abs(steps - round(steps)) > 1e-6:
+        raise ValueError(f"expected control_period to be a multiple of 1/{PHYSICS_HZ} s, got {control_period}")
+    return round(steps)
+
+
 class Factors(NamedTuple):
     """How one episode's object differs from the world's: factors, and an offset of the colour (3,)."""
 

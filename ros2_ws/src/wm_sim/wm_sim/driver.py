@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
+from wm_sim.arm_sim import PHYSICS_HZ, ArmSim, physics_steps
 from wm_sim.controller import TrajectoryController
 
 ARM_JOINTS = 7
@@ -21,11 +21,8 @@ class Driver:
 
     def __init__(self, sim: ArmSim, control_period: float, joint_state_rate: float | None) -> None:
         """`control_period` [s]: whole physics steps. `joint_state_rate` [Hz]; None: with the frames only."""
-        steps = control_period * PHYSICS_HZ
-        if steps < 1 or abs(steps - round(steps)) > 1e-6:
-            raise ValueError(f"expected control_period to be a multiple of 1/{PHYSICS_HZ} s, got {control_period}")
         self.sim = sim
-        self.steps_per_period = round(steps)
+        self.steps_per_period = physics_steps(control_period)
         self._joint_state_rate = joint_state_rate
         self.controller = TrajectoryController(sim.joint_names[:ARM_JOINTS], sim.home)
         self._offset_ns = 0

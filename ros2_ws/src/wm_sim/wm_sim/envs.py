@@ -10,14 +10,13 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from wm_core.kinematics import REACH_LOWER, REACH_UPPER, TOOL_DOWN, TOOL_HEIGHT, KinematicsError
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
 from wm_core.task import DEFAULT_TASK, load_task
-from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
+from wm_sim.action_driver import ActionDriver
+from wm_sim.arm_sim import ArmSim
 from wm_sim.world import load_world
 
-REACH = np.array([REACH_LOWER, REACH_UPPER])  # [m] of the commanded tool position
 ARM_LENGTH = 1.2  # [m] no tool position is farther out
 WORLDS = {"PushBlock": "tabletop_block", "PushMug": "tabletop_mug", "PushDisk": "tabletop_disk"}
 
@@ -52,11 +51,11 @@ class PushEnv(gymnasium.Env):
         self._task = load_task(task)
         if self._task.action.axes != ("x", "y"):
             raise self._task.error("action.axes", f"expected x and y, got {', '.join(self._task.action.axes)}")
-        self._substeps = round(PHYSICS_HZ * self._task.step_duration)
         self._images = images
         loaded = load_world(world)
         self._rig = CameraRig.load(rig_path(rig or loaded.rig))
         self._sim = ArmSim(loaded, self._rig, randomise=randomise)
+        self._driver = ActionDriver(self._sim, self._task.action.scales, self._task.step_duration)
         self._goal = np.zeros(2)
         seen: dict[str, spaces.Space] = {}
         for camera in self._rig.cameras if images else ():
@@ -79,15 +78,14 @@ class PushEnv(gymnasium.Env):
         scene = options.get("scene", int(self.np_random.integers(2**32)))
         drawn = self._sim.reset(scene, options.get("object_xy"))
         self._goal = np.asarray(options.get("goal_xy", drawn["goal_xy"]), float)
-        self._q = self._sim.home
-        self._commanded = self._sim.kinematics.fk(self._q)[0][:2]
+        self._driver.anchor(self._sim.home)
         return self._observe(), self._info()
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict]:
         action = np.asarray(action, float)
         if action.shape != (2,) or not np.isfinite(action).all():
             raise ValueError(f"expected an action of 2 finite numbers, got {action}")
-        self._move(self._commanded + self._task.action.scales * action / max(1.0, float(np.linalg.norm(action))))
+        self._driver.move(self._task.action.scales * action / max(1.0, float(np.linalg.norm(action))))
         info = self._info()
         return self._observe(), -info["distance"], info["is_success"], False, info
 
@@ -98,23 +96,14 @@ class PushEnv(gymnasium.Env):
     def close(self) -> None:
         self._sim.close()
 
-    def _move(self, target: np.ndarray) -> None:
-        """Joints go straight to the tool's new place; out of the arm's reach it stays."""
-        target = np.clip(target, *REACH)
-        start = self._q
-        try:
-            self._q = self._sim.kinematics.ik(np.array([*target, TOOL_HEIGHT]), TOOL_DOWN, start)
-            self._commanded = target
-        except KinematicsError:
-            self._q = start
-        for i in range(1, self._substeps + 1):
-            self._sim.set_target(start + (self._q - start) * i / self._substeps)
-            self._sim.step(1)
-
     def _observe(self) -> Observation:
-        joints = self._sim.joint_state()[1][:7]
+        joints = self._driver.joints()
         tool = self._sim.kinematics.fk(joints)[0][:2]
-        observation = {"joints": joints, "ee": np.concatenate([tool, self._commanded]), "goal": self._goal.copy()}
+        observation = {
+            "joints": joints,
+            "ee": np.concatenate([tool, self._driver.commanded]),
+            "goal": self._goal.copy(),
+        }
         for camera in self._rig.cameras if self._images else ():
             rgb, depth = self._sim.render(camera.name)
             observation |= {f"{camera.name}_rgb": rgb, f"{camera.name}_depth": depth}

@@ -2,7 +2,6 @@
 
 from wm_core.task import load_task
 from wm_planner.costs.model import REACH
-from wm_sim.arm_sim import PHYSICS_HZ
 from wm_tasks.plane import plane_scale
 
 TASK = load_task()
@@ -10,5 +9,4 @@ REACH_BOX = REACH.corners  # (2, 2) [m] where the tool may be commanded
 OBJECT_REGION = TASK.regions.practice.corners  # (2, 2) [m] where objects start and goals lie
 ACTION_SCALE = plane_scale(TASK, "action")  # [m] per step
 STEP_NS = TASK.step_ns
-PHYSICS_PER_STEP = round(PHYSICS_HZ * TASK.step_duration)
 TRAINING_SEEDS = 10_000  # seeds below this are for training and validation; tests and benchmarks use those from it on
