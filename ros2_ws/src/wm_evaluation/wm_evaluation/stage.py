@@ -8,11 +8,11 @@ from wm_core.bundle import Bundle
 from wm_core.executed import ExecutedMotion
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
-from wm_dynamics.belief import BeliefFilter, BeliefState
-from wm_perception.pipeline import CameraFrame, PerceptionPipeline
+from wm_dynamics.belief import BeliefState
 from wm_sim.action_driver import ActionDriver
 from wm_sim.arm_sim import ArmSim
 from wm_sim.world import World
+from wm_tasks.estimator import StateEstimator, capture
 from wm_tasks.settings import ACTION_SCALE, REACH, STEP_NS, TASK
 
 
@@ -35,11 +35,9 @@ class Stage:
         self.sim = ArmSim(world, rig, randomise=True)
         self.drive = ActionDriver(self.sim, ACTION_SCALE, TASK.step_duration)
         self.labels = tuple(bundles)
-        self._eyes = {
-            label: PerceptionPipeline(bundle, taken_for or rig, self.sim.kinematics)
-            for label, bundle in bundles.items()
+        self._estimators = {
+            label: StateEstimator(bundle, taken_for or rig, self.sim.kinematics) for label, bundle in bundles.items()
         }
-        self._filters = {label: BeliefFilter(bundle) for label, bundle in bundles.items()}
 
     def reset(self, seed: int) -> np.ndarray:
         """A new episode; returns the goal (2,) [m] drawn with the seed."""
@@ -47,8 +45,8 @@ class Stage:
         self.drive.anchor()
         self._motion = ExecutedMotion()
         self._now_ns = STEP_NS
-        for belief in self._filters.values():
-            belief.reset()
+        for estimator in self._estimators.values():
+            estimator.reset()
         return start["goal_xy"]
 
     @property
@@ -68,15 +66,11 @@ class Stage:
 
     def observe(self) -> dict[str, BeliefState]:
         """What each bundle believes after seeing what there is now."""
-        joints = self.drive.joints()
-        frames = {camera.name: CameraFrame(*self.sim.render(camera.name), camera.K) for camera in self.sim.rig.cameras}
-        states = {}
-        for label, eyes in self._eyes.items():
-            seen = eyes.process(frames, joints)
-            states[label] = self._filters[label].update(
-                self._now_ns, seen.embedding, seen.visibility, seen.ee[:2], self._motion
-            )
-        return states
+        joints, frames = self.drive.joints(), capture(self.sim)
+        return {
+            label: estimator.update(self._now_ns, frames, joints, self._motion).belief
+            for label, estimator in self._estimators.items()
+        }
 
     def act(self, action: np.ndarray) -> np.ndarray:
         """One control period under an action (2,); returns the action that was executed, within the tool's reach."""

@@ -5,22 +5,22 @@ One step is one control period: render, perceive, filter, plan, guard, move. Sim
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from wm_core.bundle import LOG_VARIANCE, OBJECT, VISIBILITY, Bundle
+from wm_core.bundle import Bundle
 from wm_core.executed import ExecutedMotion
 from wm_core.kinematics import Kinematics
 from wm_core.paths import bundles_dir, rigs_dir, urdf_path
 from wm_core.rig import CameraRig
 from wm_core.task import DEFAULT_TASK, Task, load_task
-from wm_dynamics.belief import BeliefFilter, BeliefState
+from wm_dynamics.belief import BeliefState
 from wm_guard.guard import Guard, Kind
 from wm_guard.limits import Limits, Request
-from wm_perception.pipeline import CameraFrame, ObservationData, PerceptionPipeline
+from wm_perception.pipeline import ObservationData
 from wm_planner.controller import Decision
 from wm_planner.factory import PlannerSettings, make_planner_core
 from wm_planner.goal import ObjectGoal, Progress
@@ -29,6 +29,7 @@ from wm_sim.arm_sim import ArmSim
 from wm_sim.controller import Point
 from wm_sim.driver import Driver
 from wm_sim.world import World, load_world
+from wm_tasks.estimator import StateEstimator, capture
 
 # Action (2,) in the unit disk for commanded tool position, true object position and goal, each (2,) [m].
 Policy = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -102,8 +103,7 @@ class ClosedLoop:
         self.bundle = bundle
         self._budget_s = budget_s
         self._driver = Driver(self.sim, bundle.step_duration, None)
-        self._perception = PerceptionPipeline(bundle, self.sim.rig, self.kinematics)
-        self._filter = BeliefFilter(bundle)
+        self._estimator = StateEstimator(bundle, self.sim.rig, self.kinematics)
         self._planner = make_planner_core(bundle, self.task, self.kinematics, settings or PlannerSettings())
         self._tool_path = self._planner.tool_path
 
@@ -175,7 +175,7 @@ class ClosedLoop:
         self._driver.controller.reset(home)
         self._guard = Guard(self.kinematics, Limits(), self.bundle.step_duration)
         self._motion = ExecutedMotion()
-        self._filter.reset()
+        self._estimator.reset()
         self._planner.reset()
         self._planner.forget()
         self._tool_path.anchor(home)
@@ -200,9 +200,8 @@ class ClosedLoop:
         ee_target = self._tool_path.position
         observation = belief = None
         if policy is None or watched:
-            observation = self._observe(joints, truth if oracle else None)
-            belief = self._filter.update(
-                stamp_ns, observation.embedding, observation.visibility, observation.ee[:2], self._motion
+            observation, belief = self._estimator.update(
+                stamp_ns, capture(self.sim), joints, self._motion, truth if oracle else None
             )
         if policy is None and belief is not None:
             progress.update(belief.object_xy, stamp_ns)
@@ -232,16 +231,6 @@ class ClosedLoop:
         )
 
     # -- inside --------------------------------------------------------------------------------------------------
-
-    def _observe(self, joints: np.ndarray, truth: np.ndarray | None) -> ObservationData:
-        """Perceive; with `truth` (2,) the object's position is known and certain, only its looks are perceived."""
-        frames = {camera.name: CameraFrame(*self.sim.render(camera.name), camera.K) for camera in self.sim.rig.cameras}
-        observation = self._perception.process(frames, joints)
-        if truth is None:
-            return observation
-        embedding = observation.embedding.copy()
-        embedding[OBJECT], embedding[LOG_VARIANCE], embedding[VISIBILITY] = truth, -14.0, 14.0
-        return replace(observation, embedding=embedding, object_xy=truth, visibility=1.0)
 
     def _decide(self, belief: BeliefState, progress: Progress, stamp_ns: int) -> Decision:
         if progress.near:
