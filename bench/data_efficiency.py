@@ -37,7 +37,7 @@ def draw_episodes(data: Dataset, minutes: float, seed: int) -> np.ndarray:
 
 def shortened(family: str, share: float) -> dict[str, Any]:
     """Settings of a family whose phases have a share of their usual steps."""
-    usual = configure(FAMILIES[family][0])
+    usual = configure(FAMILIES[family].config)
     phases = ("images", "sequences")
     return {name: {"steps": max(1, round(share * getattr(usual, name).steps))} for name in phases}
 

@@ -12,7 +12,7 @@ from data_efficiency import draw_episodes, shortened
 
 from wm_core.config import configure
 from wm_data.dataset import Dataset
-from wm_learning.families import FAMILIES, WorldModel
+from wm_learning.families import FAMILIES, WorldModel, phases, pretraining
 from wm_learning.figures.held_out import HORIZONS, evaluate
 from wm_learning.pipelines.train import RunSettings, remember, split
 from wm_learning.training.embeddings import embed
@@ -29,12 +29,12 @@ def train(
     family: str, few: Dataset, video: Dataset | None, folder: Path, seed: int, args: argparse.Namespace
 ) -> tuple[WorldModel, float]:
     """A trained model, and the seconds that it took; goes on where it was killed."""
-    kind, model_kind = FAMILIES[family]
+    kind = FAMILIES[family]
     torch.manual_seed(seed)
-    model = model_kind(configure(kind, shortened(family, args.share)))
-    before = model.pretraining(video, args.steps) if video is not None else []
-    phases = model.phases(few, *split(few, RunSettings(seed=seed)))
-    return model, Trainer(model, folder, seed).run([*before, *phases])
+    model = kind.model(configure(kind.config, shortened(family, args.share)))
+    before = pretraining(model, video, args.steps) if video is not None else []
+    after = phases(model, few, *split(few, RunSettings(seed=seed)))
+    return model, Trainer(model, folder, seed).run([*before, *after])
 
 
 def judge(

@@ -12,7 +12,7 @@ from wm_core.config import SettingError, configure
 from wm_data.dataset import SMALL
 from wm_data.dataset_files import DatasetError, seal
 from wm_data.loading import load_data
-from wm_learning.families import FAMILIES, WorldModel
+from wm_learning.families import FAMILIES, phases, pretraining
 from wm_learning.families.video import completed, standing
 from wm_learning.figures.held_out import evaluate
 from wm_learning.pipelines.train import Pretraining, RunSettings, train_bundle
@@ -97,10 +97,10 @@ def test_windows_of_a_video_never_meet_a_missing_label(video):
 
 def test_pretraining_on_video_teaches_to_see(dataset, video, tmp_path):
     torch.manual_seed(0)
-    kind, model_kind = FAMILIES["grounded"]
-    model = model_kind(configure(kind, {"images": {"batch": 16}}))
+    family = FAMILIES["grounded"]
+    model = family.model(configure(family.config, {"images": {"batch": 16}}))
     before = evaluate(model, dataset, embed(model, dataset), np.arange(2))
-    Trainer(model, tmp_path, seed=0).run(model.pretraining(video, steps=100))
+    Trainer(model, tmp_path, seed=0).run(pretraining(model, video, steps=100))
     after = evaluate(model, dataset, embed(model, dataset), np.arange(2))
     assert after.see_median < 0.5 * before.see_median
 
@@ -129,11 +129,10 @@ def killed_in(step, run):
 def test_a_killed_training_goes_on_to_the_same_result(few, video, tmp_path, family):
     def train(name):
         torch.manual_seed(0)
-        kind, model_kind = FAMILIES[family]
-        model = model_kind(configure(kind, TINY))
-        phases = [*model.pretraining(video, 2), *model.phases(few, np.arange(1), np.arange(1, 2))]
-        assert [phase.name for phase in phases][:2] == ["pretrain", "images"]
-        Trainer(model, tmp_path / name, seed=0, checkpoint_s=0).run(phases)
+        model = FAMILIES[family].model(configure(FAMILIES[family].config, TINY))
+        course = [*pretraining(model, video, 2), *phases(model, few, np.arange(1), np.arange(1, 2))]
+        assert [phase.name for phase in course][:2] == ["pretrain", "images"]
+        Trainer(model, tmp_path / name, seed=0, checkpoint_s=0).run(course)
         return model.state_dict()
 
     killed_in(1, lambda: train("killed"))  # while pretraining
@@ -208,10 +207,20 @@ def test_the_data_itself_is_no_video_to_pretrain_on(dataset, few, tmp_path):
         train_bundle(few, tmp_path / "bundle", RUN, TINY, dataset.as_video())
 
 
-def test_a_family_that_cannot_learn_from_video_says_so(video):
-    model = FAMILIES["grounded"][1]()
+def test_a_family_that_cannot_learn_from_video_says_so(video, monkeypatch):
+    class Otherwise:
+        """Trains without a phase on images."""
+
+        def __init__(self, model, data, episodes, held_out):
+            pass
+
+        def phases(self):
+            return []
+
+    family = FAMILIES["grounded"]
+    monkeypatch.setitem(FAMILIES, "grounded", family._replace(training=Otherwise))
     with pytest.raises(SettingError, match="learns from video .* got 'grounded'"):
-        WorldModel.pretraining(model, video, 1)
+        pretraining(family.model(), video, 1)
 
 
 def test_episodes_too_short_to_train_on_are_refused(few, tmp_path):

@@ -7,6 +7,7 @@ import torch
 from wm_core.bundle import HIDDEN_LOGIT, VISIBILITY, Bundle
 from wm_core.config import configure
 from wm_learning.export.bundle import export_bundle
+from wm_learning.families import phases
 from wm_learning.families.base import OBJECT
 from wm_learning.families.rssm import RssmConfig, RssmModel
 from wm_learning.families.rssm.cell import UNIMIX, Cell, balanced, divergence, gumbel, sample
@@ -183,7 +184,7 @@ def test_sequences_teach_what_a_push_does(dataset):
 def test_a_killed_training_goes_on_to_the_same_result(dataset, tmp_path):
     parts = split(dataset, RunSettings(validation_share=0.2))
     whole = make()
-    Trainer(whole, tmp_path / "whole", seed=0).run(whole.phases(dataset, *parts))
+    Trainer(whole, tmp_path / "whole", seed=0).run(phases(whole, dataset, *parts))
 
     killed = make()
     trainer = Trainer(killed, tmp_path / "killed", seed=0, checkpoint_s=0)
@@ -196,8 +197,8 @@ def test_a_killed_training_goes_on_to_the_same_result(dataset, tmp_path):
 
     trainer._update = dies
     with pytest.raises(KeyboardInterrupt):
-        trainer.run(killed.phases(dataset, *parts))
+        trainer.run(phases(killed, dataset, *parts))
     again = make()
-    Trainer(again, tmp_path / "killed", seed=0).run(again.phases(dataset, *parts))
+    Trainer(again, tmp_path / "killed", seed=0).run(phases(again, dataset, *parts))
     for name, value in whole.state_dict().items():
         assert torch.equal(again.state_dict()[name], value), name

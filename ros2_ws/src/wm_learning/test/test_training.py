@@ -8,6 +8,7 @@ import torch
 
 from wm_core.bundle import Bundle
 from wm_core.config import SettingError, configure
+from wm_learning.families import phases
 from wm_learning.families.grounded import GroundedConfig, GroundedModel
 from wm_learning.figures.held_out import evaluate
 from wm_learning.pipelines.train import RunSettings, split, train_bundle
@@ -31,7 +32,7 @@ def test_training_learns_to_see_and_predict(dataset, tmp_path):
     model = model_of(SHORT)
     training, held_out = split(dataset, RUN)
     before = evaluate(model, dataset, embed(model, dataset), held_out)
-    Trainer(model, tmp_path, seed=0).run(model.phases(dataset, training, held_out))
+    Trainer(model, tmp_path, seed=0).run(phases(model, dataset, training, held_out))
     after = evaluate(model, dataset, embed(model, dataset), held_out)
     assert after.see_median < 0.3 * before.see_median
     assert after.open_loop["model"]["5"] < before.open_loop["model"]["5"]
@@ -61,7 +62,7 @@ class KilledError(Exception):
 def test_a_killed_training_goes_on_to_the_same_result(dataset, tmp_path, fatal_step):
     training, held_out = split(dataset, RUN)
     whole = model_of(TINY)
-    Trainer(whole, tmp_path / "whole", seed=0).run(whole.phases(dataset, training, held_out))
+    Trainer(whole, tmp_path / "whole", seed=0).run(phases(whole, dataset, training, held_out))
 
     killed = model_of(TINY)
     trainer = Trainer(killed, tmp_path / "killed", seed=0, checkpoint_s=0)
@@ -76,10 +77,10 @@ def test_a_killed_training_goes_on_to_the_same_result(dataset, tmp_path, fatal_s
 
     trainer._update = dies
     with pytest.raises(KilledError):
-        trainer.run(killed.phases(dataset, training, held_out))
+        trainer.run(phases(killed, dataset, training, held_out))
 
     again = model_of(TINY)
-    Trainer(again, tmp_path / "killed", seed=0).run(again.phases(dataset, training, held_out))
+    Trainer(again, tmp_path / "killed", seed=0).run(phases(again, dataset, training, held_out))
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], value, rtol=0, atol=0, msg=name)
 

@@ -40,9 +40,9 @@ def load_model(folder: Path) -> WorldModel:
 
 def new_model(bundle: Bundle) -> WorldModel:
     """A model of the bundle's family and configuration, with fresh weights."""
-    config_kind, model_kind = FAMILIES[bundle.family]
-    config: Any = configure(config_kind, bundle.spec["data"]["training"][bundle.family])
-    return model_kind(config, bundle.bev)
+    family = FAMILIES[bundle.family]
+    config: Any = configure(family.config, bundle.spec["data"]["training"][bundle.family])
+    return family.model(config, bundle.bev)
 
 
 def change(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> dict[str, float]:

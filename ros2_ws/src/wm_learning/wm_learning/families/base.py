@@ -1,4 +1,4 @@
-"""What every model family is: four graphs that a robot runs, and phases that train them.
+"""What the model of every family is: four graphs that a robot runs.
 
 Latent (L,) of every family: [object xy, tool xy, lag xy (m), then the family's own state]; lag = commanded minus measured
 tool. Embedding (D,): [object xy, log variance xy, visibility logit, then the family's own features]; see wm_core.bundle.
@@ -8,14 +8,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from wm_core.bundle import BevSpec
-from wm_core.config import SettingError
-from wm_data.dataset import Dataset
-from wm_learning.training.trainer import Phase
 
 OBJECT, TOOL, LAG, STATE = slice(0, 2), slice(2, 4), slice(4, 6), slice(6, None)
 
@@ -41,7 +37,7 @@ class Sizes:
 
 
 class WorldModel(nn.Module, ABC):
-    """A trainable world model; its four graphs are exported."""
+    """A trainable world model; its four graphs are exported. What trains it stands beside it, see wm_learning.families."""
 
     family: str
     config: Any
@@ -75,14 +71,6 @@ class WorldModel(nn.Module, ABC):
     def decode(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Latent (b, L) -> image (b, rows, columns, 3) in 0..1, readout (b, 4)."""
         return self.decoder(latent)
-
-    @abstractmethod
-    def phases(self, data: Dataset, episodes: np.ndarray, held_out: np.ndarray) -> list[Phase]:
-        """How this family is trained on some episodes of a dataset, stopped early by others."""
-
-    def pretraining(self, video: Dataset, steps: int) -> list[Phase]:
-        """What may come before: `steps` steps on video, which has neither commands nor labels; raises SettingError, DatasetError."""
-        raise SettingError(f"expected a family that learns from video (pretrain=), got '{self.family}'")
 
     def initial(self) -> tuple[Tensor, Tensor]:
         """Mean and variance (L,) of the belief before the first observation: somewhere on the table, unknown looks."""

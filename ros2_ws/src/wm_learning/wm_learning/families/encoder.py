@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wm_core.bundle import BevSpec
-from wm_learning.training.losses import position_loss, weighted_mean
 
 WINDOW = 24  # cells per side of the window, 19 cm at 8 mm
 LOG_VARIANCE = (-14.0, -3.0)  # bounds of log variance [m^2]: 0.9 mm to 22 cm
@@ -72,20 +71,10 @@ class Encoder(nn.Module):
         evidence = torch.cat([seen, 0.1 * peak], 1)
         low, high = LOG_VARIANCE
         log_variance = low + (high - low) * torch.sigmoid(self.log_variance(evidence))
-        # The stages before the last are trained through these; inference needs only the last.
+        # The stages before the last are trained through these (families/seeing.py); inference needs only the last.
         self.heat_map = heat
         self.positions = (first, second, position)
         return torch.cat([position, log_variance, self.visibility(evidence), torch.tanh(self.appearance(seen))], 1)
-
-    def seeing_loss(self, position: Tensor, weight: Tensor) -> Tensor:
-        """How far off all stages of the last call were from `position` (b, 2) [m]; `weight` (b,) of each map."""
-        refined = sum(weighted_mean(position_loss(stage - position), weight) for stage in self.positions)
-        heat = -(self.heat_target(position) * F.log_softmax(self.heat_map, 1)).sum(1)
-        return refined + weighted_mean(heat, weight)
-
-    def heat_target(self, position: Tensor, width: float = 0.02) -> Tensor:
-        """What the heat map should be (b, cells): a bump of `width` [m] around `position` (b, 2), summing to one."""
-        return F.softmax(-0.5 * ((self.cells[None] - position[:, None]) ** 2).sum(-1) / width**2, dim=1)
 
     def crop(self, bev: Tensor, centre: Tensor) -> Tensor:
         """Window (b, 5, WINDOW, WINDOW) of the map around `centre` (b, 2) [m]."""

@@ -20,6 +20,7 @@ from wm_data.dataset import Dataset
 from wm_data.dataset_files import DatasetError
 from wm_learning.families.base import LAG, OBJECT, TOOL, WorldModel
 from wm_learning.families.parts import cell_centres, hide
+from wm_learning.families.schedule import Images, Sequences
 from wm_learning.families.video import completed
 from wm_learning.training.augment import augment, fuse_maps, near_cells, visible_share
 from wm_learning.training.embeddings import embed, maps_of
@@ -29,29 +30,6 @@ from wm_learning.training.trainer import Draw, Phase
 HELD_OUT = 1024  # windows of the held-out loss
 ALL_CAMERAS = 0.6  # share of sequences that all cameras see; of the others each camera alone
 AROUND = 0.09  # [m] around the object where a drawn picture matters most
-
-
-@dataclass(frozen=True)
-class Images:
-    """Numbers of the first phase."""
-
-    steps: int
-    batch: int
-    horizon: int
-    rate: float
-
-
-@dataclass(frozen=True)
-class Sequences:
-    """Numbers of the second phase."""
-
-    steps: int
-    batch: int
-    burn_in: int
-    horizon: int
-    rate: float
-    validate_every: int = 500
-    patience: int = 6  # validations
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from wm_data.dataset import Dataset
 from wm_learning.calibration.intervals import calibrate, calibrate_new
 from wm_learning.export.bundle import export_bundle
 from wm_learning.export.weights import change, load_model
-from wm_learning.families.base import WorldModel
+from wm_learning.families import WorldModel, phases
 from wm_learning.figures.held_out import HeldOut, evaluate
 from wm_learning.labels import LABELS, RECORDED, labelled
 from wm_learning.pipelines.train import RunSettings, remember, split
@@ -164,8 +164,8 @@ def _mixed(base: Bundle, new: Dataset, old: Dataset | None, settings: FinetuneSe
 def _phases(
     model: WorldModel, data: Dataset, training: np.ndarray, held_out: np.ndarray, settings: FinetuneSettings
 ) -> list[Phase]:
-    phases = model.phases(data, training, held_out)
-    return phases if settings.encoder == "adapt" else [phase for phase in phases if phase.name != "images"]
+    found = phases(model, data, training, held_out)
+    return found if settings.encoder == "adapt" else [phase for phase in found if phase.name != "images"]
 
 
 def _figures(model: WorldModel, data: Dataset, parts: list[Part]) -> dict[str, HeldOut]:

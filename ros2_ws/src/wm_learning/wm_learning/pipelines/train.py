@@ -16,7 +16,7 @@ from wm_core.revision import revision
 from wm_data.dataset import Dataset
 from wm_learning.calibration.intervals import calibrate, calibrate_new
 from wm_learning.export.bundle import export_bundle
-from wm_learning.families import FAMILIES
+from wm_learning.families import FAMILIES, phases, pretraining
 from wm_learning.figures.held_out import evaluate
 from wm_learning.training.embeddings import embed
 from wm_learning.training.parallel import Processes
@@ -74,26 +74,26 @@ def train_bundle(
         raise ValueError(
             "expected object labels in every step (ground_truth/object_pose); record them or label the bags first"
         )
-    config_kind, model_kind = FAMILIES[settings.family]
-    config: Any = configure(config_kind, own or {})
+    family = FAMILIES[settings.family]
+    config: Any = configure(family.config, own or {})
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    model = model_kind(config)
+    model = family.model(config)
     work = folder.with_name(f"{folder.name}.run")
     fingerprint = data.fingerprint()
     facts = {**asdict(settings), settings.family: asdict(config), "data": fingerprint}
-    pretraining = facts.pop("pretraining")
+    numbers = facts.pop("pretraining")
     if video is not None:
         _check_video(video, data)
-        facts["pretraining"] = {**pretraining, "video": video.fingerprint(), "video_steps": len(video.episode)}
+        facts["pretraining"] = {**numbers, "video": video.fingerprint(), "video_steps": len(video.episode)}
     processes = Processes.join()
     if processes.first:
         remember(work, facts)
     training, held_out = split(data, settings)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     trainer = Trainer(model, work, settings.seed, settings.checkpoint_s, device)
-    before = model.pretraining(video, settings.pretraining.steps) if video is not None else []
-    spent = trainer.run([*before, *model.phases(data, training, held_out)])
+    before = pretraining(model, video, settings.pretraining.steps) if video is not None else []
+    spent = trainer.run([*before, *phases(model, data, training, held_out)])
     if not processes.first:
         return folder
     model = model.cpu()

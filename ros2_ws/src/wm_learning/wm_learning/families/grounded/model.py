@@ -1,19 +1,15 @@
 """The whole grounded model: encoder, ensemble dynamics, belief filter and decoder around one latent."""
 
-import numpy as np
 from torch import Tensor, nn
 
 from wm_core.bundle import BevSpec
-from wm_data.dataset import Dataset
 from wm_learning.families.base import Sizes, WorldModel
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.encoder import Encoder
 from wm_learning.families.grounded.config import GroundedConfig
 from wm_learning.families.grounded.dynamics import EnsembleDynamics
 from wm_learning.families.grounded.rollout import FoldedRollout
-from wm_learning.families.grounded.training import GroundedTraining
 from wm_learning.families.parts import BeliefUpdate
-from wm_learning.training.trainer import Phase
 
 
 class GroundedModel(WorldModel):
@@ -43,12 +39,6 @@ class GroundedModel(WorldModel):
 
     def imagine(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         return self.dynamics.rollout(latent, actions)
-
-    def phases(self, data: Dataset, episodes: np.ndarray, held_out: np.ndarray) -> list[Phase]:
-        return GroundedTraining(self, data, episodes, held_out).phases()
-
-    def pretraining(self, video: Dataset, steps: int) -> list[Phase]:
-        return GroundedTraining.on_video(self, video).pretraining(steps)
 
     def graphs(self) -> dict[str, nn.Module]:
         return {**super().graphs(), "rollout": FoldedRollout(self.dynamics)}

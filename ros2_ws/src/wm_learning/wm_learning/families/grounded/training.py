@@ -1,7 +1,6 @@
 """Training of the grounded family: everything from images with labels, then belief and dynamics on sequences."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,17 +9,16 @@ from torch import Tensor, nn
 from wm_core.bundle import VISIBILITY
 from wm_learning.families.base import OBJECT
 from wm_learning.families.grounded.dynamics import CODE
+from wm_learning.families.grounded.model import GroundedModel
 from wm_learning.families.parts import latent_of
+from wm_learning.families.seeing import seeing_loss
 from wm_learning.families.training import Training
 from wm_learning.training.losses import gaussian_nll, millimetres, position_loss, weighted_mean
 from wm_learning.training.trainer import Draw
 
-if TYPE_CHECKING:
-    from wm_learning.families.grounded.model import GroundedModel
-
 
 class GroundedTraining(Training):
-    model: "GroundedModel"
+    model: GroundedModel
 
     def sequence_parameters(self) -> Iterable[nn.Parameter]:
         return [*self.model.belief.parameters(), *self.model.dynamics.parameters()]
@@ -35,7 +33,7 @@ class GroundedTraining(Training):
         batch = len(first)
         embedding = model.encoder(view.maps)
         weight = 0.02 + view.share.clamp(max=1)
-        see = model.encoder.seeing_loss(view.object, weight)
+        see = seeing_loss(model.encoder, view.object, weight)
 
         # Dynamics start from what was seen, when it was seen; otherwise from the label.
         seen = (view.share[:batch] > 0.5).float()[:, None]

@@ -5,18 +5,14 @@ visibility are read out by probes whose gradients stop at it. LeWorldModel (Maes
 2025) are the references.
 """
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from wm_core.bundle import BevSpec
-from wm_data.dataset import Dataset
 from wm_learning.families.base import LAG, OBJECT, STATE, TOOL, Sizes, WorldModel
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.jepa.config import JepaConfig
-from wm_learning.families.jepa.training import JepaTraining
 from wm_learning.families.parts import BeliefUpdate, EnsembleMLP, MapEncoder, bounded_variance, imagine, move_tool
-from wm_learning.training.trainer import Phase
 
 TABLE_SCALE = 0.25  # [m] tool positions enter the predictor in these units
 MOTION_SCALE = 0.01  # [m] object motion in a step
@@ -77,9 +73,3 @@ class JepaModel(WorldModel):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         latents, predictive = self.step(mean.expand(self.sizes.members, -1, -1), action)
         return self.belief(latents, predictive, variance, embedding, proprio)
-
-    def phases(self, data: Dataset, episodes: np.ndarray, held_out: np.ndarray) -> list[Phase]:
-        return JepaTraining(self, data, episodes, held_out).phases()
-
-    def pretraining(self, video: Dataset, steps: int) -> list[Phase]:
-        return JepaTraining.on_video(self, video).pretraining(steps)

@@ -5,7 +5,6 @@ read in the state, and their gradients stop at it. Then, with the encoder fixed,
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,18 +12,16 @@ from torch import Tensor, nn
 
 from wm_core.bundle import LOG_VARIANCE, VISIBILITY
 from wm_learning.families.base import OBJECT, STATE
+from wm_learning.families.jepa.model import JepaModel
 from wm_learning.families.jepa.sigreg import sigreg
 from wm_learning.families.parts import latent_of
 from wm_learning.families.training import Training
 from wm_learning.training.losses import gaussian_nll, millimetres, position_loss, weighted_mean
 from wm_learning.training.trainer import Draw
 
-if TYPE_CHECKING:
-    from wm_learning.families.jepa.model import JepaModel
-
 
 class JepaTraining(Training):
-    model: "JepaModel"
+    model: JepaModel
 
     def sequence_parameters(self) -> Iterable[nn.Parameter]:
         model = self.model

@@ -7,12 +7,10 @@ object is comes from the encoder, and goes through the same Kalman filter as in 
 
 from itertools import cycle
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from wm_core.bundle import VISIBILITY, BevSpec
-from wm_data.dataset import Dataset
 from wm_learning.families.base import LAG, OBJECT, STATE, TOOL, Sizes, WorldModel
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.encoder import Encoder
@@ -20,8 +18,6 @@ from wm_learning.families.parts import KNOWN_VARIANCE, BeliefUpdate, EnsembleMLP
 from wm_learning.families.returns import symlog
 from wm_learning.families.rssm.cell import Cell, gumbel, sample
 from wm_learning.families.rssm.config import RssmConfig
-from wm_learning.families.rssm.training import RssmTraining
-from wm_learning.training.trainer import Phase
 
 RELATIVE_SCALE = 0.03  # [m] object relative to tool, before its symmetric logarithm
 INNOVATION_SCALE = 0.005  # [m] what is seen besides what was predicted, likewise
@@ -166,9 +162,3 @@ class RssmModel(WorldModel):
             mean, variance, action, embedding, proprio, self.noise[:, 0], 0.0
         )
         return mean, variance, predicted, predicted_variance, surprise
-
-    def phases(self, data: Dataset, episodes: np.ndarray, held_out: np.ndarray) -> list[Phase]:
-        return RssmTraining(self, data, episodes, held_out).phases()
-
-    def pretraining(self, video: Dataset, steps: int) -> list[Phase]:
-        return RssmTraining.on_video(self, video).pretraining(steps)

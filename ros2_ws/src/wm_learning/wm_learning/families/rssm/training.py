@@ -5,7 +5,6 @@ the balanced divergence. On sequences the model also imagines from its belief, a
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,20 +13,19 @@ from torch import Tensor, nn
 from wm_core.bundle import VISIBILITY
 from wm_learning.families.base import OBJECT, STATE
 from wm_learning.families.rssm.cell import balanced, divergence, gumbel
+from wm_learning.families.rssm.model import RssmModel
+from wm_learning.families.seeing import seeing_loss
 from wm_learning.families.training import Training, View
 from wm_learning.training.augment import fuse_maps
 from wm_learning.training.embeddings import maps_of
 from wm_learning.training.losses import gaussian_nll, millimetres, position_loss, weighted_mean
 from wm_learning.training.trainer import Draw
 
-if TYPE_CHECKING:
-    from wm_learning.families.rssm.model import RssmModel
-
 MOVED_SCALE = 0.005  # [m] unit of the error of the explained motion
 
 
 class RssmTraining(Training):
-    model: "RssmModel"
+    model: RssmModel
 
     def sequence_parameters(self) -> Iterable[nn.Parameter]:
         model = self.model
@@ -45,7 +43,7 @@ class RssmTraining(Training):
         batch, length = window.shape
         embedding = model.encode(view.maps)
         weight = 0.02 + view.share.clamp(max=1)
-        see = model.encoder.seeing_loss(view.object, weight)
+        see = seeing_loss(model.encoder, view.object, weight)
 
         # The belief shapes what is said of the looks, not where the object is seen.
         place, looks = embedding[:, : VISIBILITY + 1].detach(), embedding[:, VISIBILITY + 1 :]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from wm_learning.families.training import Images, Sequences
+from wm_learning.families.schedule import Images, Sequences
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,16 @@ Latent (L,) = [object xy, tool xy, lag xy (m), state]; the state is SimNorm (Han
 positive and sum to one. Where the object is comes from a head on the encoder's features, trained together with it.
 """
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wm_core.bundle import BevSpec
-from wm_data.dataset import Dataset
 from wm_learning.families.base import LAG, OBJECT, STATE, TOOL, Sizes, WorldModel
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.parts import BeliefUpdate, EnsembleMLP, MapEncoder, bounded_variance, imagine, move_tool
 from wm_learning.families.tdmpc.config import TdmpcConfig
 from wm_learning.families.tdmpc.heads import CostToGo, Heads, Policy
-from wm_learning.families.tdmpc.training import TdmpcTraining
-from wm_learning.training.trainer import Phase
 
 GROUP = 8  # numbers in a simplex
 TABLE_SCALE = 0.25  # [m] unit of the position head
@@ -79,12 +75,6 @@ class TdmpcModel(WorldModel):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         latents, predictive = self.step(mean.expand(self.sizes.members, -1, -1), action)
         return self.belief(latents, predictive, variance, embedding, proprio)
-
-    def phases(self, data: Dataset, episodes: np.ndarray, held_out: np.ndarray) -> list[Phase]:
-        return TdmpcTraining(self, data, episodes, held_out).phases()
-
-    def pretraining(self, video: Dataset, steps: int) -> list[Phase]:
-        return TdmpcTraining.on_video(self, video).pretraining(steps)
 
     def graphs(self) -> dict[str, nn.Module]:
         return {**super().graphs(), "policy": Policy(self.heads), "value": CostToGo(self.heads)}

@@ -6,7 +6,6 @@ hindsight: the data was collected without any goal, so every step is a lesson fo
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,18 +15,16 @@ from wm_core.bundle import VISIBILITY
 from wm_learning.families.base import OBJECT, STATE
 from wm_learning.families.parts import latent_of
 from wm_learning.families.returns import bin_loss, expected
+from wm_learning.families.tdmpc.model import TdmpcModel
 from wm_learning.families.training import Training
 from wm_learning.training.losses import gaussian_nll, millimetres, position_loss, weighted_mean
 from wm_learning.training.trainer import Draw
 from wm_planner.costs import CostModel
 from wm_tasks.settings import OBJECT_REGION, TASK
 
-if TYPE_CHECKING:
-    from wm_learning.families.tdmpc.model import TdmpcModel
-
 
 class TdmpcTraining(Training):
-    model: "TdmpcModel"
+    model: TdmpcModel
 
     def sequence_parameters(self) -> Iterable[nn.Parameter]:
         model = self.model
