@@ -98,6 +98,59 @@ def test_what_a_package_imports_is_in_the_requirements(package: Path):
             assert required & set(installed.get(name, ())), f"{path}: {name} is in none of {files}"
 
 
+# -- one thing once --------------------------------------------------------------------------------------------------
+
+# What is called in one place: others go through it. Paths of source files, tests aside.
+ONLY_IN = {
+    "PlannerCore": {"wm_planner/factory.py"},  # what plans with a bundle is put together by make_planner_core
+    "BeliefFilter": {
+        "wm_dynamics/node.py",
+        "wm_tasks/estimator.py",  # the only one in one process
+        "wm_data/beliefs.py",  # of embeddings that were computed before
+    },
+    "PerceptionPipeline": {"wm_perception/node.py", "wm_tasks/estimator.py"},
+    "set_target": {"wm_sim/arm_sim.py", "wm_sim/driver.py", "wm_sim/action_driver.py"},  # by trajectories, by actions
+}
+
+
+def calls(path: Path) -> set[str]:
+    """Returns the last names of what a file calls: `b` of `a.b()`."""
+    called = (node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    return {name.attr if isinstance(name, ast.Attribute) else getattr(name, "id", "") for name in called}
+
+
+@pytest.mark.parametrize("name", ONLY_IN)
+def test_what_is_made_in_one_place_is_made_nowhere_else(name: str):
+    scripts = [*(ROOT / "bench").glob("*.py"), *(ROOT / "ros2_ws/src").glob("*/scripts/*.py")]
+    files = [path for package in PYTHON_PACKAGES for path in sources(package)] + scripts
+    found = {"/".join(path.parts[-2:]) for path in files if name in calls(path)}
+    assert found == ONLY_IN[name]
+
+
+FAMILIES = ROOT / "ros2_ws/src/wm_learning/wm_learning/families"
+TRAINERS = re.compile(
+    r"wm_data\b.*|wm_learning\.training\b.*|wm_learning\.families(\.\w+)?\.(training|seeing|video)\b.*"
+)
+
+
+@pytest.mark.parametrize("model", sorted(FAMILIES.glob("*/model.py")), ids=lambda model: model.parent.name)
+def test_a_model_does_not_know_its_trainer(model: Path):
+    """Nor does what it is made of: the modules of its family and of all families that it imports, and those that they import."""
+    known, pending = set(), [model, FAMILIES / "base.py"]
+    while pending:
+        path = pending.pop()
+        known.add(path)
+        trainers = {name for name in imports(path) if TRAINERS.fullmatch(name)}
+        assert not trainers, f"{path} imports {trainers}"
+        inside = (name.split(".")[2:] for name in imports(path) if name.startswith("wm_learning.families."))
+        modules = {FAMILIES.joinpath(*parts).with_suffix(".py") for parts in inside}
+        pending += [module for module in modules if module.is_file() and module not in known]
+    assert {model, FAMILIES / "parts.py", model.with_name("config.py")} <= known
+
+
+# -- committed files -------------------------------------------------------------------------------------------------
+
+
 def test_no_committed_file_names_a_folder_of_one_machine():
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in filter(None, tracked.stdout.split("\0")):
