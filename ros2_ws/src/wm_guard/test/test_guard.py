@@ -12,12 +12,18 @@ MS = 1_000_000
 T0 = 1000 * MS
 
 
+def guard_of(kinematics, joints, limits=None, at=T0) -> Guard:
+    """A guard of an arm that was placed and measured at `joints`."""
+    guard = Guard(kinematics, limits or Limits())
+    guard.place(joints, at, at)
+    assert guard.observe(kinematics.joint_names, joints, at, at)
+    return guard
+
+
 @pytest.fixture
 def guard(kinematics, start) -> Guard:
     """A guard that knows where the arm is at T0."""
-    guard = Guard(kinematics, Limits())
-    assert guard.observe(kinematics.joint_names, start, T0, T0)
-    return guard
+    return guard_of(kinematics, start)
 
 
 def test_a_good_step_passes_as_it_came(guard, kinematics, start, step):
@@ -44,6 +50,7 @@ def test_joints_may_come_in_any_order(guard, kinematics, step):
 
 def test_extra_joints_in_the_state_are_fine_and_missing_ones_are_not(kinematics, start):
     guard = Guard(kinematics, Limits())
+    guard.place(start, T0, T0)
     names, positions = [*kinematics.joint_names, "panda_finger_joint1"], [*start, 0.02]
     assert guard.observe(names, positions, T0, T0)
     assert not guard.observe(names[1:], positions[1:], T0 + MS, T0 + MS)
@@ -110,6 +117,7 @@ def test_without_joint_state_nothing_moves(kinematics, start, step):
     guard = Guard(kinematics, Limits())
     verdict = guard.check(step(dx=0.03), T0, T0)
     assert verdict.reason == "no_state" and verdict.motion is None
+    guard.place(start, T0, T0)
     guard.observe(kinematics.joint_names, start, T0, T0)
     assert guard.check(step(dx=0.03), T0 + 150 * MS, T0 + 150 * MS).kind is Kind.PASS
     later = T0 + 250 * MS  # the state is now too old, but where to hold is known
@@ -118,8 +126,7 @@ def test_without_joint_state_nothing_moves(kinematics, start, step):
 
 
 def test_the_tool_stays_in_the_workspace_box_also_between_the_points(kinematics, start, step):
-    guard = Guard(kinematics, Limits(workspace_max=(0.8, 0.45, 0.101), max_jump=1.0))
-    guard.observe(kinematics.joint_names, start, T0, T0)
+    guard = guard_of(kinematics, start, Limits(workspace_max=(0.8, 0.45, 0.101), max_jump=1.0))
     assert guard.check(step(dz=0.01), T0, T0).reason == "workspace"
     # Both ends are at the allowed height, but a straight line in joint space rises 3 mm on the way.
     assert guard.check(step(dx=-0.15, duration_ns=2000 * MS), T0, T0).reason == "workspace"
@@ -127,8 +134,7 @@ def test_the_tool_stays_in_the_workspace_box_also_between_the_points(kinematics,
 
 
 def test_an_arm_outside_the_box_may_only_move_back_in(kinematics, start, step):
-    guard = Guard(kinematics, Limits(workspace_min=(0.2, -0.45, 0.15)))  # 5 cm above the tool
-    guard.observe(kinematics.joint_names, start, T0, T0)
+    guard = guard_of(kinematics, start, Limits(workspace_min=(0.2, -0.45, 0.15)))  # 5 cm above the tool
     assert guard.check(step(dz=-0.01), T0, T0).reason == "workspace"
     assert guard.check(step(dz=0.02), T0, T0).kind is Kind.PASS
 
@@ -136,10 +142,9 @@ def test_an_arm_outside_the_box_may_only_move_back_in(kinematics, start, step):
 def test_joint_limits_keep_their_margin(kinematics, start):
     limits = Limits(workspace_min=(-2, -2, -2), workspace_max=(2, 2, 2))
     for joint in range(7):
-        guard = Guard(kinematics, limits)
         inside = start.copy()
         inside[joint] = kinematics.upper[joint] - 0.05
-        guard.observe(kinematics.joint_names, inside, T0, T0)
+        guard = guard_of(kinematics, inside, limits)
         beyond = inside.copy()
         beyond[joint] += 0.04
         assert guard.check(Request(kinematics.joint_names, 0, [100 * MS], [beyond]), T0, T0).reason == "position_limit"
@@ -183,11 +188,12 @@ def test_the_watchdog_holds_once_within_its_timeout_and_the_next_command_recover
     guard.check(step(dx=0.03), T0, T0)
     assert guard.watchdog(T0 + 100 * MS) is None
     assert guard.watchdog(T0 + 100 * MS) is None  # time stands still
-    guard.observe(kinematics.joint_names, start, T0 + 180 * MS, T0 + 180 * MS)
+    there = step(dx=0.03).positions[0]
+    guard.observe(kinematics.joint_names, there, T0 + 180 * MS, T0 + 180 * MS)
     held = guard.watchdog(T0 + 195 * MS)
     assert held.reason == "no_command" and guard.mode is Mode.HOLDING
     assert guard.watchdog(T0 + 400 * MS) is None  # one hold is enough
-    guard.observe(kinematics.joint_names, start, T0 + 400 * MS, T0 + 400 * MS)
+    guard.observe(kinematics.joint_names, there, T0 + 400 * MS, T0 + 400 * MS)
     assert guard.check(step(dx=0.03), T0 + 400 * MS, T0 + 400 * MS).kind is Kind.PASS and guard.mode is Mode.PASSING
 
 
@@ -224,17 +230,92 @@ def test_repeated_holds_do_not_follow_a_sagging_arm(guard, kinematics, start):
 def test_when_time_goes_back_the_guard_starts_afresh(guard, kinematics, start, step):
     guard.check(step(dx=0.03), T0, T0)
     assert guard.watchdog(0) is None and guard.mode is Mode.WAITING
+    guard.place(start, 0, 0)
     guard.observe(kinematics.joint_names, start, 0, 0)
     assert guard.check(step(dx=0.03), 0, 0).kind is Kind.PASS
 
 
 def test_after_the_arm_was_moved_by_hand_the_guard_starts_from_the_measured_joints(guard, kinematics, start, step):
     guard.check(step(dx=0.03), T0, T0)
-    moved = start + [0.5, 0, 0, 0, 0, 0, 0]
-    now = T0 + 100 * MS
-    guard.observe(kinematics.joint_names, moved, now, now)
-    assert guard.check(step(dx=0.03), now, now).reason == "jump"
+    moved, now = start + [0.5, 0, 0, 0, 0, 0, 0], T0
+    while now < T0 + 700 * MS:
+        now += 20 * MS
+        believed = guard.observe(kinematics.joint_names, moved, now, now)
+        assert believed == (now >= T0 + 520 * MS)  # not at once: it might be somebody else's
+    far = guard.check(step(dx=0.03), now, now)
+    assert far.reason == "jump" and far.motion is None  # a hold goes neither there nor back
     stay = Request(kinematics.joint_names, 0, [100 * MS], [moved])
     verdict = guard.check(stay, now, now)
-    assert verdict.kind is Kind.PASS
+    # At no joint's full speed from where the controller was left, should it still be there.
+    assert (verdict.kind, verdict.reason) == (Kind.LIMITED, "joint_velocity")
+    assert verdict.motion.times_ns[0] >= 0.499 / kinematics.velocity[0] * 1e9
     np.testing.assert_allclose(verdict.ee_start, kinematics.fk(moved)[0])
+    guard.observe(kinematics.joint_names, moved, now + 20 * MS, now + 20 * MS)
+    assert guard.check(stay, now + 20 * MS, now + 20 * MS).kind is Kind.PASS
+
+
+@pytest.mark.parametrize("stop", ["hold", "watchdog", "e_stop"])
+@pytest.mark.parametrize("lie", [0.0, 0.9, -1.0])
+def test_one_joint_state_of_another_place_moves_no_stop(guard, kinematics, start, step, stop, lie):
+    """Two publishers, one with default values: the arm was driven to the zero pose in 0.1 s."""
+    guard.check(step(dx=0.01), T0, T0)
+    there, now = step(dx=0.01).positions[0], T0 + 100 * MS
+    assert guard.observe(kinematics.joint_names, there, now, now)
+    assert not guard.observe(kinematics.joint_names, lie * start, now + 1, now + 1)
+    if stop == "watchdog":
+        verdict = guard.watchdog(now + 250 * MS)
+    else:
+        verdict = guard.e_stop(now + 2) if stop == "e_stop" else guard.hold("deactivated", now + 2)
+    np.testing.assert_allclose(verdict.motion.positions, [there])
+    assert sum(count for reason, count in guard.counts.items() if reason.startswith("state_")) == 1
+
+
+def test_two_places_in_turn_are_never_believed_at_the_start(kinematics, start, step):
+    guard, now = Guard(kinematics, Limits()), T0
+    for i in range(100):
+        now += 20 * MS
+        assert not guard.observe(kinematics.joint_names, start if i % 2 else np.zeros(7), now, now)
+    assert guard.check(step(), now, now).reason == "no_state"
+    assert guard.e_stop(now).motion is None  # nobody knows where to hold
+    assert guard.counts["state_unconfirmed"] == 100
+
+
+def test_lies_between_true_states_stop_nothing(guard, kinematics, start, step):
+    now, there = T0, start
+    for i in range(30):
+        now += 50 * MS
+        assert guard.observe(kinematics.joint_names, there, now, now)
+        assert not guard.observe(kinematics.joint_names, np.zeros(7), now + 1, now + 1)
+        if i % 2:
+            there = step(dx=0.002 * i).positions[0]
+            assert guard.check(Request(kinematics.joint_names, 0, [50 * MS], [there]), now, now + 2).kind is Kind.PASS
+    assert guard.counts["state_implausible"] == 30
+
+
+def test_a_stop_slows_down_on_the_commanded_way(guard, kinematics, start, step):
+    request = step(dx=0.09, duration_ns=300 * MS)
+    assert guard.check(request, T0, T0).kind is Kind.PASS
+    verdict = guard.e_stop(T0 + 100 * MS)
+    times = np.concatenate([[0], verdict.motion.times_ns]) / 1e9
+    here = start + (np.asarray(request.positions[0]) - start) / 3
+    path = np.vstack([here, verdict.motion.positions])
+    speeds = np.abs(np.diff(path, axis=0)).max(axis=1) / np.diff(times)
+    full = np.abs(request.positions[0] - start).max() / 0.3
+    assert speeds[0] == pytest.approx(full, rel=0.05) and speeds[-1] < 0.05 * full
+    assert (np.diff(speeds) < 0).all() and np.abs(np.diff(speeds) / np.diff(times[1:])).max() < 10.1
+    assert (np.abs(path - start) <= np.abs(request.positions[0] - start) + 1e-9).all()  # not beyond where it was sent
+    later = guard.hold("again", T0 + 500 * MS)
+    np.testing.assert_allclose(later.motion.positions, [path[-1]])
+
+
+def test_refusals_right_after_a_reset_are_no_news(guard, kinematics, start, step):
+    guard.check(step(dx=0.03), T0, T0)
+    home, now = start + 0.4, T0 + 100 * MS
+    guard.place(home, now, now)
+    guard.observe(kinematics.joint_names, home, now, now)
+    verdict = guard.check(step(dx=0.03), now, now)
+    assert verdict.reason == "jump" and verdict.expected
+    np.testing.assert_allclose(verdict.motion.positions, [home])
+    assert not guard.check(Request((), 0, (), ()), now, now).expected  # this one is
+    assert guard.check(Request(kinematics.joint_names, 0, [100 * MS], [home]), now, now).kind is Kind.PASS
+    assert not guard.check(step(dx=0.03), now, now).expected

@@ -64,6 +64,7 @@ class Robot:
         self.state_publisher = self.node.create_publisher(JointState, "joint_states", STATE)
         self.command_publisher = self.node.create_publisher(Command, "wm/command", STATE)
         self.clock_publisher = self.node.create_publisher(Clock, "clock", SENSOR)
+        self.placed_publisher = self.node.create_publisher(JointState, "arm_placed", LATCHED)
         self.node.create_timer(0.02, self._publish_state)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "wm_guard.node", "--ros-args", "-r", f"__ns:=/{space}", "-r", "/clock:=clock"]
@@ -131,7 +132,20 @@ class Robot:
     def now(self):
         return self.node.get_clock().now().to_msg() if self.sim_ns is None else to_msg(self.sim_ns)
 
+    def place(self) -> None:
+        """What a simulator says at a reset."""
+        message = JointState(name=self.names, position=self.joints)
+        message.header.stamp = self.now()
+        self.placed_publisher.publish(message)
+
+    def _follow(self) -> None:
+        """The arm goes where it was sent last, with a lag."""
+        if self.trajectories:
+            target = self.trajectories[-1].points[-1].positions
+            self.joints = [q + 0.3 * (goal - q) for q, goal in zip(self.joints, target, strict=True)]
+
     def _publish_state(self) -> None:
+        self._follow()
         if self.sim_ns is not None:
             self.clock_publisher.publish(Clock(clock=self.now()))
         if self.send_states:
@@ -186,6 +200,7 @@ def robot(guarded_robot):
 def lockstep(ros, kinematics, start):
     with Robot(kinematics, start, "-p", "use_sim_time:=true") as robot:
         robot.sim_ns = 5_000_000_000
+        robot.place()
         robot.bring_up()
         yield robot
 
@@ -237,6 +252,31 @@ def test_a_dead_or_lying_joint_sensor_holds_the_arm(robot, step):
         robot.command(step(dx=0.02))
     counts = robot.counts()
     assert int(counts["state_not_finite"]) > 5 and int(counts["no_state"]) >= 1
+
+
+def test_a_second_publisher_of_joint_states_is_named_and_not_believed(robot, step):
+    """A driver with default values: the next hold would have driven the arm to the zero pose in 0.1 s."""
+    space = robot.node.get_namespace()
+    impostor = rclpy.create_node("impostor", namespace=space)
+    publisher = impostor.create_publisher(JointState, "joint_states", STATE)
+
+    def lie() -> None:
+        message = JointState(name=robot.names, position=[0.0] * 7)
+        message.header.stamp = robot.now()
+        publisher.publish(message)
+
+    timer = robot.node.create_timer(0.005, lie)
+    robot.until(lambda: publisher.get_subscription_count())
+    while robot.command(step(dx=0.01))[1].status != Command.ACTIVE:
+        pass
+    robot.until(lambda: robot.executed[-1].status == Command.HOLD and robot.answered())  # the watchdog
+    held = robot.trajectories[-1].points[-1].positions
+    assert list(held) == pytest.approx(list(step(dx=0.01).positions[0]), abs=0.01)
+    robot.settle()
+    robot.until(lambda: f"{space}/impostor, {space}/robot" in robot.status[-1].message)
+    assert int(robot.counts()["state_implausible"]) > 10
+    robot.node.destroy_timer(timer)
+    impostor.destroy_node()
 
 
 def test_the_emergency_stop_latches(robot, step):

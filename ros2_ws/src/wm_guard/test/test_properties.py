@@ -72,6 +72,7 @@ def assert_within_limits(arm: Arm, kinematics) -> None:
 @given(st.lists(command, min_size=1, max_size=6))
 def test_what_goes_out_is_within_limits(kinematics, start, commands):
     guard, arm, now = Guard(kinematics, LIMITS), Arm(start), 10_000 * MS
+    guard.place(start, now, now)
     for c in commands:
         state = arm.at(now)
         if c["state"] != "none":
@@ -107,6 +108,7 @@ def test_the_order_of_the_joints_does_not_matter(kinematics, start, order, delta
     verdicts = []
     for o in (list(range(7)), list(order)):
         guard = Guard(kinematics, LIMITS)
+        guard.place(start, 0, 0)
         guard.observe(kinematics.joint_names, start, 0, 0)
         target = start + deltas
         verdicts.append(guard.check(Request([kinematics.joint_names[i] for i in o], 0, [100 * MS], [target[o]]), 0, 0))

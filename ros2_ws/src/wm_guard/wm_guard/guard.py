@@ -2,19 +2,23 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
+from wm_core.joint_states import JointStateError, JointStates, read_joints
 from wm_core.kinematics import Kinematics
-from wm_guard.limits import Limits, Motion, Refusal, Request, check_positions, joint_order, parse, shortest_durations
+from wm_guard.holds import stop
+from wm_guard.limits import Limits, Motion, Refusal, Request, check_positions, parse, shortest_durations
 
 NS = 1_000_000_000
-# [rad] a measured joint this far outside its range is a broken sensor, not a joint.
-IMPOSSIBLE = 0.2
 # [s] a trajectory may start this far in the future (delay compensation).
 MAX_LEAD = 0.5
+SLOWLY = 4  # times as long as the velocity limits ask for
+# Commands that do not know yet that the arm was placed elsewhere are refused for these, and no news for so long [s].
+PLACED_REFUSALS = ("jump", "no_state", "not_following", "stale", "late")
+PLACED_S = 1.0
 STATUS_VALUES = (0, 1, 2)
 
 
@@ -37,7 +41,7 @@ class Verdict:
     """What goes to the arm. `motion` is None only when no joint position is known, so that not even a hold can be sent.
 
     `reason`: short code, empty for PASS; `text`: the rest. `effective_ns`: when the motion starts; `ee_start`, `ee_end`
-    (3,) [m]: commanded tool position then and at the end.
+    (3,) [m]: commanded tool position then and at the end. `expected`: a refusal that is no news, the arm was just placed elsewhere.
     """
 
     kind: Kind
@@ -47,21 +51,7 @@ class Verdict:
     effective_ns: int
     ee_start: np.ndarray
     ee_end: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Commanded:
-    """Joint positions the arm was told to have: linear between `times_ns` (T+1,), `path` (T+1, n), then constant."""
-
-    times_ns: np.ndarray
-    path: np.ndarray
-
-    def at(self, time_ns: int) -> np.ndarray:
-        i = int(np.searchsorted(self.times_ns, time_ns, side="right"))
-        if i == 0 or i == len(self.times_ns):
-            return self.path[0 if i == 0 else -1]
-        share = (time_ns - self.times_ns[i - 1]) / (self.times_ns[i] - self.times_ns[i - 1])
-        return self.path[i - 1] + share * (self.path[i] - self.path[i - 1])
+    expected: bool = False
 
 
 class Guard:
@@ -78,32 +68,44 @@ class Guard:
         self._lower = kinematics.lower + limits.position_margin
         self._upper = kinematics.upper - limits.position_margin
         self._now_ns = 0
-        self._measured: np.ndarray | None = None
-        self._state_ns: int | None = None
         self._command_ns = 0
-        self._commanded: _Commanded | None = None
-        self._held: np.ndarray | None = None
+        self._placed_ns: int | None = None  # until the next command that passes
+        self._states = JointStates(
+            kinematics,
+            tolerance=limits.follow_tolerance,
+            lag=limits.follow_lag,
+            confirm=limits.confirm_time,
+        )
 
     @property
     def joint_names(self) -> tuple[str, ...]:
         return self._kinematics.joint_names
 
-    def observe(self, names: Sequence[str], positions: Sequence[float], stamp_ns: int, now_ns: int) -> bool:
+    def place(self, q: np.ndarray, stamp_ns: int, now_ns: int) -> None:
+        """Somebody else has put the arm to joints `q` (n,) [rad], such as the reset of a simulator: see JointStates.place."""
+        self._advance(now_ns)
+        self._states.place(q, stamp_ns)
+        self._placed_ns = stamp_ns
+
+    def observe(
+        self,
+        names: Sequence[str],
+        positions: Sequence[float],
+        stamp_ns: int,
+        now_ns: int,
+        velocities: Sequence[float] = (),
+    ) -> bool:
         """Take a joint state; extra joints (fingers) are fine. False, counted and ignored when it cannot be trusted."""
         self._advance(now_ns)
         try:
-            measured = self._measured_joints(names, positions)
-        except Refusal as refusal:
-            self.counts[f"state_{refusal.reason}"] += 1
+            measured = read_joints(self._kinematics, names, positions, velocities)
+            now_ns = max(now_ns, stamp_ns) if stamp_ns - now_ns <= self.limits.max_age * NS else now_ns
+            if abs(now_ns - stamp_ns) > self.limits.timeout * NS:
+                raise JointStateError("stale", f"expected a joint state at most {self.limits.timeout} s old")
+            self._states.judge(measured, stamp_ns)
+        except JointStateError as error:
+            self.counts[f"state_{error.reason}"] += 1
             return False
-        now_ns = max(now_ns, stamp_ns) if stamp_ns - now_ns <= self.limits.max_age * NS else now_ns
-        if abs(now_ns - stamp_ns) > self.limits.timeout * NS:
-            self.counts["state_stale"] += 1
-            return False
-        if self._state_ns is not None and stamp_ns <= self._state_ns:
-            self.counts["state_repeated"] += 1
-            return False
-        self._measured, self._state_ns = measured, stamp_ns
         return True
 
     def check(self, request: Request, stamp_ns: int, now_ns: int, status: int = 1) -> Verdict:
@@ -120,11 +122,13 @@ class Guard:
         except Refusal as refusal:
             # Stamped like the command, so that a simulator in lockstep sees which of its frames is answered.
             answers_ns = stamp_ns if 0 <= now_ns - stamp_ns <= self.limits.max_age * NS else 0
-            return self._hold(Kind.REFUSED, refusal.reason, str(refusal), now_ns, answers_ns)
+            hold = self._hold(Kind.REFUSED, refusal.reason, str(refusal), now_ns, answers_ns)
+            fresh = self._placed_ns is not None and now_ns - self._placed_ns <= PLACED_S * NS
+            return replace(hold, expected=fresh and refusal.reason in PLACED_REFUSALS)
         self.counts[verdict.kind.value if verdict.kind is Kind.PASS else verdict.reason] += 1
         self.mode, self.reason = Mode.PASSING, ""
         self._command_ns = now_ns
-        self._held = None
+        self._placed_ns = None
         return verdict
 
     def watchdog(self, now_ns: int) -> Verdict | None:
@@ -136,15 +140,15 @@ class Guard:
         oldest = now_ns - int((self.limits.timeout - self.limits.watchdog_period) * NS)
         if self._command_ns < oldest:
             return self._hold(Kind.HOLD, "no_command", f"no valid command for {self.limits.timeout} s", now_ns)
-        if self._state_ns is None or self._state_ns < oldest:
-            return self._hold(Kind.HOLD, "no_state", f"no valid joint state for {self.limits.timeout} s", now_ns)
+        if self._states.stamp_ns is None or self._states.stamp_ns < oldest:
+            refusal = self._unknown()
+            return self._hold(Kind.HOLD, refusal.reason, str(refusal), now_ns)
         return None
 
     def e_stop(self, now_ns: int) -> Verdict:
         """Hold at once and refuse everything until `reset_e_stop`."""
-        verdict = self._hold(Kind.HOLD, "e_stop", "emergency stop", now_ns)
-        self.mode = Mode.STOPPED
-        return verdict
+        self.mode, self.reason = Mode.STOPPED, "e_stop"
+        return self._hold(Kind.HOLD, "e_stop", "emergency stop", now_ns)
 
     def reset_e_stop(self) -> None:
         """Leave the emergency stop; the arm stays held until the next valid command."""
@@ -160,30 +164,17 @@ class Guard:
     def _advance(self, now_ns: int) -> None:
         """Forget what was known when time goes back (a simulation restarted)."""
         if now_ns < self._now_ns - self.limits.max_age * NS:
-            self._measured = self._state_ns = self._commanded = self._held = None
+            self._states.forget()
+            self._placed_ns = None
             if self.mode is Mode.PASSING:
                 self.mode = Mode.WAITING
         self._now_ns = now_ns
 
-    def _measured_joints(self, names: Sequence[str], positions: Sequence[float]) -> np.ndarray:
-        if len(names) != len(positions):
-            raise Refusal("size", f"expected one position per name, got {len(positions)} for {len(names)}")
-        known = [i for i, name in enumerate(names) if name in self.joint_names]
-        order = joint_order([names[i] for i in known], self.joint_names)
-        measured = np.array([positions[known[i]] for i in order], float)
-        if not np.isfinite(measured).all():
-            raise Refusal("not_finite", "expected finite joint positions")
-        lower, upper = self._kinematics.lower - IMPOSSIBLE, self._kinematics.upper + IMPOSSIBLE
-        if (measured < lower).any() or (measured > upper).any():
-            raise Refusal("impossible", "expected joint positions near the joints' ranges")
-        return measured
-
-    def _reference(self, now_ns: int) -> np.ndarray | None:
-        """Where the arm's controller starts from: the commanded joints, or the measured ones when far from them."""
-        commanded = None if self._commanded is None else self._commanded.at(now_ns)
-        if self._measured is None or (commanded is not None and self._near(commanded, self._measured)):
-            return commanded
-        return self._measured
+    def _unknown(self) -> Refusal:
+        """Why it is not known well enough where the arm is."""
+        if doubts := self._states.doubts():
+            return Refusal("not_following", doubts)
+        return Refusal("no_state", f"expected a joint state at most {self.limits.timeout} s old")
 
     def _near(self, a: np.ndarray, b: np.ndarray) -> bool:
         return float(np.abs(a - b).max()) <= self.limits.max_jump
@@ -206,9 +197,10 @@ class Guard:
                 "late",
                 f"all points lie in the past, the last by {(now_ns - start_ns - motion.times_ns[-1]) / NS:.3f} s",
             )
-        measured = self._measured
-        if measured is None or self._state_ns is None or now_ns - self._state_ns > self.limits.timeout * NS:
-            raise Refusal("no_state", f"expected a joint state at most {self.limits.timeout} s old")
+        measured, state_ns = self._states.position, self._states.stamp_ns
+        old = state_ns is None or now_ns - state_ns > self.limits.timeout * NS
+        if measured is None or old:
+            raise self._unknown()
         return self._limit(motion, coming, measured, start_ns, now_ns)
 
     def _limit(self, motion: Motion, coming: np.ndarray, measured: np.ndarray, start_ns: int, now_ns: int) -> Verdict:
@@ -218,12 +210,16 @@ class Guard:
             raise Refusal(
                 "jump", f"expected a first point within {self.limits.max_jump} rad of the arm, got {jump:.3f} rad"
             )
-        reference = self._reference(now_ns)
-        assert reference is not None  # `measured` is known
-        path = np.vstack([reference, positions])
+        # The arm's controller starts from where it was commanded to be.
+        path = np.vstack([self._states.path.at(now_ns) if self._states.path else measured, positions])
         check_positions(path, self._lower, self._upper, self.joint_names)
         shortest = shortest_durations(path, self._kinematics, self.limits)
         asked_ns = np.diff(ends_ns, prepend=now_ns)
+        if self._states.left is not None:
+            # It may also start from where it was commanded before it turned out that the arm is elsewhere.
+            moves = np.abs(positions - self._states.left)
+            from_there = (moves / (self._kinematics.velocity * self.limits.velocity_scale)).max(axis=1)
+            shortest["joint_velocity"][0] = max(shortest["joint_velocity"][0], from_there[0])
         needed_ns = {limit: np.ceil(durations * NS).astype(np.int64) for limit, durations in shortest.items()}
         exceeded = [limit for limit, needed in needed_ns.items() if (needed > asked_ns).any()]
         if exceeded:
@@ -237,26 +233,48 @@ class Guard:
         self.counts[reason] += 1
         if self.mode is not Mode.STOPPED:
             self.mode, self.reason = Mode.HOLDING, reason
-        reference = self._reference(now_ns)
-        # One hold position for the whole hold, or repeated holds would follow a sagging arm down.
-        if self._held is None or (reference is not None and not self._near(self._held, reference)):
-            self._held = (
-                None if reference is None else np.clip(reference, self._kinematics.lower, self._kinematics.upper)
-            )
-        if self._held is None or reference is None:
-            nowhere = np.full(3, np.nan)
-            return Verdict(kind, reason, f"{text}; nothing sent: no joint state yet", None, now_ns, nowhere, nowhere)
-        duration = (np.abs(self._held - reference) / self._kinematics.velocity).max()
-        ends_ns = np.array([now_ns + max(self._step_ns, int(np.ceil(duration * NS)))])
-        return self._send(kind, reason, text, stamp_ns, ends_ns, np.vstack([reference, self._held]), now_ns)
+        states = self._states
+        if not states.path and states.left is None and states.position is None:
+            return self._nothing(kind, reason, f"{text}; nothing sent: no joint state yet", now_ns)
+        if not states.path and states.left is not None:
+            return self._stay_left(kind, reason, text, states.left, now_ns, stamp_ns)
+        if not states.path:  # never commanded
+            states.command(now_ns, np.empty(0, np.int64), np.array([states.position]))
+        ends_ns, path = stop(states.path, now_ns, self.limits.hold_acceleration, self._step_ns)
+        path[1:] = np.clip(path[1:], self._kinematics.lower, self._kinematics.upper)
+        ends_ns[-1] = max(ends_ns[-1], now_ns + self._shortest_ns(path[0], path[-1]))
+        return self._send(kind, reason, text, stamp_ns, ends_ns, path, now_ns)
+
+    def _stay_left(self, kind: Kind, reason: str, text: str, left: np.ndarray, now_ns: int, stamp_ns: int) -> Verdict:
+        """A hold of an arm that is measured elsewhere than where its controller was left.
+
+        Sent there once more, slowly, or not at all where that is far: never to where it is measured, the next command does that.
+        """
+        measured = left if self._states.position is None else self._states.position
+        if not self._near(left, measured):
+            return self._nothing(kind, reason, f"{text}; nothing sent: the arm is not where it was commanded", now_ns)
+        ends_ns = np.array([now_ns + max(self._step_ns, SLOWLY * self._shortest_ns(measured, left))])
+        return self._verdict(kind, reason, text, stamp_ns, ends_ns, np.array([left, left]), now_ns)
+
+    def _shortest_ns(self, start: np.ndarray, end: np.ndarray) -> int:
+        return int(np.ceil((np.abs(end - start) / self._kinematics.velocity).max() * NS))
+
+    def _nothing(self, kind: Kind, reason: str, text: str, now_ns: int) -> Verdict:
+        nowhere = np.full(3, np.nan)
+        return Verdict(kind, reason, text, None, now_ns, nowhere, nowhere)
 
     def _send(
         self, kind: Kind, reason: str, text: str, stamp_ns: int, ends_ns: np.ndarray, path: np.ndarray, now_ns: int
     ) -> Verdict:
         """Remember and describe a motion along `path` from `now_ns`; `stamp_ns` 0 starts it on arrival."""
-        self._commanded = _Commanded(np.concatenate([[now_ns], ends_ns]), path)
+        self._states.command(now_ns, ends_ns, path)
+        return self._verdict(kind, reason, text, stamp_ns, ends_ns, path, now_ns)
+
+    def _verdict(
+        self, kind: Kind, reason: str, text: str, stamp_ns: int, ends_ns: np.ndarray, path: np.ndarray, now_ns: int
+    ) -> Verdict:
         effective_ns = max(stamp_ns, now_ns)
-        ee_start = self._kinematics.fk(self._commanded.at(effective_ns))[0]
-        ee_end = self._kinematics.fk(path[-1])[0]
+        start = self._states.path.at(effective_ns) if self._states.path else path[0]
+        ee_start, ee_end = self._kinematics.fk(start)[0], self._kinematics.fk(path[-1])[0]
         motion = Motion(stamp_ns, ends_ns - (stamp_ns or now_ns), path[1:])
         return Verdict(kind, reason, text, motion, effective_ns, ee_start, ee_end)

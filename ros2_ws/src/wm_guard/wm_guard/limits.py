@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wm_core.joint_states import CONFIRM, LAG, TOLERANCE
 from wm_core.kinematics import Kinematics
 
 MAX_POINTS = 100
@@ -25,6 +26,10 @@ class Limits:
     max_age: float = 0.2  # of a command's measurement
     timeout: float = 0.2  # without command or joint state until the arm is held
     watchdog_period: float = 0.02  # between two looks of the watchdog
+    follow_tolerance: float = TOLERANCE  # between a measured joint and where it was commanded
+    follow_lag: float = LAG  # that the arm may be behind its commands
+    confirm_time: float = CONFIRM  # without contradiction until joint states that were not expected are believed
+    hold_acceleration: float = 10.0  # [rad/s^2] of the fastest joint while the arm is stopped
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """The wm_guard node: wm/command in, arm_controller/joint_trajectory and wm/executed out, in a process of its own."""
 
+from typing import Any
+
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Header
 from std_srvs.srv import Trigger
@@ -7,6 +9,8 @@ from trajectory_msgs.msg import JointTrajectory
 from wm_msgs.msg import Command, Intervention
 
 from wm_core import paths
+from wm_core.follow_params import FOLLOW
+from wm_core.joint_states import JointStateError, read_joints
 from wm_core.kinematics import Kinematics
 from wm_core.lifecycle import ERROR, OK, WARN, WmNode, run
 from wm_core.params import ConfigError, Param
@@ -39,6 +43,14 @@ class GuardNode(WmNode):
         Param("max_age", _DEFAULT.max_age, "[s] Oldest measurement that a command may answer", 0.02, 1.0),
         Param("timeout", _DEFAULT.timeout, "[s] Without command or joint state until the arm is held", 0.02, 1.0),
         Param("watchdog_period", _DEFAULT.watchdog_period, "[s] Between two looks of the watchdog", 0.001, 0.1),
+        *FOLLOW,
+        Param(
+            "hold_acceleration",
+            _DEFAULT.hold_acceleration,
+            "[rad/s^2] Of the fastest joint while the arm is stopped",
+            0.1,
+            100.0,
+        ),
     )
 
     def __init__(self, **kwargs) -> None:
@@ -57,15 +69,18 @@ class GuardNode(WmNode):
             raise ConfigError(
                 f"expected watchdog_period below timeout, got {values['watchdog_period']} and {values['timeout']}"
             )
-        kinematics = Kinematics(self.value("urdf") or paths.urdf_path(), tip=self.value("tip"))
-        self.guard = Guard(kinematics, Limits(**values), self.value("step_duration"))
+        self._kinematics = Kinematics(self.value("urdf") or paths.urdf_path(), tip=self.value("tip"))
+        self.guard = Guard(self._kinematics, Limits(**values), self.value("step_duration"))
         self._frame = self.value("base_frame")
         self._arm = self.publisher(JointTrajectory, "arm_controller/joint_trajectory", STATE)
         self._executed = self.publisher(Command, "wm/executed", STATE)
         self._e_stopped = self.publisher(Bool, "wm/e_stopped", LATCHED)
         self._interventions = Interventions()
         self._intervened = self.publisher(Intervention, "wm/intervention", STATE)
-        self.subscribe(JointState, "joint_states", self._on_joint_state, STATE)
+        self._sources: tuple[str, ...] = ()
+        # Heard while inactive too: whoever says it may say it once, before the guard is activated.
+        self._placed = self.create_subscription(JointState, "arm_placed", self._on_placed, LATCHED)
+        self._joint_states = self.subscribe(JointState, "joint_states", self._on_joint_state, STATE)
         self.subscribe(Command, "wm/command", self._on_command, STATE)
         self.service(Trigger, "wm/e_stop", self._on_e_stop)
         self.service(Trigger, "wm/e_stop_reset", self._on_e_stop_reset)
@@ -73,13 +88,26 @@ class GuardNode(WmNode):
         self.every(0.5, self._report, wall=True)
         self._e_stopped.publish(Bool(data=False))
 
+    def teardown(self) -> None:
+        if hasattr(self, "_placed"):
+            self.destroy_subscription(self._placed)
+            del self._placed
+
     def stop(self) -> None:
         self._send(self.guard.hold("deactivated", self._now()), None)
 
     # -- callbacks -----------------------------------------------------------------------------------------------
 
     def _on_joint_state(self, message: JointState) -> None:
-        self.guard.observe(message.name, message.position, to_ns(message.header.stamp), self._now())
+        self.guard.observe(message.name, message.position, to_ns(message.header.stamp), self._now(), message.velocity)
+
+    def _on_placed(self, message: JointState) -> None:
+        try:
+            joints = read_joints(self._kinematics, message.name, message.position)
+        except JointStateError as error:
+            self.get_logger().warning(f"arm_placed: {error}")
+            return
+        self.guard.place(joints, to_ns(message.header.stamp), self._now())
 
     def _on_command(self, message: Command) -> None:
         verdict = self.guard.check(
@@ -132,9 +160,11 @@ class GuardNode(WmNode):
             self._executed.publish(to_executed(verdict, trajectory, command))
             self._arm.publish(trajectory)
         if command is not None and verdict.reason:
-            self.get_logger().warning(
-                f"{verdict.kind.value}: {verdict.reason}: {verdict.text}", throttle_duration_sec=1.0
-            )
+            text = f"{verdict.kind.value}: {verdict.reason}: {verdict.text}"
+            if verdict.expected:
+                self.get_logger().debug(text)
+            else:
+                self.get_logger().warning(text, throttle_duration_sec=1.0)
 
     def _tell(self, verdict: Verdict) -> None:
         """Publish an intervention where one begins."""
@@ -151,7 +181,24 @@ class GuardNode(WmNode):
     def _report(self) -> None:
         level = {Mode.STOPPED: ERROR, Mode.HOLDING: WARN}.get(self.guard.mode, OK)
         reason = f": {self.guard.reason}" if self.guard.reason and level is not OK else ""
-        self.diagnose(level, f"{self.guard.mode.value}{reason}", **self.guard.counts)
+        values: dict[str, Any] = dict(self.guard.counts)
+        summary = f"{self.guard.mode.value}{reason}"
+        if publishers := self._other_publishers():
+            level, values["joint_state_publishers"] = max(level, WARN), publishers
+            summary += f"; joint_states come from {publishers}"
+        self.diagnose(level, summary, **values)
+
+    def _other_publishers(self) -> str:
+        """Who publishes joint states, when more than one does: what they say cannot be told apart."""
+        found = self.get_publishers_info_by_topic(self._joint_states.topic_name)
+        names = tuple(sorted(f"{each.node_namespace.rstrip('/')}/{each.node_name}" for each in found))
+        if len(names) > 1 and names != self._sources:
+            self.get_logger().warning(
+                f"expected one publisher of {self._joint_states.topic_name}, found {', '.join(names)};"
+                " states that do not follow from the last ones are not believed"
+            )
+        self._sources = names
+        return ", ".join(names) if len(names) > 1 else ""
 
 
 def main() -> int:

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import rclpy
 from action_msgs.msg import GoalStatus
+from builtin_interfaces.msg import Duration
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Header
 from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_msgs.action import PursueGoal
 from wm_msgs.msg import Belief, Command, Goal, GoalEvent, Plan
 from wm_msgs.srv import PrepareBundle, SetGoal
@@ -35,6 +37,13 @@ def goal_at(x, y, frame="panda_link0", kind=Goal.OBJECT_POSE):
     goal.object_pose.header.frame_id = frame
     goal.object_pose.pose.position.x, goal.object_pose.pose.position.y = x, y
     return goal
+
+
+def hold_at(q, begin_ns, header):
+    """How the guard tells of a hold."""
+    points = [JointTrajectoryPoint(positions=q.tolist(), time_from_start=Duration(nanosec=10**8))]
+    trajectory = JointTrajectory(joint_names=list(ARM.joint_names), points=points)
+    return Command(header=header, effective=to_msg(begin_ns), trajectory=trajectory, status=Command.HOLD)
 
 
 class Rest:
@@ -237,8 +246,8 @@ def test_after_a_hold_by_the_guard_planning_starts_from_the_measured_arm(rest):
     rest.believe()
     executed = rest.me.create_publisher(Command, "wm/executed", STATE)
     rest.until(lambda: executed.get_subscription_count())
-    executed.publish(Command(header=rest.commands[-1].header, status=Command.HOLD))
     rest.q = ARM.ik(np.array([0.5, 0.1, TOOL_HEIGHT]), TOOL_DOWN, Q)
+    executed.publish(hold_at(rest.q, 10**8, rest.commands[-1].header))
     command = rest.believe()
     assert (command.ee_start.x, command.ee_start.y) == pytest.approx((0.5, 0.1), abs=1e-3)
 
@@ -248,9 +257,10 @@ def test_a_hold_of_the_same_instant_counts_from_the_next_belief_on_in_whatever_o
     rest.believe()
     executed = rest.me.create_publisher(Command, "wm/executed", STATE)
     rest.until(lambda: executed.get_subscription_count())
-    passed, hold = Command(header=rest.commands[-1].header, status=Command.ACTIVE), Command(status=Command.HOLD)
-    hold.header.stamp = to_msg(2 * 10**8)  # by the guard itself, while the second belief is answered
+    passed = Command(header=rest.commands[-1].header, status=Command.ACTIVE)
     rest.q = ARM.ik(np.array([0.5, 0.1, TOOL_HEIGHT]), TOOL_DOWN, Q)
+    # By the guard itself, while the second belief is answered.
+    hold = hold_at(rest.q, 2 * 10**8, Header(stamp=to_msg(2 * 10**8)))
     executed.publish(hold)
     executed.publish(passed)
     second = rest.believe()

@@ -8,7 +8,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_msgs.msg import Belief, Command, Plan
 
 from wm_core.bundle import OBJECT
-from wm_core.stamps import to_msg
+from wm_core.stamps import NS_PER_S, to_msg, to_ns
 from wm_planner.controller import Decision, Outlook
 from wm_planner.tool_path import ToolMotion
 
@@ -82,3 +82,11 @@ def _each_step(start: np.ndarray, path: np.ndarray, steps: np.ndarray) -> list[P
 
 def _point(xy: np.ndarray, z: float = 0.0) -> Point:
     return Point(x=float(xy[0]), y=float(xy[1]), z=z)
+
+
+def sent_motion(executed: Command) -> tuple[list[str], int, list[int], list[list[float]]]:
+    """What the guard sent: joint names, when the motion begins [ns], and its points: when [ns], where [rad]."""
+    begin_ns, trajectory = to_ns(executed.effective), executed.trajectory
+    start_ns = to_ns(trajectory.header.stamp) or begin_ns
+    times_ns = [start_ns + p.time_from_start.sec * NS_PER_S + p.time_from_start.nanosec for p in trajectory.points]
+    return trajectory.joint_names, begin_ns, times_ns, [p.positions for p in trajectory.points]

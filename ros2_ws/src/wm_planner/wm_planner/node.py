@@ -1,7 +1,6 @@
 """wm_planner: belief and goal in, plan and command out. One command answers every belief."""
 
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -11,7 +10,9 @@ from wm_msgs.msg import Belief, Command, Goal, Plan
 
 from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
-from wm_core.kinematics import TOOL_HEIGHT, Kinematics, KinematicsError
+from wm_core.follow_params import FOLLOW
+from wm_core.joint_states import MALFORMED, JointStateError
+from wm_core.kinematics import TOOL_HEIGHT, Kinematics
 from wm_core.lifecycle import OK, WARN, WmNode, run
 from wm_core.params import Param
 from wm_core.paths import urdf_path
@@ -20,18 +21,15 @@ from wm_core.stamps import to_ns
 from wm_core.task import DEFAULT_TASK, TaskError, load_task
 from wm_planner import settings
 from wm_planner.controller import Decision, PlannerCore
-from wm_planner.conversions import command_message, plan_message
+from wm_planner.conversions import command_message, plan_message, sent_motion
 from wm_planner.delay import DelayEstimator
 from wm_planner.exploration import ExploreGoal
 from wm_planner.factory import make_planner_core, warm_up
+from wm_planner.followed_arm import FollowedArm
 from wm_planner.goal import GoalError, ObjectGoal, object_goal
-from wm_planner.measured import MeasuredArm
 from wm_planner.planners import PlanningError
 from wm_planner.pursuit import Pursuit
 from wm_planner.turns import PATIENCE_S, Turns
-
-AT_REST = 0.01  # [rad] between two joint states
-REANCHOR_DISTANCE = 0.03  # [m] between commanded and measured tool above which planning starts from the measured one
 
 
 class PlannerNode(WmNode):
@@ -48,6 +46,7 @@ class PlannerNode(WmNode):
         Param("defer_patience", 2.0, "[s] of such plans without a break after which the goal is given up", 0.0, 3600.0),
         Param("tolerance", 0.0, "[m] default distance at which a goal is reached; 0: the task's", 0.0, 0.5),
         Param("timeout", 0.0, "[s] default time for a goal; 0: the task's", 0.0, 3600.0),
+        *FOLLOW,
         Param("threads", 1, "onnxruntime threads of the rollouts", 1, 64),
         *settings.parameters(),
     )
@@ -66,8 +65,13 @@ class PlannerNode(WmNode):
         self._slot = BundleSlot(self, self._make_core)
         self._use()
         self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)
-        self._arm = MeasuredArm()
-        self._held_ns: int | None = None  # stamp of a hold by the guard that no belief was answered after
+        self._arm = FollowedArm(
+            self._kinematics,
+            self.value("lockstep"),
+            tolerance=self.value("follow_tolerance"),
+            lag=self.value("follow_lag"),
+            confirm=self.value("confirm_time"),
+        )
         self._stopped = False
         self._deferred_s = 0.0
         self._commands = self.publisher(Command, "wm/command", STATE)
@@ -135,10 +139,13 @@ class PlannerNode(WmNode):
         if belief.model_id != self._bundle.id and (before := self._slot.adopt(belief.model_id)) is not None:
             self._use(before)
         stamp_ns = to_ns(belief.header.stamp)
-        if not (joints := self._arm.until(stamp_ns)):
-            self.reject("no_joint_state", "expected a joint state before the first command, none yet")
+        if not self._arm.known(stamp_ns):
+            if self.counts["unconfirmed_joint_state"]:  # they are on the way
+                self.counts["no_joint_state"] += 1
+            else:
+                self.reject("no_joint_state", "expected a joint state before the first command, none yet")
             return
-        self._follow_arm(joints, stamp_ns)
+        self._follow_arm(stamp_ns)
         delay = 0.0 if self.value("lockstep") else self._delay.delay_s(self._age(stamp_ns))
         decision, status = self._decide(belief, stamp_ns, delay, arrived)
         names = self._kinematics.joint_names
@@ -221,45 +228,32 @@ class PlannerNode(WmNode):
     # -- other inputs --------------------------------------------------------------------------------------------
 
     def _on_joints(self, message: JointState) -> None:
-        try:
-            q = self._kinematics.arm_joints(message.name, message.position)
-        except KinematicsError as error:
-            self.reject("bad_joint_state", f"joint_states: {error}")
-            return
         stamp_ns = to_ns(message.header.stamp)
-        self._arm.add(stamp_ns, q)
+        try:
+            self._arm.measured(message.name, message.position, stamp_ns, message.velocity)
+        except JointStateError as error:
+            self.counts[f"{error.reason}_joint_state"] += 1
+            if error.reason in MALFORMED:
+                self.reject("bad_joint_state", f"joint_states: {error}")
+                return
         self._turns.measured(stamp_ns)
         self._take_turn()
 
     def _on_executed(self, message: Command) -> None:
         """The guard replaced a command by a hold: go on from where the arm really is."""
         stamp_ns = to_ns(message.header.stamp)
-        if message.status == Command.HOLD:
-            self._held_ns = stamp_ns
+        hold = message.status == Command.HOLD
+        self._arm.sent(*sent_motion(message), hold)
+        if hold:
+            self._arm.held(stamp_ns)
         self._turns.told(stamp_ns)
         self._take_turn()
 
-    def _follow_arm(self, joints: Sequence[np.ndarray], stamp_ns: int) -> None:
-        """Begin where the arm was measured when it is not known where it was sent: at first, after a hold by the guard, and
-        where somebody else moved it while there is no goal. `joints`: the last one or two measurements (n,) [rad].
-
-        At a belief and by stamps, so that the same messages give the same commands whatever arrives first.
-        """
-        path, before, q = self._core.tool_path, joints[0], joints[-1]
-        # In lockstep the guard may hold by itself while the belief of that instant is answered: this counts from the next one on.
-        held = self._held_ns is not None and (self._held_ns < stamp_ns or not self.value("lockstep"))
-        if path.anchored and not held:
-            # Only once it rests: holding where it was while it moved would drag it back and forth.
-            at_rest = len(joints) == 2 and np.abs(q - before).max() <= AT_REST
-            if self._pursuit.progress is not None or not at_rest:
-                return
-            if float(np.linalg.norm(self._kinematics.fk(q)[0][:2] - path.position)) <= REANCHOR_DISTANCE:
-                return
-        self.counts["reanchored"] += path.anchored
-        path.anchor(q)
-        self._core.forget()
-        if held:
-            self._held_ns = None
+    def _follow_arm(self, stamp_ns: int) -> None:
+        path, known = self._core.tool_path, self._core.tool_path.anchored
+        if self._arm.anchor(path, stamp_ns, self._pursuit.progress is not None):
+            self.counts["reanchored"] += known
+            self._core.forget()
 
     def _on_e_stopped(self, message: Bool) -> None:
         if message.data and not self._stopped:

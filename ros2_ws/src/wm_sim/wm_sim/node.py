@@ -14,7 +14,7 @@ from wm_msgs.srv import DisturbObject, ResetWorld, StepWorld
 from wm_core.lifecycle import OK, WARN, WmNode, run
 from wm_core.params import Param
 from wm_core.paths import rig_path
-from wm_core.qos import SENSOR, STATE
+from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.rig import CameraRig
 from wm_core.stamps import to_msg
 from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
@@ -33,7 +33,12 @@ from wm_sim.world import load_world
 TICK = 0.01  # [s] between bursts of physics steps in real time
 MAX_LAG_NS = 250_000_000  # further behind the wall clock than this, simulated time is dropped
 REPEAT_AFTER = 1.0  # [s] without a trajectory in lockstep until the frames are sent again: sensor topics may lose some
+UNDER_WAY = 1.0  # [s] after a reset in which trajectories that were planned before it may still come
 MAX_STEP_PERIODS = 100
+
+
+class OutdatedError(TrajectoryError):
+    """A trajectory that was planned before the reset."""
 
 
 class SimNode(WmNode):
@@ -101,6 +106,7 @@ class SimNode(WmNode):
 
     def _make_publishers(self) -> None:
         self._joint_states = self.publisher(JointState, "joint_states", STATE)
+        self._placed = self.publisher(JointState, "arm_placed", LATCHED)
         self._truth = self.publisher(PoseStamped, "ground_truth/object_pose", STATE)
         self._clock_topic = None if self._mode == "real_time" else self.publisher(Clock, "clock", SENSOR)
         self._streams = {
@@ -123,7 +129,10 @@ class SimNode(WmNode):
         except TrajectoryError as error:
             self._rejected += 1
             self._last_rejection = str(error)
-            self.get_logger().warning(f"trajectory refused: {error}", throttle_duration_sec=1.0)
+            if isinstance(error, OutdatedError) and time.monotonic() - self._reset_at < UNDER_WAY:
+                self._rejected_before += 1  # no news
+            else:
+                self.get_logger().warning(f"trajectory refused: {error}", throttle_duration_sec=1.0)
             return
         self._accepted += 1
         # One that answers an older frame moves the arm but no time: else an extra one, say a hold of the guard, would
@@ -135,7 +144,7 @@ class SimNode(WmNode):
     def _refuse_the_past(self, stamp_ns: int) -> None:
         """A trajectory planned before a reset would sweep the arm from its home back through the new scene."""
         if 0 < stamp_ns < self._valid_from_ns:
-            raise TrajectoryError("expected a trajectory planned after the reset, this one answers an earlier frame")
+            raise OutdatedError("expected a trajectory planned after the reset, this one answers an earlier frame")
 
     # -- time ----------------------------------------------------------------------------------------------------
 
@@ -179,6 +188,9 @@ class SimNode(WmNode):
         self._driver.reset(seed, object_xy)
         self._owed = False
         self._go_on(before_ns)
+        # No arm gets home in an instant by its own power: who watches over its joint states is told before they come.
+        self._placed.publish(joint_state_message(to_msg(self._driver.now_ns), *self._sim.joint_state()))
+        self._reset_at = time.monotonic()
         self._valid_from_ns = self._driver.now_ns
         if self._mode != "lockstep":  # there, what answers an earlier frame may start up to a period later
             self._valid_from_ns += round(self.value("control_period") * 1e9)

@@ -174,6 +174,7 @@ class ClosedLoop:
         home = self.sim.home
         self._driver.controller.reset(home)
         self._guard = Guard(self.kinematics, Limits(), self.bundle.step_duration)
+        self._guard.place(home, self.sim.time_ns, self.sim.time_ns)
         self._motion = ExecutedMotion()
         self._estimator.reset()
         self._planner.reset()

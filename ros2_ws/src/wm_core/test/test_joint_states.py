@@ -1,0 +1,150 @@
+"""Which joint states are believed. Joint states come every 20 ms; time starts at 1 s."""
+
+import numpy as np
+import pytest
+
+from wm_core.joint_states import MALFORMED, JointStateError, JointStates, read_joints
+from wm_core.kinematics import Kinematics
+from wm_core.paths import urdf_path
+
+MS = 1_000_000
+T0 = 1000 * MS
+ARM = Kinematics(urdf_path())
+NAMES = list(ARM.joint_names)
+HOME = np.array([0.0, -0.3, 0.0, -2.2, 0.0, 2.0, 0.785])
+
+
+def feed(states, places, now=T0, period=20 * MS) -> str:
+    """One letter for each place: B believed, u unconfirmed, i implausible, r repeated."""
+    letters = ""
+    for place in places:
+        now += period
+        try:
+            states.judge(np.asarray(place, float), now)
+            letters += "B"
+        except JointStateError as error:
+            letters += error.reason[0]
+    return letters
+
+
+@pytest.fixture
+def states():
+    """Of an arm that stands at HOME, was placed and commanded there."""
+    states = JointStates(ARM)
+    states.place(HOME, T0)
+    states.judge(HOME, T0)
+    states.command(T0, np.array([T0 + MS]), np.array([HOME, HOME]))
+    return states
+
+
+def test_the_first_are_believed_after_half_a_second_without_contradiction():
+    states = JointStates(ARM)
+    assert feed(states, [HOME] * 30) == "u" * 25 + "B" * 5
+    assert feed(JointStates(ARM, first=0.0), [HOME] * 3) == "BBB"
+
+
+def test_two_publishers_from_the_start_are_never_believed():
+    assert feed(JointStates(ARM), [HOME, HOME, HOME, np.zeros(7)] * 50) == "u" * 200
+
+
+def test_a_second_publisher_is_found_out_before_the_arm_was_commanded():
+    states = JointStates(ARM)
+    feed(states, [np.zeros(7)] * 30)
+    assert feed(states, [HOME, np.zeros(7)] * 20, T0 + 600 * MS) == "i" + "u" * 39
+    assert not states.known
+
+
+def test_after_a_reset_the_first_state_that_agrees_is_believed_whichever_comes_first():
+    for placed_first in (True, False):
+        states = JointStates(ARM)
+        if placed_first:
+            states.place(HOME, T0)
+        assert feed(states, [np.zeros(7), HOME]) == ("uB" if placed_first else "uu")
+        if not placed_first:
+            states.place(HOME, T0)
+            assert states.known
+        assert feed(states, [np.zeros(7), HOME] * 3, T0 + 40 * MS) == "iB" * 3
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        np.zeros(7),
+        -HOME,
+        HOME[::-1],  # names permuted
+        HOME + 0.06 * np.eye(7)[3],  # one joint is off
+        HOME + 0.4,
+    ],
+)
+def test_lies_among_true_states_are_refused_and_the_true_ones_are_not(states, lie):
+    assert feed(states, [HOME, lie] * 100) == "Bi" * 100
+    assert feed(states, [HOME, *[lie] * 9] * 10, T0 + 4000 * MS) == "Biiiiiiiii" * 10  # ten times as often
+
+
+def test_an_arm_that_was_moved_is_believed_after_a_while_and_then_as_it_moves(states):
+    moved = HOME + 0.3
+    assert feed(states, [moved] * 30) == "i" * 25 + "B" * 5
+    np.testing.assert_array_equal(states.left, HOME)
+    by_hand = [moved + 0.01 * i for i in range(20)]
+    assert feed(states, by_hand, T0 + 600 * MS) == "B" * 20
+    states.command(T0 + 1000 * MS, np.array([T0 + 1100 * MS]), np.array([by_hand[-1], by_hand[-1]]))
+    assert states.left is None
+
+
+def test_an_arm_follows_with_a_lag(states):
+    goal = HOME + 0.08
+    states.command(T0, np.array([T0 + 100 * MS]), np.array([HOME, goal]))
+    late = [HOME + (goal - HOME) * min(1.0, max(0.0, (20 * i - 80) / 100)) for i in range(1, 20)]
+    assert feed(states, late) == "B" * 19
+
+
+def test_an_arm_that_stays_behind_is_named(states):
+    states.command(T0, np.array([T0 + 100 * MS]), np.array([HOME, HOME + 0.2 * np.eye(7)[2]]))
+    assert feed(states, [HOME] * 15) == "B" * 6 + "i" * 9
+    assert "panda_joint3 is measured at 0.000 rad" in states.doubts() and "0.200" in states.doubts()
+
+
+def test_what_the_guard_sends_explains_what_was_measured(states):
+    """A planner hears of a reset by the hold at the arm's new place."""
+    home = HOME + 1.0
+    assert feed(states, [home]) == "i"
+    states.command(T0 + 20 * MS, np.array([T0 + 120 * MS]), np.array([home, home]))
+    np.testing.assert_array_equal(states.position, home)
+    assert feed(states, [home] * 3, T0 + 20 * MS) == "BBB"
+
+
+def test_a_clock_that_was_set_back_is_believed_after_a_while_a_repeating_driver_never(states):
+    assert feed(states, [HOME] * 5) == "BBBBB"
+    assert feed(states, [HOME] * 5) == "rrrrr"
+    assert feed(states, [HOME] * 30, T0 - 900 * MS) == "r" * 25 + "B" * 5
+    for _ in range(100):
+        with pytest.raises(JointStateError, match="newer"):
+            states.judge(HOME, T0 - 300 * MS)
+
+
+@pytest.mark.parametrize(
+    ("names", "positions", "velocities", "reason"),
+    [
+        (NAMES, HOME[:6], (), "size"),
+        (NAMES, HOME, [0.0], "size"),
+        (NAMES[:6], HOME[:6], (), "names"),
+        ([*NAMES[:6], "other"], HOME, (), "names"),
+        ([*NAMES, NAMES[0]], [*HOME, 0.0], (), "duplicate"),
+        (NAMES, [*HOME[:6], np.nan], (), "not_finite"),
+        (NAMES, [*HOME[:6], -np.inf], (), "not_finite"),
+        (NAMES, np.degrees(HOME), (), "impossible"),
+        (NAMES, HOME, [0.0] * 6 + [1e3], "velocity"),
+        (NAMES, HOME, [0.0] * 6 + [np.inf], "velocity"),
+    ],
+)
+def test_malformed_states_are_refused_by_name(names, positions, velocities, reason):
+    with pytest.raises(JointStateError) as caught:
+        read_joints(ARM, names, positions, velocities)
+    assert caught.value.reason == reason and reason in MALFORMED
+
+
+def test_other_joints_any_order_and_unmeasured_velocities_are_fine():
+    order = [6, 0, 5, 1, 4, 2, 3]
+    names = ["finger", *(NAMES[i] for i in order), "finger"]
+    q = read_joints(ARM, names, [0.1, *HOME[order], 0.1], [np.nan] * 9)
+    np.testing.assert_array_equal(q, HOME)

@@ -1,0 +1,91 @@
+"""Where planning goes on from. Beliefs and joint states come every 100 ms, as in lockstep."""
+
+import numpy as np
+import pytest
+
+from wm_core.joint_states import JointStateError
+from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
+from wm_core.paths import urdf_path
+from wm_planner.followed_arm import FollowedArm
+from wm_planner.tool_path import ToolPath
+
+MS = 1_000_000
+STEP = 100 * MS
+ARM = Kinematics(urdf_path())
+NAMES = ARM.joint_names
+
+
+def joints(x, y=0.0):
+    return ARM.ik(np.array([x, y, TOOL_HEIGHT]), TOOL_DOWN, np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785]))
+
+
+def sent(arm, now, place, hold=False):
+    """The guard tells that the arm goes to a place within a step."""
+    arm.sent(NAMES, now, [now + STEP], [place], hold)
+    if hold:
+        arm.held(now)
+
+
+@pytest.fixture
+def arm():
+    """In lockstep, measured and commanded at x = 0.4 m at time 100 ms."""
+    arm = FollowedArm(ARM, lockstep=True)
+    arm.measured(NAMES, joints(0.4), STEP)
+    sent(arm, STEP, joints(0.4))
+    arm.measured(NAMES, joints(0.4), 2 * STEP)
+    return arm
+
+
+@pytest.fixture
+def path():
+    return ToolPath(ARM, 0.1)
+
+
+def test_planning_begins_where_the_arm_was_measured_and_goes_on_where_it_was_sent(arm, path):
+    assert arm.anchor(path, 2 * STEP, pursuing=True)
+    assert path.position == pytest.approx([0.4, 0.0], abs=1e-4)
+    assert not arm.anchor(path, 3 * STEP, pursuing=True)
+
+
+def test_after_a_reset_planning_begins_at_home_with_the_belief_after_the_hold(arm, path):
+    """The joint state at home comes before anybody has heard why; the hold there explains it."""
+    arm.anchor(path, 2 * STEP, pursuing=False)
+    home = joints(0.6, 0.2)
+    with pytest.raises(JointStateError):
+        arm.measured(NAMES, home, 3 * STEP)
+    assert not arm.anchor(path, 3 * STEP, pursuing=False)
+    sent(arm, 3 * STEP, home, hold=True)
+    arm.measured(NAMES, home, 4 * STEP)
+    assert arm.anchor(path, 4 * STEP, pursuing=False)
+    assert path.position == pytest.approx([0.6, 0.2], abs=1e-4)
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_a_lie_is_not_where_planning_begins(arm, path, hold):
+    arm.anchor(path, 2 * STEP, pursuing=True)
+    sent(arm, 2 * STEP, joints(0.42), hold)
+    arm.measured(NAMES, joints(0.42), 3 * STEP)
+    for late in (1, 2, 3):
+        with pytest.raises(JointStateError):
+            arm.measured(NAMES, np.zeros(7), 3 * STEP + late)
+    assert arm.anchor(path, 3 * STEP + 4, pursuing=False) == hold
+    assert path.position == pytest.approx([0.42 if hold else 0.4, 0.0], abs=1e-4)
+
+
+def test_an_arm_that_somebody_moved_is_followed_once_it_rests_there(arm, path):
+    arm.anchor(path, 2 * STEP, pursuing=False)
+    refused = 0
+    for i in range(3, 11):
+        try:
+            arm.measured(NAMES, joints(0.5), i * STEP)
+        except JointStateError:
+            refused += 1
+        arm.anchor(path, i * STEP, pursuing=False)
+    assert refused == 5 and path.position == pytest.approx([0.5, 0.0], abs=1e-4)
+
+
+def test_without_lockstep_the_first_state_alone_is_not_believed():
+    arm = FollowedArm(ARM, lockstep=False)
+    with pytest.raises(JointStateError, match="agree"):
+        arm.measured(NAMES, joints(0.4), STEP)
+    assert not arm.known(STEP)
