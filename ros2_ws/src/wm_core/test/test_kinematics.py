@@ -1,5 +1,7 @@
 """Kinematics of the Panda: forward and inverse agree, what is out of reach is refused."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -78,3 +80,33 @@ def test_joints_come_in_any_order_and_beside_others():
 def test_joint_states_that_do_not_tell_where_the_arm_is_are_refused(names, positions, problem):
     with pytest.raises(KinematicsError, match=problem):
         ARM.arm_joints(names, positions)
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "inf", "nan", "1e400", "", "fast", None])
+@pytest.mark.parametrize("given", [None, ["panda_joint1", "panda_joint2"]])
+def test_a_urdf_without_a_velocity_limit_is_refused_by_name(limit, given):
+    attribute = "" if limit is None else f'velocity="{limit}"'
+    urdf = re.sub('velocity="[^"]*"', attribute, urdf_path().read_text(), count=1)
+    with pytest.raises(KinematicsError, match=r"'panda_joint1'.*velocity limit above 0.*limits.velocity"):
+        Kinematics(urdf, "panda_link2" if given else "panda_hand_tcp", given)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "instead", "expected"),
+    [
+        ("<limit [^>]*/>", "", "panda_joint1.*has no limits"),
+        ('lower="[^"]*"', 'lower="nan"', "panda_joint1.*lower < upper"),
+        ('upper="[^"]*"', 'upper="inf"', "panda_joint1.*lower < upper"),
+        ("<joint ", "<joynt ", "expected XML"),
+    ],
+)
+def test_a_urdf_that_cannot_be_read_is_refused_with_what_is_wrong(pattern, instead, expected):
+    with pytest.raises(KinematicsError, match=expected):
+        Kinematics(re.sub(pattern, instead, urdf_path().read_text(), count=1))
+
+
+def test_a_joint_that_comes_twice_is_refused():
+    names = [*ARM.joint_names, ARM.joint_names[0]]
+    with pytest.raises(KinematicsError, match="every joint once"):
+        ARM.arm_joints(names, [0.0] * len(names))
+    assert ARM.arm_joints(["finger", "finger", *ARM.joint_names], [0.0] * (len(names) + 1)).shape == (7,)

@@ -1,5 +1,6 @@
 """Kinematics of an arm with pinocchio: forward and inverse kinematics of the tool in the table frame, limits."""
 
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,9 @@ TOOL_DOWN = np.diag([1.0, -1.0, -1.0])
 TOOL_HEIGHT = 0.027
 # [m] x, y where the tool may be commanded at that height: within the arm's reach, in sight of the cameras.
 REACH_LOWER, REACH_UPPER = (0.28, -0.32), (0.72, 0.32)
+
+
+HINT = " (limits: of the robot's profile)"
 
 
 class KinematicsError(ValueError):
@@ -43,7 +47,10 @@ class Kinematics:
         """
         self.description = _text(urdf)
         where = "the URDF" if _is_text(urdf) else str(urdf)
-        full = pinocchio.buildModelFromXML(self.description)
+        try:
+            full = pinocchio.buildModelFromXML(self.description)
+        except ValueError as error:  # says nothing of which joint it is
+            raise KinematicsError(f"{where}: {_problems(self.description) or error}") from error
         for link in (tip, *([base] if base else [])):
             if not full.existFrame(link):
                 raise KinematicsError(f"{where}: expected a link '{link}', found {[f.name for f in full.frames]}")
@@ -51,7 +58,7 @@ class Kinematics:
             tip_joint = full.frames[full.getFrameId(tip)].parentJoint
             joint_names = [full.names[j] for j in full.supports[tip_joint] if j > 0]
         if problems := joint_problems(self.description, joint_names):
-            raise KinematicsError(f"{where}: {'; '.join(problems)}")
+            raise KinematicsError(f"{where}: {'; '.join(problems)}{HINT}")
         self.T_table_root = _stand(full, base, np.eye(4) if T_table_base is None else T_table_base, where)
         locked = [full.getJointId(name) for name in full.names if name != "universe" and name not in joint_names]
         self._model = pinocchio.buildReducedModel(full, locked, pinocchio.neutral(full))
@@ -93,6 +100,8 @@ class Kinematics:
         if len(names) != len(positions):
             raise KinematicsError(f"expected one position per joint, got {len(positions)} for {len(names)} names")
         found = dict(zip(names, positions, strict=True))
+        if len(found) != len(names) and any(list(names).count(name) > 1 for name in self.joint_names):
+            raise KinematicsError(f"expected every joint once, got {list(names)}")
         if missing := [name for name in self.joint_names if name not in found]:
             raise KinematicsError(f"expected joints {missing}, got {list(names)}")
         q = np.array([found[name] for name in self.joint_names], float)
@@ -155,6 +164,15 @@ class Kinematics:
         if q.shape != (self._model.nq,) or not np.isfinite(q).all():
             raise KinematicsError(f"expected {self._model.nq} finite joint angles, got shape {q.shape}: {q}")
         return q
+
+
+def _problems(description: str) -> str:
+    """What is wrong with the joints of a URDF that cannot be read."""
+    try:
+        problems = joint_problems(description)
+    except ElementTree.ParseError as error:
+        return f"expected XML, got {error}"
+    return "; ".join(problems) + HINT if problems else ""
 
 
 def _is_text(urdf: str | Path) -> bool:

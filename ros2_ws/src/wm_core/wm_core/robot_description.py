@@ -29,11 +29,11 @@ def describe(profile: RobotProfile, text: str | None = None) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def joint_problems(description: str, joints: Sequence[str]) -> list[str]:
-    """Why these joints of a URDF cannot be commanded, each as a sentence; empty: they can."""
+def joint_problems(description: str, joints: Sequence[str] | None = None) -> list[str]:
+    """Why these joints of a URDF (None: all that have a range) cannot be commanded, each as a sentence; empty: they can."""
     elements = {joint.get("name"): joint for joint in ElementTree.fromstring(description).findall("joint")}
     problems = []
-    for name in joints:
+    for name in [name for name, joint in elements.items() if joint.get("type") in MOVING] if joints is None else joints:
         joint = elements.get(name)
         if joint is None:
             problems.append(f"joint '{name}': not in the URDF, which has {sorted(filter(None, elements))}")
@@ -50,15 +50,22 @@ def _limit_problems(joint: ElementTree.Element) -> list[str]:
     limit = joint.find("limit")
     if limit is None:
         return ["has no limits; give limits.position, velocity and effort"]
-    lower, upper, velocity, effort = (float(limit.get(key, 0.0)) for key in ("lower", "upper", "velocity", "effort"))
+    lower, upper, velocity, effort = (_number(limit.get(key, "0")) for key in ("lower", "upper", "velocity", "effort"))
     found = []
-    if not lower < upper:
+    if not -np.inf < lower < upper < np.inf:
         found.append(f"expected lower < upper, got {lower} and {upper}; give limits.position")
     if not 0 < velocity < np.inf:
         found.append(f"expected a velocity limit above 0, got {velocity}; give limits.velocity")
     if not 0 < effort < np.inf:
         found.append(f"expected an effort limit above 0, got {effort}; give limits.effort")
     return found
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
 
 
 def _read(profile: RobotProfile, text: str | None) -> tuple[ElementTree.Element, Path | None]:

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from wm_core import paths
+from wm_core.kinematics import TOOL_DOWN, Kinematics
 from wm_guard.guard import Guard, Kind, Mode
 from wm_guard.limits import Limits, Request
 
@@ -319,3 +321,27 @@ def test_refusals_right_after_a_reset_are_no_news(guard, kinematics, start, step
     assert not guard.check(Request((), 0, (), ()), now, now).expected  # this one is
     assert guard.check(Request(kinematics.joint_names, 0, [100 * MS], [home]), now, now).kind is Kind.PASS
     assert not guard.check(step(dx=0.03), now, now).expected
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, np.nan, np.inf])
+def test_an_arm_without_velocity_limits_is_refused_and_would_still_be_stopped(limit):
+    """0.3 rad in 20 ms passed, the hold raised, and the emergency stop did not latch."""
+    arm = Kinematics(paths.urdf_path())
+    q = arm.ik(np.array([0.45, 0.0, 0.10]), TOOL_DOWN, np.array([0.0, -0.3, 0.0, -2.2, 0.0, 2.0, 0.785]))
+    guard = guard_of(arm, q)
+    assert guard.check(Request(arm.joint_names, 0, [100 * MS], [q + 0.02]), T0, T0).kind is Kind.PASS
+    arm.velocity[2] = limit
+    with pytest.raises(ValueError, match="velocity limit above 0"):
+        Guard(arm, Limits())
+    for stop in (lambda now: guard.hold("again", now), guard.e_stop):
+        verdict = stop(T0 + 50 * MS)
+        assert np.isfinite(verdict.motion.positions).all() and (np.diff(verdict.motion.times_ns) > 0).all()
+    assert guard.mode is Mode.STOPPED
+
+
+def test_an_emergency_stop_latches_whatever_fails_after_it(guard, step, monkeypatch):
+    guard.check(step(dx=0.03), T0, T0)
+    monkeypatch.setattr(guard, "_hold", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        guard.e_stop(T0 + 50 * MS)
+    assert guard.mode is Mode.STOPPED and guard.reason == "e_stop"

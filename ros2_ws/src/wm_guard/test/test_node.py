@@ -1,5 +1,6 @@
 """The guard as a process of its own, through real DDS. Silence is proven by the message that comes next."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -326,3 +327,13 @@ def test_a_bad_workspace_is_refused_by_name(ros, kinematics, start):
         assert not robot.transition(CONFIGURE)
         robot.until(lambda: robot.status and "workspace_min" in robot.status[-1].message)
         assert robot.process.poll() is None
+
+
+@pytest.mark.parametrize("velocity", ["0", "inf"])
+def test_a_robot_without_velocity_limits_is_refused_by_name(ros, kinematics, start, tmp_path, velocity):
+    urdf = tmp_path / "arm.urdf"
+    urdf.write_text(re.sub('velocity="[^"]*"', f'velocity="{velocity}"', paths.urdf_path().read_text(), count=3))
+    with Robot(kinematics, start, "-p", f"urdf:={urdf}") as robot:
+        assert not robot.transition(CONFIGURE)
+        robot.until(lambda: robot.status and "panda_joint2" in robot.status[-1].message)
+        assert "limits.velocity" in robot.status[-1].message

@@ -15,6 +15,7 @@ from wm_guard.limits import Limits, Motion, Refusal, Request, check_positions, p
 NS = 1_000_000_000
 # [s] a trajectory may start this far in the future (delay compensation).
 MAX_LEAD = 0.5
+LONGEST_HOLD_S = 10.0
 SLOWLY = 4  # times as long as the velocity limits ask for
 # Commands that do not know yet that the arm was placed elsewhere are refused for these, and no news for so long [s].
 PLACED_REFUSALS = ("jump", "no_state", "not_following", "stale", "late")
@@ -58,7 +59,12 @@ class Guard:
     """Stateful core of the guard. All times are integer nanoseconds of one clock (simulated time in lockstep)."""
 
     def __init__(self, kinematics: Kinematics, limits: Limits, step_duration: float = 0.1) -> None:
-        """`step_duration` [s]: length of a hold trajectory."""
+        """`step_duration` [s]: length of a hold trajectory. Raises ValueError for an arm without velocity limits."""
+        if not ((kinematics.velocity > 0) & np.isfinite(kinematics.velocity)).all():
+            raise ValueError(
+                f"expected a velocity limit above 0 for each joint, got {kinematics.velocity.tolist()} rad/s;"
+                " give limits.velocity in the robot profile"
+            )
         self.limits = limits
         self.mode = Mode.WAITING
         self.reason = ""  # why the mode is HOLDING or STOPPED
@@ -257,7 +263,10 @@ class Guard:
         return self._verdict(kind, reason, text, stamp_ns, ends_ns, np.array([left, left]), now_ns)
 
     def _shortest_ns(self, start: np.ndarray, end: np.ndarray) -> int:
-        return int(np.ceil((np.abs(end - start) / self._kinematics.velocity).max() * NS))
+        """How long the joints need at their velocity limits; bounded, for a hold is sent whatever these are."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            seconds = np.nanmax(np.abs(end - start) / self._kinematics.velocity, initial=0.0)
+        return int(np.ceil(min(seconds, LONGEST_HOLD_S) * NS))
 
     def _nothing(self, kind: Kind, reason: str, text: str, now_ns: int) -> Verdict:
         nowhere = np.full(3, np.nan)

@@ -125,11 +125,13 @@ class GuardNode(WmNode):
 
     def _on_e_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         was_stopped = self.guard.mode is Mode.STOPPED
-        verdict = self.guard.e_stop(self._now())
+        try:
+            verdict = self.guard.e_stop(self._now())
+        finally:  # latched already, and told whatever else may fail
+            self._e_stopped.publish(Bool(data=True))
         self._send(verdict, None)
         if not was_stopped:  # asked for again, as by who missed the answer, it goes on
             self._tell(verdict)
-        self._e_stopped.publish(Bool(data=True))
         self._report()
         self.get_logger().warning(verdict.text)
         response.success, response.message = True, f"{verdict.text}; call wm/e_stop_reset to go on"
