@@ -153,6 +153,11 @@ class JointStates:
         return q
 
     @property
+    def newest(self) -> np.ndarray | None:
+        """Joints (n,) [rad] of the newest state, believed or not."""
+        return self.position if self._run is None else self._run.q
+
+    @property
     def doubted_ns(self) -> int:
         """For how long nothing came but states that are not believed, by their stamps."""
         return 0 if self._run is None else self._run.end_ns - self._run.begin_ns

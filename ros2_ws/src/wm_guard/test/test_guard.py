@@ -310,6 +310,24 @@ def test_a_stop_slows_down_on_the_commanded_way(guard, kinematics, start, step):
     np.testing.assert_allclose(later.motion.positions, [path[-1]])
 
 
+def test_an_arm_that_does_not_follow_is_held_and_then_followed(guard, kinematics, start, step):
+    """A controller that is inactive, and activated later: commands must not run ahead of the arm."""
+    now, dx, sent = T0, 0.0, []
+    for i in range(20):  # 0.2 m/s forwards, while the arm stays
+        for _ in range(2):
+            now += 50 * MS
+            guard.observe(kinematics.joint_names, start, now, now)
+        dx = dx + 0.02 if guard.mode is not Mode.HOLDING else 0.0
+        sent.append(guard.check(step(dx=dx), now, now))
+        ahead = np.abs(sent[-1].motion.positions[-1] - start).max()
+        assert ahead < 0.21, f"command {i} is {ahead:.2f} rad ahead"
+    reasons = [verdict.reason for verdict in sent]
+    assert "not_following" in reasons and "controller" in sent[reasons.index("not_following")].text
+    assert reasons[-1] in ("", "joint_velocity", "not_following")
+    again = [v for v in sent[reasons.index("not_following") :] if v.reason != "not_following"][0]
+    assert np.abs(again.motion.positions[-1] - start).max() < 0.08  # goes on from where the arm is
+
+
 def test_refusals_right_after_a_reset_are_no_news(guard, kinematics, start, step):
     guard.check(step(dx=0.03), T0, T0)
     home, now = start + 0.4, T0 + 100 * MS

@@ -15,6 +15,8 @@ from wm_guard.limits import Limits, Motion, Refusal, Request, check_positions, p
 NS = 1_000_000_000
 # [s] a trajectory may start this far in the future (delay compensation).
 MAX_LEAD = 0.5
+# [s] of joint states without one that is believed after which commands are refused: they must not run ahead of the arm.
+DOUBTED_S = 0.1
 LONGEST_HOLD_S = 10.0
 SLOWLY = 4  # times as long as the velocity limits ask for
 # Commands that do not know yet that the arm was placed elsewhere are refused for these, and no news for so long [s].
@@ -205,7 +207,7 @@ class Guard:
             )
         measured, state_ns = self._states.position, self._states.stamp_ns
         old = state_ns is None or now_ns - state_ns > self.limits.timeout * NS
-        if measured is None or old:
+        if measured is None or old or self._states.doubted_ns >= DOUBTED_S * NS:
             raise self._unknown()
         return self._limit(motion, coming, measured, start_ns, now_ns)
 
@@ -221,11 +223,12 @@ class Guard:
         check_positions(path, self._lower, self._upper, self.joint_names)
         shortest = shortest_durations(path, self._kinematics, self.limits)
         asked_ns = np.diff(ends_ns, prepend=now_ns)
+        # The arm may be elsewhere: behind, for its controller is not active, or where that was left when it turned out so.
+        moves = [np.maximum(0.0, np.abs(positions[0] - measured) - self.limits.follow_tolerance)]
         if self._states.left is not None:
-            # It may also start from where it was commanded before it turned out that the arm is elsewhere.
-            moves = np.abs(positions - self._states.left)
-            from_there = (moves / (self._kinematics.velocity * self.limits.velocity_scale)).max(axis=1)
-            shortest["joint_velocity"][0] = max(shortest["joint_velocity"][0], from_there[0])
+            moves.append(np.abs(positions[0] - self._states.left))
+        from_there = np.max(moves, axis=0) / (self._kinematics.velocity * self.limits.velocity_scale)
+        shortest["joint_velocity"][0] = max(shortest["joint_velocity"][0], from_there.max())
         needed_ns = {limit: np.ceil(durations * NS).astype(np.int64) for limit, durations in shortest.items()}
         exceeded = [limit for limit, needed in needed_ns.items() if (needed > asked_ns).any()]
         if exceeded:
@@ -249,6 +252,9 @@ class Guard:
         ends_ns, path = stop(states.path, now_ns, self.limits.hold_acceleration, self._step_ns)
         path[1:] = np.clip(path[1:], self._kinematics.lower, self._kinematics.upper)
         ends_ns[-1] = max(ends_ns[-1], now_ns + self._shortest_ns(path[0], path[-1]))
+        if states.newest is not None and states.doubted_ns >= DOUBTED_S * NS:  # elsewhere: it should not leap there
+            slow_ns = SLOWLY * self._shortest_ns(states.newest, path[-1])
+            ends_ns, path = np.array([max(ends_ns[-1], now_ns + slow_ns)]), path[[0, -1]]
         return self._send(kind, reason, text, stamp_ns, ends_ns, path, now_ns)
 
     def _stay_left(self, kind: Kind, reason: str, text: str, left: np.ndarray, now_ns: int, stamp_ns: int) -> Verdict:

@@ -1,11 +1,15 @@
 """Where planning goes on from. Beliefs and joint states come every 100 ms, as in lockstep."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
 from wm_core.joint_states import JointStateError
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import urdf_path
+from wm_guard.guard import Guard, Kind
+from wm_guard.limits import Limits, Request
 from wm_planner.followed_arm import FollowedArm
 from wm_planner.tool_path import ToolPath
 
@@ -89,3 +93,44 @@ def test_without_lockstep_the_first_state_alone_is_not_believed():
     with pytest.raises(JointStateError, match="agree"):
         arm.measured(NAMES, joints(0.4), STEP)
     assert not arm.known(STEP)
+
+
+class InactiveArm:
+    """An arm whose controller is activated at `active_ns`, behind a guard and a planner that moves the tool 2 cm a step."""
+
+    def __init__(self, active_ns: int) -> None:
+        self.q, self.active_ns, self.asked = joints(0.4), active_ns, 0.0  # share of the velocity limits
+        self.guard = Guard(ARM, Limits())
+        self.guard.place(self.q, STEP, STEP)
+        self.arm, self.path = FollowedArm(ARM, lockstep=True), ToolPath(ARM, 0.1)
+        self.reasons: list[str] = []
+
+    def step(self, now: int) -> None:
+        self.guard.observe(NAMES, self.q.tolist(), now, now)
+        with contextlib.suppress(JointStateError):
+            self.arm.measured(NAMES, self.q.tolist(), now)
+        self.arm.anchor(self.path, now, pursuing=True)
+        motion = self.path.move(np.array([0.02 if self.path.position[0] < 0.6 else 0.0, 0.0]))
+        times = np.round(motion.times * 1e9).astype(int).tolist()
+        verdict = self.guard.check(Request(NAMES, now, times, motion.joints.tolist()), now, now)
+        self.reasons.append(verdict.reason)
+        ends = ((verdict.motion.start_ns or now) + verdict.motion.times_ns).tolist()
+        self.arm.sent(NAMES, now, ends, verdict.motion.positions, hold := verdict.kind is Kind.REFUSED)
+        if hold:
+            self.arm.held(now)
+        if now >= self.active_ns:
+            seconds = verdict.motion.times_ns[0] / 1e9
+            leap = np.abs(verdict.motion.positions[0] - self.q) - Limits().follow_tolerance
+            self.asked = max(self.asked, float((leap / seconds / ARM.velocity).max()))
+            self.q = verdict.motion.positions[-1]
+
+
+@pytest.mark.parametrize("active", range(2, 30, 3))
+def test_a_controller_that_is_activated_later_is_not_asked_for_all_of_it_at_once(active):
+    """Commands ran ahead of the arm by up to 0.35 rad, again and again, and the arm was asked for that within a step."""
+    robot = InactiveArm(active * STEP)
+    for i in range(1, 60):
+        robot.step(i * STEP)
+    assert robot.asked <= 1.0 + 1e-6  # of the velocity limits
+    assert "not_following" in robot.reasons or active < 5
+    assert robot.path.position[0] > 0.59 and np.abs(robot.q - robot.path.joints).max() < 1e-6  # it got there in the end
