@@ -337,3 +337,13 @@ def test_a_robot_without_velocity_limits_is_refused_by_name(ros, kinematics, sta
         assert not robot.transition(CONFIGURE)
         robot.until(lambda: robot.status and "panda_joint2" in robot.status[-1].message)
         assert "limits.velocity" in robot.status[-1].message
+
+
+def test_the_topics_are_parameters(ros, kinematics, start):
+    topics = ("-p", "joint_topic:=driver/states", "-p", "trajectory_topic:=driver/go", "-p", "placed_topic:=placed")
+    with Robot(kinematics, start, *topics) as robot:
+        assert robot.transition(CONFIGURE)
+        space, count = robot.node.get_namespace(), robot.node.count_subscribers
+        robot.until(lambda: count(f"{space}/driver/states") == count(f"{space}/placed") == 1)
+        robot.until(lambda: robot.node.count_publishers(f"{space}/driver/go") == 1)
+        assert not robot.state_publisher.get_subscription_count()

@@ -15,6 +15,7 @@ from wm_core.kinematics import Kinematics
 from wm_core.lifecycle import ERROR, OK, WARN, WmNode, run
 from wm_core.params import ConfigError, Param
 from wm_core.qos import LATCHED, STATE
+from wm_core.robot import load_robot
 from wm_core.stamps import to_msg, to_ns
 from wm_guard.conversions import to_executed, to_request, to_trajectory
 from wm_guard.guard import Guard, Mode, Verdict
@@ -31,6 +32,9 @@ class GuardNode(WmNode):
         Param("urdf", "", "Robot description; empty: the Panda of wm_sim"),
         Param("tip", "panda_hand_tcp", "Link whose position is limited"),
         Param("base_frame", "panda_link0", "Frame of the trajectories"),
+        Param("joint_topic", "", "Joint states of the arm; empty: as the robot's profile says"),
+        Param("trajectory_topic", "", "What the arm's controller listens to; empty: as the robot's profile says"),
+        Param("placed_topic", "arm_placed", "Where a simulator says that a reset has put the arm"),
         Param("step_duration", 0.1, "[s] Length of a hold trajectory", 0.01, 2.0),
         Param(
             "position_margin", _DEFAULT.position_margin, "[rad] Kept free at both ends of every joint's range", 0.0, 0.5
@@ -57,6 +61,7 @@ class GuardNode(WmNode):
         super().__init__("wm_guard", **kwargs)
 
     def setup(self) -> None:
+        robot = load_robot()
         values = {name: self.value(name) for name in Limits.__dataclass_fields__}
         for corner in ("workspace_min", "workspace_max"):
             if len(values[corner]) != 3:
@@ -72,15 +77,17 @@ class GuardNode(WmNode):
         self._kinematics = Kinematics(self.value("urdf") or paths.urdf_path(), tip=self.value("tip"))
         self.guard = Guard(self._kinematics, Limits(**values), self.value("step_duration"))
         self._frame = self.value("base_frame")
-        self._arm = self.publisher(JointTrajectory, "arm_controller/joint_trajectory", STATE)
+        self._arm = self.publisher(JointTrajectory, self.value("trajectory_topic") or robot.controller_topic, STATE)
         self._executed = self.publisher(Command, "wm/executed", STATE)
         self._e_stopped = self.publisher(Bool, "wm/e_stopped", LATCHED)
         self._interventions = Interventions()
         self._intervened = self.publisher(Intervention, "wm/intervention", STATE)
         self._sources: tuple[str, ...] = ()
         # Heard while inactive too: whoever says it may say it once, before the guard is activated.
-        self._placed = self.create_subscription(JointState, "arm_placed", self._on_placed, LATCHED)
-        self._joint_states = self.subscribe(JointState, "joint_states", self._on_joint_state, STATE)
+        self._placed = self.create_subscription(JointState, self.value("placed_topic"), self._on_placed, LATCHED)
+        self._joint_states = self.subscribe(
+            JointState, self.value("joint_topic") or robot.joint_topic, self._on_joint_state, STATE
+        )
         self.subscribe(Command, "wm/command", self._on_command, STATE)
         self.service(Trigger, "wm/e_stop", self._on_e_stop)
         self.service(Trigger, "wm/e_stop_reset", self._on_e_stop_reset)
@@ -105,7 +112,7 @@ class GuardNode(WmNode):
         try:
             joints = read_joints(self._kinematics, message.name, message.position)
         except JointStateError as error:
-            self.get_logger().warning(f"arm_placed: {error}")
+            self.get_logger().warning(f"{self.value('placed_topic')}: {error}")
             return
         self.guard.place(joints, to_ns(message.header.stamp), self._now())
 
@@ -187,7 +194,7 @@ class GuardNode(WmNode):
         summary = f"{self.guard.mode.value}{reason}"
         if publishers := self._other_publishers():
             level, values["joint_state_publishers"] = max(level, WARN), publishers
-            summary += f"; joint_states come from {publishers}"
+            summary += f"; joint states come from {publishers}"
         self.diagnose(level, summary, **values)
 
     def _other_publishers(self) -> str:
