@@ -151,6 +151,14 @@ def test_a_model_does_not_know_its_trainer(model: Path):
 # -- committed files -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
+def test_only_verbs_read_the_command_line(package: Path):
+    mechanism = ROOT / "ros2_ws/src/wm_core/wm_core/command_line.py"
+    for path in sources(package):
+        if "argparse" in names(path):
+            assert path == mechanism or path.relative_to(package).parts[1] == "cli", f"{path} is no verb"
+
+
 def test_no_committed_file_names_a_folder_of_one_machine():
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in filter(None, tracked.stdout.split("\0")):

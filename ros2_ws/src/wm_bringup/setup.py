@@ -25,6 +25,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
+            "wm = wm_core.command_line:main",
             "wm_bundle_manager = wm_bringup.bundle_manager:main",
             "wm_lifecycle_manager = wm_bringup.lifecycle_manager:main",
         ]

@@ -11,10 +11,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wm_bags.cli import main
 from wm_bags.storage.common import BagError
 from wm_bags.storage.mcap_file import McapFile
 from wm_bags.storage.reading import Bag
+from wm_core.command_line import main
 
 COUNT = 30 * 3 + 100 + 10  # messages of one second
 STRING = "std_msgs/msg/String"

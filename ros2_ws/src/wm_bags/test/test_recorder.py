@@ -238,6 +238,6 @@ def test_what_cannot_be_recorded_is_refused_by_name(tmp_path, parameter, expecte
 
 def test_an_existing_folder_is_refused(tmp_path):
     (tmp_path / "bag").mkdir()
-    command = [sys.executable, "-m", "wm_bags.cli", "record", tmp_path / "bag"]
+    command = [sys.executable, "-m", "wm_bringup.cli", "record", tmp_path / "bag"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert result.returncode == 2 and "expected a new folder" in result.stderr

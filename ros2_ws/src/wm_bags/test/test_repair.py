@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from mcap.reader import make_reader
 from rosbags.rosbag2 import Reader
 
-from wm_bags.cli import main
 from wm_bags.storage.definitions import definition_of
 from wm_bags.storage.mcap_scan import scan
 from wm_bags.storage.metadata import Topic
 from wm_bags.storage.repair import repair
 from wm_bags.storage.writer import BagWriter, Storage
+from wm_core.command_line import main
 
 MESSAGES = 40
 CHUNK = 5  # messages in a chunk

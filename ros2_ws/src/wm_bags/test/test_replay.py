@@ -22,10 +22,10 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 
-from wm_bags import cli
 from wm_bags.replay.choice import Choice, Pace, ReplayError, moment, remappings
 from wm_bags.replay.publish import Player
 from wm_bags.replay.source import publisher_qos
+from wm_core import command_line
 from wm_core.stamps import to_ns
 
 ros = pytest.mark.ros
@@ -99,7 +99,7 @@ def choice(**options):
 @contextmanager
 def replaying(bag):
     """`./wm replay` in a process of its own, ended as by Ctrl-C."""
-    command = [sys.executable, "-m", "wm_bags.cli", "replay", str(bag), "--delay", "30"]
+    command = [sys.executable, "-m", "wm_bringup.cli", "replay", str(bag), "--delay", "30"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield process
@@ -271,8 +271,21 @@ def test_what_cannot_be_replayed_is_refused_with_the_reason(tmp_path, capsys):
         ([bag, "--exclude", "/a", "/b"], "leave none"),
         ([bag, "--remap", "a=c"], "from:=to"),
     ):
-        assert cli.main(["replay", *map(str, arguments)]) == 2
+        assert command_line.main(["replay", *map(str, arguments)]) == 2
         assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--check", "--rate", "2"], "--rate goes without --check only"),
+        (["--set", "wm_planner.seed=1"], "--set goes with --check only"),
+    ],
+)
+def test_options_of_publishing_and_of_checking_do_not_mix(words, said, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(["replay", str(tmp_path), *words])
+    assert ended.value.code == 2 and said in capsys.readouterr().err
 
 
 @ros

@@ -10,12 +10,12 @@ import yaml
 from rosbags.rosbag2 import Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from wm_bags.cli import main
 from wm_bags.steps.check import BagCheck
 from wm_bags.steps.profile import Profile
 from wm_bags.steps.propose import propose
 from wm_bags.storage.common import BagError
 from wm_bags.storage.reading import Bag
+from wm_core.command_line import main
 
 COLOUR, DEPTH, INFO = "/cam/color/image_raw", "/cam/aligned_depth_to_color/image_raw", "/cam/color/camera_info"
 START_NS, SPEED = 1_700_000_000_000_000_000, 0.1  # as in conftest.py

@@ -5,9 +5,9 @@ import shutil
 import pytest
 import yaml
 
-from wm_bringup.bundles import main
 from wm_bringup.graph import LaunchError, arm_sim
 from wm_core.bundle import Bundle
+from wm_core.command_line import main
 from wm_core.paths import bundles_dir
 from wm_core.registry import Registry
 

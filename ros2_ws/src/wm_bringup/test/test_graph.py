@@ -6,8 +6,9 @@ import re
 import pytest
 import yaml
 
-from wm_bringup.cli import main, parse, show_arguments
+from wm_bringup.cli.launch import parse, show_arguments
 from wm_bringup.graph import ARGUMENTS, LIFECYCLE_ORDER, LaunchError, arm_sim, config
+from wm_core.command_line import main
 from wm_core.lifecycle import WmNode
 from wm_core.task import load_task, task_path
 from wm_planner.settings import cost_parameters

@@ -14,8 +14,8 @@ import yaml
 
 from wm_bags.steps.frames import Frame, Step
 from wm_bags.storage.common import BagError
-from wm_bringup.verbs import main
 from wm_core.bundle import BevSpec
+from wm_core.command_line import main
 from wm_core.config import SettingError
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import rigs_dir, urdf_path
@@ -383,7 +383,7 @@ def test_a_killed_build_leaves_the_old_dataset_or_the_new_one(tmp_path):
     command = [
         sys.executable,
         "-m",
-        "wm_bringup.verbs",
+        "wm_bringup.cli",
         "dataset",
         *map(str, bags),
         "--out",

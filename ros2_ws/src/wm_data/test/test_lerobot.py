@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from wm_bags.steps.frames import Frame, Step
+from wm_core.command_line import main
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import rigs_dir, urdf_path
 from wm_core.rig import CameraRig
@@ -18,7 +19,6 @@ from wm_data.dataset import SMALL
 from wm_data.dataset_build import Reading, build_dataset
 from wm_data.dataset_files import read_facts
 from wm_data.episode_bag import EpisodeWriter
-from wm_data.lerobot.cli import main
 from wm_data.lerobot.export import export
 from wm_data.lerobot.importing import import_dataset
 from wm_data.lerobot.layout import DATA, INFO, OWN, STATS, VIDEO, LeRobotError, Place
@@ -91,7 +91,7 @@ def test_full_files_are_followed_by_others(bags, tmp_path, monkeypatch):
 
 def test_a_dataset_is_no_source_of_images(bags, tmp_path, capsys):
     build_dataset(bags, tmp_path / "built", 1)
-    assert main(["export", str(tmp_path / "built"), str(tmp_path / "out")]) == 1
+    assert main(["lerobot", "export", str(tmp_path / "built"), str(tmp_path / "out")]) == 1
     assert "export its bags: ['bag0', 'bag1']" in capsys.readouterr().err
 
 
@@ -230,11 +230,11 @@ def test_numbers_that_are_not_finite_or_were_edited_are_refused(copy, tmp_path, 
 
 
 def test_nothing_is_left_of_an_export_that_fails(tmp_path, capsys):
-    assert main(["export", str(tmp_path / "no_bag"), str(tmp_path / "out")]) == 1
+    assert main(["lerobot", "export", str(tmp_path / "no_bag"), str(tmp_path / "out")]) == 1
     assert "no_bag" in capsys.readouterr().err
     bag_of(tmp_path / "bag")
-    assert main(["export", str(tmp_path / "bag"), str(tmp_path / "out"), "--task", "push"]) == 0
-    assert main(["import", str(tmp_path / "out"), str(tmp_path / "back")]) == 0
+    assert main(["lerobot", "export", str(tmp_path / "bag"), str(tmp_path / "out"), "--task", "push"]) == 0
+    assert main(["lerobot", "import", str(tmp_path / "out"), str(tmp_path / "back")]) == 0
     assert not list(tmp_path.glob(".*.part"))
 
 

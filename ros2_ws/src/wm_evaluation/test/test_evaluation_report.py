@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import yaml
 
-from wm_bringup.verbs import main
 from wm_core.bundle import Bundle, BundleError
+from wm_core.command_line import main
 from wm_core.paths import bundles_dir
 from wm_data.dataset import SMALL
 from wm_data.dataset_files import seal

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from onnx import TensorProto, helper
 
-from wm_bringup.verbs import main
 from wm_core.bundle import Bundle, sha256
+from wm_core.command_line import main
 from wm_core.config import SettingError
 from wm_core.paths import bundles_dir
 from wm_core.registry import FORCED, PROMOTED, REFUSED, Registry

@@ -53,7 +53,7 @@ def test_two_processes_give_the_model_of_one(stored, tmp_path):
     }
     models = {}
     for name, launch in runs.items():
-        command = [*launch, "wm_bringup.verbs", "train", f"data={stored}", f"out={tmp_path / name}", *SETTINGS]
+        command = [*launch, "wm_bringup.cli", "train", f"data={stored}", f"out={tmp_path / name}", *SETTINGS]
         done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         models[name] = torch.load(tmp_path / f"{name}.run" / "checkpoint.pt", weights_only=True)["model"]

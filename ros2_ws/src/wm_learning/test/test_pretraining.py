@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from wm_bringup.verbs import main
 from wm_core.bundle import BevSpec, Bundle
+from wm_core.command_line import main
 from wm_core.config import SettingError, configure
 from wm_data.dataset import SMALL
 from wm_data.dataset_files import DatasetError, seal

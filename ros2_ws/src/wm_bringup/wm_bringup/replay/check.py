@@ -6,9 +6,7 @@ the other. So a difference is named where it arises. All that is computed must b
 (encode_ms, filter_ms, plan_ms) are left out.
 """
 
-import argparse
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -24,13 +22,13 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image
 
 from wm_bags.replay.choice import ReplayError
-from wm_bags.replay.compare import MEASURED, Tally, pair, table
+from wm_bags.replay.compare import Tally, pair, table
 from wm_bags.replay.node_steps import Step, Steps, once
 from wm_bags.replay.recorded import Recorded, open_recording
 from wm_bringup.graph import config
 from wm_bringup.replay.facts import BELIEF, NODES, OBSERVATION, PARAMETERS, Facts, read_facts, unknown_model
 from wm_bringup.replay.inputs import UsedInputs
-from wm_bringup.replay.node_process import NodeError, ReplayedNode
+from wm_bringup.replay.node_process import ReplayedNode
 
 GIVE_UP = 3  # answers of a node that never came, then it is given nothing more
 MODEL_TOPICS = (OBSERVATION, BELIEF)  # their messages say which bundle they were computed with
@@ -160,9 +158,6 @@ class _Check:
             self._model_id = model_id
 
 
-# -- command line ----------------------------------------------------------------------------------------------------
-
-
 def settings(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Parameters by node of NODE.PARAMETER=VALUE; raises ReplayError."""
     found: dict[str, dict[str, Any]] = {}
@@ -173,32 +168,3 @@ def settings(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
             raise ReplayError(f"--set: expected NODE.PARAMETER=VALUE of {', '.join(NODES)}, got '{text}'")
         found.setdefault(node, {})[parameter] = yaml.safe_load(value)
     return found
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Exit status 0: all is equal; 1: something is not; 2: it could not be compared."""
-    parser = argparse.ArgumentParser(
-        prog="wm replay", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("bag", type=Path, help="a bag that wm recorded, best with real_time:=false record:=BAG")
-    parser.add_argument("--check", action="store_true", required=True, help="this comparison, instead of publishing")
-    parser.add_argument(
-        "--bundle", type=Path, nargs="+", default=[], help="folders of the bundles it was recorded with"
-    )
-    parser.add_argument(
-        "--set", nargs="+", default=[], metavar="NODE.PARAMETER=VALUE", help="a parameter other than it was recorded"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        report = check(options.bag, options.bundle, settings(options.set))
-    except (ReplayError, NodeError) as error:
-        print(f"wm replay: {error}", file=sys.stderr)
-        return 2
-    print(report.text())
-    measured = ", ".join(f"{topic}.{name}" for topic, names in MEASURED.items() for name in names)
-    print(f"{'equal' if report.good else 'NOT EQUAL'}, bit for bit, but for what was measured: {measured}")
-    return 0 if report.good else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -30,6 +30,7 @@ from wm_data.lerobot.layout import (
     OWN_SCHEMA,
     RIG,
     STATS,
+    TASK,
     TASKS,
     VERSION,
     VIDEO,
@@ -45,7 +46,6 @@ from wm_tasks.settings import ACTION_SCALE, STEP_NS
 
 FPS = 1_000_000_000 // STEP_NS
 _RECORDED = Reading()  # by wm
-TASK = "push what lies on the table ({world})"
 
 
 def export(bags: list[Path], folder: Path, reading: Reading = _RECORDED, task: str = TASK) -> dict[str, Any]:

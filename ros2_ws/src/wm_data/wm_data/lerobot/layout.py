@@ -24,6 +24,7 @@ DATA = f"data/{_FILE}.parquet"
 VIDEO = f"videos/{{video_key}}/{_FILE}.mp4"
 OWN, RIG = "meta/wm.json", "meta/rig.yaml"
 OWN_SCHEMA = 1
+TASK = "push what lies on the table ({world})"  # in the words of the data set, where no others are given
 
 STATE, ACTION, OBJECT = "observation.state", "action", "observation.object"
 JOINTS, COMMAND, POSE, STAMP = "wm.joints", "wm.command", "wm.object_pose", "wm.stamp_ns"

@@ -1,4 +1,7 @@
-"""`./wm record OUT [TOPIC ...]`: record from a terminal until Ctrl-C; without topics, a complete recording of wm."""
+"""Write what is published into a bag, until Ctrl-C.
+
+Without topics: a complete recording of wm, which `wm replay --check` can compare and `wm dataset` learns from.
+"""
 
 import argparse
 import signal
@@ -11,12 +14,11 @@ from wm_msgs.msg import RecorderStatus
 from wm_bags.record.recorder import CONTINUOUS, PARAMETERS, SNAPSHOT, Recorder, spin
 from wm_bags.storage.mcap_file import COMPRESSIONS
 
+ERROR_STATUS = 2  # 1: it ended by itself
 DEFAULTS = {param.name: param.default for param in PARAMETERS}
 
 
-def add_parser(verbs: argparse._SubParsersAction) -> None:
-    """Add the verb `record`."""
-    parser = verbs.add_parser("record", help="write what is published into a bag", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="OUT", help="a new folder; with --snapshot the folder of the bags")
     parser.add_argument("topics", nargs="*", metavar="TOPIC", help="only these; default: a complete recording of wm")
     parser.add_argument("-a", "--all", action="store_true", help="every topic that is not hidden")
@@ -31,10 +33,9 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--snapshot", action="store_true", help="write the last seconds when something happens")
     parser.add_argument("--before", type=float, default=DEFAULTS["before"], help="[s] before a trigger")
     parser.add_argument("--after", type=float, default=DEFAULTS["after"], help="[s] after the last trigger")
-    parser.set_defaults(run=_record)
 
 
-def _record(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Returns 1 when the recording ended by itself: a full disk, an error of it."""
     given = {name: value for name, value in vars(options).items() if name in DEFAULTS}
     given["mode"] = SNAPSHOT if options.snapshot else CONTINUOUS

@@ -1,0 +1,37 @@
+"""How many seconds can be learned from, and why the rest cannot: a report."""
+
+import argparse
+from pathlib import Path
+
+from wm_bags.storage.reading import DAMAGED
+
+ERROR_STATUS = 2  # 1: nothing of a bag can be used
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bags", type=Path, nargs="+", metavar="BAG")
+    parser.add_argument("--profile", type=Path, help="which topics play which role (default: wm's own)")
+    parser.add_argument("--video", action="store_true", help="cameras and joints only")
+    parser.add_argument("--damaged", choices=DAMAGED, default="refuse", help="skip: read what is around damage")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="REPORT", help="folder for report.html and report.json"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the report; returns 1 when nothing of a bag can be used."""
+    from wm_bags.steps.check import check_bag
+    from wm_bags.steps.check_report import write_report
+    from wm_bags.steps.profile import Profile
+    from wm_core.kinematics import Kinematics
+    from wm_core.paths import urdf_path
+
+    profile = Profile.load(options.profile) if options.profile else Profile.default()
+    profile = profile.as_video() if options.video else profile
+    checks = [check_bag(bag, profile, Kinematics(urdf_path()), options.damaged) for bag in options.bags]
+    for check in checks:
+        print(f"{check.bag}: {check.summary() if check.steps or check.refused else check.why_nothing()}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_report(checks, options.out)
+    print(f"written: {options.out / 'report.html'}, {options.out / 'report.json'}")
+    return 0 if all(check.steps for check in checks) else 1

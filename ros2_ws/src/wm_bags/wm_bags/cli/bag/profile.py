@@ -1,0 +1,21 @@
+"""Propose which topic plays which role, as the file that `--profile` of other verbs reads."""
+
+import argparse
+from pathlib import Path
+
+ERROR_STATUS = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bag", type=Path)
+
+
+def run(options: argparse.Namespace) -> int:
+    from wm_bags.steps.propose import propose
+    from wm_bags.storage.reading import Bag
+    from wm_core.kinematics import Kinematics
+    from wm_core.paths import urdf_path
+
+    with Bag(options.bag) as bag:
+        print(propose(bag, Kinematics(urdf_path()).joint_names), end="")
+    return 0

@@ -1,0 +1,53 @@
+"""Start a launch file, as `ros2 launch wm_bringup` does, without ROS 2's launch."""
+
+import argparse
+
+ERROR_STATUS = 2  # 1: what a node ended with
+LAUNCH_FILES = ("arm_sim.launch.py",)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help=f"one of {', '.join(LAUNCH_FILES)}")
+    parser.add_argument("arguments", nargs="*", metavar="name:=value", help="arguments of the launch file")
+    parser.add_argument("-s", "--show-args", action="store_true", help="list the arguments of the launch file")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Returns the exit status of the node that ended it, 0 on Ctrl-C. Raises LaunchError."""
+    from wm_bringup.embedded import Runner
+    from wm_bringup.graph import LaunchError, arm_sim
+
+    if options.file not in LAUNCH_FILES:
+        raise LaunchError(f"expected a launch file out of {', '.join(LAUNCH_FILES)}, got '{options.file}'")
+    if options.show_args:
+        print(show_arguments())
+        return 0
+    return Runner(arm_sim(parse(options.arguments))).run()
+
+
+def parse(arguments: list[str]) -> dict[str, str]:
+    """name:=value pairs; raises LaunchError on anything else."""
+    from wm_bringup.graph import LaunchError
+
+    pairs = {}
+    for argument in arguments:
+        name, separator, value = argument.partition(":=")
+        if not separator or not name:
+            raise LaunchError(f"expected name:=value, got '{argument}'")
+        pairs[name] = value
+    return pairs
+
+
+def show_arguments() -> str:
+    from wm_bringup.graph import ARGUMENTS
+
+    lines = ["Arguments (pass arguments as '<name>:=<value>'):"]
+    for argument in ARGUMENTS:
+        choices = f" Valid choices: {', '.join(argument.choices)}." if argument.choices else ""
+        lines += [
+            "",
+            f"    '{argument.name}':",
+            f"        {argument.description}.{choices}",
+            f"        (default: '{argument.default}')",
+        ]
+    return "\n".join(lines)

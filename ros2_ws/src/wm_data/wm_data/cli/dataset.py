@@ -1,0 +1,33 @@
+"""Build a dataset from bags."""
+
+import argparse
+from pathlib import Path
+
+REQUIREMENTS = "requirements-dev.txt"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bags", type=Path, nargs="+")
+    parser.add_argument("--profile", type=Path, help="which topics play which role; `wm bag profile BAG` proposes one")
+    parser.add_argument("--video", action="store_true", help="use cameras and joints only, as of bags without commands")
+    parser.add_argument(
+        "--strict", action="store_true", help="wm's own bags: the first fault is an error, nothing is cut"
+    )
+    parser.add_argument(
+        "--damaged", choices=["refuse", "skip"], default="refuse", help="skip: read what is around damage"
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--workers", type=int, default=2)
+
+
+def run(options: argparse.Namespace) -> int:
+    from wm_data.dataset_build import Reading, build_dataset
+    from wm_data.loading import find_bags
+
+    reading = Reading(options.profile, options.video, options.strict, options.damaged)
+    data = build_dataset(find_bags(options.bags), options.out, options.workers, reading)
+    print(
+        f"{options.out}: {len(data.episode)} steps of {len(data.seeds)} episodes"
+        + ("" if options.strict else f"; what was cut: {options.out / 'report.html'}")
+    )
+    return 0

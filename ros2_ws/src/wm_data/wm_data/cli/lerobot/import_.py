@@ -1,0 +1,24 @@
+"""A LeRobot dataset to a dataset of wm.
+
+What export wrote comes back as the dataset that the bags give, but for the videos' loss. Others need depth images,
+this arm's joints, 10 frames a second, and a rig file; they are video, without actions and labels.
+"""
+
+import argparse
+from pathlib import Path
+
+REQUIREMENTS = "requirements-dev.txt"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--rig", type=Path, help="poses and intrinsics of the cameras, where the dataset has none")
+
+
+def run(options: argparse.Namespace) -> int:
+    from wm_data.lerobot.importing import import_dataset
+
+    data = import_dataset(options.folder, options.out, options.rig)
+    print(f"{options.out}: {len(data.episode)} steps of {len(data.seeds)} episodes{', video' if data.video else ''}")
+    return 0

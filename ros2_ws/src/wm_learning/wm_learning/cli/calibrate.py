@@ -1,0 +1,29 @@
+"""Fit a bundle's intervals to held-out outcomes.
+
+Fits the multipliers of the predicted intervals and writes them into the bundle. Of the data that the bundle was trained
+on only the held-out episodes are used; other data is used whole and must not have been trained on.
+"""
+
+import argparse
+from pathlib import Path
+
+REQUIREMENTS = "requirements-dev.txt"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="a dataset, bags or folders of bags")
+
+
+def run(options: argparse.Namespace) -> int:
+    from wm_data.loading import load_data
+    from wm_learning.calibration.intervals import calibrate
+    from wm_learning.pipelines.train import unseen
+
+    data = load_data(options.data, options.bundle.with_name(f"{options.bundle.name}.calibration"))
+    covered = calibrate(options.bundle, unseen(options.bundle, data))
+    print("share of the outcomes of one half of the episodes in intervals fitted to the other half, by level and step:")
+    for name in ("all", "predicted to move"):
+        for level, shares in covered[name].items():
+            print(f"  {name:18} {level:>5}  " + "  ".join(f"{step}: {share:.3f}" for step, share in shares.items()))
+    return 0
