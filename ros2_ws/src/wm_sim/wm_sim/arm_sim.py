@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
-import pybullet
-from pybullet_utils.bullet_client import BulletClient
 
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import urdf_path
 from wm_core.rig import CameraRig
+from wm_sim.physics import connect, disconnect, look_at, pybullet
 from wm_sim.rendering import SimCamera
 from wm_sim.shapes import looks, positions, shapes
 from wm_sim.world import World, WorldError
@@ -48,17 +47,17 @@ class ArmSim:
     """Panda with a closed gripper above a table with one object."""
 
     def __init__(self, world: World, rig: CameraRig, *, randomise: bool = False, gui: bool = False) -> None:
-        """`randomise`: draw mass, friction, size and colour per episode from the world's ranges."""
+        """`randomise`: draw mass, friction, size and colour per episode from the world's ranges. `gui`: open a window."""
         self.world = world
         self.rig = rig
         self.kinematics = Kinematics(urdf_path())
         self._randomise = randomise
-        self._client = BulletClient(pybullet.GUI if gui else pybullet.DIRECT)
+        self._client = connect(window=gui)
         self._client.setGravity(0, 0, -9.81)
         self._client.setPhysicsEngineParameter(
             fixedTimeStep=1 / PHYSICS_HZ, numSolverIterations=50, deterministicOverlappingPairs=1
         )
-        self._cameras = self._make_cameras()
+        self._cameras = self._make_cameras(gui)
         self._make_table()
         if world.fixtures:
             self._make_fixtures()
@@ -125,8 +124,7 @@ class ArmSim:
 
     def close(self) -> None:
         """Free the physics server; calling again does nothing."""
-        if self._client.isConnected():
-            self._client.disconnect()
+        disconnect(self._client)
 
     # -- arm -----------------------------------------------------------------------------------------------------
 
@@ -221,14 +219,20 @@ class ArmSim:
         )
         return drawn if self._randomise else Factors()
 
-    def _make_cameras(self) -> dict[str, SimCamera]:
-        """Cameras before a table that nothing stands on yet; it is drawn once, see SimCamera."""
+    def _make_cameras(self, gui: bool) -> dict[str, SimCamera]:
+        """Cameras before a table that nothing stands on yet; it is drawn once, see SimCamera.
+
+        For a window it stays: drawn again where it was drawn before, it changes no picture.
+        """
         half, place = self._table_box()
         colour = [*self.world.table_colour, 1]
         shape = self._client.createVisualShape(pybullet.GEOM_BOX, halfExtents=half, rgbaColor=colour)
         look = self._client.createMultiBody(baseVisualShapeIndex=shape, basePosition=place)
         cameras = {camera.name: SimCamera(self._client, camera, self.world.light) for camera in self.rig.cameras}
-        self._client.removeBody(look)
+        if gui:
+            look_at(self._client, TABLE_CENTRE)
+        else:
+            self._client.removeBody(look)
         return cameras
 
     def _make_table(self) -> None:

@@ -1,10 +1,9 @@
 """Colour and depth images of a PyBullet world with TinyRenderer."""
 
 import numpy as np
-import pybullet
-from pybullet_utils.bullet_client import BulletClient
 
 from wm_core.rig import Camera
+from wm_sim.physics import BulletClient, pybullet
 from wm_sim.world import Light
 
 SPECULAR = 0.02

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-import pybullet
-
 from wm_core.paths import sim_meshes_dir
+from wm_sim.physics import pybullet
 from wm_sim.world import Part
 
 

@@ -1,0 +1,75 @@
+"""The simulator starts and ends in silence, and says beforehand why there is no window."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from wm_core.paths import rig_path
+from wm_core.rig import CameraRig
+from wm_sim import physics
+from wm_sim.arm_sim import ArmSim
+from wm_sim.display import display_problem
+from wm_sim.world import load_world
+
+START_AND_END = """
+import sys
+print("before")
+from wm_core.paths import rig_path
+from wm_core.rig import CameraRig
+from wm_sim.arm_sim import ArmSim
+from wm_sim.world import load_world
+sim = ArmSim(load_world("tabletop_block"), CameraRig.load(rig_path("two_cameras")))
+print("between")
+print("an error", file=sys.stderr)
+sim.close()
+sim.close()
+print("after")
+"""
+
+
+def test_nothing_is_printed_but_what_the_program_prints():
+    done = subprocess.run([sys.executable, "-c", START_AND_END], capture_output=True, text=True, check=True)
+    assert done.stdout == "before\nbetween\nafter\n"
+    assert done.stderr == "an error\n"
+
+
+def test_what_fails_in_silence_is_heard_afterwards(capfd):
+    with pytest.raises(RuntimeError), physics.silenced(physics.STDOUT):
+        os.write(physics.STDOUT, b"nobody hears this\n")
+        raise RuntimeError
+    os.write(physics.STDOUT, b"but this\n")
+    assert capfd.readouterr().out == "but this\n"
+
+
+def test_a_window_changes_no_picture(monkeypatch):
+    world, rig = load_world("tabletop_block"), CameraRig.load(rig_path("two_cameras"))
+    usual = ArmSim(world, rig)
+    monkeypatch.setattr(physics.pybullet, "GUI", physics.pybullet.DIRECT)  # without a display
+    shown = ArmSim(world, rig, gui=True)
+    for sim in (usual, shown):
+        sim.reset(3)
+        sim.step(24)
+    for camera in rig.cameras:
+        for one, other in zip(usual.render(camera.name), shown.render(camera.name), strict=True):
+            assert np.array_equal(one, other)
+    usual.close()
+    shown.close()
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "neither DISPLAY nor WAYLAND_DISPLAY is set"),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "install Xwayland"),
+        ({"DISPLAY": ":4711"}, "no X server lets this process in at DISPLAY=:4711"),
+    ],
+)
+def test_why_there_is_no_window(monkeypatch, environment, said):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert said in display_problem()
