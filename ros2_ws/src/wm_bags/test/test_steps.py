@@ -218,7 +218,7 @@ def test_a_bag_of_which_nothing_is_left_says_why(robot, profile, tmp_path):
     )
     assert not steps
     assert f"{DEPTH} at" in check.why_nothing()
-    assert "expected an image within 50 ms, got none" in check.why_nothing()
+    assert "expected a message in every step, got none within 50 ms" in check.why_nothing()
 
 
 @pytest.mark.parametrize(

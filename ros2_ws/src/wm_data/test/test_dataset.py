@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 from wm_bags.steps.frames import Frame, Step
+from wm_bags.steps.profile import Profile
+from wm_bags.steps.strict import strict_steps
 from wm_bags.storage.common import BagError
 from wm_core.bundle import BevSpec
 from wm_core.command_line import main
@@ -20,7 +22,6 @@ from wm_core.config import SettingError
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import rigs_dir, urdf_path
 from wm_core.rig import CameraRig
-from wm_data.bag_reader import read_steps
 from wm_data.collect import Batch, collect_bag
 from wm_data.dataset import SMALL, Dataset
 from wm_data.dataset_build import Reading, build_dataset
@@ -148,7 +149,7 @@ def test_the_command_line_refuses_in_one_line(tmp_path, capsys):
 # -- bags of anyone's making -----------------------------------------------------------------------------------------
 
 
-def test_what_wm_collects_comes_out_of_both_readers_alike(tmp_path):
+def test_what_wm_collects_comes_out_of_both_modes_alike(tmp_path):
     bag = collect_bag(Batch("tabletop_block", 10_100, 2, 8, tmp_path / "bag"))
     exact, lenient = (
         build_dataset([bag], tmp_path / name, 1, Reading(strict=name == "strict")) for name in ("strict", "lenient")
@@ -405,5 +406,5 @@ def test_a_killed_build_leaves_the_old_dataset_or_the_new_one(tmp_path):
         assert found <= {old, new}
     build_dataset(bags, out, workers=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bag0", "bag1", "bag2", "dataset"]
-    assert [len(list(read_steps(bag))) for bag in bags] == [10, 10, 10]
+    assert [len(list(strict_steps(bag, Profile.default(), KINEMATICS))) for bag in bags] == [10, 10, 10]
     assert not os.listdir(tmp_path / "dataset").count(".lock")

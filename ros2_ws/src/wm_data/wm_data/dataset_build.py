@@ -17,6 +17,7 @@ from wm_bags.steps.check_report import write_report
 from wm_bags.steps.episodes import Episode
 from wm_bags.steps.frames import Frame, Step, arm_joints, check_rig, refusal
 from wm_bags.steps.profile import Profile
+from wm_bags.steps.strict import StrictCheck
 from wm_bags.steps.sync import JITTER
 from wm_bags.storage.common import BagError
 from wm_bags.storage.reading import Bag
@@ -25,7 +26,6 @@ from wm_core.bundle import BevSpec
 from wm_core.kinematics import Kinematics
 from wm_core.paths import urdf_path
 from wm_core.rig import Camera, CameraRig
-from wm_data.bag_reader import read_steps
 from wm_data.dataset import SMALL, Dataset
 from wm_data.dataset_files import KINDS, seal
 from wm_data.episode_bag import COLOUR, DEPTH, EXECUTED, INFO, JOINTS
@@ -65,23 +65,23 @@ def build_dataset(bags: list[Path], folder: Path, workers: int, reading: Reading
     """
     folder = Path(folder)
     with new_folder(folder) as work:
-        checks: list[BagCheck | None] = [None] * len(bags)
+        checks: dict[int, BagCheck] = {}
         with ProcessPoolExecutor(workers, initializer=die_with_parent) as pool:
             futures = {pool.submit(_convert, bag, work / f"{i:05d}", reading): i for i, bag in enumerate(bags)}
             try:
                 for done, future in enumerate(as_completed(futures), 1):
                     check = checks[futures[future]] = future.result()
-                    told = f": {check.summary()}" if check and (check.refused or check.cuts) else ""
-                    print(f"dataset: {bags[futures[future]].name} ({done} of {len(bags)} bags){told}", flush=True)
+                    lost = f": {check.summary()}" if check.refused or check.cuts else ""
+                    print(f"dataset: {check.bag.name} ({done} of {len(bags)} bags){lost}", flush=True)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        used = [i for i, check in enumerate(checks) if check is None or check.steps]
+        found = [check for _, check in sorted(checks.items())]
+        used = [i for i, check in enumerate(found) if check.steps]
         if not used:
-            reasons = [check.why_nothing() for check in checks if check]
-            raise BagError("\n".join(reasons[:10]))
+            raise BagError("\n".join(check.why_nothing() for check in found[:10]))
         merge_parts(work, used, [bag_facts(bag) for bag in bags])
-        write_report([check for check in checks if check], work)
+        write_report(found, work)
     return Dataset.load(folder)
 
 
@@ -152,18 +152,17 @@ class Converter:
         return arm_joints(self._bag, JOINTS, step, self.kinematics)
 
 
-def _convert(bag: Path, part: Path, reading: Reading) -> BagCheck | None:
-    """Arrays of one bag: maps as raw bytes in `part`.bev, the rest in `part`.npz. Returns what was found (not if strict)."""
+def _convert(bag: Path, part: Path, reading: Reading) -> BagCheck:
+    """Arrays of one bag: maps as raw bytes in `part`.bev, the rest in `part`.npz. Returns what was found."""
     profile = reading.topics()
     converter = Converter(bag, profile)
-    if reading.strict:
-        write_part(bag, part, converter, read_steps(bag, reading.video))
-        return None
-    check = BagCheck(bag, profile)
+    check = StrictCheck(bag, profile) if reading.strict else BagCheck(bag, profile)
     try:
         with Bag(bag, reading.damaged) as opened:
             write_part(bag, part, converter, check.steps_of(opened, converter.kinematics))
     except BagError as error:
+        if reading.strict:
+            raise
         check.refuse(str(error))
     return check
 

@@ -1,7 +1,7 @@
 """Episodes in rosbag2 bags (MCAP): the same topics as on a robot.
 
 A bag holds whole episodes, each between two messages on `wm/episode` (wm_msgs/Episode). A video bag has only cameras and
-joints. This module holds what both directions share, and the writer; `bag_reader` reads.
+joints. `wm_bags.steps` reads them; `steps.strict` refuses whatever is not as it is written here.
 """
 
 import dataclasses

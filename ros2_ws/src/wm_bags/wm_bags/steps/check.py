@@ -8,7 +8,7 @@ from typing import Any
 from wm_bags.steps.episodes import Episode
 from wm_bags.steps.frames import Step
 from wm_bags.steps.profile import Profile
-from wm_bags.steps.stepping import OUTSIDE, StepReader
+from wm_bags.steps.reader import OUTSIDE, StepReader
 from wm_bags.steps.sync import JITTER, Cut
 from wm_bags.steps.topic_stats import TopicStats
 from wm_bags.storage.common import BagError
@@ -96,11 +96,7 @@ class BagCheck:
             return f"{self.bag}: expected images of all cameras within an episode, got none; ./wm bag check shows what is there"
         telling = [cut for cut in self.cuts if cut.kind != "too short"] or self.cuts
         first = max(telling, key=lambda cut: cut.to_ns - cut.from_ns)
-        return (
-            first.problem
-            if first.problem.startswith(str(self.bag))
-            else f"{self.bag}: {first.topic} at {first.from_ns / 1e9:.3f} s ({first.from_ns} ns): {first.problem}"
-        )
+        return first.message(self.bag, first.from_ns)
 
     @property
     def kept_s(self) -> float:

@@ -53,8 +53,10 @@ class CommandedMotion:
     def _command(self, message: Any, stamp_ns: int) -> None:
         points = message.trajectory.points
         duration_ns = _nanoseconds(points[-1].time_from_start) if len(points) else self._step_ns
-        start, end = ([point.x, point.y] for point in (message.ee_start, message.ee_end))
-        self._path.record(_nanoseconds(message.effective), duration_ns, np.array(start), np.array(end))
+        start, end = (np.array([point.x, point.y]) for point in (message.ee_start, message.ee_end))
+        if not (np.isfinite(start).all() and np.isfinite(end).all()):
+            raise ValueError(f"expected finite numbers, got a motion from {start} to {end}; record it again")
+        self._path.record(_nanoseconds(message.effective), duration_ns, start, end)
 
     def _tool_pose(self, message: Any, stamp_ns: int) -> None:
         position = message.pose.position

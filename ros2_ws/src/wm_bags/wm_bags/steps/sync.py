@@ -8,6 +8,7 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,12 @@ class Cut:
     from_ns: int
     to_ns: int
     problem: str
+
+    def message(self, bag: Path, at_ns: int) -> str:
+        """In words, with bag, topic and time."""
+        if self.problem.startswith(str(bag)):  # found while a message was read, and says where
+            return self.problem
+        return f"{bag}: /{self.topic.lstrip('/')} at {at_ns / 1e9:.3f} s ({at_ns} ns): {self.problem}"
 
 
 @dataclass(frozen=True)
@@ -211,7 +218,8 @@ class Synchroniser:
             self._reference,
             min(last_ns + self._step_ns, stamp_ns),
             stamp_ns,
-            f"expected an image every {self._step_ns / 1e6:.0f} ms, the model's step, got none for {(stamp_ns - last_ns) / 1e6:.0f} ms",
+            f"expected an image every {self._step_ns / 1e6:.0f} ms, the model's, got {(stamp_ns - last_ns) / 1e6:.0f} ms since the"
+            " last; cut the episode there or record at that rate",
         )
 
     def _forget(self, stamp_ns: int) -> None:
@@ -229,7 +237,8 @@ class Synchroniser:
                 found = self._streams[topic].nearest(stamp_ns, self._profile.tolerance_ns)
                 if found is None:
                     return missing(
-                        topic, f"expected an image within {self._profile.tolerance_ns / 1e6:.0f} ms, got none"
+                        topic,
+                        f"expected a message in every step, got none within {self._profile.tolerance_ns / 1e6:.0f} ms",
                     )
                 images[topic] = found[1]
             if camera.info not in self._infos:
@@ -237,11 +246,13 @@ class Synchroniser:
             infos[camera.info] = self._infos[camera.info]
         state = self._state(stamp_ns)
         if state is None:
-            others = f"; others have {sorted(self._seen_names)}" if self._seen_names else ""
-            return missing(
-                self._profile.joints,
-                f"expected a state of {sorted(self._wanted)} near the images, got none{others}; is it another robot's?",
+            wanted, seen = sorted(self._wanted), sorted(self._seen_names)
+            problem = (
+                f"expected joints {wanted}, got states of {seen} only; is it another robot's?"
+                if seen
+                else f"expected joint states of {wanted} near the images, got none; record them"
             )
+            return missing(self._profile.joints, problem)
         truth = self._truth.nearest(stamp_ns, self._profile.tolerance_ns)
         return Instant(stamp_ns, images, infos, *state, truth[1] if truth else None)
 

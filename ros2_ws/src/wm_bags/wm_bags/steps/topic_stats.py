@@ -64,6 +64,11 @@ class TopicStats:
         self.frozen += self._run > 0
         self.longest_frozen = max(self.longest_frozen, self._run + 1 if self._run else 0)
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the last image is the same as the one before."""
+        return self._run > 0
+
     def facts(self) -> dict[str, Any]:
         """All figures, and `faults`: in words, what is wrong with them."""
         times = np.array(self.stamps or self.logs, np.int64)

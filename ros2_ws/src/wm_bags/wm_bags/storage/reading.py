@@ -50,7 +50,8 @@ class _Metadata:
 
 
 class Bag:
-    """An open recording. `notes`: what was not as it should be and could be helped.
+    """An open recording. `notes`: what was not as it should be and could be helped, and what was left out; `whole`: nothing
+    had to be helped.
 
     With `damaged` = "skip" everything before and behind damage is read, and `notes` say what was left out; with "refuse" the
     first damage raises BagError. A recording that was killed, and so has no index, is no damage: it is read to its last
@@ -63,6 +64,7 @@ class Bag:
             raise ValueError(f"expected damaged = {' or '.join(DAMAGED)}, got {damaged!r}")
         self.path = Path(path)
         self.notes: list[str] = []
+        self.whole = True
         self._skip = damaged == "skip"
         self._stack = ExitStack()
         try:
@@ -111,7 +113,7 @@ class Bag:
                 " record it again, or leave the topic out"
             ) from error
         while self._types.notes:
-            self.notes.append(self._types.notes.pop())
+            self._helped(self._types.notes.pop())
         return content
 
     def problem_of(self, topic: str) -> str:
@@ -143,7 +145,7 @@ class Bag:
                 raise BagError(
                     f"{self.path}: expected a rosbag2 recording, got one of ROS 1; convert it: rosbags-convert"
                 )
-            self.notes.append("one file, without the metadata.yaml of its folder")
+            self._helped("one file, without the metadata.yaml of its folder")
             return _Metadata(), [self.path]
         metadata = _metadata(self.path)
         present = sorted((file for file in self.path.iterdir() if _is_storage(file)), key=_number)
@@ -154,7 +156,7 @@ class Bag:
                     f"{self.path}: expected a rosbag2 folder, got no metadata.yaml and no .mcap or .db3 file in it"
                     + (f"; it holds bags: {', '.join(inside[:5])}" if inside else "")
                 )
-            self.notes.append("without metadata.yaml: read from the files themselves")
+            self._helped("without metadata.yaml: read from the files themselves")
             numbers = [_number(file)[0] for file in present if _number(file)[0] >= 0]
             if gaps := sorted(set(range(max(numbers, default=-1) + 1)) - set(numbers)):
                 self._missing([f"number {gap} of the split" for gap in gaps])
@@ -168,7 +170,7 @@ class Bag:
         problem = f"expected all files of the split recording, {', '.join(what)} is missing"
         if not self._skip:
             raise BagError(f"{self.path}: {problem}; copy it there, or read what is left with --damaged skip")
-        self.notes.append(problem)
+        self._helped(problem)
 
     def _storage(self, file: Path) -> McapStorage | SqliteStorage:
         plain = file
@@ -188,7 +190,7 @@ class Bag:
         """Topics and types, from the files; what no file says, from metadata.yaml."""
         topics: dict[str, Topic] = {}
         for storage in self._storages:
-            self.notes += storage.notes
+            self._helped(*storage.notes)
             for name, topic in storage.topics.items():
                 known = topics.setdefault(name, topic)
                 if known.type != topic.type:
@@ -206,6 +208,10 @@ class Bag:
         self.topics = {name: topic for name, topic in sorted(topics.items()) if name not in services}
         self._types = TypesOfBag(self.topics.values())
 
+    def _helped(self, *notes: str) -> None:
+        self.notes += notes
+        self.whole = self.whole and not notes
+
     # -- checks --------------------------------------------------------------------------------------------------
 
     def _check_format(self, topic: str) -> None:
@@ -217,14 +223,14 @@ class Bag:
 
     def _damage(self, file: Path, found: Found) -> None:
         if found.tail and found.counted >= self._promised.get(file.name, 0):
-            self.notes.append(f"{file.name}: the recording was cut off at {found.place}: read up to there")
+            self._helped(f"{file.name}: the recording was cut off at {found.place}: read up to there")
             return
         problem = f"damaged at {found.place}: {found.problem}"
         if not self._skip:
             raise BagError(
                 f"{file}: {problem}; copy it again, mend it: ./wm bag repair {file.parent}, or read the rest with --damaged skip"
             )
-        self.notes.append(f"{file.name}: {problem}: left out")
+        self._helped(f"{file.name}: {problem}: left out")
 
     def _check_count(self, file: Path, counts: Counter[str]) -> None:
         promised, got = self._promised.get(file.name), counts.total()

@@ -1,4 +1,4 @@
-"""Bags of anyone's making -> steps of the control rate, episode by episode; what cannot be used is cut out and told."""
+"""Bags of anyone's making -> steps of the control rate, episode by episode, and `Cut`s for what cannot be used."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -196,7 +196,7 @@ class StepReader:
                 self._profile.episodes or "",
                 step.stamp_ns,
                 step.stamp_ns + self._step_ns,
-                f"expected an episode of at least {SHORTEST} steps, got 1",
+                f"expected an episode of at least {SHORTEST} steps (images, joints, command), got 1",
             )
         self._held, self._episode = [], None
 
@@ -211,7 +211,10 @@ class StepReader:
             finite(self._path, profile.joints, stamp_ns, joints)
             if len(names) != len(joints):
                 raise refusal(
-                    self._path, profile.joints, stamp_ns, f"expected {len(names)} positions, got {len(joints)}"
+                    self._path,
+                    profile.joints,
+                    stamp_ns,
+                    f"expected {len(names)} positions for its names, got {len(joints)}",
                 )
             q = arm_joints(self._path, profile.joints, step, self._kinematics)
         frames = {}
