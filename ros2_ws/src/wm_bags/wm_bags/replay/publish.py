@@ -30,7 +30,7 @@ CLOCK = "/clock"
 DISCOVERY_S = 0.3  # at least, until subscribers that are there already are known
 FIT_S = 2.0  # from then on until they are connected
 DELIVER_S = 0.5
-TIMINGS = 100_000  # of which the lateness is told
+TIMINGS = 100_000  # of which the lateness is reported
 Messages = Iterator[tuple[str, int, bytes]]  # topic, time of recording [ns], CDR
 
 

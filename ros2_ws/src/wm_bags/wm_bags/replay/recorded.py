@@ -3,18 +3,17 @@
 import heapq
 import struct
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-from mcap.exceptions import McapError
-from mcap.reader import make_reader
-
 from wm_bags.replay.choice import ReplayError
+from wm_bags.storage.common import BagError
+from wm_bags.storage.reading import Bag
 
 DISORDER_NS = 5_000_000_000  # a message is recorded at most this long after it was sent
 STAMP = struct.Struct("<iI")
-MARK = "wm/belief"  # tells the namespace that was recorded
+MARK = "wm/belief"  # says the namespace that was recorded
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Recorded:
 class Recording:
     """A bag of wm's own topics."""
 
-    files: tuple[Path, ...]
+    path: Path
     namespace: str  # empty, or as in "/robot"
     kinds: dict[str, str]  # type of each topic, relative to the namespace
 
@@ -47,38 +46,37 @@ class Recording:
 
     def _messages(self, names: list[str]) -> Iterator[tuple[int, Recorded]]:
         skip = len(self.namespace) + 1
-        for file in self.files:
-            with file.open("rb") as stream:
-                try:
-                    for _, channel, message in make_reader(stream).iter_messages(names):
-                        yield message.log_time, Recorded(channel.topic[skip:], message.publish_time, message.data)
-                except McapError as error:
-                    raise ReplayError(
-                        f"{file}: expected a whole MCAP file: {error!r}; mend it: ./wm bag repair {file.parent}"
-                    ) from error
+        with _opened(self.path) as bag:
+            for message in bag.messages(names):
+                sent_ns = message.log_ns if message.sent_ns is None else message.sent_ns
+                yield message.log_ns, Recorded(message.topic[skip:], sent_ns, message.data)
 
 
-def open_recording(bag: Path) -> Recording:
-    """Open a bag that wm recorded (MCAP); raises ReplayError."""
+@contextmanager
+def _opened(path: Path) -> Iterator[Bag]:
     try:
-        information = yaml.safe_load((bag / "metadata.yaml").read_text())["rosbag2_bagfile_information"]
-        files = tuple(bag / Path(name).name for name in information["relative_file_paths"])
-        topics = [each["topic_metadata"] for each in information["topics_with_message_count"] if each["message_count"]]
-        kinds = {each["name"]: each["type"] for each in topics}
-    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise ReplayError(f"{bag}: expected a rosbag2 folder with metadata.yaml: {error}") from error
-    if not files or any(file.suffix != ".mcap" for file in files):
-        raise ReplayError(
-            f"{bag}: expected MCAP files, which say when a message was sent; got {[f.name for f in files]}"
-        )
+        with Bag(path) as bag:
+            yield bag
+    except BagError as error:
+        raise ReplayError(str(error)) from error
+
+
+def open_recording(path: Path) -> Recording:
+    """Open a bag that wm recorded (MCAP); raises ReplayError."""
+    with _opened(path) as bag:
+        kinds = {topic.name: topic.type for topic in bag.topics.values() if topic.messages}
+        if bag.storage != "mcap":
+            raise ReplayError(
+                f"{path}: expected MCAP files, which say when a message was sent; got {[f.name for f in bag.files]}"
+            )
     marks = [name for name in kinds if name.endswith(f"/{MARK}")]
     if len(marks) != 1:
         raise ReplayError(
-            f"{bag}: expected the recording of one robot, with {MARK}; its topics are {', '.join(sorted(kinds)) or 'none'}"
+            f"{path}: expected the recording of one robot, with {MARK}; its topics are {', '.join(sorted(kinds)) or 'none'}"
         )
     namespace = marks[0].removesuffix(f"/{MARK}")
     inside = {name[len(namespace) + 1 :]: kind for name, kind in kinds.items() if name.startswith(f"{namespace}/")}
-    return Recording(files, namespace, inside)
+    return Recording(path, namespace, inside)
 
 
 def in_order(messages: Iterable[tuple[int, Recorded]]) -> Iterator[Recorded]:

@@ -9,7 +9,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rosbags.interfaces import Qos, QosDurability, QosHistory, QosReliability
@@ -19,7 +18,6 @@ from rosbags.typesys.store import Typestore
 from wm_bags.replay.choice import ReplayError
 from wm_bags.storage.reading import Bag
 
-TOPICS = "topics_with_message_count"  # of metadata.yaml
 AHEAD = 200  # messages read ahead of the one that is due
 INFINITE_S = 9_000_000_000  # rosbag2 writes 9223372036.854775807 s for "no limit"
 
@@ -38,27 +36,16 @@ class Source:
     """An open bag."""
 
     def __init__(self, bag: Bag, damaged: str) -> None:
-        information = _information(bag.path)
-        topics = {each["topic_metadata"]["name"]: each["topic_metadata"] for each in information.get(TOPICS, ())}
         self.topics = {
-            name: RecordedTopic(
-                name,
-                topic.type,
-                topic.digest,
-                tuple(parse_qos(topics[name].get("offered_qos_profiles") or []) if name in topics else ()),
-            )
+            name: RecordedTopic(name, topic.type, topic.digest, tuple(parse_qos(topic.offered_qos or [])))
             for name, topic in bag.topics.items()
         }
         self.notes = bag.notes
         self._path, self._damaged = bag.path, damaged
-        first = next(bag.messages(), None)
-        if first is None:
+        span = bag.span()
+        if span is None:
             raise ReplayError(f"{bag.path}: expected messages, the bag is empty")
-        self.first_ns, self.last_ns = first.log_ns, first.log_ns
-        if information.get("message_count") == sum(topic.messages for topic in bag.topics.values()):
-            self.last_ns += int(information["duration"]["nanoseconds"])
-        else:  # nobody says how long it is
-            self.last_ns = max(message.log_ns for message in bag.messages())
+        self.first_ns, self.last_ns = span
 
     def messages(
         self, topics: Sequence[str], start_ns: int, end_ns: int
@@ -80,14 +67,6 @@ def open_bag(path: Path, damaged: str = "refuse") -> Iterator[Source]:
     """Open any rosbag2 recording; `damaged`: refuse or skip what cannot be read. Raises BagError, or ReplayError when it is empty."""
     with Bag(path, damaged) as bag:
         yield Source(bag, damaged)
-
-
-def _information(path: Path) -> dict[str, Any]:
-    """What metadata.yaml says, which `Bag` has found to be sound; empty where there is none."""
-    file = path / "metadata.yaml"
-    if not file.is_file():
-        return {}
-    return yaml.load(file.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))["rosbag2_bagfile_information"]
 
 
 def ahead(messages: Generator[Any, None, None]) -> Generator[Any, None, None]:

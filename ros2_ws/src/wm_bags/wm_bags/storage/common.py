@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MAGIC_OF_ZSTD = b"\x28\xb5\x2f\xfd"  # no CDR message begins so
 
@@ -22,6 +22,7 @@ class Topic(NamedTuple):
     definition: str = ""
     digest: str = ""  # REP-2016 hash of the type; empty: not known
     messages: int = 0
+    offered_qos: Any = ()  # profiles that its publishers offered, as metadata.yaml writes them
 
 
 class Found(NamedTuple):
@@ -37,6 +38,7 @@ class Found(NamedTuple):
     problem: str = ""
     tail: bool = False
     counted: int = 0
+    sent_ns: int | None = None  # by the sender's clock; None where the storage does not say
 
 
 @contextmanager

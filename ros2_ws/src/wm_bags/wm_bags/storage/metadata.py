@@ -1,20 +1,23 @@
-"""metadata.yaml of a rosbag2 folder, version 9: that of rosbag2 in Jazzy and later."""
+"""metadata.yaml of a rosbag2 folder: written in version 9, that of rosbag2 in Jazzy and later; any version is read."""
 
 import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
 
+from wm_bags.storage import common
+from wm_bags.storage.common import BagError, in_words
 from wm_bags.storage.definitions import Definition
 
 VERSION = 9
 FILE = "metadata.yaml"
 DISTRO = os.environ.get("ROS_DISTRO", "jazzy")  # the wheels are Jazzy's
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass
@@ -104,3 +107,56 @@ def write_metadata(folder: Path, information: dict[str, Any]) -> None:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What metadata.yaml says; empty where there is none."""
+
+    version: int = 0
+    distro: str = ""
+    files: tuple[str, ...] = ()
+    topics: dict[str, common.Topic] = field(default_factory=dict)
+    per_file: dict[str, int] = field(default_factory=dict)  # messages by file
+    messages: int = -1
+    duration_ns: int = 0
+
+
+def read_metadata(folder: Path) -> Metadata | None:
+    """Of a folder, None where there is none; raises BagError for what rosbag2 does not write."""
+    file = folder / FILE
+    if not file.exists():
+        return None
+    try:
+        content = yaml.load(file.read_text(errors="replace"), _Loader)["rosbag2_bagfile_information"]
+        version = int(content.get("version", VERSION))  # what rosbag2 converts may be without one
+        topics = [_topic(entry) for entry in content["topics_with_message_count"]]
+        names = tuple(map(str, content["relative_file_paths"]))
+        messages = int(content.get("message_count", -1))
+        per_file = {PurePath(entry["path"]).name: int(entry["message_count"]) for entry in content.get("files") or ()}
+        if not per_file and len(names) == 1:
+            per_file = {PurePath(names[0]).name: int(content["message_count"])}
+        duration_ns = int((content.get("duration") or {}).get("nanoseconds", 0))
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise BagError(
+            f"{file}: expected what rosbag2 writes, got {in_words(error)}; delete it to read the files without it"
+        ) from error
+    if version > VERSION:
+        raise BagError(f"{file}: expected a version of at most {VERSION}, got {version}; convert it: ros2 bag convert")
+    mode, form = str(content.get("compression_mode") or "").lower(), content.get("compression_format") or ""
+    if mode in ("file", "message") and form != "zstd":
+        raise BagError(f"{file}: expected compression by zstd, got {form!r}; convert it: ros2 bag convert")
+    distro = str(content.get("ros_distro") or "")
+    return Metadata(version, distro, names, {topic.name: topic for topic in topics}, per_file, messages, duration_ns)
+
+
+def _topic(entry: dict[str, Any]) -> common.Topic:
+    int(entry["message_count"])  # must be there, though the files say it too
+    topic = entry["topic_metadata"]
+    return common.Topic(
+        str(topic["name"]),
+        str(topic["type"]),
+        str(topic["serialization_format"]),
+        digest=topic.get("type_description_hash") or "",
+        offered_qos=topic.get("offered_qos_profiles") or (),
+    )

@@ -7,21 +7,19 @@ order of the recording.
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-import yaml
 import zstandard
 
 from wm_bags.storage.bag_types import TypesOfBag
 from wm_bags.storage.common import MAGIC_OF_ZSTD, BagError, Found, Topic, in_words, opened
+from wm_bags.storage.metadata import Metadata, read_metadata
 from wm_bags.storage.reading_mcap import McapStorage
 from wm_bags.storage.reading_sqlite import SqliteStorage
 
 STORAGES: dict[str, type[McapStorage] | type[SqliteStorage]] = {".mcap": McapStorage, ".db3": SqliteStorage}
-NEWEST = 9  # version of metadata.yaml
 SERVICE_EVENTS = "/_service_event"
 DAMAGED = ("refuse", "skip")
 
@@ -35,18 +33,7 @@ class Message(NamedTuple):
     data: bytes  # CDR
     file: Path
     place: str  # in the file: a byte offset, or a row
-
-
-@dataclass(frozen=True)
-class _Metadata:
-    """What metadata.yaml says; empty where there is none."""
-
-    version: int = 0
-    distro: str = ""
-    files: tuple[str, ...] = ()
-    counts: dict[str, int] | None = None  # by topic
-    kinds: dict[str, tuple[str, str, str]] | None = None  # by topic: type, serialisation format, hash of the type
-    per_file: dict[str, int] | None = None  # messages by file
+    sent_ns: int | None = None  # when it was sent, by the sender's clock; None where the storage does not say
 
 
 class Bag:
@@ -97,8 +84,18 @@ class Bag:
                 data = found.data
                 if data[:4] == MAGIC_OF_ZSTD:  # compressed message by message
                     data = self._decompressed(storage.file, found)
-                yield Message(found.topic, self.topics[found.topic].type, found.log_ns, data, storage.file, found.place)
+                kind = self.topics[found.topic].type
+                yield Message(found.topic, kind, found.log_ns, data, storage.file, found.place, found.sent_ns)
             self._check_count(storage.file, counts)
+
+    def span(self) -> tuple[int, int] | None:
+        """When the first and the last message were received [ns]; None of an empty bag."""
+        first = next(self.messages(), None)
+        if first is None:
+            return None
+        if self._metadata.messages == sum(topic.messages for topic in self.topics.values()):
+            return first.log_ns, first.log_ns + self._metadata.duration_ns
+        return first.log_ns, max(message.log_ns for message in self.messages())  # nobody says how long it is
 
     def deserialize(self, message: Message) -> Any:
         """The message's content; raises BagError when its bytes are not what its type says, or the type is not known."""
@@ -126,8 +123,8 @@ class Bag:
         if not self.path.exists():
             raise BagError(f"{self.path}: expected a rosbag2 folder or file, got nothing; check the name")
         metadata, files = self._files()
+        self._metadata = metadata
         self.distro, self.version = metadata.distro, metadata.version
-        self._promised = metadata.per_file or {}
         self.files = files
         kinds = {Path(file.stem if file.suffix == ".zstd" else file.name).suffix for file in files}
         if len(kinds) != 1 or not kinds <= set(STORAGES):
@@ -136,9 +133,9 @@ class Bag:
             )
         self.storage = {".mcap": "mcap", ".db3": "sqlite3"}[kinds.pop()]
         self._storages = [self._storage(file) for file in files]
-        self._describe(metadata)
+        self._describe()
 
-    def _files(self) -> tuple[_Metadata, list[Path]]:
+    def _files(self) -> tuple[Metadata, list[Path]]:
         """metadata.yaml, if there is one, and the files in order."""
         if self.path.is_file():
             if self.path.suffix == ".bag":
@@ -146,8 +143,8 @@ class Bag:
                     f"{self.path}: expected a rosbag2 recording, got one of ROS 1; convert it: rosbags-convert"
                 )
             self._helped("one file, without the metadata.yaml of its folder")
-            return _Metadata(), [self.path]
-        metadata = _metadata(self.path)
+            return Metadata(), [self.path]
+        metadata = read_metadata(self.path)
         present = sorted((file for file in self.path.iterdir() if _is_storage(file)), key=_number)
         if metadata is None:
             if not present:
@@ -160,7 +157,7 @@ class Bag:
             numbers = [_number(file)[0] for file in present if _number(file)[0] >= 0]
             if gaps := sorted(set(range(max(numbers, default=-1) + 1)) - set(numbers)):
                 self._missing([f"number {gap} of the split" for gap in gaps])
-            return _Metadata(), present
+            return Metadata(), present
         files = [self.path / PurePath(name).name for name in metadata.files]
         if missing := [file for file in files if not file.exists()]:
             self._missing([str(file) for file in missing])
@@ -186,7 +183,7 @@ class Bag:
         self._stack.callback(storage.close)
         return storage
 
-    def _describe(self, metadata: _Metadata) -> None:
+    def _describe(self) -> None:
         """Topics and types, from the files; what no file says, from metadata.yaml."""
         topics: dict[str, Topic] = {}
         for storage in self._storages:
@@ -197,11 +194,11 @@ class Bag:
                     raise BagError(f"{storage.file}: {name}: expected {known.type} as before, got {topic.type}")
                 if topic is not known:
                     topics[name] = known._replace(messages=known.messages + topic.messages)
-        for name, (kind, form, digest) in (metadata.kinds or {}).items():
-            if name in topics:
-                topics[name] = topics[name]._replace(form=form, digest=digest or topics[name].digest)
-            else:
-                topics[name] = Topic(name, kind, form, digest=digest)
+        for name, promised in self._metadata.topics.items():
+            topic = topics.get(name, promised)
+            topics[name] = topic._replace(
+                form=promised.form, digest=promised.digest or topic.digest, offered_qos=promised.offered_qos
+            )
         services = [name for name in topics if name.endswith(SERVICE_EVENTS)]
         if services:
             self.notes.append(f"events of {len(services)} services, left out")
@@ -222,7 +219,7 @@ class Bag:
             )
 
     def _damage(self, file: Path, found: Found) -> None:
-        if found.tail and found.counted >= self._promised.get(file.name, 0):
+        if found.tail and found.counted >= self._metadata.per_file.get(file.name, 0):
             self._helped(f"{file.name}: the recording was cut off at {found.place}: read up to there")
             return
         problem = f"damaged at {found.place}: {found.problem}"
@@ -233,7 +230,7 @@ class Bag:
         self._helped(f"{file.name}: {problem}: left out")
 
     def _check_count(self, file: Path, counts: Counter[str]) -> None:
-        promised, got = self._promised.get(file.name), counts.total()
+        promised, got = self._metadata.per_file.get(file.name), counts.total()
         if promised is not None and got < promised:
             self._damage(
                 file, Found(place="the end", problem=f"expected {promised} messages as metadata.yaml says, got {got}")
@@ -247,42 +244,6 @@ class Bag:
                 f"{file}: {found.topic} at {found.log_ns / 1e9:.3f} s ({found.place}): expected a message compressed by zstd,"
                 f" got other bytes ({error})"
             ) from error
-
-
-def _metadata(folder: Path) -> _Metadata | None:
-    file = folder / "metadata.yaml"
-    if not file.exists():
-        return None
-    text = file.read_text(errors="replace")
-    try:
-        content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))["rosbag2_bagfile_information"]
-        version = int(content.get("version", NEWEST))  # what rosbag2 converts may be without one
-        topics = [
-            (entry["topic_metadata"], int(entry["message_count"])) for entry in content["topics_with_message_count"]
-        ]
-        kinds = {
-            str(topic["name"]): (
-                str(topic["type"]),
-                str(topic["serialization_format"]),
-                topic.get("type_description_hash") or "",
-            )
-            for topic, _ in topics
-        }
-        counts = {str(topic["name"]): count for topic, count in topics}
-        names = tuple(map(str, content["relative_file_paths"]))
-        per_file = {
-            PurePath(entry["path"]).name: int(entry["message_count"]) for entry in content.get("files") or ()
-        } or ({PurePath(names[0]).name: int(content["message_count"])} if len(names) == 1 else {})
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise BagError(
-            f"{file}: expected what rosbag2 writes, got {in_words(error)}; delete it to read the files without it"
-        ) from error
-    if version > NEWEST:
-        raise BagError(f"{file}: expected a version of at most {NEWEST}, got {version}; convert it: ros2 bag convert")
-    mode, form = str(content.get("compression_mode") or "").lower(), content.get("compression_format") or ""
-    if mode in ("file", "message") and form != "zstd":
-        raise BagError(f"{file}: expected compression by zstd, got {form!r}; convert it: ros2 bag convert")
-    return _Metadata(version, str(content.get("ros_distro") or ""), names, counts, kinds, per_file)
 
 
 def is_bag(path: Path) -> bool:

@@ -81,10 +81,11 @@ class McapStorage:
                     heapq.heappush(waiting, (log_ns, order + offset, message))
                 order += len(content.plain)
             elif found.opcode == Opcode.MESSAGE:
-                channel, _, log_ns, _ = HEADER.unpack_from(content)
+                channel, _, log_ns, sent_ns = HEADER.unpack_from(content)
                 counts[channels.get(channel, "")] += 1
                 if channels.get(channel) in wanted:
-                    yield Found(channels[channel], log_ns, content[HEADER.size :], f"byte {found.start}")
+                    data, place = content[HEADER.size :], f"byte {found.start}"
+                    yield Found(channels[channel], log_ns, data, place, sent_ns=sent_ns)
         while waiting:
             yield heapq.heappop(waiting)[2]
 
@@ -148,9 +149,10 @@ def _of_chunk(
         counts[topic] += len(entries)
         if topic in wanted:
             for log_ns, offset in entries:
-                length = MESSAGE.unpack_from(chunk.plain, offset)[1] - MESSAGE_BYTES
+                _, size, _, _, _, sent_ns = MESSAGE.unpack_from(chunk.plain, offset)
                 begin = offset + MESSAGE.size
-                fresh.append((log_ns, offset, Found(topic, log_ns, chunk.plain[begin : begin + length], place)))
+                data = chunk.plain[begin : begin + size - MESSAGE_BYTES]
+                fresh.append((log_ns, offset, Found(topic, log_ns, data, place, sent_ns=sent_ns)))
     fresh.sort(key=lambda entry: entry[:2])
     return fresh, ""
 
