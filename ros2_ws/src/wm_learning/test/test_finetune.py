@@ -9,9 +9,7 @@ import torch
 from wm_core.bundle import Bundle
 from wm_core.config import SettingError, configure
 from wm_data.dataset import Dataset
-from wm_data.dataset_files import DatasetError
 from wm_learning.export.weights import WEIGHTS, change, load_model
-from wm_learning.labels import labelled
 from wm_learning.pipelines.finetune import FinetuneSettings, finetune
 from wm_learning.pipelines.train import RunSettings, train_bundle, unseen
 
@@ -100,46 +98,3 @@ def test_change_is_relative_to_what_was_there():
     before = {"seeing.w": torch.tensor([3.0, 4.0]), "moving.w": torch.ones(2)}
     after = {"seeing.w": torch.tensor([3.0, 4.5]), "moving.w": torch.ones(2)}
     assert change(before, after) == {"moving": 0.0, "seeing": 0.1}
-
-
-# -- labels ----------------------------------------------------------------------------------------------------------
-
-
-def unlabelled(data: Dataset, steps: np.ndarray) -> Dataset:
-    places = data.object.copy()
-    places[steps] = np.nan
-    return replace(data, object=places)
-
-
-def test_depth_labels_an_object_that_nobody_told_of(dataset):
-    found = labelled(unlabelled(dataset, np.arange(len(dataset.episode))))
-    assert np.isfinite(found.object[:, :2]).all()
-    assert len(found.episode) > 0.8 * len(dataset.episode)
-    truth = {dataset.tool[i].tobytes(): dataset.object[i, :2] for i in range(len(dataset.episode))}
-    error = [
-        np.linalg.norm(place[:2] - truth[tool.tobytes()]) for place, tool in zip(found.object, found.tool, strict=True)
-    ]
-    assert np.median(error) < 0.005
-
-
-def test_labels_that_are_known_stay(dataset):
-    assert labelled(dataset) is dataset
-    some = labelled(unlabelled(dataset, np.arange(10)))
-    kept = np.isin(np.arange(len(some.episode)), np.arange(len(some.episode))[-100:])
-    np.testing.assert_array_equal(some.object[kept], dataset.object[-100:])
-
-
-def test_where_the_label_is_missing_an_episode_is_cut_so_that_no_window_reaches_over_it(dataset):
-    bare = replace(dataset, bev=dataset.bev.copy())
-    bare.bev[15:25] = 0  # nobody sees anything for a second
-    found = labelled(unlabelled(bare, np.arange(len(dataset.episode))))
-    assert len(np.unique(found.episode)) > len(np.unique(dataset.episode))
-    assert len(found.seeds) == len(np.unique(found.episode))
-    gaps = np.linalg.norm(np.diff(found.tool, axis=0), axis=1)
-    assert gaps[np.diff(found.episode) == 0].max() < 0.05
-
-
-def test_an_empty_table_gives_no_labels(dataset):
-    bare = replace(dataset, bev=np.zeros_like(dataset.bev), object=np.full_like(dataset.object, np.nan))
-    with pytest.raises(DatasetError, match="one object on the table"):
-        labelled(bare)

@@ -13,7 +13,7 @@ from wm_data.dataset import SMALL
 from wm_data.dataset_files import DatasetError, seal
 from wm_data.loading import load_data
 from wm_learning.families import FAMILIES, phases, pretraining
-from wm_learning.families.video import completed, standing
+from wm_learning.families.video import completed
 from wm_learning.figures.held_out import evaluate
 from wm_learning.pipelines.train import Pretraining, RunSettings, train_bundle
 from wm_learning.training.embeddings import embed
@@ -51,24 +51,7 @@ def stored(data, folder):
     return folder
 
 
-# -- what video tells ----------------------------------------------------------------------------------------------
-
-
-def test_the_object_is_what_stands_on_the_table(dataset, video):
-    off = standing(video) - dataset.object[80:, :2]
-    assert np.isfinite(off).mean() > 0.9
-    assert np.nanmedian(np.linalg.norm(off, axis=1)) < 0.003
-
-
-def test_nothing_and_too_much_on_the_table_are_no_label(video):
-    def edit(bev):
-        bev[3, :, 0] = 0  # a bare table
-        bev[5, :, 0, :, 10:14] = bev[5, :, 0, :, -14:-10] = 80  # two walls
-        bev[7, :, :, :, 20:60] = 0  # nothing seen of most of it
-
-    labels = standing(changed(video, edit))
-    assert np.isnan(labels[[3, 5, 7]]).all()
-    assert np.isfinite(labels[[2, 4, 6, 8]]).all()
+# -- what video says ----------------------------------------------------------------------------------------------
 
 
 def test_the_motion_of_the_tool_stands_for_the_commands(dataset, video):

@@ -93,8 +93,16 @@ def fill_holes(bev: np.ndarray) -> np.ndarray:
     return bev
 
 
+def cell_centres(spec: BevSpec) -> np.ndarray:
+    """Centres (rows, columns, 2) float32 [m] of a map's cells: x along the rows, y along the columns."""
+    half = np.float32(0.5)
+    x = (np.arange(spec.rows, dtype=np.float32) + half) * np.float32(spec.cell) + np.float32(spec.x_min)
+    y = (np.arange(spec.columns, dtype=np.float32) + half) * np.float32(spec.cell) + np.float32(spec.y_min)
+    return np.stack(np.meshgrid(x, y, indexing="ij"), -1)
+
+
 def fuse(maps: Sequence[np.ndarray]) -> np.ndarray:
-    """One map of several cameras' maps (5, rows, columns): per cell the observed one with the greatest height."""
+    """One map of several cameras' maps (5, ..., rows, columns): per cell the observed one with the greatest height."""
     if not maps:
         raise ValueError("expected at least one camera's map, got none")
     fused = maps[0]

@@ -13,6 +13,7 @@ from wm_core.paths import worlds_dir
 from wm_core.workers import run_all
 from wm_data.collect import collect
 from wm_data.dataset import Dataset
+from wm_data.labels import RECORDED, labelled
 from wm_data.loading import load_data
 from wm_dynamics.calibration import LEVEL, Calibration
 from wm_evaluation.gate.limits import NEW, OLD, Domain, Goals, Predictions
@@ -23,7 +24,6 @@ from wm_evaluation.measurements.closed_loop import MAX_STEPS, PLANNER, run
 from wm_evaluation.stats import Estimate, mean
 from wm_learning.calibration.intervals import Outcomes, half_width, outcomes
 from wm_learning.figures.horizons import errors_after
-from wm_learning.labels import RECORDED, labelled
 from wm_sim.world import load_world
 from wm_tasks.settings import STEP_NS
 

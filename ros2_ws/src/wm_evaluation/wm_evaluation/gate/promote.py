@@ -12,13 +12,13 @@ from wm_core.bundle import Bundle
 from wm_core.config import SettingError
 from wm_core.registry import Registry
 from wm_core.revision import revision
+from wm_data.labels import LABELS, RECORDED
 from wm_evaluation.gate.limits import NEW, OLD, Criterion, Limits, judge
 from wm_evaluation.gate.measure import forgotten_worlds, latency_ms, measure, trained_worlds
 from wm_evaluation.kept import plain, write
 from wm_evaluation.measurement import Context
 from wm_evaluation.report import page_html, table_html
 from wm_evaluation.section import Table
-from wm_learning.labels import LABELS, RECORDED
 from wm_tasks.settings import TRAINING_SEEDS
 
 GOALS = 50

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from wm_core.bundle import HIDDEN_LOGIT, LOG_VARIANCE, VISIBILITY, BevSpec
 from wm_learning.families.base import LAG, OBJECT, STATE, TOOL
+from wm_perception import bev
 
 PREDICTIVE_LOG_VARIANCE = (-16.0, -5.0)  # bounds of the log of a predictive variance [m^2]: 0.3 mm to 8 cm
 UNSEEN_VARIANCE = 1.0  # [m^2] measurement variance of an invisible object
@@ -66,9 +67,7 @@ def bounded_variance(logits: Tensor) -> Tensor:
 
 def cell_centres(spec: BevSpec) -> Tensor:
     """Centres (rows, columns, 2) [m] of the cells of a map."""
-    x = spec.x_min + (torch.arange(spec.rows) + 0.5) * spec.cell
-    y = spec.y_min + (torch.arange(spec.columns) + 0.5) * spec.cell
-    return torch.stack(torch.meshgrid(x, y, indexing="ij"), -1)
+    return torch.from_numpy(bev.cell_centres(spec))
 
 
 def hide(embedding: Tensor, hidden: Tensor) -> Tensor:

@@ -13,12 +13,12 @@ from wm_core.bundle import Bundle
 from wm_core.config import SettingError, configure
 from wm_core.revision import revision
 from wm_data.dataset import Dataset
+from wm_data.labels import LABELS, RECORDED, labelled
 from wm_learning.calibration.intervals import calibrate, calibrate_new
 from wm_learning.export.bundle import export_bundle
 from wm_learning.export.weights import change, load_model
 from wm_learning.families import WorldModel, phases
 from wm_learning.figures.held_out import HeldOut, evaluate
-from wm_learning.labels import LABELS, RECORDED, labelled
 from wm_learning.pipelines.train import RunSettings, remember, split
 from wm_learning.training.embeddings import embed
 from wm_learning.training.trainer import Phase, Trainer

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-MAX_HEIGHT = 0.012  # [m] cells above this belong to an object
+from wm_data.depth_labels import MAX_HEIGHT
+
 NEAR = 0.045  # [m] around the object's centre
 
 

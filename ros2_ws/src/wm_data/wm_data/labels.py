@@ -6,9 +6,9 @@ import numpy as np
 
 from wm_data.dataset import Dataset
 from wm_data.dataset_files import DatasetError
-from wm_learning.families.video import standing
+from wm_data.depth_labels import depth_labels
 
-GAP = 5  # steps: out of sight for at most this long, where it is may be told from before and after
+GAP = 5  # steps: out of sight for at most this long, where it is follows from before and after
 STILL = 0.01  # [m] that it may have moved meanwhile
 RECORDED, DEPTH = "recorded", "depth"
 LABELS = (RECORDED, DEPTH)
@@ -29,7 +29,7 @@ def labelled(data: Dataset, labels: str = RECORDED) -> Dataset:
         return data
     poses = data.object.copy()
     poses[missing] = np.nan
-    poses[missing, :2] = standing(data)[missing]
+    poses[missing, :2] = depth_labels(data)[missing]
     for episode in np.unique(data.episode):
         steps = np.flatnonzero(data.episode == episode)
         poses[steps, :2] = _filled(poses[steps, :2])
