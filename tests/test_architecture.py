@@ -159,6 +159,27 @@ def test_only_verbs_read_the_command_line(package: Path):
             assert path == mechanism or path.relative_to(package).parts[1] == "cli", f"{path} is no verb"
 
 
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_the_readme_of_a_package_names_all_that_is_in_it(package: Path):
+    """Modules and folders of a Python package (`name.py`, `name/`), files of interfaces; and nothing that is not there."""
+    text = (package / "README.md").read_text()
+    if package in PYTHON_PACKAGES:
+        inside = (package / package.name).iterdir()
+        found = {f"{path.name}{'/' * path.is_dir()}" for path in inside if not path.name.startswith("__")}
+    else:
+        found = {str(path.relative_to(package)) for kind in ("msg", "srv", "action") for path in package.glob(f"{kind}/*")}
+    assert not {name for name in found if not re.search(rf"(?<![\w/]){re.escape(name)}", text)}
+    named = set(re.findall(r"(?<![\w./])[\w/]+\.(?:py|msg|srv|action)\b", text))
+    known = {path.name for path in package.rglob("*") if path.is_file()}
+    assert not {name for name in named if Path(name).name not in known}
+
+
+def test_every_decision_is_in_the_list_of_them():
+    decisions = ROOT / "docs/decisions"
+    listed = re.findall(r"\(decisions/([\w.]+)\)", (ROOT / "docs/architecture.md").read_text())
+    assert sorted(listed) == sorted(path.name for path in decisions.glob("*.md"))
+
+
 def test_no_committed_file_names_a_folder_of_one_machine():
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in filter(None, tracked.stdout.split("\0")):
