@@ -167,7 +167,9 @@ def test_the_readme_of_a_package_names_all_that_is_in_it(package: Path):
         inside = (package / package.name).iterdir()
         found = {f"{path.name}{'/' * path.is_dir()}" for path in inside if not path.name.startswith("__")}
     else:
-        found = {str(path.relative_to(package)) for kind in ("msg", "srv", "action") for path in package.glob(f"{kind}/*")}
+        found = {
+            str(path.relative_to(package)) for kind in ("msg", "srv", "action") for path in package.glob(f"{kind}/*")
+        }
     assert not {name for name in found if not re.search(rf"(?<![\w/]){re.escape(name)}", text)}
     named = set(re.findall(r"(?<![\w./])[\w/]+\.(?:py|msg|srv|action)\b", text))
     known = {path.name for path in package.rglob("*") if path.is_file()}
