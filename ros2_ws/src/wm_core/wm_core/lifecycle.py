@@ -73,11 +73,10 @@ class WmNode(LifecycleNode):
         for param in params:
             if self._specs.get(param.name) == param:
                 continue
-            if self.has_parameter(param.name):
+            if self._specs.pop(param.name, None):
                 self.undeclare_parameter(param.name)
             self._specs[param.name] = param
             self._declare(param)
-            param.check(self.value(param.name))
 
     def publisher(self, message: type, topic: str, qos: QoSProfile = STATE) -> Any:
         publisher = self.create_publisher(message, topic, qos)
