@@ -3,6 +3,7 @@
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
+    LogInfo,
     OpaqueFunction,
     RegisterEventHandler,
     SetEnvironmentVariable,
@@ -36,9 +37,16 @@ def _start(context):
             arguments=["--ros-args", "--log-level", graph.log_level],
         )
         actions.append(process)
-        if node.ends_all:
-            actions.append(RegisterEventHandler(OnProcessExit(target_action=process, on_exit=_end_all)))
+        on_exit = _end_all if node.ends_all else _report
+        actions.append(RegisterEventHandler(OnProcessExit(target_action=process, on_exit=on_exit)))
     return actions
+
+
+def _report(event, context):
+    """The end of a node that the others do without."""
+    if context.is_shutdown:
+        return None
+    return LogInfo(msg=f"{event.process_name} ended with exit status {event.returncode}: the others go on")
 
 
 def _end_all(event, context):

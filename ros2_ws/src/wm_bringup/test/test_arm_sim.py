@@ -6,9 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from std_srvs.srv import Trigger
+from wm_msgs.msg import Command
+
+from wm_core.qos import STATE
 
 _spec = importlib.util.spec_from_file_location("checks", Path(__file__).with_name("checks.py"))
 checks = importlib.util.module_from_spec(_spec)
@@ -91,3 +98,46 @@ def test_a_node_that_cannot_be_configured_ends_everything_and_says_why(tmp_path)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "/nowhere.urdf" in output and "could not configure" in output
+
+
+def test_an_emergency_stop_is_a_pause(monkeypatch):
+    """It failed the episodes, and these took everything with them."""
+    monkeypatch.setenv("ROS_DOMAIN_ID", "65")
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    process = launch("episodes:=2", "real_time:=false", domain=65)
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node("person", context=context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    moves = []
+    node.create_subscription(
+        Command, "wm/command", lambda m: moves.append(m) if m.status == Command.ACTIVE else 0, STATE
+    )
+
+    def call(name):
+        client = node.create_client(Trigger, name)
+        assert client.wait_for_service(60)
+        future = client.call_async(Trigger.Request())
+        executor.spin_until_future_complete(future, timeout_sec=30)
+        assert future.result().success
+
+    try:
+        deadline = time.monotonic() + 120
+        while not moves and time.monotonic() < deadline:
+            executor.spin_once(timeout_sec=0.1)
+        call("wm/e_stop")
+        moves.clear()
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            executor.spin_once(timeout_sec=0.1)
+        assert process.poll() is None and len(moves) <= 1
+        call("wm/e_stop_reset")
+        output, _ = process.communicate(timeout=200)
+    finally:
+        process.kill()
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.shutdown(context=context)
+    assert process.returncode == 0, output
+    assert "paused" in output and "going on" in output and "goal 2 of 2: reached" in output

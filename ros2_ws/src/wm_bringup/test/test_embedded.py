@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,15 @@ def test_the_first_end_ends_all_and_gives_the_status(modules, capfd):
 
 def test_a_clean_end_is_status_0(modules):
     assert Runner(modules(sleeper=SLEEPER, worker="import time; time.sleep(0.3)")).run() == 0
+
+
+def test_the_end_of_a_client_is_reported_and_the_others_go_on(modules, capfd):
+    graph = modules(client="import sys; sys.exit(3)", worker="import time; time.sleep(1.5); print('done')")
+    client, worker = graph.nodes
+    graph = replace(graph, nodes=(replace(client, ends_all=False), worker))
+    assert Runner(graph).run() == 0
+    out = capfd.readouterr().out
+    assert out.count("client ended with exit status 3: the others go on") == 1 and "[worker] done" in out
 
 
 def test_the_environment_of_the_graph_reaches_the_nodes(modules, capfd):

@@ -30,6 +30,22 @@ def test_defaults_start_everything_in_real_time():
     } == parameters(graph, "wm_planner")
 
 
+@pytest.mark.parametrize(
+    ("given", "client", "ends"),
+    [
+        ({}, "wm_episodes", False),
+        ({"episodes": "0"}, "wm_episodes", False),
+        ({"episodes": "3"}, "wm_episodes", True),
+        ({"explore": "0"}, "wm_explorer", False),
+        ({"explore": "1.5"}, "wm_explorer", True),
+    ],
+)
+def test_the_end_of_a_client_is_the_end_of_all_when_it_was_asked_for(given, client, ends):
+    ends_all = {node.name: node.ends_all for node in arm_sim(given).nodes}
+    assert ends_all[client] == ends
+    assert all(ends_all[name] for name in (*LIFECYCLE_ORDER, "wm_lifecycle_manager"))
+
+
 def test_lockstep_uses_simulated_time_everywhere():
     graph = arm_sim({"real_time": "false"})
     assert parameters(graph, "wm_sim")["mode"] == "lockstep"

@@ -104,6 +104,7 @@ class Runner:
 
     def _wait(self) -> int:
         ends_all = {node.name for node in self._graph.nodes if node.ends_all}
+        reported: set[str] = set()
         while self._stop_signal is None:
             for name, process in self._processes.items():
                 status = process.poll()
@@ -111,6 +112,9 @@ class Runner:
                     if status != 0:
                         self._say(f"{name} ended with {_reason(status)}: ending all")
                     return status if status >= 0 else 128 - status
+                if status is not None and name not in reported:
+                    reported.add(name)
+                    self._say(f"{name} ended with {_reason(status)}: the others go on")
             time.sleep(0.05)
         return 0
 

@@ -81,14 +81,19 @@ ARGUMENTS = (
 
 @dataclass(frozen=True)
 class Node:
-    """One process of the graph."""
+    """One process of the graph.
+
+    `ends_all`: its end brings everything down, and its exit status becomes the launch's. So do the nodes that control the arm, and
+    what was asked for (episodes:=N, explore:=MINUTES, record): done or failed, there is nothing left to do. A client that
+    runs beside the arm without end is none of them: that it failed is reported, and the arm's nodes go on.
+    """
 
     package: str
     executable: str
     module: str  # python -m this, where no executable is installed
     name: str
     parameters: dict[str, Any] = field(default_factory=dict)
-    ends_all: bool = True  # its end brings everything down; its exit status becomes the launch's
+    ends_all: bool = True
 
 
 @dataclass(frozen=True)
@@ -175,9 +180,9 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
             {"nodes": list(LIFECYCLE_ORDER), "recorded": values["record"] not in ("", "false")},
         ),
         _process("wm_bringup", "wm_bundle_manager", {"bundle": bundle, "registry": registry, **clock}, ends_all=False),
-        _process("wm_tasks", "wm_explorer", explorer)
+        _process("wm_tasks", "wm_explorer", explorer, ends_all=explorer["minutes"] > 0)
         if values["explore"]
-        else _process("wm_tasks", "wm_episodes", episodes),
+        else _process("wm_tasks", "wm_episodes", episodes, ends_all=episodes["episodes"] > 0),
     ]
     nodes += _recorders(values, rig)
     environment = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(config("fastdds.xml"))}

@@ -28,7 +28,7 @@ from wm_planner.factory import make_planner_core, warm_up
 from wm_planner.followed_arm import FollowedArm
 from wm_planner.goal import GoalError, ObjectGoal, object_goal
 from wm_planner.planners import PlanningError
-from wm_planner.pursuit import Pursuit
+from wm_planner.pursuit import E_STOPPED, Pursuit
 from wm_planner.turns import PATIENCE_S, Turns
 
 
@@ -257,7 +257,7 @@ class PlannerNode(WmNode):
 
     def _on_e_stopped(self, message: Bool) -> None:
         if message.data and not self._stopped:
-            self._pursuit.end("emergency stop")
+            self._pursuit.end(E_STOPPED)
         self._stopped = message.data
 
     def _accept(self, goal: Goal) -> ObjectGoal | ExploreGoal:

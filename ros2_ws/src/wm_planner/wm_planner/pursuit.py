@@ -20,6 +20,8 @@ from wm_core.qos import STATE
 from wm_planner.exploration import ExploreGoal
 from wm_planner.goal import GoalError, ObjectGoal, Progress
 
+E_STOPPED = "emergency stop"  # how a goal ends that one has ended
+
 
 class Pursuit:
     """Keeps the goal being pursued; the node's belief callback drives it, so nothing here blocks."""

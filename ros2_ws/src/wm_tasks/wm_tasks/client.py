@@ -13,7 +13,7 @@ from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from std_msgs.msg import Header, String
+from std_msgs.msg import Bool, Header, String
 from wm_msgs.action import PursueGoal
 from wm_msgs.msg import Episode, Goal
 from wm_msgs.srv import ResetWorld
@@ -22,6 +22,7 @@ from wm_core.lifecycle import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
 
 BRINGUP_S = 120.0
+NEWS_S = 1.0  # until what happened has been heard of
 ANSWER_S = 20.0  # until a service answers
 BASE_FRAME = "panda_link0"
 
@@ -42,6 +43,7 @@ class Client(Node):
     def __init__(self) -> None:
         super().__init__(self.NAME)
         self.stopping = False
+        self.e_stopped = False
         self._bringup = ""
         self._resets = self.create_client(ResetWorld, "sim/reset")
         self._goals = ActionClient(self, PursueGoal, "wm/pursue_goal")
@@ -50,9 +52,13 @@ class Client(Node):
         self._executor.add_node(self)
         self._announcements = self.create_publisher(Episode, "wm/episode", STATE)
         self.create_subscription(String, "wm/bringup", self._on_bringup, LATCHED)
+        self.create_subscription(Bool, "wm/e_stopped", self._on_e_stopped, LATCHED)
 
     def _on_bringup(self, message: String) -> None:
         self._bringup = message.data
+
+    def _on_e_stopped(self, message: Bool) -> None:
+        self.e_stopped = message.data
 
     def run(self) -> int:
         """The work; returns the exit status."""
@@ -71,13 +77,18 @@ class Client(Node):
     def wait(self, condition: Callable[[], bool], seconds: float, what: str, fatal: bool = True) -> None:
         """Spin until a condition holds; wall clock, so that it ends even when simulated time stands still.
 
-        Raises StopRequestedError when the user asks for the end, ClientError (if `fatal`) when time is over.
+        The time of an emergency stop does not count: it is a pause. Raises StopRequestedError when the user asks for the
+        end, ClientError (if `fatal`) when time is over.
         """
-        deadline = time.monotonic() + seconds
+        last = time.monotonic()
+        left = seconds
         while not condition():
             if self.stopping:
                 raise StopRequestedError
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            left -= 0.0 if self.e_stopped else now - last
+            last = now
+            if left < 0:
                 if fatal:
                     raise ClientError(f"waited {seconds:.0f} s for {what}")
                 self.get_logger().warning(f"waited {seconds:.0f} s for {what}, going on")
@@ -88,6 +99,18 @@ class Client(Node):
         """The result of a future; raises as `wait`."""
         self.wait(future.done, seconds, what)
         return future.result()
+
+    def wait_for_e_stop_reset(self) -> None:
+        """As long as the emergency stop is set; returns at once when it is not."""
+        if self.e_stopped:
+            self.get_logger().warning("emergency stop: paused; call wm/e_stop_reset to go on")
+            self.wait(lambda: not self.e_stopped, math.inf, "the reset of the emergency stop")
+            self.get_logger().info("emergency stop reset: going on")
+
+    def wait_for_news(self) -> None:
+        """Spin for a moment, unless an emergency stop is known of already: its news may come after what it caused."""
+        deadline = time.monotonic() + NEWS_S
+        self.wait(lambda: self.e_stopped or time.monotonic() > deadline, ANSWER_S, "news")
 
     def wait_for_bringup(self) -> None:
         """Until all nodes are active; raises ClientError when that failed."""

@@ -13,6 +13,7 @@ from wm_msgs.msg import Episode as EpisodeEvent
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
 from wm_core.task import DEFAULT_TASK, load_task
+from wm_planner.pursuit import E_STOPPED
 from wm_sim.world import load_world
 from wm_tasks.client import ANSWER_S, Client, ClientError, StopRequestedError, object_goal, run_client
 from wm_tasks.monitor import Monitor
@@ -23,6 +24,8 @@ from wm_tasks.video import write_video
 SETTLE_CYCLES = 8  # beliefs after a reset before a goal is given
 SETTLE_SPREAD = 0.005  # [m] in which the belief must stay for three cycles
 SETTLE_S = 15.0
+MOST_REFUSALS = 2  # of a goal in a row, each a moment after the one before
+SHORTEST_S = 0.2  # [s] of robot time left after an emergency stop for which a goal is given again
 WALL_S = 120.0  # [s] for one episode on the wall clock, however slow the machine
 REST_CYCLES = 3  # after the end, before the object is measured
 
@@ -75,6 +78,7 @@ class Episodes(Client):
         return 0
 
     def _episode(self, seed: int, index: int) -> Episode:
+        self.wait_for_e_stop_reset()
         start = self.reset_world(seed)
         goal = self.world.draw_goal(np.random.default_rng([seed, 1]), start)
         self._settle()
@@ -130,10 +134,24 @@ class Episodes(Client):
         self.wait(settled, SETTLE_S, "a settled belief", fatal=False)
 
     def _pursue_goal(self, xy: np.ndarray) -> PursueGoal.Result:
-        handle = self.send_goal(object_goal(xy), self.task.time_limit)
-        if not handle.accepted:
-            raise ClientError(f"wm/pursue_goal refused the goal {np.round(xy, 3)}; the planner's log says why")
-        return self.answer(handle.get_result_async(), WALL_S, "the result of wm/pursue_goal").result
+        """From the first try to the end, over all emergency stops in between: each is a pause, whose time does not count."""
+        whole = PursueGoal.Result()
+        left, refusals = self.task.time_limit, 0
+        while True:
+            self.wait_for_e_stop_reset()
+            handle = self.send_goal(object_goal(xy), left)
+            refusals = 0 if handle.accepted else refusals + 1
+            if handle.accepted:
+                part = self.answer(handle.get_result_async(), WALL_S, "the result of wm/pursue_goal").result
+                whole.success, whole.message = part.success, part.message
+                whole.steps, whole.duration = whole.steps + part.steps, whole.duration + part.duration
+                left = self.task.time_limit - whole.duration
+                if part.message != E_STOPPED or left < SHORTEST_S:
+                    return whole
+            # The planner may hear of a stop or its reset sooner or later than this node.
+            self.wait_for_news()
+            if refusals > MOST_REFUSALS and not self.e_stopped:
+                raise ClientError(f"wm/pursue_goal refused the goal {np.round(xy, 3)}; the planner's log says why")
 
     # -- ending --------------------------------------------------------------------------------------------------
 

@@ -11,10 +11,9 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped
 from rclpy.clock import Clock
-from std_msgs.msg import Bool
 from wm_msgs.msg import Belief, Episode, Goal, Intervention
 
-from wm_core.qos import LATCHED, STATE
+from wm_core.qos import STATE
 from wm_core.stamps import to_ns
 from wm_core.task import DEFAULT_TASK, load_task
 from wm_sim.world import load_world
@@ -56,14 +55,12 @@ class Explorer(Client):
         self._belief: Belief | None = None
         self._beliefs = 0
         self._truth: np.ndarray | None = None
-        self._stopped = False
         self._drawn_with = -1  # the seed of the present scene
         self._trouble = ""  # what a person should know
         self._told = ""
         self._said_s = 0.0
         self.create_subscription(Belief, "wm/belief", self._on_belief, STATE)
         self.create_subscription(PoseStamped, "ground_truth/object_pose", self._on_truth, STATE)
-        self.create_subscription(Bool, "wm/e_stopped", self._on_e_stopped, LATCHED)
         self.create_subscription(Intervention, "wm/intervention", self._on_intervention, STATE)
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", STATE)
         self.create_timer(1.0, self._diagnose, clock=Clock())
@@ -169,7 +166,7 @@ class Explorer(Client):
         belief = self._belief
         if belief is None:
             raise RuntimeError("expected a belief")
-        return Scene(np.array([belief.object.x, belief.object.y]), belief.time_unseen, self._stopped)
+        return Scene(np.array([belief.object.x, belief.object.y]), belief.time_unseen, self.e_stopped)
 
     def _next_beliefs(self, count: int) -> None:
         wanted = self._beliefs + count
@@ -191,9 +188,6 @@ class Explorer(Client):
 
     def _on_truth(self, message: PoseStamped) -> None:
         self._truth = np.array([message.pose.position.x, message.pose.position.y])
-
-    def _on_e_stopped(self, message: Bool) -> None:
-        self._stopped = message.data
 
     def _on_intervention(self, message: Intervention) -> None:
         self.report.interventions += 1

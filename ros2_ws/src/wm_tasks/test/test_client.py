@@ -1,0 +1,52 @@
+"""What clients share: an emergency stop is a pause."""
+
+import time
+
+import pytest
+import rclpy
+from std_msgs.msg import Bool
+
+from wm_core.qos import LATCHED
+from wm_tasks.client import Client, ClientError
+
+pytestmark = pytest.mark.ros
+
+
+class Waiter(Client):
+    NAME = "waiter"
+
+
+@pytest.fixture
+def client():
+    rclpy.init()
+    client = Waiter()
+    client.stops = client.create_publisher(Bool, "wm/e_stopped", LATCHED)
+    yield client
+    client.destroy_node()
+    rclpy.shutdown()
+
+
+def stop(client, is_set):
+    client.stops.publish(Bool(data=is_set))
+    client.wait(lambda: client.e_stopped == is_set, 10.0, "its own message")
+
+
+def test_the_time_of_an_emergency_stop_does_not_count(client):
+    stop(client, True)
+    began = time.monotonic()
+    client.create_timer(0.8, lambda: client.stops.publish(Bool(data=False)))
+    client.wait_for_e_stop_reset()
+    assert time.monotonic() - began > 0.7 and not client.e_stopped
+    stop(client, True)
+    began = time.monotonic()
+    with pytest.raises(ClientError, match="something"):
+        client.wait(lambda: False, 0.3, "something")
+    assert time.monotonic() - began > 0.6
+
+
+def test_without_a_stop_waiting_ends_in_time(client):
+    began = time.monotonic()
+    client.wait_for_e_stop_reset()
+    with pytest.raises(ClientError, match="something"):
+        client.wait(lambda: False, 0.3, "something")
+    assert 0.3 <= time.monotonic() - began < 5.0
