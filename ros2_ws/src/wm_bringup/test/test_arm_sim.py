@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -42,22 +43,28 @@ def running(pid):
 
 
 def test_one_goal_from_pixels_in_lockstep(tmp_path):
-    report = tmp_path / "report.json"
-    process = launch(*(f"{k}:={v}" for k, v in checks.ARGUMENTS.items()), f"report:={report}", domain=61)
+    report, picture = tmp_path / "report.json", tmp_path / "latest.png"
+    words = (f"{k}:={v}" for k, v in checks.ARGUMENTS.items())
+    process = launch(*words, "headless:=true", f"report:={report}", f"picture:={picture}", domain=61)
     output, _ = process.communicate(timeout=280)
     assert process.returncode == 0, output
     checks.check_report(report)
+    assert f"no window (headless:=true); the latest picture, camera beside imagined future: {picture}" in output
+    assert cv2.imread(str(picture)).shape == (320, 648, 3)
+    assert "argv[0]" not in output and "pybullet build time" not in output
 
 
 def test_exploring_moves_the_object_and_ends_by_itself(tmp_path):
     report = tmp_path / "report.json"
-    process = launch("explore:=0.2", "real_time:=false", f"report:={report}", domain=71)
+    picture = tmp_path / "latest.png"
+    process = launch("explore:=0.2", "real_time:=false", f"report:={report}", f"picture:={picture}", domain=71)
     output, _ = process.communicate(timeout=280)
     assert process.returncode == 0, output
     found = json.loads(report.read_text())
     assert found["minutes"] == pytest.approx(0.2, abs=0.02)
     assert found["explorations"] >= 1 and found["losses"] == 0
     assert found["contact_share"] > 0.2 and found["places"] >= 3
+    assert "exploring tabletop_block for 0.2 min; no window" in output and picture.is_file()
 
 
 def test_ctrl_c_ends_everything_without_orphans():

@@ -158,3 +158,33 @@ def test_a_recorder_is_added_on_request(tmp_path, monkeypatch):
     by_time = parameters(arm_sim({"record": "true"}), "wm_recorder")["folder"]
     assert re.fullmatch(rf"{tmp_path}/bags/\d{{4}}_\d\d_\d\d-\d\d_\d\d_\d\d", by_time)
     assert parameters(arm_sim({"snapshot": "true"}), "wm_recorder")["mode"] == "snapshot"
+
+
+@pytest.mark.parametrize(
+    ("given", "problem", "window", "picture"),
+    [
+        ({}, "", True, ""),
+        ({}, "no display", False, "runs/latest.png"),
+        ({"headless": "true"}, "", False, "runs/latest.png"),
+        ({"headless": "true", "picture": ""}, "", False, ""),
+        ({"headless": "false"}, "", True, ""),
+        ({"headless": "false", "picture": "a.png"}, "", True, "a.png"),
+    ],
+)
+@pytest.mark.parametrize(("explore", "client"), [("", "wm_episodes"), ("1", "wm_explorer")])
+def test_a_window_where_there_is_a_display_and_a_picture_where_not(
+    given, problem, window, picture, explore, client, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("wm_bringup.graph.display_problem", lambda: problem)
+    graph = arm_sim({**given, "explore": explore})
+    assert parameters(graph, "wm_sim")["gui"] is window
+    shown = parameters(graph, client)
+    assert shown["picture"] == (str(tmp_path / picture) if picture else "")
+    assert shown["no_window"] == ("" if window else problem or "headless:=true")
+
+
+def test_a_window_that_cannot_be_is_refused_with_the_reason(monkeypatch):
+    monkeypatch.setattr("wm_bringup.graph.display_problem", lambda: "no X server")
+    with pytest.raises(LaunchError, match="'headless': false needs a display: no X server"):
+        arm_sim({"headless": "false"})

@@ -14,9 +14,11 @@ from wm_core.registry import Registry
 from wm_core.task import DEFAULT_TASK, TaskError, load_task
 from wm_planner.planners import PLANNERS
 from wm_planner.policy import POLICY
+from wm_sim.display import display_problem
 from wm_sim.world import WorldError, load_world
 
 BOOLEANS = ("true", "false")
+PICTURE = "runs/latest.png"
 PROMOTED = "promoted"  # the registry says which
 # From the arm upwards; the simulator last, so that its first frames find everybody listening.
 LIFECYCLE_ORDER = ("wm_guard", "wm_perception", "wm_dynamics", "wm_planner", "wm_sim")
@@ -62,7 +64,13 @@ ARGUMENTS = (
         pattern=r"[0-9]*\.?[0-9]*",
     ),
     Argument("seed", "10000", "the seed of the first episode, a whole number", pattern=r"[0-9]+"),
-    Argument("headless", "true", "false opens the simulator's window", BOOLEANS),
+    Argument("headless", "auto", "auto: with the simulator's window where there is a display", ("auto", *BOOLEANS)),
+    Argument(
+        "picture",
+        "auto",
+        "a PNG file with the camera's picture beside the imagined future, written anew every second; empty: none;"
+        f" auto: {PICTURE} where there is no window",
+    ),
     Argument("real_time", "true", "false: lockstep, as fast as the machine computes, deterministic", BOOLEANS),
     Argument("report", "", "a JSON file for the results; a PNG and an MP4 are written beside it"),
     Argument(
@@ -132,13 +140,15 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         raise LaunchError(
             f"argument 'planner': expected a bundle with a policy, {bundle} has none; train one with ./wm policy, or choose another planner"
         )
+    no_window = _no_window(values["headless"])
+    shown = {"no_window": no_window, "picture": _picture(values["picture"], no_window)}
     clock = {"use_sim_time": lockstep}
     sim = {
         "world": world,
         "rig": rig,
         "mode": "lockstep" if lockstep else "real_time",
         "seed": seed,
-        "gui": values["headless"] == "false",
+        "gui": not no_window,
     }
     planner = {
         "bundle": bundle,
@@ -158,14 +168,17 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         "lockstep": lockstep,
         "planner": values["planner"],
         "task": task,
+        **shown,
         **clock,
     }
     explorer = {
         "minutes": float(values["explore"] or 0),
         "seed": seed,
         "world": world,
+        "rig": rig,
         "report": _path(values["report"]),
         "task": task,
+        **shown,
         **clock,
     }
     nodes = [
@@ -229,6 +242,22 @@ def _rig_of(world: str) -> str:
         return load_world(world).rig
     except WorldError as error:
         raise LaunchError(f"argument 'world': {error}") from error
+
+
+def _no_window(headless: str) -> str:
+    """Why the simulator has no window; empty: it has one. Raises LaunchError where one is asked for that cannot be."""
+    if headless == "true":
+        return "headless:=true"
+    problem = display_problem()
+    if problem and headless == "false":
+        raise LaunchError(f"argument 'headless': false needs a display: {problem}")
+    return problem
+
+
+def _picture(value: str, no_window: str) -> str:
+    if value == "auto":
+        return _path(PICTURE) if no_window else ""
+    return _path(value)
 
 
 def _path(value: str) -> str:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from wm_core.rig import CameraRig
 from wm_sim import physics
 from wm_sim.arm_sim import ArmSim
 from wm_sim.display import display_problem
+from wm_sim.window import Window
 from wm_sim.world import load_world
 
 START_AND_END = """
 import sys
+import time
 print("before")
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
@@ -73,3 +76,58 @@ def test_why_there_is_no_window(monkeypatch, environment, said):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert said in display_problem()
+
+
+# -- the window ------------------------------------------------------------------------------------------------------
+
+
+def until(condition, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_another_world_shows_where_arm_and_object_are():
+    sims = [ArmSim(load_world("tabletop_block"), CameraRig.load(rig_path("two_cameras"))) for _ in range(2)]
+    for sim in sims:
+        sim.reset(3)
+    sims[0].set_target(sims[0].home + 0.2)
+    sims[0].disturb(impulse=(0.05, 0, 0))
+    sims[0].step(60)
+    sims[1].show(sims[0].body_state())
+    assert np.allclose(sims[1].joint_state()[1], sims[0].joint_state()[1])
+    assert np.allclose(sims[1].object_pose()[0], sims[0].object_pose()[0])
+    for sim in sims:
+        sim.close()
+
+
+def test_a_window_that_cannot_be_opened_costs_the_simulation_nothing(monkeypatch):
+    monkeypatch.setenv("DISPLAY", ":4711")
+    world, rig = load_world("tabletop_block"), CameraRig.load(rig_path("two_cameras"))
+    sim, said = ArmSim(world, rig), []
+    sim.reset(3)
+    window = Window(world, rig, said.append)
+    window.reset(3)
+    until(lambda: window.show(sim) or said)
+    assert said == ["the window is closed; the simulation goes on without"]
+    window.show(sim)
+    window.close()
+    window.close()
+    sim.close()
+    assert len(said) == 1
+
+
+@pytest.mark.skipif(bool(display_problem()), reason="there is no display")
+def test_a_window_opens_and_shows(monkeypatch):
+    world, rig = load_world("tabletop_block"), CameraRig.load(rig_path("two_cameras"))
+    sim, said = ArmSim(world, rig), []
+    window = Window(world, rig, said.append)
+    began = time.monotonic()
+    for seed in range(2):
+        sim.reset(seed)
+        window.reset(seed)
+        until(lambda: window.show(sim) or time.monotonic() > began + 5 * (seed + 1))  # noqa: B023 (called here)
+    window.close()
+    sim.close()
+    assert said == []

@@ -43,6 +43,14 @@ class Factors(NamedTuple):
     colour: Sequence[float] | np.ndarray = (0.0, 0.0, 0.0)
 
 
+class BodyState(NamedTuple):
+    """Where the bodies of an ArmSim are: as PyBullet has them, for ArmSim.show."""
+
+    joints: list[float]  # [rad, m] of arm and fingers
+    position: tuple[float, ...]  # (3,) [m] of the object's centre of mass
+    rotation: tuple[float, ...]  # (4,) xyzw
+
+
 class ArmSim:
     """Panda with a closed gripper above a table with one object."""
 
@@ -76,9 +84,10 @@ class ArmSim:
 
     # -- episodes ------------------------------------------------------------------------------------------------
 
-    def reset(self, seed: int, object_xy: Sequence[float] | None = None) -> dict[str, np.ndarray]:
+    def reset(self, seed: int, object_xy: Sequence[float] | None = None, settle: bool = True) -> dict[str, np.ndarray]:
         """Arm to its home, object to a place drawn with `seed` (or `object_xy`); time goes on.
 
+        `settle`: let the object come to rest; False where its place comes from elsewhere, see `show`.
         Returns `object_xy` (2,), where it came to rest, and `goal_xy` (2,), a goal drawn with the same seed [m].
         Raises ValueError for a place off the table or on the tool.
         """
@@ -95,7 +104,7 @@ class ArmSim:
         if self._object is not None:
             self._client.removeBody(self._object)
         self._object = self._make_object(place, yaw, factors)
-        self.step(SETTLE_STEPS)
+        self.step(SETTLE_STEPS if settle else 0)
         rest = self.object_pose()[0][:2]
         return {"object_xy": rest, "goal_xy": self.world.draw_goal(rng, rest)}
 
@@ -116,6 +125,17 @@ class ArmSim:
             yield lambda: self._client.restoreState(stateId=state)
         finally:
             self._client.removeState(state)
+
+    def body_state(self) -> BodyState:
+        """Where arm and object are now."""
+        joints = [state[0] for state in self._client.getJointStates(self._arm, self._joints)]
+        return BodyState(joints, *self._client.getBasePositionAndOrientation(self._object))
+
+    def show(self, state: BodyState) -> None:
+        """Put arm and object where those of another ArmSim of the same episode are."""
+        for joint, position in zip(self._joints, state.joints, strict=True):
+            self._client.resetJointState(self._arm, joint, position)
+        self._client.resetBasePositionAndOrientation(self._object, state.position, state.rotation)
 
     @property
     def time_ns(self) -> int:

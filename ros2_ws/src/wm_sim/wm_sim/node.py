@@ -28,6 +28,7 @@ from wm_sim.conversions import (
     stamped_pose,
 )
 from wm_sim.driver import Driver
+from wm_sim.window import Window
 from wm_sim.world import load_world
 
 TICK = 0.01  # [s] between bursts of physics steps in real time
@@ -59,7 +60,7 @@ class SimNode(WmNode):
         Param("joint_state_rate", 50.0, "[Hz] Joint states; in lockstep they come with the frames", 1.0, PHYSICS_HZ),
         Param("depth_encoding", "16UC1", "REP-118: millimetres or metres", choices=DEPTH_ENCODINGS),
         Param("randomise", False, "Draw mass, friction, size and colour at every reset from the world's ranges"),
-        Param("gui", False, "Open PyBullet's window (needs a display)"),
+        Param("gui", False, "Show the world in a window (needs a display)"),
     )
 
     def __init__(self, **kwargs) -> None:
@@ -72,7 +73,10 @@ class SimNode(WmNode):
         rig = CameraRig.load(rig_path(self.value("rig") or world.rig))
         self._mode = self.value("mode")
         self._frame = rig.frame_id
-        self._sim = ArmSim(world, rig, randomise=self.value("randomise"), gui=self.value("gui"))
+        self._sim = ArmSim(world, rig, randomise=self.value("randomise"))
+        self._window = None
+        if self.value("gui"):
+            self._window = Window(world, rig, self.get_logger().warning, randomise=self.value("randomise"))
         rate = None if self._mode == "lockstep" else self.value("joint_state_rate")
         self._driver = Driver(self._sim, self.value("control_period"), rate)
         self._cameras = {camera.name: CameraMessages(camera, self.value("depth_encoding")) for camera in rig.cameras}
@@ -103,6 +107,8 @@ class SimNode(WmNode):
         if hasattr(self, "_sim"):
             self._sim.close()
             del self._sim
+            if self._window is not None:
+                self._window.close()
 
     def _make_publishers(self) -> None:
         self._joint_states = self.publisher(JointState, "joint_states", STATE)
@@ -186,6 +192,8 @@ class SimNode(WmNode):
     def _reset(self, seed: int, object_xy: Sequence[float] | None = None) -> None:
         before_ns = self._driver.now_ns
         self._driver.reset(seed, object_xy)
+        if self._window is not None:
+            self._window.reset(seed, object_xy)
         self._owed = False
         self._go_on(before_ns)
         # No arm gets home in an instant by its own power: who watches over its joint states is told before they come.
@@ -213,6 +221,8 @@ class SimNode(WmNode):
         self._joint_states.publish(joint_state_message(stamp, *self._sim.joint_state()))
         if self._clock_topic is not None:
             self._clock_topic.publish(Clock(clock=stamp))
+        if self._window is not None:
+            self._window.show(self._sim)
 
     def _publish_frames(self) -> None:
         """Everything there is to measure at this instant; images last, they start the next cycle."""

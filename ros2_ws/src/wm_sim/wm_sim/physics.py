@@ -69,5 +69,5 @@ def look_at(client: Any, xy: Any) -> None:
     """Turn the window's view to a place x, y [m] of the table, from the side where the arm hides nothing; without PyBullet's panels."""
     client.configureDebugVisualizer(pybullet.COV_ENABLE_GUI, 0)
     client.resetDebugVisualizerCamera(
-        cameraDistance=1.3, cameraYaw=60, cameraPitch=-35, cameraTargetPosition=[float(xy[0]), float(xy[1]), 0.1]
+        cameraDistance=1.1, cameraYaw=60, cameraPitch=-35, cameraTargetPosition=[float(xy[0]), float(xy[1]), 0.1]
     )

@@ -16,6 +16,7 @@ from wm_core.task import DEFAULT_TASK, load_task
 from wm_planner.pursuit import E_STOPPED
 from wm_sim.world import load_world
 from wm_tasks.client import ANSWER_S, Client, ClientError, StopRequestedError, object_goal, run_client
+from wm_tasks.latest_picture import announcement, latest_picture
 from wm_tasks.monitor import Monitor
 from wm_tasks.report import Episode, Run, write_json
 from wm_tasks.summary import write_summary
@@ -45,6 +46,8 @@ class Episodes(Client):
             "planner": "",
             "lockstep": False,
             "task": DEFAULT_TASK,
+            "no_window": "",  # why the simulator has none; empty: it has one
+            "picture": "",  # the PNG file that shows what is going on; empty: none
         }
         for name, default in defaults.items():
             self.declare_parameter(name, default)
@@ -54,12 +57,17 @@ class Episodes(Client):
         self.world, self.task = load_world(value["world"]), load_task(value["task"])
         self.outcome = Run(self.world.name, value["bundle"], value["planner"], self.seed, self.lockstep)
         camera = CameraRig.load(rig_path(value["rig"])).cameras[0].name
-        self._monitor = Monitor(self, self.outcome, camera, pictures=self.report_file is not None)
+        self._latest = latest_picture(value["picture"], self.get_logger().warning)
+        self._monitor = Monitor(self, self.outcome, camera, self.report_file is not None, self._latest)
+        how_many = f"{self.wanted} goals" if self.wanted else "goal after goal until Ctrl-C"
+        doing = f"task {self.task.name} in {self.world.name}: {how_many}, planner {value['planner']}"
+        self._announced = announcement(doing, value["no_window"], value["picture"])
 
     # -- running -------------------------------------------------------------------------------------------------
 
     def run(self) -> int:
         """All episodes; returns the exit status."""
+        self.get_logger().info(self._announced)
         self.wait_for_bringup()
         index = 0
         while not self.wanted or index < self.wanted:
@@ -159,6 +167,8 @@ class Episodes(Client):
         return 1 if self.wanted else 0  # asked for N episodes, not all ran
 
     def conclude(self) -> None:
+        if self._latest is not None:
+            self._latest.close()
         self.print_table()
         self.write_report()
 

@@ -13,14 +13,18 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.clock import Clock
 from wm_msgs.msg import Belief, Episode, Goal, Intervention
 
+from wm_core.paths import rig_path
 from wm_core.qos import STATE
+from wm_core.rig import CameraRig
 from wm_core.stamps import to_ns
 from wm_core.task import DEFAULT_TASK, load_task
 from wm_sim.world import load_world
 from wm_tasks.client import ANSWER_S, Client, ClientError, object_goal, run_client
 from wm_tasks.exploring import RETURN_TOLERANCE, ExplorerCore, Kind, Order, Scene
 from wm_tasks.exploring_report import ExploringReport
+from wm_tasks.latest_picture import announcement, latest_picture
 from wm_tasks.report import versions, write_json
+from wm_tasks.views import Views
 
 SETTLE_CYCLES = 5  # beliefs after a reset before the next goal
 SCENE_S = 10.0  # [s] of wall clock in which they come
@@ -43,6 +47,9 @@ class Explorer(Client):
             "reset": True,  # in simulation: the first scene is drawn, and a lost object put back; false: stop and ask
             "report": "",
             "task": DEFAULT_TASK,
+            "rig": "two_cameras",  # whose first camera is shown in the picture
+            "no_window": "",  # why the simulator has none; empty: it has one
+            "picture": "",  # the PNG file that shows what is going on; empty: none
         }
         for name, default in defaults.items():
             self.declare_parameter(name, default)
@@ -50,6 +57,11 @@ class Explorer(Client):
         self._minutes, self._seed, self._may_reset = value["minutes"], value["seed"], value["reset"]
         self._world = load_world(value["world"]).name if value["world"] else ""
         self._report_file = Path(value["report"]) if value["report"] else None
+        self._latest = latest_picture(value["picture"], self.get_logger().warning)
+        self._views = Views(self, CameraRig.load(rig_path(value["rig"])).cameras[0].name) if self._latest else None
+        how_long = f"for {self._minutes:g} min" if self._minutes else "until Ctrl-C"
+        doing = f"exploring {self._world or 'what lies on the table'} {how_long}"
+        self._announced = announcement(doing, value["no_window"], value["picture"])
         self._core = ExplorerCore(load_task(value["task"]).exploring, self._seed, value["explore_s"])
         self.report = ExploringReport()
         self._belief: Belief | None = None
@@ -68,6 +80,7 @@ class Explorer(Client):
     # -- running -------------------------------------------------------------------------------------------------
 
     def run(self) -> int:
+        self.get_logger().info(self._announced)
         self.wait_for_bringup()
         if self._may_reset:
             self._draw_scene()
@@ -185,6 +198,13 @@ class Explorer(Client):
         self.report.add(
             to_ns(message.header.stamp), np.array([message.object.x, message.object.y]), message.time_unseen == 0
         )
+        self._show()
+
+    def _show(self) -> None:
+        if self._latest is not None and self._views is not None and self._latest.wants:
+            shot = self._views.shot(f"exploring  {self.report.robot_s / 60:.1f} min")
+            if shot is not None:
+                self._latest.show(shot)
 
     def _on_truth(self, message: PoseStamped) -> None:
         self._truth = np.array([message.pose.position.x, message.pose.position.y])
@@ -217,6 +237,8 @@ class Explorer(Client):
         self._diagnostics.publish(message)
 
     def conclude(self) -> None:
+        if self._latest is not None:
+            self._latest.close()
         self.get_logger().info(self.report.line())
         if self._report_file is not None:
             settings = {"world": self._world, "seed": self._seed, "minutes_wanted": self._minutes}

@@ -5,13 +5,15 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo
 from wm_msgs.msg import Belief, Command, Plan
 
 from wm_core.qos import SENSOR, STATE
 from wm_core.stamps import to_ns
+from wm_tasks.latest_picture import LatestPicture
 from wm_tasks.report import Run
 from wm_tasks.video import MOST_FRAMES, RATE, Shot
+from wm_tasks.views import Views
 
 FRAMES_KEPT = 50  # send times of camera frames
 
@@ -19,8 +21,8 @@ FRAMES_KEPT = 50  # send times of camera frames
 class Monitor:
     """Fills `run` while `pursuing`; keeps the newest belief and ground truth always."""
 
-    def __init__(self, node: Node, run: Run, camera: str, pictures: bool) -> None:
-        """`camera`: whose frames begin a cycle; `pictures`: keep them beside the imagined ones, for a video."""
+    def __init__(self, node: Node, run: Run, camera: str, film: bool, latest: LatestPicture | None) -> None:
+        """`camera`: whose frames begin a cycle; `film`: keep shots for a video; `latest`: show them there too."""
         self._run = run
         self.pursuing = False
         self.caption = ""
@@ -31,17 +33,14 @@ class Monitor:
         self.truth: np.ndarray | None = None  # (2,) [m]
         self.shots: list[Shot] = []
         self._sent: dict[int, int] = {}
-        self._camera_image: Image | None = None
-        self._imagined: Image | None = None
+        self._film, self._latest = film, latest
+        self._views = Views(node, camera) if film or latest else None
         self._shot_ns = 0
         node.create_subscription(Belief, "wm/belief", self._on_belief, STATE)
         node.create_subscription(Command, "wm/command", self._on_command, STATE)  # type: ignore[arg-type]
         node.create_subscription(Plan, "wm/plan", self._on_plan, STATE)
         node.create_subscription(PoseStamped, "ground_truth/object_pose", self._on_truth, STATE)
         node.create_subscription(CameraInfo, f"{camera}/color/camera_info", self._on_frame, SENSOR)  # type: ignore[arg-type]
-        if pictures:
-            node.create_subscription(Image, f"{camera}/color/image_raw", self._on_camera_image, SENSOR)
-            node.create_subscription(Image, "wm/imagined_image", self._on_imagined, STATE)
 
     def begin(self, caption: str) -> None:
         """A goal is pursued from now on."""
@@ -85,21 +84,18 @@ class Monitor:
     def _on_truth(self, message: PoseStamped) -> None:
         self.truth = np.array([message.pose.position.x, message.pose.position.y])
 
-    def _on_camera_image(self, message: Image) -> None:
-        self._camera_image = message
-
-    def _on_imagined(self, message: Image) -> None:
-        self._imagined = message
-
     def _shoot(self, belief: Belief) -> None:
+        if self._views is None:
+            return
         stamp_ns = to_ns(belief.header.stamp)
         due = abs(stamp_ns - self._shot_ns) >= 0.95e9 / RATE
-        if self._camera_image is None or len(self.shots) >= MOST_FRAMES or not due:
+        filmed = self._film and due and len(self.shots) < MOST_FRAMES
+        shown = self._latest is not None and self._latest.wants
+        shot = self._views.shot(self.caption) if filmed or shown else None
+        if shot is None:
             return
-        self._shot_ns = stamp_ns
-        imagined = None if self._imagined is None else _array(self._imagined)
-        self.shots.append(Shot(_array(self._camera_image), imagined, self.caption))
-
-
-def _array(message: Image) -> np.ndarray:
-    return np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3).copy()
+        if filmed:
+            self._shot_ns = stamp_ns
+            self.shots.append(shot)
+        if shown and self._latest is not None:
+            self._latest.show(shot)

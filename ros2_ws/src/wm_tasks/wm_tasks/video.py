@@ -10,6 +10,7 @@ import numpy as np
 RATE = 5  # frames a second
 MOST_FRAMES = 300
 SIDE = 288  # [px] of the camera's picture
+FRAME = 24  # grey level around pictures
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,10 @@ def write_video(shots: list[Shot], file: Path) -> None:
 
 
 def compose(shot: Shot, views: int = 4) -> np.ndarray:
-    """Picture (SIDE + 32, ...) with the camera on the left and the imagined top views in a 2 x 2 grid on the right."""
+    """Picture (SIDE + 32, ...) with the camera on the left and the imagined top views, numbered in time, in a 2 x 2 grid on the right."""
     camera = cv2.resize(shot.camera, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     height, width = SIDE // 2, SIDE * 5 // 8  # a top view has 4 rows for 5 columns
-    canvas = np.full((SIDE + 32, SIDE + 2 * width, 3), 24, np.uint8)
+    canvas = np.full((SIDE + 32, SIDE + 2 * width, 3), FRAME, np.uint8)
     canvas[32:, :SIDE] = camera
     if shot.imagined is not None:
         for i, view in enumerate(np.array_split(shot.imagined, views, axis=1)):
@@ -50,9 +51,19 @@ def compose(shot: Shot, views: int = 4) -> np.ndarray:
             canvas[top : top + height, left : left + width] = cv2.resize(
                 view[::-1, ::-1], (width, height), interpolation=cv2.INTER_CUBIC
             )
-    cv2.putText(canvas, shot.text, (8, 21), cv2.FONT_HERSHEY_SIMPLEX, 0.48, (235, 235, 235), 1, cv2.LINE_AA)
-    cv2.putText(
-        canvas, "imagined, from above", (SIDE + 8, 50), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA
+            canvas[top : top + 1, left:], canvas[top:, left : left + 1] = FRAME, FRAME
+            _write(canvas, str(i + 1), left + 8, top + height - 10, 0.42)
+    _write(
+        canvas,
+        "imagined future, from above" if shot.imagined is not None else "nothing imagined yet",
+        SIDE + 8,
+        50,
+        0.42,
     )
+    _write(canvas, shot.text, 8, 21, 0.48)
     even = canvas[: canvas.shape[0] // 2 * 2, : canvas.shape[1] // 2 * 2]  # H.264 needs even sizes
     return np.ascontiguousarray(even)
+
+
+def _write(canvas: np.ndarray, text: str, left: int, bottom: int, size: float) -> None:
+    cv2.putText(canvas, text, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, size, (245, 245, 245), 1, cv2.LINE_AA)
