@@ -1,8 +1,10 @@
 """The simulator starts and ends in silence, and says beforehand why there is no window."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -13,7 +15,7 @@ from wm_core.rig import CameraRig
 from wm_sim import physics
 from wm_sim.arm_sim import ArmSim
 from wm_sim.display import display_problem
-from wm_sim.window import Window
+from wm_sim.window import Window, follow
 from wm_sim.world import load_world
 
 START_AND_END = """
@@ -118,16 +120,23 @@ def test_a_window_that_cannot_be_opened_costs_the_simulation_nothing(monkeypatch
     assert len(said) == 1
 
 
-@pytest.mark.skipif(bool(display_problem()), reason="there is no display")
-def test_a_window_opens_and_shows(monkeypatch):
+def test_the_window_follows_the_simulation_over_episodes():
     world, rig = load_world("tabletop_block"), CameraRig.load(rig_path("two_cameras"))
-    sim, said = ArmSim(world, rig), []
-    window = Window(world, rig, said.append)
-    began = time.monotonic()
-    for seed in range(2):
+    sim, shown = ArmSim(world, rig), ArmSim(world, rig)
+    ours, theirs = multiprocessing.Pipe()
+    follower = threading.Thread(target=follow, args=(theirs, shown))
+    follower.start()
+    for seed in (3, 4):
         sim.reset(seed)
-        window.reset(seed)
-        until(lambda: window.show(sim) or time.monotonic() > began + 5 * (seed + 1))  # noqa: B023 (called here)
-    window.close()
+        sim.set_target(sim.home + 0.1)
+        sim.step(60)
+        assert ours.recv() is None  # it is ready
+        ours.send(((seed, None), sim.body_state()))
+    assert ours.recv() is None
+    ours.close()
+    follower.join(10)
+    assert not follower.is_alive()
+    assert np.allclose(shown.joint_state()[1], sim.joint_state()[1])
+    assert np.allclose(shown.object_pose()[0], sim.object_pose()[0])
     sim.close()
-    assert said == []
+    shown.close()

@@ -9,7 +9,7 @@ import numpy as np
 from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
 from wm_core.paths import urdf_path
 from wm_core.rig import CameraRig
-from wm_sim.physics import connect, disconnect, look_at, pybullet
+from wm_sim.physics import connect, disconnect, draw, pybullet
 from wm_sim.rendering import SimCamera
 from wm_sim.shapes import looks, positions, shapes
 from wm_sim.world import World, WorldError
@@ -81,6 +81,8 @@ class ArmSim:
         self._object: int | None = None
         self._hidden = False
         self._steps = 0
+        if gui:
+            draw(self._client, TABLE_CENTRE)
 
     # -- episodes ------------------------------------------------------------------------------------------------
 
@@ -249,9 +251,7 @@ class ArmSim:
         shape = self._client.createVisualShape(pybullet.GEOM_BOX, halfExtents=half, rgbaColor=colour)
         look = self._client.createMultiBody(baseVisualShapeIndex=shape, basePosition=place)
         cameras = {camera.name: SimCamera(self._client, camera, self.world.light) for camera in self.rig.cameras}
-        if gui:
-            look_at(self._client, TABLE_CENTRE)
-        else:
+        if not gui:
             self._client.removeBody(look)
         return cameras
 

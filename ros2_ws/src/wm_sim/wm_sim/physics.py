@@ -48,14 +48,18 @@ with silenced(STDERR):
     import pybullet
     from pybullet_utils.bullet_client import BulletClient
 
-__all__ = ["BulletClient", "connect", "disconnect", "look_at", "pybullet"]
+__all__ = ["BulletClient", "connect", "disconnect", "draw", "pybullet"]
 
 
 def connect(window: bool) -> Any:
     """A BulletClient of a new world: calls functions of pybullet on it. With a window PyBullet ends the process where it cannot
     open one; ask wm_sim.display first."""
     with silenced(STDOUT):
-        return BulletClient(pybullet.GUI if window else pybullet.DIRECT)
+        client = BulletClient(pybullet.GUI if window else pybullet.DIRECT)
+    if window:
+        client.configureDebugVisualizer(pybullet.COV_ENABLE_GUI, 0)  # PyBullet's panels
+        client.configureDebugVisualizer(pybullet.COV_ENABLE_RENDERING, 0)
+    return client
 
 
 def disconnect(client: Any) -> None:
@@ -65,9 +69,12 @@ def disconnect(client: Any) -> None:
             client.disconnect()
 
 
-def look_at(client: Any, xy: Any) -> None:
-    """Turn the window's view to a place x, y [m] of the table, from the side where the arm hides nothing; without PyBullet's panels."""
-    client.configureDebugVisualizer(pybullet.COV_ENABLE_GUI, 0)
+def draw(client: Any, xy: Any) -> None:
+    """Begin to draw in the window, with the view to a place x, y [m] of the table, from the side where the arm hides nothing.
+
+    Not before all is loaded: it would be drawn between any two parts.
+    """
     client.resetDebugVisualizerCamera(
-        cameraDistance=1.1, cameraYaw=60, cameraPitch=-35, cameraTargetPosition=[float(xy[0]), float(xy[1]), 0.1]
+        cameraDistance=1.25, cameraYaw=60, cameraPitch=-35, cameraTargetPosition=[float(xy[0]), float(xy[1]), 0.1]
     )
+    client.configureDebugVisualizer(pybullet.COV_ENABLE_RENDERING, 1)

@@ -70,13 +70,18 @@ def _show(connection: Connection, world: World, rig: CameraRig, options: dict[st
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (STDOUT, STDERR):  # PyBullet's threads tell what they do
         os.dup2(nowhere, descriptor)
-    sim = ArmSim(world, rig, gui=True, **options)
+    follow(connection, ArmSim(world, rig, gui=True, **options))
+
+
+def follow(connection: Connection, sim: ArmSim) -> None:
+    """Show what comes, asking for more after each, until the other end or the window is closed."""
     try:
         while True:
             connection.send(None)
             episode, state = connection.recv()
             if episode is not None:
-                sim.reset(*episode, settle=False)
+                seed, object_xy = episode
+                sim.reset(seed, object_xy, settle=False)
             sim.show(state)
     except (EOFError, OSError, pybullet.error):
         return
