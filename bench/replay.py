@@ -18,8 +18,8 @@ import rclpy
 from _common import FIRST_TEST_SEED, table, write_json
 from rclpy.executors import SingleThreadedExecutor
 
-from wm_bags.replay.choice import Choice
-from wm_bags.replay.publish import Player
+from wm_bags.replay.options import ReplayOptions
+from wm_bags.replay.player import Player
 from wm_bags.replay.source import message_class, open_bag, publisher_qos
 from wm_bringup.replay.check import check
 from wm_core.bags import typestore
@@ -60,7 +60,7 @@ def consume(bag: Path) -> None:
     print(counts.total(), flush=True)
 
 
-def replay(bag: Path, choice: Choice) -> list[str]:
+def replay(bag: Path, choice: ReplayOptions) -> list[str]:
     """One row: how fast it went, and what the consumer did not get."""
     process = subprocess.Popen([sys.executable, __file__, "--consume", str(bag)], stdout=subprocess.PIPE, text=True)
     process.stdout.readline()
@@ -108,7 +108,10 @@ def main() -> int:
         header = ["topic", "compared", "equal", "different", "not replayed", "not recorded", "first difference"]
         rows = [[t.topic, t.recorded, t.equal, t.different, t.missing, t.more, t.first or "-"] for t in report.tallies]
         print(table(header, rows), *(f"\nnote: {note}" for note in report.notes), "\n", flush=True)
-        choices = [*(Choice(rate=rate, delay_s=30.0) for rate in options.rates), Choice(flat_out=True, delay_s=30.0)]
+        choices = [
+            *(ReplayOptions(rate=rate, delay_s=30.0) for rate in options.rates),
+            ReplayOptions(flat_out=True, delay_s=30.0),
+        ]
         speeds = [replay(bag, choice) for choice in choices]
     speed_header = ["replay", "took", "speed", "messages/s", "late p50 [ms]", "late p99 [ms]", "messages", "dropped"]
     print(table(speed_header, speeds))

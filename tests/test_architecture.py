@@ -171,9 +171,18 @@ def test_the_readme_of_a_package_names_all_that_is_in_it(package: Path):
             str(path.relative_to(package)) for kind in ("msg", "srv", "action") for path in package.glob(f"{kind}/*")
         }
     assert not {name for name in found if not re.search(rf"(?<![\w/]){re.escape(name)}", text)}
-    named = set(re.findall(r"(?<![\w./])[\w/]+\.(?:py|msg|srv|action)\b", text))
+    table = "\n".join(line for line in text.splitlines() if line.startswith("|"))
+    named = set(re.findall(r"(?<![\w./])[\w/]+\.(?:py|msg|srv|action)\b", table))
     known = {path.name for path in package.rglob("*") if path.is_file()}
     assert not {name for name in named if Path(name).name not in known}
+
+
+@pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
+def test_one_place_opens_bag_files(package: Path):
+    storage = ROOT / "ros2_ws/src/wm_bags/wm_bags/storage"
+    for path in sources(package):
+        others = {name for name in imports(path) if re.match(r"mcap\b|sqlite3\b|rosbags\.(highlevel|rosbag2\.reader)", name)}
+        assert not others or path.parent == storage, f"{path} imports {others}; bags are read through wm_bags.storage.reading"
 
 
 def test_every_decision_is_in_the_list_of_them():

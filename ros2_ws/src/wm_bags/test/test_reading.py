@@ -11,7 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wm_bags.storage.common import BagError
+from wm_bags.storage.errors import BagError
 from wm_bags.storage.mcap_file import McapFile
 from wm_bags.storage.reading import Bag
 from wm_core.command_line import main

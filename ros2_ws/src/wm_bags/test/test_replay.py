@@ -22,8 +22,8 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 
-from wm_bags.replay.choice import Choice, Pace, ReplayError, moment, remappings
-from wm_bags.replay.publish import Player
+from wm_bags.replay.options import Pace, ReplayError, ReplayOptions, moment, remappings
+from wm_bags.replay.player import Player
 from wm_bags.replay.source import publisher_qos
 from wm_core import command_line
 from wm_core.stamps import to_ns
@@ -93,7 +93,7 @@ class Listener:
 
 def choice(**options):
     """However slow the machine is: nothing is published before it is listened to."""
-    return Choice(delay_s=30.0, **options)
+    return ReplayOptions(delay_s=30.0, **options)
 
 
 @contextmanager
@@ -225,7 +225,7 @@ def test_a_subscriber_whose_qos_does_not_fit_is_named(listen, tmp_path):
 
 
 def test_a_bag_may_leave_out_the_slash_of_its_topics():
-    choice = Choice(topics=("/a", "b"), exclude=("a",), remap=remappings(["b:=c"]))
+    choice = ReplayOptions(topics=("/a", "b"), exclude=("a",), remap=remappings(["b:=c"]))
     assert choice.select(["a", "b"]) == ["b"] and choice.name("b") == "/c" and choice.name("d") == "/d"
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from trajectory_msgs.msg import JointTrajectoryPoint
 from wm_msgs.msg import Belief, Command, Plan
 
-from wm_bags.replay.choice import ReplayError
 from wm_bags.replay.compare import Difference, Tally, differences, pair, table
 from wm_bags.replay.node_steps import Role, Steps, once
+from wm_bags.replay.options import ReplayError
 from wm_bags.replay.recorded import Recorded, in_order, open_recording
 
 MS = 1_000_000

@@ -13,7 +13,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from wm_bags.steps.check import BagCheck
 from wm_bags.steps.profile import Profile
 from wm_bags.steps.propose import propose
-from wm_bags.storage.common import BagError
+from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
 from wm_core.command_line import main
 

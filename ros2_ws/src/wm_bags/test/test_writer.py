@@ -18,8 +18,8 @@ from mcap.reader import make_reader
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from wm_bags.storage.common import BagError
 from wm_bags.storage.definitions import definition_of
+from wm_bags.storage.errors import BagError
 from wm_bags.storage.metadata import Topic
 from wm_bags.storage.reading import Bag
 from wm_bags.storage.repair import repair

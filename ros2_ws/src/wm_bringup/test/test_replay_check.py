@@ -12,7 +12,7 @@ import pytest
 import yaml
 from onnx import numpy_helper
 
-from wm_bags.replay.choice import ReplayError
+from wm_bags.replay.options import ReplayError
 from wm_bringup.replay.check import check, settings
 from wm_core.bundle import sha256
 from wm_core.paths import bundles_dir

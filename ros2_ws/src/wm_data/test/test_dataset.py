@@ -15,7 +15,7 @@ import yaml
 from wm_bags.steps.frames import Frame, Step
 from wm_bags.steps.profile import Profile
 from wm_bags.steps.strict import strict_steps
-from wm_bags.storage.common import BagError
+from wm_bags.storage.errors import BagError
 from wm_core.bundle import BevSpec
 from wm_core.command_line import main
 from wm_core.config import SettingError

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from wm_bags.steps.frames import Frame, Step
 from wm_bags.steps.profile import Profile
 from wm_bags.steps.strict import strict_steps
-from wm_bags.storage.common import BagError
+from wm_bags.storage.errors import BagError
 from wm_core.kinematics import Kinematics
 from wm_core.paths import urdf_path
 from wm_data.episode_bag import EpisodeWriter

@@ -19,7 +19,7 @@ from wm_bags.steps.frames import Frame, Step, arm_joints, check_rig, refusal
 from wm_bags.steps.profile import Profile
 from wm_bags.steps.strict import StrictCheck
 from wm_bags.steps.sync import JITTER
-from wm_bags.storage.common import BagError
+from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
 from wm_core.atomic import die_with_parent, new_folder
 from wm_core.bundle import BevSpec

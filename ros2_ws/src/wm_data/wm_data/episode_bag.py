@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from wm_bags.steps.frames import Step
-from wm_bags.storage.common import BagError
 from wm_bags.storage.definitions import definition_of
+from wm_bags.storage.errors import BagError
 from wm_bags.storage.metadata import Topic
 from wm_bags.storage.writer import BagWriter, Storage
 from wm_core.bags import typestore

@@ -106,7 +106,7 @@ class Steps:
             yield step
 
     def _take_in(self, step: Step) -> None:
-        """A trigger may wait while the node is busy; what comes meanwhile is served first: see wm_bags/replay_consumers.py."""
+        """A trigger may wait while the node is busy; what comes meanwhile is served first: see wm_bags/replay/consumers.py."""
         answered_ns = min(answer.sent_ns for answer in step.expected)
         began_ns = answered_ns - self._role.worked_ns(step.expected)
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from wm_bags.replay.choice import ReplayError
-from wm_bags.storage.common import BagError
+from wm_bags.replay.options import ReplayError
+from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
 
 DISORDER_NS = 5_000_000_000  # a message is recorded at most this long after it was sent

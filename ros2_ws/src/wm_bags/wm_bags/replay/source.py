@@ -15,7 +15,7 @@ from rosbags.interfaces import Qos, QosDurability, QosHistory, QosReliability
 from rosbags.rosbag2.metadata import parse_qos
 from rosbags.typesys.store import Typestore
 
-from wm_bags.replay.choice import ReplayError
+from wm_bags.replay.options import ReplayError
 from wm_bags.storage.reading import Bag
 
 AHEAD = 200  # messages read ahead of the one that is due

@@ -11,7 +11,7 @@ from wm_bags.steps.profile import Profile
 from wm_bags.steps.reader import OUTSIDE, StepReader
 from wm_bags.steps.sync import JITTER, Cut
 from wm_bags.steps.topic_stats import TopicStats
-from wm_bags.storage.common import BagError
+from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
 from wm_core.kinematics import Kinematics
 from wm_core.task import load_task

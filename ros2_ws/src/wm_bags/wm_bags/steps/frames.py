@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from wm_bags.steps.profile import CameraTopics
-from wm_bags.storage.common import BagError
+from wm_bags.storage.errors import BagError
 from wm_core.images import ImageError, colour_image, depth_image
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.rig import Camera

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from wm_bags.storage.common import BagError
+from wm_bags.storage.errors import BagError
 from wm_core.executed import ExecutedMotion
 from wm_core.kinematics import Kinematics, KinematicsError
 

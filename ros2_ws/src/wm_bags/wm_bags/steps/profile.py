@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
-from wm_bags.storage.common import BagError
+from wm_bags.storage.errors import BagError
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
 

@@ -13,7 +13,7 @@ from wm_bags.steps.profile import CameraTopics, Profile
 from wm_bags.steps.roles import check_topics
 from wm_bags.steps.sync import Cut, Instant, Synchroniser
 from wm_bags.storage.cdr import HEADERLESS, same_picture, stamp_of
-from wm_bags.storage.common import BagError
+from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag, Message
 from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig

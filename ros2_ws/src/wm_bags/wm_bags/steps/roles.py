@@ -2,7 +2,7 @@
 
 from wm_bags.steps.profile import Profile
 from wm_bags.storage.cdr import COMPRESSED, IMAGE
-from wm_bags.storage.common import BagError
+from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
 
 IMAGES = (IMAGE, COMPRESSED)

@@ -13,7 +13,7 @@ from wm_bags.steps.frames import Step, refusal
 from wm_bags.steps.profile import Profile
 from wm_bags.steps.reader import OUTSIDE, SHORTEST
 from wm_bags.steps.sync import JITTER, Cut
-from wm_bags.storage.common import BagError
+from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
 from wm_core.kinematics import Kinematics
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 
-from wm_bags.storage.common import Topic, in_words
+from wm_bags.storage.contents import Topic
+from wm_bags.storage.errors import in_words
 from wm_core.bags import typestore
 
 LINE = "=" * 80 + "\n"

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from wm_bags.storage import common
-from wm_bags.storage.common import BagError, in_words
+from wm_bags.storage import contents
 from wm_bags.storage.definitions import Definition
+from wm_bags.storage.errors import BagError, in_words
 
 VERSION = 9
 FILE = "metadata.yaml"
@@ -116,7 +116,7 @@ class Metadata:
     version: int = 0
     distro: str = ""
     files: tuple[str, ...] = ()
-    topics: dict[str, common.Topic] = field(default_factory=dict)
+    topics: dict[str, contents.Topic] = field(default_factory=dict)
     per_file: dict[str, int] = field(default_factory=dict)  # messages by file
     messages: int = -1
     duration_ns: int = 0
@@ -150,10 +150,10 @@ def read_metadata(folder: Path) -> Metadata | None:
     return Metadata(version, distro, names, {topic.name: topic for topic in topics}, per_file, messages, duration_ns)
 
 
-def _topic(entry: dict[str, Any]) -> common.Topic:
+def _topic(entry: dict[str, Any]) -> contents.Topic:
     int(entry["message_count"])  # must be there, though the files say it too
     topic = entry["topic_metadata"]
-    return common.Topic(
+    return contents.Topic(
         str(topic["name"]),
         str(topic["type"]),
         str(topic["serialization_format"]),

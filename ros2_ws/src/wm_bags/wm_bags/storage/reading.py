@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import zstandard
 
 from wm_bags.storage.bag_types import TypesOfBag
-from wm_bags.storage.common import MAGIC_OF_ZSTD, BagError, Found, Topic, in_words, opened
+from wm_bags.storage.contents import MAGIC_OF_ZSTD, Found, Topic
+from wm_bags.storage.errors import BagError, in_words, opened
 from wm_bags.storage.metadata import Metadata, read_metadata
 from wm_bags.storage.reading_mcap import McapStorage
 from wm_bags.storage.reading_sqlite import SqliteStorage

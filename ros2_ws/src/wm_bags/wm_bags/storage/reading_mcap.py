@@ -14,7 +14,8 @@ from mcap.opcode import Opcode
 from mcap.reader import make_reader
 from mcap.records import Channel, Schema
 
-from wm_bags.storage.common import BagError, Found, Topic
+from wm_bags.storage.contents import Found, Topic
+from wm_bags.storage.errors import BagError
 from wm_bags.storage.mcap_file import MAGIC, MESSAGE, MESSAGE_BYTES
 from wm_bags.storage.mcap_scan import Chunk, DamageError, scan
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Set
 from contextlib import suppress
 from pathlib import Path
 
-from wm_bags.storage.common import BagError, Found, Topic
+from wm_bags.storage.contents import Found, Topic
+from wm_bags.storage.errors import BagError
 
 
 class SqliteStorage:

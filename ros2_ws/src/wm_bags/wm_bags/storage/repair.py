@@ -18,8 +18,8 @@ import yaml
 from mcap.opcode import Opcode
 from mcap.records import Channel
 
-from wm_bags.storage.common import BagError
 from wm_bags.storage.definitions import Definition
+from wm_bags.storage.errors import BagError
 from wm_bags.storage.mcap_file import MAGIC, RECORD, Index, McapFile
 from wm_bags.storage.mcap_scan import Chunk, DamageError, Found, scan
 from wm_bags.storage.metadata import FILE, VERSION, FileInfo, Topic, bag_information, write_metadata

@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from wm_bags.replay.choice import QOS, Choice, remappings
+from wm_bags.replay.options import QOS, ReplayOptions, remappings
 from wm_bags.storage.reading import DAMAGED
 from wm_core.command_line import UsageError
 
@@ -101,10 +101,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _publish(options: argparse.Namespace) -> int:
-    from wm_bags.replay.publish import Player
+    from wm_bags.replay.player import Player
     from wm_core.lifecycle import ignore_stop_signals
 
-    choice = Choice(
+    choice = ReplayOptions(
         options.rate,
         options.as_fast_as_possible,
         options.clock,

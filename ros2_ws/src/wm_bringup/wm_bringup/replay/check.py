@@ -21,9 +21,9 @@ from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image
 
-from wm_bags.replay.choice import ReplayError
 from wm_bags.replay.compare import Tally, pair, table
 from wm_bags.replay.node_steps import Step, Steps, once
+from wm_bags.replay.options import ReplayError
 from wm_bags.replay.recorded import Recorded, open_recording
 from wm_bringup.graph import config
 from wm_bringup.replay.facts import BELIEF, NODES, OBSERVATION, PARAMETERS, Facts, read_facts, unknown_model

@@ -11,8 +11,8 @@ from rclpy.parameter import parameter_value_to_python
 from rclpy.serialization import deserialize_message
 from wm_msgs.msg import ActiveBundle, Belief, Observation, Plan
 
-from wm_bags.replay.choice import ReplayError
 from wm_bags.replay.node_steps import Role
+from wm_bags.replay.options import ReplayError
 from wm_bags.replay.recorded import Recorded, Recording
 from wm_bags.replay.source import RecordedTopic, message_class
 from wm_core.bags import typestore

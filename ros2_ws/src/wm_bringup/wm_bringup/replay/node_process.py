@@ -143,7 +143,7 @@ class ReplayedNode:
                 self.settle()
 
     def settle(self) -> None:
-        """Until the node has taken in all that was sent: see wm_bags/replay_consumers.py."""
+        """Until the node has taken in all that was sent: see wm_bags/replay/consumers.py."""
         if not await_answers(self._state, self._spin, SETTLE_S, lambda: bool(self._runner.ended())):
             raise NodeError(f"{self.role.node} has not answered for {SETTLE_S:.0f} s; look for its error above")
 

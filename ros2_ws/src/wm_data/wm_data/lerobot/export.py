@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from wm_bags.steps.check import BagCheck
 from wm_bags.steps.episodes import Episode
 from wm_bags.steps.frames import Frame, Step
-from wm_bags.storage.common import BagError
+from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
 from wm_core.atomic import new_folder
 from wm_core.kinematics import Kinematics

@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from wm_bags.storage.common import BagError
+from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import DAMAGED, Bag
 
 ERROR_STATUS = 2  # 1: a bag was refused

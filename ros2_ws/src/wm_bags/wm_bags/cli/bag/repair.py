@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Repair each bag and say how much was kept; returns 1 when one could not be."""
-    from wm_bags.storage.common import BagError
+    from wm_bags.storage.errors import BagError
     from wm_bags.storage.repair import repair
 
     refused = 0

@@ -19,8 +19,8 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock
 
-from wm_bags.replay.choice import Choice, Pace, ReplayError
 from wm_bags.replay.consumers import Consumers
+from wm_bags.replay.options import Pace, ReplayError, ReplayOptions
 from wm_bags.replay.source import Source, ahead, message_class, open_bag, publisher_qos
 from wm_core.bags import typestore
 from wm_core.qos import STATE
@@ -57,7 +57,7 @@ class Outcome:
 class Player:
     """Replays one bag. `stop()` may be called from a signal handler or another thread."""
 
-    def __init__(self, path: Path, choice: Choice, say: Callable[[str], None] = print) -> None:
+    def __init__(self, path: Path, choice: ReplayOptions, say: Callable[[str], None] = print) -> None:
         self._path = path
         self._choice = choice
         self._say = say

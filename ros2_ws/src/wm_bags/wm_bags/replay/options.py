@@ -14,7 +14,7 @@ class ReplayError(ValueError):
 
 
 @dataclass(frozen=True)
-class Choice:
+class ReplayOptions:
     """The options of a replay."""
 
     rate: float = 1.0  # bag seconds per second
