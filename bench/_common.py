@@ -1,4 +1,4 @@
-"""What the benchmarks share: intervals, tables, options, and work spread over processes."""
+"""What the benchmarks share: intervals, tables, options, results, and work spread over processes."""
 
 import argparse
 import json
@@ -6,6 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from _results import FOLDER, Line, Results
+
+from wm_core.paths import bundles_dir
+from wm_core.robot import DEFAULT_ROBOT
+from wm_core.task import DEFAULT_TASK
 from wm_core.workers import run_all as run_all
 from wm_tasks.report import wilson
 
@@ -41,7 +46,45 @@ def parser(description: str, episodes: int) -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=2, help="worker processes; use 1 to measure times")
     parser.add_argument("--bundle", type=Path, default=None, help="model bundle folder (default: the shipped one)")
     parser.add_argument("--json", type=Path, default=None, help="also write every episode to this file")
+    result_options(parser)
     return parser
+
+
+def result_options(parser: argparse.ArgumentParser) -> None:
+    """The options of all that is recorded."""
+    parser.add_argument("--results", type=Path, default=FOLDER, help="folder of the lines of results")
+    parser.add_argument("--fresh", action="store_true", help="measure anew what is there for this commit and bundle")
+
+
+def recorded(
+    name: str, args: argparse.Namespace, *settings: str, bundle: Path | None = None, robot: bool = True, **more: Any
+) -> Results:
+    """The results of a benchmark.
+
+    `settings`: the options that change them, `more`: what else does; `bundle`: what is judged, if one is; `robot`: whether the
+    arm is in it, whose lines name the robot and the task.
+    """
+    chosen = {option: getattr(args, option) for option in settings} | more
+    facts = {"robot": DEFAULT_ROBOT, "task": DEFAULT_TASK} if robot else {}
+    return Results(name, chosen, bundle, args.results, args.fresh, **facts)
+
+
+def shipped() -> Path:
+    """The bundle that is judged when none is named."""
+    return bundles_dir() / "default"
+
+
+def groups(lines: Iterable[Line], *names: str) -> dict[tuple, list[Line]]:
+    """Lines by the values of some names, in the order in which these come."""
+    found: dict[tuple, list[Line]] = {}
+    for line in lines:
+        found.setdefault(tuple(line[name] for name in names), []).append(line)
+    return found
+
+
+def flat(line: Line, *names: str) -> dict[str, Any]:
+    """The result of a line with some of the names that it is of, for reports."""
+    return {**{name: line[name] for name in names}, **line["result"]}
 
 
 def write_json(path: Path | None, report: dict[str, Any]) -> None:

@@ -1,12 +1,12 @@
 """One episode of the closed loop in a worker process; loops are built once per process and setting."""
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from _common import rate
+from _results import Line
 
 from wm_planner.planners import PARAMS
 from wm_tasks.baselines import RandomPolicy
@@ -22,18 +22,14 @@ METHODS = {
     "random": "random motions: the floor",
 }
 PROTOCOL = """\
-Protocol: start and goal are drawn by the world from the episode's seed, at least 10 cm apart; at most {steps} steps of
+Protocol: start and goal are drawn by the world from the episode's seed, at least 10 cm apart; at most {max_steps} steps of
 0.1 s. Success: the true object position is within 2 cm (3 cm) of the goal when the episode ends, which is when wm
 believes the goal reached (scripted and random: when it is) or at the last step. Lockstep: the simulator waits for the
 planner. 95 % Wilson intervals. Seeds {first} to {last}; seeds below 10000 are for training."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What an episode comes to: its row of a report, and (plans, 3) milliseconds, candidates and iterations."""
-
-    row: dict[str, Any]
-    plans: np.ndarray
+PLAN = ("milliseconds", "candidates", "iterations")  # what is kept of each plan
+ROW = ("goal", "start_distance_m", "final_distance_m", "steps", "time_s", "success_2cm", "success_3cm")
 
 
 @cache
@@ -59,8 +55,9 @@ def episode(
     planner: str = "icem",
     max_steps: int = 100,
     budget_ms: float | None = None,
-) -> Outcome:
-    """Run one episode of a method out of METHODS; without its trace, which is too much to pass between processes."""
+    plans: bool = False,
+) -> dict[str, Any]:
+    """The row of one episode of a method out of METHODS."""
     cameras = ("camera_left",) if method == "one_camera" else None
     run = loop(world, bundle, planner, cameras, budget_ms).episode
     if method == "scripted":
@@ -69,24 +66,29 @@ def episode(
         result = run(seed, max_steps=max_steps, policy=RandomPolicy(seed))
     else:
         result = run(seed, max_steps=max_steps, oracle=method == "true_state")
-    return outcome_of(result)
+    return row_of(result, plans)
 
 
-def outcome_of(result: EpisodeResult) -> Outcome:
-    """The outcome of an episode's result."""
-    names = ("seed", "goal", "start_distance_m", "final_distance_m", "steps", "time_s", "success_2cm", "success_3cm")
-    plans = [
-        (step.plan_ms, step.plan.candidates, step.plan.iterations) for step in result.trace if step.plan is not None
-    ]
-    return Outcome({name: getattr(result, name) for name in names}, np.array(plans).reshape(-1, 3))
+def row_of(result: EpisodeResult, plans: bool = False) -> dict[str, Any]:
+    """What an episode comes to: ROW and, if asked for, PLAN of each plan as `plans`; without its trace."""
+    row = {name: getattr(result, name) for name in ROW}
+    if plans:
+        made = [step for step in result.trace if step.plan is not None]
+        row["plans"] = [(round(step.plan_ms, 2), step.plan.candidates, step.plan.iterations) for step in made]
+    return row
+
+
+def plans_of(lines: list[Line]) -> np.ndarray:
+    """PLAN of all plans of some episodes, (n, 3)."""
+    return np.concatenate([np.reshape(line["result"]["plans"], (-1, 3)) for line in lines])
 
 
 SUMMARY = ("within 2 cm", "within 3 cm", "median final [cm]", "median steps")
 
 
-def summary(outcomes: list[Outcome]) -> tuple[str, ...]:
+def summary(lines: list[Line]) -> tuple[str, ...]:
     """The cells of SUMMARY."""
-    rows = [outcome.row for outcome in outcomes]
+    rows = [line["result"] for line in lines]
     return (
         rate(row["success_2cm"] for row in rows),
         rate(row["success_3cm"] for row in rows),

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from _common import FIRST_TEST_SEED, table, write_json
+from _common import FIRST_TEST_SEED, recorded, result_options, table, write_json
+from _results import Line
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
@@ -140,14 +141,26 @@ def cpu_s() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
+def tables(lines: list[Line]) -> str:
+    """The newest run."""
+    rows = []
+    for title, found in lines[-1]["result"].items():
+        base = found["seconds"]["rosbags"]
+        cells = [f"{value:.2f} ({value / base:.2f})" for value in found["seconds"].values()]
+        rows.append((title, f"{found['bytes'] / 1e6:.0f}", *cells))
+    header = ("bag", "MB", "rosbags [s] (ratio)", "wm, all messages", "steps (arrays)", "dataset (maps, report)")
+    return table(header, rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the robot's bags")
     parser.add_argument("--episodes", type=int, default=10, help="episodes of the collected bag")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", type=Path, default=None, help="also write the figures to this file")
+    result_options(parser)
     args = parser.parse_args()
-    rows, report = [], {}
+    results, report = recorded("bag_reading", args, "seconds", "episodes", "repeats", robot=False), {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         profile = robot_profile(folder)
@@ -168,14 +181,9 @@ def main() -> None:
                 "steps": lambda bag=bag, topics=topics: make_steps(bag, topics),
                 "dataset": lambda bag=bag, file=file: build_dataset([bag], folder / "out", 1, Reading(file)),
             }
-            seconds = best(args.repeats, jobs)
-            size = sum(each.stat().st_size for each in bag.iterdir()) / 1e6
-            report[title] = {"bytes": size * 1e6, "seconds": seconds}
-            base = seconds["rosbags"]
-            cells = [f"{value:.2f} ({value / base:.2f})" for value in seconds.values()]
-            rows.append((title, f"{size:.0f}", *cells))
-    header = ("bag", "MB", "rosbags [s] (ratio)", "wm, all messages", "steps (arrays)", "dataset (maps, report)")
-    print(table(header, rows))
+            size = sum(each.stat().st_size for each in bag.iterdir())
+            report[title] = {"bytes": size, "seconds": best(args.repeats, jobs)}
+    print(tables([results.add(report)]))
     write_json(args.json, report)
 
 

@@ -1,16 +1,16 @@
 """Success against minutes of robot data, for each model family, beside model-free learning (see requirements-bench.txt)."""
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
-from _common import FIRST_TEST_SEED, rate, run_all, table, write_json
+from _common import FIRST_TEST_SEED, groups, rate, recorded, result_options, table, write_json
 from _episodes import episode
 from _model_free import learn
+from _results import Line, Results
 
 from wm_core.config import configure
 from wm_data.dataset import Dataset
@@ -19,9 +19,9 @@ from wm_learning.pipelines.train import RunSettings, train_bundle
 
 STEPS_PER_MINUTE = 600
 PROTOCOL = """\
-Protocol: whole exploration episodes drawn from {data} up to the given minutes of robot time (10 steps a second, all worlds alike);
-each family trains on them for {share:.0%} of its usual steps and is then judged on {goals} held-out goals of {world} from pixels,
-seeds {seed} on, success within 2 cm in 100 steps. The model-free learner (SAC with hindsight goals, Stable-Baselines3) explores by
+Protocol: whole exploration episodes drawn from a dataset up to the given minutes of robot time (10 steps a second, all worlds alike);
+each family trains on them for {share:.0%} of its usual steps and is then judged on held-out goals from pixels,
+seeds {first} to {last}, success within 2 cm in 100 steps. The model-free learner (SAC with hindsight goals, Stable-Baselines3) explores by
 itself in that world for the same robot time, sees the true object position instead of pixels, and is judged on the same goals."""
 
 
@@ -42,27 +42,43 @@ def shortened(family: str, share: float) -> dict[str, Any]:
     return {name: {"steps": max(1, round(share * getattr(usual, name).steps))} for name in phases}
 
 
-def judge_family(family: str, minutes: float, data: Dataset, folder: Path, args: argparse.Namespace) -> list[bool]:
+def trained(family: str, minutes: float, data: Dataset, args: argparse.Namespace) -> Path:
+    """A bundle that learned from so much; its training goes on where it was killed."""
     run = replace(RunSettings(), family=family, seed=args.seed, threads=args.threads)
     part = data.subset(draw_episodes(data, minutes, args.seed))
-    bundle = train_bundle(part, folder / "bundle", run, shortened(family, args.share))
-    calls = [(args.world, "wm", args.first_goal + i, bundle) for i in range(args.goals)]
-    return [bool(outcome.row["success_2cm"]) for outcome in run_all(episode, calls, args.workers)]
+    return train_bundle(part, args.out / f"{family}-{minutes:g}min" / "bundle", run, shortened(family, args.share))
 
 
-def point(method: str, minutes: float, data: Dataset, args: argparse.Namespace) -> list[bool]:
-    """Successes of one point of the curve; a finished one is read back."""
-    folder = args.out / f"{method}-{minutes:g}min"
-    file = folder / "successes.json"
-    if not file.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        if method == "model-free":
-            goals = range(args.first_goal, args.first_goal + args.goals)
-            successes = learn(args.world, round(minutes * STEPS_PER_MINUTE), goals, args.seed)
-        else:
-            successes = judge_family(method, minutes, data, folder, args)
-        write_json(file, {"successes": successes})
-    return json.loads(file.read_text())["successes"]
+def point(method: str, minutes: float, data: Dataset, results: Results, args: argparse.Namespace) -> list[Line]:
+    """The lines of one point of the curve."""
+    goals = range(args.first_goal, args.first_goal + args.goals)
+    names = ("world", "method", "minutes", "seed")
+    keys = [dict(zip(names, (args.world, method, minutes, goal), strict=True)) for goal in goals]
+    known = [line for key in keys if (line := results.done(**key))]
+    if len(known) == len(keys):
+        return known
+    if method == "model-free":
+        reached = learn(args.world, round(minutes * STEPS_PER_MINUTE), goals, args.seed)
+        return [
+            results.done(**key) or results.add({"success_2cm": success}, **key)
+            for key, success in zip(keys, reached, strict=True)
+        ]
+    bundle = trained(method, minutes, data, args)
+    calls = {tuple(key.values()): (args.world, "wm", key["seed"], bundle) for key in keys}
+    return list(results.run(episode, calls, names, args.workers))
+
+
+def successes(lines: list[Line]) -> list[bool]:
+    return [line["result"]["success_2cm"] for line in lines]
+
+
+def tables(lines: list[Line]) -> str:
+    minutes = sorted({line["minutes"] for line in lines})
+    rows = []
+    for (method,), found in groups(lines, "method").items():
+        points = {amount: successes(each) for (amount,), each in groups(found, "minutes").items()}
+        rows.append((method, *(rate(points[amount]) if amount in points else "not run" for amount in minutes)))
+    return table(("method", *(f"{amount:g} min" for amount in minutes)), rows)
 
 
 def plot(curves: dict[str, dict[float, list[bool]]], file: Path) -> None:
@@ -95,16 +111,21 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0, help="of the drawn episodes and of training")
     options.add_argument("--threads", type=int, default=2, help="of the training")
     options.add_argument("--workers", type=int, default=2, help="processes that judge")
+    result_options(options)
     args = options.parse_args()
-    print(PROTOCOL.format(**{**vars(args), "seed": args.first_goal}))
+    last = args.first_goal + args.goals - 1
+    print(PROTOCOL.format(share=args.share, first=args.first_goal, last=last))
     data = Dataset.load(args.data)
+    results = recorded("data_efficiency", args, "share", "seed", data=data.fingerprint())
+    lines: list[Line] = []
     curves: dict[str, dict[float, list[bool]]] = {method: {} for method in args.methods}
     for minutes in args.minutes:
         for method in args.methods:
-            curves[method][minutes] = point(method, minutes, data, args)
+            found = point(method, minutes, data, results, args)
+            lines += found
+            curves[method][minutes] = successes(found)
             print(f"{method}, {minutes:g} min: {rate(curves[method][minutes])}", flush=True)
-    header = ("method", *(f"{minutes:g} min" for minutes in args.minutes))
-    print("\n" + table(header, [(method, *map(rate, points.values())) for method, points in curves.items()]))
+    print("\n" + tables(lines))
     plot(curves, args.out / "data_efficiency.png")
     write_json(args.out / "data_efficiency.json", {"protocol": vars(args), "successes": curves})
 

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from _common import table, write_json
+from _common import recorded, result_options, table, write_json
+from _results import Line
 
 from wm_data.collect import Batch, collect_bag
 from wm_data.dataset import Dataset
@@ -180,25 +181,10 @@ def maps_of(folder: Path, steps: int, work: Path) -> np.ndarray:
     return np.array(Dataset.load(folder).bev[:steps])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("runs/dataset"))
-    parser.add_argument("--steps", type=int, default=4000, help="first steps of the dataset that are used")
-    parser.add_argument(
-        "--noise", type=int, default=0, help="added to all that is seen, as a camera's: simulated maps have none"
-    )
-    parser.add_argument("--batches", type=int, default=50)
-    parser.add_argument("--json", type=Path, default=None, help="also write the figures to this file")
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
-        work = Path(name)
-        rows = maps_of(args.data, args.steps, work)
-        if args.noise:
-            added = np.random.default_rng(0).integers(-args.noise, args.noise, rows.shape, np.int8, endpoint=True)
-            rows = np.where(rows, np.clip(rows.astype(np.int16) + added, 1, 255), 0).astype(np.uint8)
-        report = {title: measure(title, rows, work / f"{i}.maps", args.batches) for i, title in enumerate(FORMATS)}
-    megabytes = rows.nbytes / 1e6
-    print(f"{len(rows)} steps, {megabytes:.0f} MB of maps; page cache warm")
+def tables(lines: list[Line]) -> str:
+    """The newest run."""
+    found = lines[-1]["result"]
+    megabytes = found["megabytes"]
     cells = [
         (
             title,
@@ -209,7 +195,7 @@ def main() -> None:
             f"{f['open_cpu_s']:.2f}",
             f"{f['memory'] / 1e6:.0f}",
         )
-        for title, f in report.items()
+        for title, f in found["formats"].items()
     ]
     header = (
         "format",
@@ -217,8 +203,33 @@ def main() -> None:
         "write [MB/s of CPU]",
         "windows [ms of CPU a batch (clock)]",
         "in order [MB/s of CPU]",
+        "open [s of CPU]",
+        "own memory [MB]",
     )
-    print(table((*header, "open [s of CPU]", "own memory [MB]"), cells))
+    return f"{found['steps']} steps, {megabytes:.0f} MB of maps; page cache warm\n\n{table(header, cells)}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("runs/dataset"))
+    parser.add_argument("--steps", type=int, default=4000, help="first steps of the dataset that are used")
+    parser.add_argument(
+        "--noise", type=int, default=0, help="added to all that is seen, as a camera's: simulated maps have none"
+    )
+    parser.add_argument("--batches", type=int, default=50)
+    parser.add_argument("--json", type=Path, default=None, help="also write the figures to this file")
+    result_options(parser)
+    args = parser.parse_args()
+    results = recorded("dataset_formats", args, "noise", "batches", robot=False)
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
+        work = Path(name)
+        rows = maps_of(args.data, args.steps, work)
+        if args.noise:
+            added = np.random.default_rng(0).integers(-args.noise, args.noise, rows.shape, np.int8, endpoint=True)
+            rows = np.where(rows, np.clip(rows.astype(np.int16) + added, 1, 255), 0).astype(np.uint8)
+        report = {title: measure(title, rows, work / f"{i}.maps", args.batches) for i, title in enumerate(FORMATS)}
+    line = results.add({"steps": len(rows), "megabytes": rows.nbytes / 1e6, "formats": report})
+    print(tables([line]))
     write_json(args.json, report)
 
 

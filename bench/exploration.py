@@ -1,12 +1,12 @@
 """Exploring with the world model beside the scripted exploration, which sees the truth, and random motions: what comes to be seen."""
 
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import parser, run_all, table, write_json
+from _common import flat, parser, recorded, shipped, table, write_json
+from _results import Line
 
 from wm_core.bundle import Bundle
 from wm_dynamics.rollout import RolloutEngine
@@ -179,12 +179,13 @@ HEADER = (
 )
 
 
-def row(world: str, method: str, found: dict[str, Any]) -> tuple[str, ...]:
+def row(line: Line) -> tuple[str, ...]:
     """A line of the table."""
+    found = line["result"]
     shares = (f"{100 * found[name]:.0f} %" for name in ("moved", "fast"))
     return (
-        world,
-        method,
+        Path(line["world"]).stem,
+        line["method"],
         *shares,
         str(found["places"]),
         f"{100 * found['rarest']:.0f} %",
@@ -197,6 +198,10 @@ def row(world: str, method: str, found: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
+def tables(lines: list[Line]) -> str:
+    return table(HEADER, [row(line) for line in lines])
+
+
 def main() -> None:
     options = parser(__doc__ or "", episodes=1)
     options.add_argument("--worlds", nargs="+", default=list(WORLDS), metavar="WORLD", help="names or world files")
@@ -206,21 +211,21 @@ def main() -> None:
     print(PROTOCOL.format(minutes=args.minutes, first=args.seed))
     for method in args.methods:
         print(f"  {method}: {METHODS[method]}")
-    settings = [(world, method) for world in args.worlds for method in args.methods]
-    calls = [
-        (world, method, args.seed + 1000 * i, args.minutes, args.bundle)
-        for world, method in settings
-        for i in range(args.episodes)
-    ]
-    finished = run_all(explore, calls, args.workers)
-    rows, report = [], []
-    for world, method in settings:
-        for found in islice(finished, args.episodes):
-            rows.append(row(Path(world).stem, method, found))
-            print(" ".join(rows[-1]), flush=True)
-            report.append({"world": world, "method": method, **found})
-    print("\n" + table(HEADER, rows))
-    write_json(args.json, {"protocol": vars(args), "results": report})
+    calls = {
+        (world, method, seed): (world, method, seed, args.minutes, args.bundle)
+        for world in args.worlds
+        for method in args.methods
+        for seed in (args.seed + 1000 * i for i in range(args.episodes))
+    }
+    results = recorded("exploration", args, "minutes", bundle=args.bundle or shipped())
+    lines = []
+    for line in results.run(explore, calls, ("world", "method", "seed"), args.workers):
+        lines.append(line)
+        print(" ".join(row(line)), flush=True)
+    print("\n" + tables(lines))
+    write_json(
+        args.json, {"protocol": vars(args), "results": [flat(line, "world", "method", "seed") for line in lines]}
+    )
 
 
 if __name__ == "__main__":

@@ -8,13 +8,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import count, takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rclpy
 import yaml
 from _bad_bundles import broken, noisy, nonsense
-from _common import FIRST_TEST_SEED, rate, table, write_json
+from _common import FIRST_TEST_SEED, groups, rate, recorded, result_options, table, write_json
+from _results import Line, Results
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from wm_msgs.msg import ActiveBundle, Command, GoalEvent
@@ -27,14 +30,15 @@ from wm_core.stamps import to_ns
 STEP_NS = 100_000_000
 AROUND_S = 2.0  # before and after the first command of the other bundle in which commands are looked at
 EVERY = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)  # however late this process gets its turn
+FAULTS = ("fails to load", "predicts nonsense", "trusts no plan")
 GAIN, NOISE = 0.2, 0.5  # of the bundle that predicts nonsense, and of the one that trusts no plan
 PROTOCOL = """\
 The whole graph (simulator, perception, dynamics, planner, guard, bundle manager) with goals given one after another; the
 registry is pointed from one bundle to the other and back, the manager prepares the other one in all nodes, waits for a safe
-moment and changes. Missed: control periods without a command, from the stamps of wm/command within {around:.0f} s around the change;
+moment and changes. Missed: control periods without a command, from the stamps of wm/command within 2 s around the change;
 gap: longest time between two commands as they arrive here, in the same window and (beside it) without swaps. Scene changes of
 the simulator between goals are no misses. Then three bad bundles are promoted by force: one whose graph is torn on the disk, one
-that takes actions for {gain:g} times as large as they are, one with noise on its weights, with which the planner defers every plan."""
+that takes actions for 0.2 times as large as they are, one with noise on its weights, with which the planner defers every plan."""
 
 
 class Listener:
@@ -99,18 +103,28 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=FIRST_TEST_SEED)
     parser.add_argument("--pause", type=float, default=4.0, help="[s] between two swaps")
     parser.add_argument("--json", type=Path, default=None)
+    result_options(parser)
     options = parser.parse_args()
-    print(PROTOCOL.format(around=AROUND_S, gain=GAIN) + "\n")
-    listener, report = Listener(), {}
+    print(PROTOCOL + "\n")
+    results = recorded("hot_swap", options, "seed", "pause", bundle=options.other)
+    listener, lines = Listener(), []
     for mode in options.modes:
         with tempfile.TemporaryDirectory(prefix="wm_hot_swap_") as work:
-            report[mode] = run(listener, mode, options, Path(work))
-    write_json(options.json, report)
+            found = run(listener, mode, results, options, Path(work))
+        print(tables(found) + "\n", flush=True)
+        lines += found
+    write_json(options.json, {mode: figures(found) for (mode,), found in groups(lines, "mode").items()})
     return 0
 
 
-def run(listener: Listener, mode: str, options: argparse.Namespace, work: Path) -> dict:
-    """All swaps in one launch; prints and returns what was found."""
+def run(listener: Listener, mode: str, results: Results, options: argparse.Namespace, work: Path) -> list[Line]:
+    """The lines of a mode. Swaps and bad bundles that are there already are left out; each launch adds a line of its own."""
+    before = (results.done(mode=mode, part="launch", index=i) for i in count())
+    launches = list(takewhile(bool, before))
+    swaps = [results.done(mode=mode, part="swap", index=i) for i in range(options.swaps)]
+    back = {name: results.done(mode=mode, part="rolled back", fault=name) for name in FAULTS}
+    if all(swaps) and all(back.values()) and launches:
+        return [*launches, *swaps, *back.values()]  # type: ignore[list-item]
     registry = Registry(work / "registry")
     ids = (registry.promoted().id, registry.add(options.other, "for the benchmark").id)
     listener.commands, listener.goals, listener.active = [], [], []
@@ -125,38 +139,22 @@ def run(listener: Listener, mode: str, options: argparse.Namespace, work: Path) 
         )
     try:
         listener.until(lambda: len(listener.goals) >= 2, 120, "two goals")
-        swaps = [swap(listener, registry, ids[(i + 1) % 2], options.pause) for i in range(options.swaps)]
-        quiet = np.diff([arrival for _, arrival in listener.commands])
-        goals = [success for success, _, _ in listener.goals]
-        counts = [count for count, _, _ in swaps]
-        print(f"{mode}: {len(swaps)} swaps")
-        others = missed([stamp for stamp, _ in listener.commands], STEP_NS) - sum(counts)
-        rows = [
-            ("missed cycles per swap", " ".join(map(str, counts))),
-            ("missed at all other times", f"{others} of {len(listener.commands)}"),
-            ("longest gap per swap [ms]", " ".join(f"{1000 * gap:.0f}" for _, gap, _ in swaps)),
-            ("from promotion to use [s]", " ".join(f"{s:.1f}" for _, _, s in swaps)),
-            (
-                "gap, p50 and p99.9 of all commands [ms]",
-                f"{1000 * np.median(quiet):.0f}, {1000 * np.quantile(quiet, 0.999):.0f}",
-            ),
-            ("goals reached", rate(goals)),
-        ]
-        print(table(("", mode), rows), flush=True)
-        faults = {
-            "fails to load": add_unchecked(registry, options.other, broken(options.other, work / "broken")),
-            "predicts nonsense": registry.add(nonsense(options.other, work / "nonsense", GAIN), "for the benchmark").id,
-            "trusts no plan": registry.add(noisy(options.other, work / "noisy", NOISE), "for the benchmark").id,
-        }
-        back = {name: rolled_back(listener, registry, id) for name, id in faults.items()}
-        print(
-            table(
-                ("bundle that", "rolled back after [s]", "goals meanwhile", "because"),
-                [(n, *b) for n, b in back.items()],
-            )
-        )
-        print(flush=True)
-        return {"missed": counts, "gaps_s": [g for _, g, _ in swaps], "goals": goals, "rolled_back": back}
+        missed_here, swapped = 0, 0
+        for index, known in enumerate(swaps):
+            if known is None:
+                swapped += 1
+                found = swap(listener, registry, ids[swapped % 2], options.pause)
+                missed_here += found["missed"]
+                swaps[index] = results.add(found, mode=mode, part="swap", index=index)
+        launch = quiet(listener, missed_here)
+        launches.append(results.add(launch, mode=mode, part="launch", index=len(launches)))
+        for fault, known in back.items():
+            if known is None:
+                id = add_fault(registry, fault, options.other, work)
+                back[fault] = results.add(
+                    rolled_back(listener, registry, id), mode=mode, part="rolled back", fault=fault
+                )
+        return [*launches, *swaps, *back.values()]  # type: ignore[list-item]
     except TimeoutError:
         print((work / "log").read_text()[-6000:], file=sys.stderr)
         raise
@@ -165,7 +163,70 @@ def run(listener: Listener, mode: str, options: argparse.Namespace, work: Path) 
         process.wait(60)
 
 
-def swap(listener: Listener, registry: Registry, id: str, pause: float) -> tuple[int, float, float]:
+def quiet(listener: Listener, missed_in_swaps: int) -> dict[str, Any]:
+    """What a launch was like beside its swaps."""
+    gaps = np.diff([arrival for _, arrival in listener.commands])
+    return {
+        "commands": len(listener.commands),
+        "missed_at_other_times": missed([stamp for stamp, _ in listener.commands], STEP_NS) - missed_in_swaps,
+        "gap_p50_s": float(np.median(gaps)),
+        "gap_p999_s": float(np.quantile(gaps, 0.999)),
+        "goals": [success for success, _, _ in listener.goals],
+    }
+
+
+def add_fault(registry: Registry, fault: str, good: Path, work: Path) -> str:
+    """A bundle out of FAULTS in the registry; its id."""
+    if fault == "fails to load":
+        return add_unchecked(registry, good, broken(good, work / "broken"))
+    if fault == "predicts nonsense":
+        return registry.add(nonsense(good, work / "nonsense", GAIN), "for the benchmark").id
+    return registry.add(noisy(good, work / "noisy", NOISE), "for the benchmark").id
+
+
+def figures(lines: list[Line]) -> dict[str, Any]:
+    """A mode's figures."""
+    parts = {part: [line["result"] for line in found] for (part,), found in groups(lines, "part").items()}
+    launches, swaps = parts.get("launch", []), parts.get("swap", [])
+    return {
+        "missed": [found["missed"] for found in swaps],
+        "gaps_s": [found["gap_s"] for found in swaps],
+        "to_use_s": [found["to_use_s"] for found in swaps],
+        "goals": [success for launch in launches for success in launch["goals"]],
+        "commands": sum(launch["commands"] for launch in launches),
+        "missed_at_other_times": sum(launch["missed_at_other_times"] for launch in launches),
+        "gaps_of_launches_s": [(launch["gap_p50_s"], launch["gap_p999_s"]) for launch in launches],
+        "rolled_back": {line["fault"]: line["result"] for line in lines if line["part"] == "rolled back"},
+    }
+
+
+def tables(lines: list[Line]) -> str:
+    return "\n\n".join(tables_of(mode, found) for (mode,), found in groups(lines, "mode").items())
+
+
+def tables_of(mode: str, lines: list[Line]) -> str:
+    """The swaps of a mode, and what became of the bad bundles."""
+    found = figures(lines)
+    rows = [
+        ("missed cycles per swap", " ".join(map(str, found["missed"]))),
+        ("missed at all other times", f"{found['missed_at_other_times']} of {found['commands']}"),
+        ("longest gap per swap [ms]", " ".join(f"{1000 * gap:.0f}" for gap in found["gaps_s"])),
+        ("from promotion to use [s]", " ".join(f"{s:.1f}" for s in found["to_use_s"])),
+        (
+            "gap, p50 and p99.9 of all commands [ms]",
+            "; ".join(f"{1000 * p50:.0f}, {1000 * p999:.0f}" for p50, p999 in found["gaps_of_launches_s"]),
+        ),
+        ("goals reached", rate(found["goals"])),
+    ]
+    back = [
+        (fault, f"{f['after_s']:.1f}", f"{sum(f['goals'])} of {len(f['goals'])}", f["reason"])
+        for fault, f in found["rolled_back"].items()
+    ]
+    header = ("bundle that", "rolled back after [s]", "goals meanwhile", "because")
+    return f"{mode}: {len(found['missed'])} swaps\n\n{table(('', mode), rows)}\n\n{table(header, back)}"
+
+
+def swap(listener: Listener, registry: Registry, id: str, pause: float) -> dict[str, Any]:
     """Promote a bundle and wait until it is in use -> missed cycles, longest gap [s], seconds from promotion to use."""
     known, began = len(listener.active), time.monotonic()
     registry.promote(id, "swapped by the benchmark")
@@ -173,10 +234,11 @@ def swap(listener: Listener, registry: Registry, id: str, pause: float) -> tuple
     message, at = listener.active[-1]
     assert message.model_id == id, message
     listener.listen(pause)
-    return (*listener.around(to_ns(message.header.stamp)), at - began)
+    misses, gap = listener.around(to_ns(message.header.stamp))
+    return {"missed": misses, "gap_s": gap, "to_use_s": at - began}
 
 
-def rolled_back(listener: Listener, registry: Registry, id: str) -> tuple[str, str, str]:
+def rolled_back(listener: Listener, registry: Registry, id: str) -> dict[str, Any]:
     """Promote a bad bundle and wait until the robot is without it -> seconds, goals meanwhile, reason."""
     before, goals, began = registry.promoted().id, len(listener.goals), time.monotonic()
     known = len(listener.active)
@@ -189,7 +251,8 @@ def rolled_back(listener: Listener, registry: Registry, id: str) -> tuple[str, s
     listener.until(over, 180, f"{id} rolled back")
     message, at = listener.active[-1]
     meanwhile = [success for success, _, _ in listener.goals[goals:]]
-    return f"{at - began:.1f}", f"{sum(meanwhile)} of {len(meanwhile)}", message.reason
+    reason = message.reason.replace(f"{registry.folder}/", "")
+    return {"after_s": at - began, "goals": meanwhile, "reason": reason}
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ import argparse
 import time
 from collections.abc import Iterator
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import FIRST_TEST_SEED, run_all, table, write_json
-from _episodes import PROTOCOL, SUMMARY, Outcome, outcome_of, summary
+from _common import FIRST_TEST_SEED, flat, groups, recorded, result_options, table, write_json
+from _episodes import PROTOCOL, SUMMARY, plans_of, row_of, summary
+from _results import Line, Results
 
 from wm_core.bundle import Bundle
 from wm_data.beliefs import beliefs
@@ -76,14 +76,26 @@ def cost(bundle: Bundle, steps: int) -> list[float]:
     return [1000 * float(np.median(times[5:])) for _, times in spent]
 
 
-def open_loop(bundle: Bundle, folder: Path, horizons: list[int]) -> Iterator[dict[str, Any]]:
+def open_loop(bundle: Bundle, data: Dataset, horizons: list[int], results: Results) -> Iterator[Line]:
     """Error and cost of each horizon that all of ENGINES can imagine."""
-    data = Dataset.load(folder)
     means = beliefs(bundle, data)[0]
     engines = [RolloutEngine(bundle, **way) for way in ENGINES.values()]
     for steps in horizons:
         if all(engine.spans(engine.count(steps)).sum() == steps for engine in engines):
-            yield {"steps": steps, "errors": errors(bundle, data, means, steps), "ms": cost(bundle, steps)}
+            key = {"part": "open loop", "data": data.fingerprint(), "horizon": steps}
+            yield results.done(**key) or results.add(
+                {"errors": described(errors(bundle, data, means, steps)), "ms": cost(bundle, steps)}, **key
+            )
+
+
+def described(found: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """Mean and median [mm] and the number of windows of each method."""
+    return {
+        method: {"mean": float(e.mean()), "median": float(np.median(e)), "windows": len(e)}
+        if len(e)
+        else {"windows": 0}
+        for method, e in found.items()
+    }
 
 
 @cache
@@ -97,14 +109,42 @@ def loop(plan: str, bundle: Path, world: str, budget_ms: float | None, unshaped:
 
 def episode(
     plan: str, bundle: Path, world: str, budget_ms: float | None, unshaped: bool, max_steps: int, seed: int
-) -> Outcome:
-    return outcome_of(loop(plan, bundle, world, budget_ms, unshaped).episode(seed, max_steps=max_steps))
+) -> dict[str, Any]:
+    return row_of(loop(plan, bundle, world, budget_ms, unshaped).episode(seed, max_steps=max_steps), plans=True)
 
 
-def far_steps(outcomes: list[Outcome]) -> str:
+def far_steps(rows: list[dict[str, Any]]) -> str:
     """Mean steps of the episodes that start far from their goal, and how many there are."""
-    steps = [outcome.row["steps"] for outcome in outcomes if outcome.row["start_distance_m"] > FAR]
+    steps = [row["steps"] for row in rows if row["start_distance_m"] > FAR]
     return f"{np.mean(steps):.1f} ({len(steps)})" if steps else "-"
+
+
+def open_loop_table(lines: list[Line]) -> str:
+    rows = []
+    for line in lines:
+        found = line["result"]["errors"].values()
+        cells = [f"{e['mean']:.1f} / {e['median']:.1f}" if e["windows"] else "-" for e in found]
+        windows = line["result"]["errors"]["macro"]["windows"]
+        rows.append((line["horizon"], *cells, *(f"{ms:.2f}" for ms in line["result"]["ms"]), windows))
+    methods, times = (f"{name} [mm]" for name in ("copy-last", *ENGINES)), (f"{name} [ms]" for name in ENGINES)
+    return table(("horizon [steps]", *methods, *times, "windows"), rows)
+
+
+def closed_loop_table(lines: list[Line]) -> str:
+    rows = []
+    for (plan,), found in groups(lines, "plan").items():
+        results = [line["result"] for line in found]
+        effort = [f"{value:.1f}" for value in np.median(plans_of(found)[:, :2], axis=0)]
+        mean_steps = f"{np.mean([result['steps'] for result in results]):.1f}"
+        rows.append((plan, *summary(found), mean_steps, far_steps(results), *effort))
+    far = f"mean steps from over {100 * FAR:.0f} cm (episodes)"
+    return table(("plan", *SUMMARY, "mean steps", far, "plan p50 [ms]", "candidates"), rows)
+
+
+def tables(lines: list[Line]) -> str:
+    parts = groups(lines, "part")
+    makers = {"open loop": open_loop_table, "closed loop": closed_loop_table}
+    return "\n\n".join(make(parts[part,]) for part, make in makers.items() if (part,) in parts)
 
 
 def main() -> None:
@@ -127,44 +167,50 @@ def main() -> None:
     options.add_argument("--max-steps", type=int, default=100, help="steps of 0.1 s per episode")
     options.add_argument("--workers", type=int, default=1, help="worker processes; use 1 to measure times")
     options.add_argument("--json", type=Path, default=None)
+    result_options(options)
     args = options.parse_args()
     bundle = Bundle.load(args.bundle)
     print(f"bundle {bundle.id}: jumps of {bundle.spec['macro']['steps']} steps")
-    found, rows = list(open_loop(bundle, args.data, args.horizons)) if args.horizons else [], []
-    for row in found:
-        cells = [f"{e.mean():.1f} / {np.median(e):.1f}" if len(e) else "-" for e in row["errors"].values()]
-        rows.append((row["steps"], *cells, *(f"{ms:.2f}" for ms in row["ms"]), len(row["errors"]["macro"])))
-    if rows:
-        methods, times = (f"{name} [mm]" for name in ("copy-last", *ENGINES)), (f"{name} [ms]" for name in ENGINES)
+    options_that_count = ("budget_ms", "unshaped", "max_steps", "workers")
+    results = recorded("macro", args, *options_that_count, bundle=args.bundle)
+    found: list[Line] = []
+    if args.horizons:
+        found = list(open_loop(bundle, Dataset.load(args.data), args.horizons, results))
         print(OPEN.format(data=args.data, candidates=CANDIDATES, repeats=REPEATS))
-        print("\n" + table(("horizon [steps]", *methods, *times, "windows"), rows) + "\n")
-    report: dict[str, Any] = {
-        "protocol": vars(args),
-        "open_loop": [{**row, "errors": {m: e.tolist() for m, e in row["errors"].items()}} for row in found],
-        "closed_loop": [],
-    }
+        print("\n" + open_loop_table(found) + "\n")
+    lines: list[Line] = []
     if args.episodes:
         seeds = range(args.seed, args.seed + args.episodes)
-        print(PROTOCOL.format(steps=args.max_steps, first=seeds[0], last=seeds[-1]))
+        print(PROTOCOL.format(max_steps=args.max_steps, first=seeds[0], last=seeds[-1]))
         budget = "" if args.budget_ms is None else f" as it can in {args.budget_ms} ms"
         unshaped = " The cost knows nothing of where a push starts." if args.unshaped else ""
         print(CLOSED.format(world=args.world, budget=budget, unshaped=unshaped))
-        calls = [
-            (plan, args.bundle, args.world, args.budget_ms, args.unshaped, args.max_steps, seed)
+        calls = {
+            ("closed loop", args.world, plan, seed): (
+                plan,
+                args.bundle,
+                args.world,
+                args.budget_ms,
+                args.unshaped,
+                args.max_steps,
+                seed,
+            )
             for plan in args.plans
             for seed in seeds
-        ]
-        finished, rows = run_all(episode, calls, args.workers), []
-        for plan in args.plans:
-            outcomes = list(islice(finished, args.episodes))
-            plans = np.concatenate([outcome.plans for outcome in outcomes])
-            mean_steps = f"{np.mean([outcome.row['steps'] for outcome in outcomes]):.1f}"
-            effort = [f"{value:.1f}" for value in np.median(plans[:, :2], axis=0)]
-            rows.append((plan, *summary(outcomes), mean_steps, far_steps(outcomes), *effort))
-            print(f"{plan}: {rows[-1][1]} within 2 cm", flush=True)
-            report["closed_loop"].append({"plan": plan, "episodes": [outcome.row for outcome in outcomes]})
-        far = f"mean steps from over {100 * FAR:.0f} cm (episodes)"
-        print("\n" + table(("plan", *SUMMARY, "mean steps", far, "plan p50 [ms]", "candidates"), rows))
+        }
+        for line in results.run(episode, calls, ("part", "world", "plan", "seed"), args.workers):
+            lines.append(line)
+            if line["seed"] == seeds[-1]:
+                print(f"{line['plan']}: {summary(lines[-args.episodes :])[0]} within 2 cm", flush=True)
+        print("\n" + closed_loop_table(lines))
+    report = {
+        "protocol": vars(args),
+        "open_loop": [flat(line, "horizon") for line in found],
+        "closed_loop": [
+            {"plan": plan, "episodes": [flat(line, "seed") for line in each]}
+            for (plan,), each in groups(lines, "plan").items()
+        ],
+    }
     write_json(args.json, report)
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from _common import parser, run_all, table, write_json
+from _common import flat, groups, parser, recorded, shipped, table, write_json
 from _episodes import loop
+from _results import Line
 
 from wm_tasks.closed_loop import Step
 
@@ -13,13 +15,13 @@ MIN_PUSH = 0.02  # [m] episodes in which the object moved less while hidden are 
 PROTOCOL = """\
 Protocol: closed loop, seeds {first} to {last}. From the first step in which the object moves more than 5 mm it is
 hidden from every camera for {steps} steps of 0.1 s while the arm goes on. Error: believed against true position in the
-last hidden frame. Episodes in which the object moved less than {least:.0f} cm meanwhile are left out."""
+last hidden frame. Episodes in which the object moved less than 2 cm meanwhile are left out."""
 
 
-def hidden_push(world: str, seed: int, bundle: Path | None, planner: str, steps: int) -> dict[str, float] | None:
+def hidden_push(world: str, seed: int, bundle: Path | None, planner: str, steps: int) -> dict[str, Any]:
     """Hide the object for `steps` from the moment it is being pushed; distances [m] to the truth at reappearance.
 
-    None when it was never pushed, or not while hidden.
+    Nothing but that it was not `pushed` when it never was, or not while hidden.
     """
     since: list[int] = []
 
@@ -30,13 +32,13 @@ def hidden_push(world: str, seed: int, bundle: Path | None, planner: str, steps:
 
     result = loop(world, bundle, planner).episode(seed, hide=hide)
     if not since or since[0] + steps > len(result.trace):
-        return None
+        return {"pushed": False}
     before, *unseen = result.trace[since[0] - 1 : since[0] + steps]
     last = unseen[-1]
     if np.linalg.norm(last.object_xy - before.object_xy) < MIN_PUSH:
-        return None
+        return {"pushed": False}
     return {
-        "seed": seed,
+        "pushed": True,
         "moved": float(np.linalg.norm(last.object_xy - before.object_xy)),
         "belief": float(np.linalg.norm(last.believed_xy - last.object_xy)),
         "frozen": float(np.linalg.norm(before.believed_xy - last.object_xy)),
@@ -44,28 +46,22 @@ def hidden_push(world: str, seed: int, bundle: Path | None, planner: str, steps:
     }
 
 
-def main() -> None:
-    options = parser(__doc__ or "", episodes=100)
-    options.add_argument("--worlds", nargs="+", default=["tabletop_block", "tabletop_mug", "tabletop_disk"])
-    options.add_argument("--planner", default="icem")
-    options.add_argument("--steps", type=int, default=10, help="steps of 0.1 s without sight of the object")
-    args = options.parse_args()
-    seeds = range(args.seed, args.seed + args.episodes)
-    print(PROTOCOL.format(steps=args.steps, first=seeds[0], last=seeds[-1], least=100 * MIN_PUSH))
-    calls = [(world, seed, args.bundle, args.planner, args.steps) for world in args.worlds for seed in seeds]
-    found = list(run_all(hidden_push, calls, args.workers))
-    rows, report = [], {}
-    for i, world in enumerate(args.worlds):
-        pushes = [push for push in found[i * len(seeds) : (i + 1) * len(seeds)] if push is not None]
-        report[world] = pushes
-        if not pushes:
-            rows.append((world, 0, *["-"] * 7))
-            continue
-        columns = {key: 100 * np.array([push[key] for push in pushes]) for key in ("moved", "belief", "frozen")}
-        errors = [f"{np.percentile(columns[key], q):.1f}" for key in ("belief", "frozen") for q in (50, 95)]
-        within = f"{100 * np.mean(columns['belief'] <= 1.5):.0f} %"
-        sight = f"{np.mean([push['visibility'] for push in pushes]):.2f}"
-        rows.append((world, len(pushes), f"{np.median(columns['moved']):.1f}", *errors, within, sight))
+def pushes_of(lines: list[Line]) -> list[Line]:
+    return [line for line in lines if line["result"]["pushed"]]
+
+
+def row(world: str, lines: list[Line]) -> tuple[Any, ...]:
+    pushes = [line["result"] for line in pushes_of(lines)]
+    if not pushes:
+        return (world, 0, *["-"] * 7)
+    columns = {key: 100 * np.array([push[key] for push in pushes]) for key in ("moved", "belief", "frozen")}
+    errors = [f"{np.percentile(columns[key], q):.1f}" for key in ("belief", "frozen") for q in (50, 95)]
+    within = f"{100 * np.mean(columns['belief'] <= 1.5):.0f} %"
+    sight = f"{np.mean([push['visibility'] for push in pushes]):.2f}"
+    return (world, len(pushes), f"{np.median(columns['moved']):.1f}", *errors, within, sight)
+
+
+def tables(lines: list[Line]) -> str:
     header = (
         "world",
         "pushes",
@@ -77,7 +73,27 @@ def main() -> None:
         "belief within 1.5 cm",
         "visibility while hidden",
     )
-    print("\n" + table(header, rows))
+    return table(header, [row(world, found) for (world,), found in groups(lines, "world").items()])
+
+
+def main() -> None:
+    options = parser(__doc__ or "", episodes=100)
+    options.add_argument("--worlds", nargs="+", default=["tabletop_block", "tabletop_mug", "tabletop_disk"])
+    options.add_argument("--planner", default="icem")
+    options.add_argument("--steps", type=int, default=10, help="steps of 0.1 s without sight of the object")
+    args = options.parse_args()
+    seeds = range(args.seed, args.seed + args.episodes)
+    print(PROTOCOL.format(steps=args.steps, first=seeds[0], last=seeds[-1]))
+    calls = {
+        (world, seed): (world, seed, args.bundle, args.planner, args.steps) for world in args.worlds for seed in seeds
+    }
+    bundle = args.bundle or shipped()
+    results = recorded("occlusion", args, "planner", "steps", bundle=bundle)
+    lines = list(results.run(hidden_push, calls, ("world", "seed"), args.workers))
+    print("\n" + tables(lines))
+    report = {
+        world: [flat(line, "seed") for line in pushes_of(found)] for (world,), found in groups(lines, "world").items()
+    }
     write_json(args.json, {"protocol": vars(args), "results": report})
 
 

@@ -2,26 +2,28 @@
 
 import argparse
 import time
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from _common import FIRST_TEST_SEED, rate, run_all, table, write_json
+from _common import FIRST_TEST_SEED, flat, groups, rate, recorded, result_options, table, write_json
 from _outside import OUTSIDE, make
+from _results import Line
 
 from wm_core.config import configure, from_words
 from wm_learning.online.agent import Agent
-from wm_learning.online.loop import OnlineTraining, Policy, Progress, judge, random_policy
+from wm_learning.online.loop import OnlineTraining, Policy, Progress, Score, judge, random_policy
 from wm_learning.online.settings import OnlineSettings
 from wm_learning.online.task import Task
 
 POINTS = 10  # of a learning curve
 PROTOCOL = """\
-{env}: {steps} environment steps of learning, everything counted (random steps, failures), then {episodes} episodes without
-exploration from environment seeds {seed} on; training draws its starts from seeds below 10000. The agent sees the state, no pixels,
-and is told beforehand: {given}."""
+{steps} environment steps of learning, everything counted (random steps, failures), then {episodes} episodes without exploration from
+environment seeds {seed} on; training draws its starts from seeds below 10000. The agent sees the state, no pixels."""
+GIVEN = "{env}: it is known beforehand {given}."
 GOALS = """\
 Success: the environment's own `is_success` within its limit of steps. Starts that are solved already are rejected and counted apart.
 95 % Wilson intervals. Random: evenly drawn actions from the same starts."""
@@ -53,17 +55,22 @@ def learn(env: str, settings: OnlineSettings, episodes: int, first: int, folder:
 
     scores = judge(task, policy, first, episodes)
     floor = judge(task, lambda seed: random_policy(np.random.default_rng(seed), task.action_size), first, episodes)
+    points = {len(training.history) * i // POINTS - 1 for i in range(1, POINTS + 1)} - {-1}
     return {
-        "env": env,
         "settings": asdict(settings),
-        "curve": [asdict(progress) for progress in training.history],
+        "curve": [asdict(training.history[i]) for i in sorted(points)],
         "environment_steps": training.steps,
         "learning_s": training.history[-1].seconds,
         "learning_cpu_s": training.history[-1].cpu_seconds,
         "evaluation_s": time.monotonic() - began,
-        "scores": [asdict(score) for score in scores],
-        "random": [asdict(score) for score in floor],
+        "scores": columns(scores),
+        "random": columns(floor),
     }
+
+
+def columns(scores: list[Score]) -> dict[str, list[Any]]:
+    """The scores of all episodes by what they say."""
+    return {field.name: [getattr(score, field.name) for score in scores] for field in fields(Score)}
 
 
 def _point(past: list[Progress]) -> str:
@@ -78,17 +85,55 @@ def _point(past: list[Progress]) -> str:
     )
 
 
-def counted(scores: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [score for score in scores if not score["solved_start"]]
+def success(scores: dict[str, list[Any]]) -> str:
+    return rate(good for good, solved in zip(scores["success"], scores["solved_start"], strict=True) if not solved)
 
 
-def success(scores: list[dict[str, Any]]) -> str:
-    return rate(score["success"] for score in counted(scores))
+def returns(scores: dict[str, list[Any]]) -> str:
+    return f"{np.mean(scores['score']):.0f} ± {np.std(scores['score']):.0f}"
 
 
-def returns(scores: list[dict[str, Any]]) -> str:
-    values = [score["score"] for score in scores]
-    return f"{np.mean(values):.0f} ± {np.std(values):.0f}"
+def row(line: Line, describe: Callable[[dict[str, list[Any]]], str]) -> tuple[Any, ...]:
+    result = line["result"]
+    return (
+        line["seed"],
+        result["environment_steps"],
+        describe(result["scores"]),
+        describe(result["random"]),
+        sum(result["scores"]["solved_start"]),
+        f"{result['learning_s']:.0f}, {result['learning_cpu_s']:.0f}",
+        f"{result['evaluation_s']:.0f}",
+    )
+
+
+def table_of(env: str, lines: list[Line]) -> str:
+    """A row a training, and what others published."""
+    outside = OUTSIDE[env]
+    describe, measure = (success, "success") if outside.cost else (returns, "return")
+    header = ("training seed", "env steps", measure, "random", "solved starts", "learning, CPU [s]", "evaluation [s]")
+    rows = [row(line, describe) for line in lines]
+    if len(lines) > 1:
+        results = [line["result"] for line in lines]
+        together = [
+            {name: [value for result in results for value in result[part][name]] for name in results[0][part]}
+            for part in ("scores", "random")
+        ]
+        rows.append(("all", "", *map(describe, together), "", "", ""))
+    text = table(header, rows)
+    if outside.published:
+        text += "\n\nPublished, return after 100k / 500k environment steps:\n\n"
+        text += table(("method", "100k / 500k"), outside.published.items())
+    return text
+
+
+def known(env: str) -> str:
+    """What is known of an environment beforehand, and how it is judged."""
+    return f"{GIVEN.format(env=env, given=OUTSIDE[env].given)}\n{GOALS if OUTSIDE[env].cost else RETURNS}"
+
+
+def tables(lines: list[Line]) -> str:
+    """A table an environment, with what is known of each beforehand."""
+    return "\n\n".join(f"{known(env)}\n\n{table_of(env, found)}" for (env,), found in groups(lines, "env").items())
 
 
 def main() -> None:
@@ -110,41 +155,24 @@ def main() -> None:
     )
     options.add_argument("--json", type=Path, default=None, help="also write curves and every episode to this file")
     options.add_argument("settings", nargs="*", metavar="name=value", help="settings of wm_learning.online.settings")
+    result_options(options)
     args = options.parse_args()
     outside = OUTSIDE[args.env]
     args.steps, args.episodes = args.steps or outside.steps, args.episodes or outside.episodes
-    print(PROTOCOL.format(given=outside.given, **vars(args)))
-    print(GOALS if outside.cost else RETURNS)
+    print(PROTOCOL.format(**vars(args)))
+    print(known(args.env))
     words = from_words(args.settings)
     trainings = [
         configure(OnlineSettings, outside.settings, {"steps": args.steps}, words, {"seed": seed})
         for seed in args.training_seeds
     ]
-    calls = [(args.env, settings, args.episodes, args.seed, args.out) for settings in trainings]
-    results = list(run_all(learn, calls, args.workers))
-    describe = success if outside.cost else returns
-    measure = "success" if outside.cost else "return"
-    header = ("training seed", "env steps", measure, "random", "solved starts", "learning, CPU [s]", "evaluation [s]")
-    rows = [
-        (
-            result["settings"]["seed"],
-            result["environment_steps"],
-            describe(result["scores"]),
-            describe(result["random"]),
-            len(result["scores"]) - len(counted(result["scores"])),
-            f"{result['learning_s']:.0f}, {result['learning_cpu_s']:.0f}",
-            f"{result['evaluation_s']:.0f}",
-        )
-        for result in results
-    ]
-    if len(results) > 1:
-        together = ([score for result in results for score in result[name]] for name in ("scores", "random"))
-        rows.append(("all", "", *map(describe, together), "", "", ""))
-    print("\n" + table(header, rows))
-    if outside.published:
-        print("\nPublished, return after 100k / 500k environment steps:")
-        print(table(("method", "100k / 500k"), outside.published.items()))
-    write_json(args.json, {"protocol": vars(args), "results": results})
+    calls = {
+        (args.env, settings.seed): (args.env, settings, args.episodes, args.seed, args.out) for settings in trainings
+    }
+    results = recorded("outside", args, "steps", "episodes", "seed", "settings", robot=False)
+    lines = list(results.run(learn, calls, ("env", "seed"), args.workers))
+    print("\n" + table_of(args.env, lines))
+    write_json(args.json, {"protocol": vars(args), "results": [flat(line, "env", "seed") for line in lines]})
 
 
 if __name__ == "__main__":

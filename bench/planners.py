@@ -1,12 +1,26 @@
 """Every planner at equal time budget: success and plan time in one table."""
 
-from itertools import islice
-
 import numpy as np
-from _common import parser, run_all, table, write_json
-from _episodes import PROTOCOL, SUMMARY, episode, summary
+from _common import flat, groups, parser, recorded, shipped, table, write_json
+from _episodes import PROTOCOL, SUMMARY, episode, plans_of, summary
+from _results import Line
 
 PLANNERS = ("icem", "cem", "mppi", "gradient", "random")
+
+
+def times(lines: list[Line]) -> list[str]:
+    """Median and 99th percentile [ms] of all plans."""
+    return [f"{np.percentile(plans_of(lines)[:, 0], q):.1f}" for q in (50, 99)]
+
+
+def row(planner: str, lines: list[Line]) -> tuple[str, ...]:
+    effort = [f"{value:.0f}" for value in np.median(plans_of(lines)[:, 1:], axis=0)]
+    return (planner, *summary(lines), *times(lines), *effort)
+
+
+def tables(lines: list[Line]) -> str:
+    header = ("planner", *SUMMARY, "plan p50 [ms]", "p99 [ms]", "candidates", "iterations")
+    return table(header, [row(planner, found) for (planner,), found in groups(lines, "planner").items()])
 
 
 def main() -> None:
@@ -17,25 +31,35 @@ def main() -> None:
     options.add_argument("--max-steps", type=int, default=100, help="steps of 0.1 s per episode")
     args = options.parse_args()
     seeds = range(args.seed, args.seed + args.episodes)
-    print(PROTOCOL.format(steps=args.max_steps, first=seeds[0], last=seeds[-1]))
+    print(PROTOCOL.format(max_steps=args.max_steps, first=seeds[0], last=seeds[-1]))
     print(f"World {args.world}, from pixels. Every planner iterates for {args.budget_ms} ms; {args.workers} workers.")
-    calls = [
-        (args.world, "wm", seed, args.bundle, planner, args.max_steps, args.budget_ms)
+    calls = {
+        (args.world, planner, seed): (
+            args.world,
+            "wm",
+            seed,
+            args.bundle,
+            planner,
+            args.max_steps,
+            args.budget_ms,
+            True,
+        )
         for planner in args.planners
         for seed in seeds
+    }
+    bundle = args.bundle or shipped()
+    options_that_count = ("budget_ms", "max_steps", "workers")
+    results = recorded("planners", args, *options_that_count, bundle=bundle)
+    lines = []
+    for line in results.run(episode, calls, ("world", "planner", "seed"), args.workers):
+        lines.append(line)
+        if line["seed"] == seeds[-1]:
+            print(f"{line['planner']}: {summary(lines[-args.episodes :])[0]} within 2 cm", flush=True)
+    print("\n" + tables(lines))
+    report = [
+        {"planner": planner, "episodes": [flat(line, "seed") for line in found], "plan_ms": times(found)}
+        for (planner,), found in groups(lines, "planner").items()
     ]
-    finished = run_all(episode, calls, args.workers)
-    rows, report = [], []
-    for planner in args.planners:
-        outcomes = list(islice(finished, args.episodes))
-        plans = np.concatenate([outcome.plans for outcome in outcomes])
-        times = [f"{np.percentile(plans[:, 0], q):.1f}" for q in (50, 99)]
-        effort = [f"{value:.0f}" for value in np.median(plans[:, 1:], axis=0)]
-        rows.append((planner, *summary(outcomes), *times, *effort))
-        print(f"{planner}: {rows[-1][1]} within 2 cm", flush=True)
-        report.append({"planner": planner, "episodes": [outcome.row for outcome in outcomes], "plan_ms": times})
-    header = ("planner", *SUMMARY, "plan p50 [ms]", "p99 [ms]", "candidates", "iterations")
-    print("\n" + table(header, rows))
     write_json(args.json, {"protocol": vars(args), "results": report})
 
 

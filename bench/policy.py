@@ -2,13 +2,13 @@
 
 from collections import Counter
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import parser, run_all, table, write_json
-from _episodes import PROTOCOL, SUMMARY, Outcome, outcome_of, summary
+from _common import flat, groups, parser, recorded, shipped, table, write_json
+from _episodes import PROTOCOL, SUMMARY, plans_of, row_of, summary
+from _results import Line
 
 from wm_tasks.closed_loop import ClosedLoop
 
@@ -28,10 +28,31 @@ def _loop(world: str, bundle: Path | None, method: str) -> ClosedLoop:
     return ClosedLoop.load(world, bundle, **METHODS[method])
 
 
-def episode(world: str, bundle: Path | None, method: str, seed: int, max_steps: int) -> tuple[Outcome, Counter[str]]:
-    """Outcome of one episode, and how many of its plans each planner made."""
+def episode(world: str, bundle: Path | None, method: str, seed: int, max_steps: int) -> dict[str, Any]:
+    """The row of one episode, with how many of its plans each planner made."""
     result = _loop(world, bundle, method).episode(seed, max_steps=max_steps)
-    return outcome_of(result), Counter(step.planner for step in result.trace if step.plan is not None)
+    made = Counter(step.planner for step in result.trace if step.plan is not None)
+    return {**row_of(result, plans=True), "planners": made}
+
+
+def planners_of(lines: list[Line]) -> Counter[str]:
+    """How many plans each planner made."""
+    return sum((Counter(line["result"]["planners"]) for line in lines), Counter())
+
+
+def times(lines: list[Line]) -> list[str]:
+    """Median and 99th percentile [ms] of all decisions."""
+    return [f"{np.percentile(plans_of(lines)[:, 0], q):.2f}" for q in (50, 99)]
+
+
+def row(method: str, lines: list[Line]) -> tuple[str, ...]:
+    made = planners_of(lines)
+    return (method, *summary(lines), f"{100 * made['policy'] / max(1, made.total()):.0f} %", *times(lines))
+
+
+def tables(lines: list[Line]) -> str:
+    header = ("method", *SUMMARY, "by the policy", "decision p50 [ms]", "p99 [ms]")
+    return table(header, [row(method, found) for (method,), found in groups(lines, "method").items()])
 
 
 def main() -> None:
@@ -42,25 +63,33 @@ def main() -> None:
     options.set_defaults(workers=1)
     args = options.parse_args()
     seeds = range(args.seed, args.seed + args.episodes)
-    print(PROTOCOL.format(steps=args.max_steps, first=seeds[0], last=seeds[-1]))
+    print(PROTOCOL.format(max_steps=args.max_steps, first=seeds[0], last=seeds[-1]))
     print(
         f"World {args.world}, from pixels; {args.workers} workers. Few samples: {FEW}. Decision: belief to joint motion."
     )
-    calls = [(args.world, args.bundle, method, seed, args.max_steps) for method in args.methods for seed in seeds]
-    finished = run_all(episode, calls, args.workers)
-    rows, report = [], []
-    for method in args.methods:
-        outcomes, planners = zip(*islice(finished, args.episodes), strict=True)
-        made = sum(planners, Counter())
-        share = f"{100 * made['policy'] / max(1, made.total()):.0f} %"
-        plans = np.concatenate([outcome.plans for outcome in outcomes])
-        times = [f"{np.percentile(plans[:, 0], q):.2f}" for q in (50, 99)]
-        rows.append((method, *summary(list(outcomes)), share, *times))
-        print(f"{method}: {rows[-1][1]} within 2 cm, median {rows[-1][4]} steps", flush=True)
-        report.append(
-            {"method": method, "plans": made, "decision_ms": times, "episodes": [outcome.row for outcome in outcomes]}
-        )
-    print("\n" + table(("method", *SUMMARY, "by the policy", "decision p50 [ms]", "p99 [ms]"), rows))
+    calls = {
+        (args.world, method, seed): (args.world, args.bundle, method, seed, args.max_steps)
+        for method in args.methods
+        for seed in seeds
+    }
+    bundle = args.bundle or shipped()
+    results = recorded("policy", args, "max_steps", "workers", bundle=bundle)
+    lines = []
+    for line in results.run(episode, calls, ("world", "method", "seed"), args.workers):
+        lines.append(line)
+        if line["seed"] == seeds[-1]:
+            found = row(line["method"], lines[-args.episodes :])
+            print(f"{found[0]}: {found[1]} within 2 cm, median {found[4]} steps", flush=True)
+    print("\n" + tables(lines))
+    report = [
+        {
+            "method": method,
+            "plans": planners_of(found),
+            "decision_ms": times(found),
+            "episodes": [flat(line, "seed") for line in found],
+        }
+        for (method,), found in groups(lines, "method").items()
+    ]
     write_json(args.json, {"protocol": vars(args), "results": report})
 
 

@@ -1,13 +1,13 @@
 """What action-free video is worth before a few interactions: the same fine-tuning with and without a pretrained model."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from _common import table, write_json
+from _common import flat, groups, recorded, result_options, table, write_json
+from _results import Line
 from data_efficiency import draw_episodes, shortened
 
 from wm_core.config import configure
@@ -18,11 +18,13 @@ from wm_learning.pipelines.train import RunSettings, remember, split
 from wm_learning.training.embeddings import embed
 from wm_learning.training.trainer import Trainer
 
+ARMS = {"interactions only": "none", "video first": "other", "the same as video first": "itself"}  # and their folders
+NOT_TRAINING = ("families", "seeds", "results", "fresh")
 PROTOCOL = """\
-Protocol: {minutes:g} min of interactions (whole episodes of {data}) train each family for {share:.0%} of its usual steps; before
-that it sees nothing, or for {steps} steps the same episodes as video, or for as many {video}: cameras and joints only, no commands, no
-labels. Judged on {held_out}, never trained on: seeing (error of the encoder, all cameras), belief (filtered), and the error
-after h steps of known actions over windows in which the object moves at least 1 cm. Training seeds {seeds}; mean [min, max] of them."""
+Protocol: {minutes:g} min of interactions (whole episodes of a dataset) train each family for {share:.0%} of its usual steps; before
+that it sees nothing, or for {steps} steps the same episodes as video, or for as many other video: cameras and joints only, no commands, no
+labels. Judged on data never trained on: seeing (error of the encoder, all cameras), belief (filtered), and the error
+after h steps of known actions over windows in which the object moves at least 1 cm. Mean [min, max] of the training seeds."""
 
 
 def train(
@@ -46,20 +48,17 @@ def judge(
     seed: int,
     args: argparse.Namespace,
 ) -> dict[str, Any]:
-    """Errors [mm] of one training; a finished one is read back."""
-    file = folder / "errors.json"
-    if not file.is_file():
-        remember(folder, {name: str(value) for name, value in vars(args).items() if name not in ("families", "seeds")})
-        model, spent = train(family, few, video, folder, seed, args)
-        found = evaluate(model, held_out, embed(model, held_out), np.unique(held_out.episode))
-        errors = {
-            "seeing": found.see_median,
-            "seeing p95": found.see_p95,
-            "belief": found.filter_median,
-            **{f"{h} steps": found.open_loop["model"][str(h)] for h in HORIZONS},
-        }
-        write_json(file, {**errors, "copy-last": found.open_loop["copy_last"], "s": spent})
-    return json.loads(file.read_text())
+    """Errors [mm] of one training."""
+    remember(folder, {name: str(value) for name, value in vars(args).items() if name not in NOT_TRAINING})
+    model, spent = train(family, few, video, folder, seed, args)
+    found = evaluate(model, held_out, embed(model, held_out), np.unique(held_out.episode))
+    errors = {
+        "seeing": found.see_median,
+        "seeing p95": found.see_p95,
+        "belief": found.filter_median,
+        **{f"{h} steps": found.open_loop["model"][str(h)] for h in HORIZONS},
+    }
+    return {**errors, "copy-last": found.open_loop["copy_last"], "s": spent}
 
 
 def cells(results: list[dict[str, Any]]) -> list[str]:
@@ -70,6 +69,19 @@ def cells(results: list[dict[str, Any]]) -> list[str]:
         around = f" [{min(values):.1f}, {max(values):.1f}]" if len(values) > 1 else ""
         columns.append(f"{np.mean(values):.1f}{around}")
     return [*columns, f"{np.mean([result['s'] for result in results]):.0f}"]
+
+
+def tables(lines: list[Line]) -> str:
+    rows = [
+        (family, arm, *cells([line["result"] for line in found]))
+        for (family, arm), found in groups(lines, "family", "arm").items()
+    ]
+    last = min((line["result"] for line in lines), key=lambda result: result["belief"])["copy-last"]
+    rows.append(
+        ("copy-last", "from the best of these beliefs", "", "", "", *(f"{last[str(h)]:.1f}" for h in HORIZONS), "")
+    )
+    header = ("family", "training", "seeing [mm]", "p95", "belief", *(f"{h} steps" for h in HORIZONS), "training [s]")
+    return table(header, rows)
 
 
 def main() -> None:
@@ -85,28 +97,27 @@ def main() -> None:
     options.add_argument("--steps", type=int, default=600, help="on video")
     options.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the drawn episodes and of training")
     options.add_argument("--out", type=Path, default=Path("runs/pretraining"), help="trainings are kept here and go on")
+    result_options(options)
     args = options.parse_args()
     print(PROTOCOL.format(**vars(args)))
     torch.set_num_threads(1)
     data, video, held_out = (Dataset.load(place) for place in (args.data, args.video, args.held_out))
-    report: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    facts = {"data": data.fingerprint(), "video": video.fingerprint(), "held_out": held_out.fingerprint()}
+    results, lines = recorded("pretraining", args, "minutes", "share", "steps", robot=False, **facts), []
     for family in args.families:
-        report[family] = {"interactions only": [], "video first": [], "the same as video first": []}
         for seed in args.seeds:
             few = data.subset(draw_episodes(data, args.minutes, seed))
-            films = {"none": None, "other": video, "itself": few.as_video()}
-            for (name, results), (short, film) in zip(report[family].items(), films.items(), strict=True):
-                folder = args.out / f"{family}-{short}-{seed}"
-                results.append(judge(family, few, film, held_out, folder, seed, args))
-                print(f"{family}, {name}, seed {seed}: {results[-1]}", flush=True)
-    rows = [(family, name, *cells(results)) for family, arms in report.items() for name, results in arms.items()]
-    best = min((r for arms in report.values() for results in arms.values() for r in results), key=lambda r: r["belief"])
-    last = best["copy-last"]
-    rows.append(
-        ("copy-last", "from the best of these beliefs", "", "", "", *(f"{last[str(h)]:.1f}" for h in HORIZONS), "")
-    )
-    header = ("family", "training", "seeing [mm]", "p95", "belief", *(f"{h} steps" for h in HORIZONS), "training [s]")
-    print("\n" + table(header, rows))
+            films = (None, video, few.as_video())
+            for (arm, short), film in zip(ARMS.items(), films, strict=True):
+                key = {"family": family, "arm": arm, "seed": seed}
+                line = results.done(**key)
+                if line is None:
+                    folder = args.out / f"{family}-{short}-{seed}"
+                    line = results.add(judge(family, few, film, held_out, folder, seed, args), **key)
+                lines.append(line)
+                print(f"{family}, {arm}, seed {seed}: {line['result']}", flush=True)
+    print("\n" + tables(lines))
+    report = [flat(line, "family", "arm", "seed") for line in lines]
     write_json(args.out / "pretraining.json", {"protocol": vars(args), "results": report})
 
 

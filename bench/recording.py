@@ -20,7 +20,8 @@ from typing import Any
 
 from _camera_load import TOPICS as LOAD
 from _camera_load import number_of
-from _common import table, write_json
+from _common import recorded, result_options, shipped, table, write_json
+from _results import Line, Results
 from mcap.reader import make_reader
 from rosbags.rosbag2 import Reader
 
@@ -33,6 +34,7 @@ from wm_core.rig import CameraRig
 
 HERE = Path(__file__).parent
 RIG = "two_cameras"
+REPORT = ("success_rate_2cm", "latency_ms", "cpu", "deadline_misses", "cycles")  # what is kept of the loop's report
 
 
 def main() -> None:
@@ -43,43 +45,73 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=10_000, help="of the goals and of the moments of the kills")
     parser.add_argument("--folder", type=Path, default=None, help="where the bags go (default: a temporary folder)")
     parser.add_argument("--json", type=Path, default=None, help="also write everything to this file")
+    result_options(parser)
     options = parser.parse_args()
-    report: dict[str, Any] = {}
+    results = recorded("recording", options, "minutes", "baseline_minutes", "seed", bundle=shipped())
+    lines: list[Line] = []
     with tempfile.TemporaryDirectory(prefix="wm_recording_", dir=options.folder) as name:
         folder = Path(name)
         if options.minutes:
-            report["loop"] = _beside_the_loop(folder, options)
+            lines += _beside_the_loop(folder, results, options)
+            print(_loop_tables(lines))
         if options.kills:
-            report["kills"] = _kills(folder, options)
-    write_json(options.json, report)
+            kills = _kills(folder, results, options)
+            print("\n" + _kills_text(kills))
+            lines += kills
+    write_json(options.json, {"loop": _parts(lines, "loop"), "kills": _parts(lines, "kill")})
 
 
-def _beside_the_loop(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    alone = _run(folder / "alone", 60 * options.baseline_minutes, options.seed, None)
-    bag = folder / "bag"
-    beside = _run(folder / "beside", 60 * options.minutes, options.seed, bag)
-    counted = _counted(bag)
-    rows = []
-    for topic, sent in beside["sent"].items():
-        numbers = counted["numbers"][f"/{topic}"]
-        rows.append((topic, sent, len(numbers), sent - len(set(numbers)), len(numbers) - len(set(numbers))))
-    print(table(("topic", "sent", "recorded", "missing", "twice"), rows))
-    last = beside["status"]
-    print(
-        f"\nrecorder: {last['messages']} messages, {last['bytes'] / 1e9:.2f} GB, {last['dropped']} dropped, {last['lost']} lost;"
-        f" CPU {100 * beside['cpu']:.1f} % of one core; peak memory {beside['rss'] / 1e6:.0f} MB"
-    )
-    print(f"read back: rosbags {counted['rosbags']}, mcap {counted['mcap']} messages, all checksums right\n")
+def tables(lines: list[Line]) -> str:
+    loop, kills = ([line for line in lines if line["part"] == part] for part in ("loop", "kill"))
+    return "\n\n".join(make(found) for make, found in ((_loop_tables, loop), (_kills_text, kills)) if found)
+
+
+def _parts(lines: list[Line], part: str) -> list[dict[str, Any]]:
+    return [line["result"] for line in lines if line["part"] == part]
+
+
+def _beside_the_loop(folder: Path, results: Results, options: argparse.Namespace) -> list[Line]:
+    """The loop with the load alone, and with the recorder."""
+    lines = [results.done(part="loop", recorder=recorder) for recorder in (False, True)]
+    if lines[0] is None:
+        alone = _run(folder / "alone", 60 * options.baseline_minutes, options.seed, None)
+        lines[0] = results.add(alone, part="loop", recorder=False)
+    if lines[1] is None:
+        bag = folder / "bag"
+        beside = _run(folder / "beside", 60 * options.minutes, options.seed, bag)
+        counted = _counted(bag)
+        numbers = counted.pop("numbers")
+        beside["recorded"] = {topic: len(numbers[f"/{topic}"]) for topic in beside["sent"]}
+        beside["distinct"] = {topic: len(set(numbers[f"/{topic}"])) for topic in beside["sent"]}
+        lines[1] = results.add({**beside, "bag": counted}, part="loop", recorder=True)
+    return lines  # type: ignore[return-value]
+
+
+def _loop_tables(lines: list[Line]) -> str:
+    """What was recorded, and what it did to the loop; empty when there is no line with the recorder."""
+    runs = {line["recorder"]: line["result"] for line in lines}
+    text, beside = "", runs.get(True)
+    if beside:
+        rows = []
+        for topic, sent in beside["sent"].items():
+            found, distinct = beside["recorded"][topic], beside["distinct"][topic]
+            rows.append((topic, sent, found, sent - distinct, found - distinct))
+        last, counted = beside["status"], beside["bag"]
+        text = (
+            f"{table(('topic', 'sent', 'recorded', 'missing', 'twice'), rows)}\n\n"
+            f"recorder: {last['messages']} messages, {last['bytes'] / 1e9:.2f} GB, {last['dropped']} dropped,"
+            f" {last['lost']} lost; CPU {100 * beside['cpu']:.1f} % of one core; peak memory {beside['rss'] / 1e6:.0f} MB\n"
+            f"read back: rosbags {counted['rosbags']}, mcap {counted['mcap']} messages, all checksums right\n\n"
+        )
     header = ("loop, real time", "camera to command p50", "p99", "missed", "cycles", "goals within 2 cm", "CPU stolen")
-    print(table(header, [_latency("load, no recorder", alone), _latency("load and recorder", beside)]))
-    del counted["numbers"]
-    return {"alone": alone, "beside": beside, "bag": counted}
+    names = {False: "load, no recorder", True: "load and recorder"}
+    return text + table(header, [_latency(names[recorder], run) for recorder, run in runs.items()])
 
 
 def _latency(name: str, run: dict[str, Any]) -> tuple[Any, ...]:
     report = run["report"]
     latency, cpu = report["latency_ms"]["camera_to_command"], report["cpu"] or {"stolen": 0}
-    good = f"{100 * report['success_rate_2cm']:.0f} % of {len(report['episodes'])}"
+    good = f"{100 * (report['success_rate_2cm'] or 0):.0f} % of {report['goals']}"
     missed = report["deadline_misses"]
     return (
         name,
@@ -120,7 +152,8 @@ def _run(folder: Path, seconds: float, seed: int, bag: Path | None) -> dict[str,
         result["cpu"] = (usage.ru_utime + usage.ru_stime) / (time.monotonic() - begin)
         result["rss"] = 1024 * usage.ru_maxrss
         result["status"] = _last_status((folder / "recorder.log").read_text())
-    result["report"] = json.loads(report.read_text())
+    document = json.loads(report.read_text())
+    result["report"] = {name: document[name] for name in REPORT} | {"goals": len(document["episodes"])}
     return result
 
 
@@ -171,35 +204,46 @@ def _counted(bag: Path) -> dict[str, Any]:
     return {"rosbags": total, "mcap": sum(checked.values()), "schemas": dict(checked), "numbers": numbers}
 
 
-def _kills(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
+def _kills(folder: Path, results: Results, options: argparse.Namespace) -> list[Line]:
     rng = random.Random(options.seed)
-    outcomes = []
-    for index in range(options.kills):
-        bag = folder / f"killed_{index}"
-        recorder = _recorder(bag, folder / "recorder.log")
-        load = _started([HERE / "_camera_load.py"], stdout=subprocess.PIPE)
-        end = time.monotonic() + 60
-        while not (bag / f"{bag.name}_0.mcap").is_file() or (bag / f"{bag.name}_0.mcap").stat().st_size < 10_000_000:
-            if time.monotonic() > end:
-                raise RuntimeError(f"nothing was recorded; {folder / 'recorder.log'} says why")
-            time.sleep(0.01)
-        time.sleep(rng.uniform(0.0, 4.0))
-        recorder.kill()
-        killed_ns = time.time_ns()
-        recorder.wait()
-        load.kill()
-        load.wait()
-        outcomes.append(_after_kill(bag, killed_ns))
-        shutil.rmtree(bag)
+    moments = [rng.uniform(0.0, 4.0) for _ in range(options.kills)]  # [s]
+    return [
+        results.done(part="kill", index=index) or results.add(_kill(folder, index, moment), part="kill", index=index)
+        for index, moment in enumerate(moments)
+    ]
+
+
+def _kill(folder: Path, index: int, moment: float) -> dict[str, Any]:
+    """What a recording is that is killed `moment` seconds after it has begun."""
+    bag = folder / f"killed_{index}"
+    recorder = _recorder(bag, folder / "recorder.log")
+    load = _started([HERE / "_camera_load.py"], stdout=subprocess.PIPE)
+    end = time.monotonic() + 60
+    while not (bag / f"{bag.name}_0.mcap").is_file() or (bag / f"{bag.name}_0.mcap").stat().st_size < 10_000_000:
+        if time.monotonic() > end:
+            raise RuntimeError(f"nothing was recorded; {folder / 'recorder.log'} says why")
+        time.sleep(0.01)
+    time.sleep(moment)
+    recorder.kill()
+    killed_ns = time.time_ns()
+    recorder.wait()
+    load.kill()
+    load.wait()
+    outcome = _after_kill(bag, killed_ns)
+    shutil.rmtree(bag)
+    return outcome
+
+
+def _kills_text(lines: list[Line]) -> str:
+    outcomes = [line["result"] for line in lines]
     lost = sorted(outcome["lost_s"] for outcome in outcomes)
     opened = sum(outcome["opened"] for outcome in outcomes)
     repaired = sum(outcome["repaired"] for outcome in outcomes)
-    print(
-        f"\n{len(outcomes)} kills: {opened} bags opened as they were, {repaired} after repair by rosbags and mcap alike;"
+    return (
+        f"{len(outcomes)} kills: {opened} bags opened as they were, {repaired} after repair by rosbags and mcap alike;"
         f" lost before the kill: median {lost[len(lost) // 2]:.2f} s, most {lost[-1]:.2f} s;"
         f" holes in what was kept: {sum(outcome['holes'] for outcome in outcomes)}"
     )
-    return outcomes
 
 
 def _after_kill(bag: Path, killed_ns: int) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from _common import table, write_json
+from _common import recorded, result_options, shipped, table, write_json
+from _results import Line
 
 from wm_core.bundle import Bundle
-from wm_core.paths import bundles_dir
 from wm_dynamics.rollout import RolloutEngine
 
 CANDIDATES = (64, 128, 256, 512, 1024)
@@ -61,48 +61,22 @@ def measure(bundle: Bundle, count: int, repeats: int) -> np.ndarray:
     return np.array(times)
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    options.add_argument("--bundle", type=Path, default=None, help="model bundle folder (default: the shipped one)")
-    options.add_argument("--repeats", type=int, default=60)
-    options.add_argument("--json", type=Path, default=None)
-    args = options.parse_args()
-    path = args.bundle or bundles_dir() / "default"
-    rows, report = [], []
-    for threads in (1, 2):
-        bundle, peak = Bundle.load(path, threads), gemm_peak(threads)
-        flops = flops_per_candidate(bundle)
-        for count in CANDIDATES:
-            times = measure(bundle, count, args.repeats)
-            median, p95 = float(np.median(times)), float(np.quantile(times, 0.95))
-            steps = count * bundle.horizon / median
-            share = flops * count / median / peak
-            rows.append(
-                (
-                    threads,
-                    count,
-                    f"{1e3 * median:.2f}",
-                    f"{1e3 * p95:.2f}",
-                    f"{steps:,.0f}",
-                    f"{steps * bundle.ensemble:,.0f}",
-                    f"{flops * count / median / 1e9:.1f}",
-                    f"{100 * share:.0f} %",
-                )
-            )
-            report.append(
-                {
-                    "threads": threads,
-                    "candidates": count,
-                    "median_s": median,
-                    "p95_s": p95,
-                    "gemm_share": share,
-                    "gemm_peak": peak,
-                }
-            )
-        print(f"{threads} thread(s): measured GEMM peak {peak / 1e9:.1f} GFLOP/s")
-    print(
-        f"bundle {bundle.id}: ensemble {bundle.ensemble}, horizon {bundle.horizon}, {flops / 1e6:.2f} MFLOP per candidate\n"
-    )
+def tables(lines: list[Line]) -> str:
+    """The newest run."""
+    found = lines[-1]["result"]
+    rows = [
+        (
+            row["threads"],
+            row["candidates"],
+            f"{1e3 * row['median_s']:.2f}",
+            f"{1e3 * row['p95_s']:.2f}",
+            f"{row['candidates'] * found['horizon'] / row['median_s']:,.0f}",
+            f"{row['candidates'] * found['horizon'] * found['ensemble'] / row['median_s']:,.0f}",
+            f"{found['flop_per_candidate'] * row['candidates'] / row['median_s'] / 1e9:.1f}",
+            f"{100 * row['gemm_share']:.0f} %",
+        )
+        for row in found["rows"]
+    ]
     header = (
         "threads",
         "candidates",
@@ -113,8 +87,43 @@ def main() -> None:
         "GFLOP/s",
         "of GEMM peak",
     )
-    print(table(header, rows))
-    write_json(args.json, {"results": report})
+    return (
+        f"ensemble {found['ensemble']}, horizon {found['horizon']}, {found['flop_per_candidate'] / 1e6:.2f} MFLOP per"
+        f" candidate\n\n{table(header, rows)}"
+    )
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    options.add_argument("--bundle", type=Path, default=None, help="model bundle folder (default: the shipped one)")
+    options.add_argument("--repeats", type=int, default=60)
+    options.add_argument("--json", type=Path, default=None)
+    result_options(options)
+    args = options.parse_args()
+    path = args.bundle or shipped()
+    results, rows = recorded("rollout_speed", args, "repeats", bundle=path, robot=False), []
+    for threads in (1, 2):
+        bundle, peak = Bundle.load(path, threads), gemm_peak(threads)
+        flops = flops_per_candidate(bundle)
+        for count in CANDIDATES:
+            times = measure(bundle, count, args.repeats)
+            median, p95 = float(np.median(times)), float(np.quantile(times, 0.95))
+            share = flops * count / median / peak
+            rows.append(
+                {
+                    "threads": threads,
+                    "candidates": count,
+                    "median_s": median,
+                    "p95_s": p95,
+                    "gemm_share": share,
+                    "gemm_peak": peak,
+                }
+            )
+        print(f"{threads} thread(s): measured GEMM peak {peak / 1e9:.1f} GFLOP/s")
+    facts = {"ensemble": bundle.ensemble, "horizon": bundle.horizon, "flop_per_candidate": flops}
+    line = results.add({**facts, "rows": rows})
+    print(f"bundle {bundle.id}: {tables([line])}")
+    write_json(args.json, {"results": rows})
 
 
 if __name__ == "__main__":

@@ -7,17 +7,17 @@ from itertools import islice
 from pathlib import Path
 
 from _bad_bundles import nonsense
-from _common import FIRST_TEST_SEED, run_all, table, write_json
+from _common import FIRST_TEST_SEED, recorded, result_options, run_all, shipped, table, write_json
+from _results import Line
 
 from wm_bringup.swap_watch import ACCEPTED, WORSE, LiveErrors, judge
 from wm_core.bundle import Bundle
-from wm_core.paths import bundles_dir
 from wm_tasks.closed_loop import ClosedLoop
 
 PROTOCOL = """\
 {goals} goals in {world} from seed {seed} with each bundle, in one process without ROS. The shipped bundle is swapped for itself before
-every goal from the {first}th on, with the errors of the goals before as reference (or, in brackets, with the bundle's own figure
-alone), and watched until it is accepted or the goals end; every alarm is a false one. Then it is swapped, after every {first}th goal, for
+every goal from the 5th on, with the errors of the goals before as reference (or, in brackets, with the bundle's own figure
+alone), and watched until it is accepted or the goals end; every alarm is a false one. Then it is swapped, after every 5th goal, for
 bundles that take every action for `gain` times as large: steps and goals until each is found."""
 FIRST = 5  # goals before the first swap
 Steps = list[tuple[int, float, float, bool, float]]  # stamp [ns], x, y [m], visible, error [m]
@@ -60,6 +60,21 @@ def moving(goals: list[Steps]) -> list[float]:
     return list(live.moving)
 
 
+def tables(lines: list[Line]) -> str:
+    """The newest run."""
+    found = lines[-1]["result"]
+    counts = {kind: sum(each[0] == kind for each in found["same"]) for kind in (WORSE, ACCEPTED, "watching")}
+    false = [each for each in found["same"] + found["alone"] if each[0] == WORSE]
+    text = (
+        f"{len(found['same'])} swaps for itself: {counts[WORSE]} [{len(false) - counts[WORSE]}] false alarms,"
+        f" {counts[ACCEPTED]} accepted, {counts['watching']} watched to the end\n"
+    )
+    text += "".join(f"  {each[3]}\n" for each in false)
+    header = ("gain", "error, moving [mm]", "found", "after steps", "goals at most")
+    own = f"mean error on moving steps of the shipped bundle: {found['moving_mm']:.1f} mm"
+    return f"{text}{own}\n\n{table(header, found['bad'])}"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--goals", type=int, default=200)
@@ -69,29 +84,23 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=FIRST_TEST_SEED)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", type=Path, default=None)
+    result_options(parser)
     options = parser.parse_args()
     print(PROTOCOL.format(goals=options.goals, world=options.world, seed=options.seed, first=FIRST) + "\n")
-    shipped = bundles_dir() / "default"
-    metric = Bundle.load(shipped).spec["metrics"]["open_loop_moving_mm"]["model"]["1"] / 1000
+    good_bundle = shipped()
+    options_that_count = ("goals", "bad_goals", "gain", "world", "seed")
+    results = recorded("swap_watch", options, *options_that_count, bundle=good_bundle)
+    metric = Bundle.load(good_bundle).spec["metrics"]["open_loop_moving_mm"]["model"]["1"] / 1000
     with tempfile.TemporaryDirectory(prefix="wm_swap_watch_") as work:
-        bad = {gain: nonsense(shipped, Path(work) / f"{gain:g}", gain) for gain in options.gain}
+        bad = {gain: nonsense(good_bundle, Path(work) / f"{gain:g}", gain) for gain in options.gain}
         seeds = range(options.seed, options.seed + options.goals)
-        calls = [(options.world, shipped, seed) for seed in seeds]
+        calls = [(options.world, good_bundle, seed) for seed in seeds]
         calls += [(options.world, folder, seed) for folder in bad.values() for seed in seeds[: options.bad_goals]]
         finished = run_all(goal, calls, options.workers)
         good = list(islice(finished, options.goals))
         swaps = range(FIRST, options.goals)
         same = [watch(good[i:], moving(good[:i]), metric) for i in swaps]
         alone = [watch(good[i:], [], metric) for i in swaps]
-        counts = {kind: sum(found[0] == kind for found in same) for kind in (WORSE, ACCEPTED, "watching")}
-        false = sum(found[0] == WORSE for found in alone)
-        print(
-            f"{len(same)} swaps for itself: {counts[WORSE]} [{false}] false alarms, {counts[ACCEPTED]} accepted,"
-            f" {counts['watching']} watched to the end"
-        )
-        for found in same + alone:
-            if found[0] == WORSE:
-                print(f"  {found[3]}")
         rows = []
         for gain in bad:
             worse = list(islice(finished, options.bad_goals))
@@ -108,9 +117,9 @@ def main() -> int:
                 )
             )
     own = moving(good)
-    print(f"mean error on moving steps of the shipped bundle: {1000 * sum(own) / len(own):.1f} mm\n")
-    print(table(("gain", "error, moving [mm]", "found", "after steps", "goals at most"), rows))
-    write_json(options.json, {"same": same, "alone": alone, "bad": rows})
+    report = {"same": same, "alone": alone, "bad": rows, "moving_mm": 1000 * sum(own) / len(own)}
+    print(tables([results.add(report)]))
+    write_json(options.json, report)
     return 0
 
 
