@@ -158,7 +158,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         "task": task,
         **clock,
     }
-    episodes = {
+    episodes: dict[str, Any] = {
         "episodes": int(values["episodes"] or 0),
         "seed": seed,
         "world": world,
@@ -171,7 +171,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         **shown,
         **clock,
     }
-    explorer = {
+    explorer: dict[str, Any] = {
         "minutes": float(values["explore"] or 0),
         "seed": seed,
         "world": world,

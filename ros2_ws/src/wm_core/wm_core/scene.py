@@ -96,7 +96,7 @@ class SceneState:
         def nothing(size: int) -> np.ndarray:
             return np.full((*leading, slots, size), np.nan, dtype)
 
-        presence = np.zeros((*leading, slots), dtype)
+        presence: np.ndarray = np.zeros((*leading, slots), dtype)
         arrays = (nothing(3), nothing(4), nothing(6), nothing(len(ERROR_FIELDS)), nothing(3), nothing(0), nothing(0))
         return SceneState(presence, *arrays, tuple(identities))
 

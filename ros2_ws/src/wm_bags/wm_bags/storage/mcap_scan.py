@@ -17,6 +17,8 @@ from mcap.records import Channel, Schema
 
 from wm_bags.storage.mcap_file import CHUNK, MAGIC, MESSAGE, MESSAGE_BYTES, RECORD
 
+DESCRIPTIONS = (Opcode.SCHEMA, Opcode.CHANNEL)
+FOOTER_BYTES = RECORD.size + 20
 OPCODES = frozenset(int(opcode) for opcode in Opcode)
 LARGEST = 1 << 31  # [bytes] uncompressed chunks above are taken for damage
 # A chunk's opcode, length, times, size and checksum, and the name of its compression with its length.
@@ -73,6 +75,36 @@ def scan(data: Any) -> Iterator[Found]:
         offset = found.end
         if found.opcode == Opcode.DATA_END:
             return
+
+
+def has_footer(data: Any, data_end: int) -> bool:
+    """Whether the file ends with an index whose checksum is right, or is not given."""
+    footer = len(data) - len(MAGIC) - FOOTER_BYTES
+    if footer < data_end or data[-len(MAGIC) :] != MAGIC or data[footer] != Opcode.FOOTER:
+        return False
+    start = int.from_bytes(data[footer + 9 : footer + 17], "little")
+    checksum = int.from_bytes(data[footer + 25 : footer + 29], "little")
+    return start == data_end and checksum in (0, zlib.crc32(data[start : footer + 25]))
+
+
+def described(data: Any) -> dict[tuple[int, int], Found]:
+    """Schemas and channels by opcode and id as the index at the end of a file has them; none where its checksum is wrong.
+
+    Those before the data have no checksum of their own.
+    """
+    footer = len(data) - len(MAGIC) - FOOTER_BYTES
+    if footer < len(MAGIC):
+        return {}
+    start, checksum = (int.from_bytes(data[footer + at : footer + at + n], "little") for at, n in ((9, 8), (25, 4)))
+    if not checksum or not len(MAGIC) < start < footer or not has_footer(data, start):
+        return {}
+    found = {}
+    while start < footer:
+        record = _record(data, start)
+        if record.opcode in DESCRIPTIONS:
+            found[(record.opcode, record.content.id)] = record
+        start = record.end
+    return found
 
 
 def _record(data: Any, start: int) -> Found:

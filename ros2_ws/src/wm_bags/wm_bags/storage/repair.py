@@ -7,7 +7,6 @@ import mmap
 import os
 import re
 import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,12 +19,11 @@ from mcap.records import Channel
 
 from wm_bags.storage.definitions import Definition
 from wm_bags.storage.errors import BagError
-from wm_bags.storage.mcap_file import MAGIC, RECORD, Index, McapFile
-from wm_bags.storage.mcap_scan import Chunk, DamageError, Found, scan
+from wm_bags.storage.mcap_file import Index, McapFile
+from wm_bags.storage.mcap_scan import DESCRIPTIONS, Chunk, DamageError, Found, described, has_footer, scan
 from wm_bags.storage.metadata import FILE, VERSION, FileInfo, Topic, bag_information, write_metadata
 
 CUT = ".cut"  # suffix of the file with what could not be used
-FOOTER_BYTES = RECORD.size + 20
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,9 @@ class FileState:
     index: Index = field(default_factory=Index)
     damages: list[Damage] = field(default_factory=list)
     ended: bool = False  # by an index whose checksum is right
+    described: dict[tuple[int, int], Found] = field(
+        default_factory=dict
+    )  # see mcap_scan.described; empty: nothing to mend
 
     @property
     def whole(self) -> bool:
@@ -91,6 +92,10 @@ def inspect(path: Path) -> FileState:
     state = FileState(path, path.stat().st_size)
     chunk: Chunk | None = None
     with _mapped(path) as data:
+        known = described(data)
+        for found in known.values():
+            _take(state.index, found)
+        unread = set(known)
         for found in _scan(path, data):
             chunk = found.content if isinstance(found.content, Chunk) else chunk
             problem = found.problem
@@ -98,10 +103,17 @@ def inspect(path: Path) -> FileState:
                 problem = "its messages are on channels that nothing before it describes"
             if found.opcode == Opcode.MESSAGE_INDEX and not _indexes(chunk, found.content):
                 problem = "an index of messages that the chunk before it does not hold"
+            if known and not problem and found.opcode in DESCRIPTIONS:
+                key = (found.opcode, found.content.id)
+                if key in known and known[key].content == found.content:
+                    unread.discard(key)
+                else:
+                    problem = f"a {Opcode(found.opcode).name.lower()} that is not the one of the file's index"
             if problem:
                 state.damages.append(Damage(found.start, found.end, problem))
             elif found.opcode == Opcode.DATA_END:
-                state.ended = _has_footer(data, found.end)
+                state.ended = has_footer(data, found.end)
+    state.described = known if unread else {}
     return state
 
 
@@ -179,16 +191,6 @@ def _indexes(chunk: Chunk | None, content: bytes) -> bool:
     return sorted(entries) == sorted(chunk.messages.get(channel, []))
 
 
-def _has_footer(data: Any, data_end: int) -> bool:
-    """Whether the file ends with an index whose checksum is right, or is not given."""
-    footer = len(data) - len(MAGIC) - FOOTER_BYTES
-    if footer < data_end or data[-len(MAGIC) :] != MAGIC or data[footer] != Opcode.FOOTER:
-        return False
-    start = int.from_bytes(data[footer + 9 : footer + 17], "little")
-    checksum = int.from_bytes(data[footer + 25 : footer + 29], "little")
-    return start == data_end and checksum in (0, zlib.crc32(data[start : footer + 25]))
-
-
 def _rewrite(state: FileState) -> None:
     """Replace a file by its repaired copy; what is cut out stays beside it. Raises OSError with all as it was."""
     path = state.path
@@ -201,10 +203,12 @@ def _rewrite(state: FileState) -> None:
         with _mapped(path) as data, open(cut_part, "wb") as aside:
             if cut.exists():
                 aside.write(cut.read_bytes())
+            for each in state.described.values():  # before all data that they describe
+                _copy(file, each, data)
             for found in _scan(path, data):
                 if found.start in damages:
                     aside.write(data[found.start : found.end])
-                else:
+                elif found.opcode not in DESCRIPTIONS or not state.described:
                     _copy(file, found, data)
         file.close()
         for written in (part, cut_part):
