@@ -193,9 +193,9 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
             {"nodes": list(LIFECYCLE_ORDER), "recorded": values["record"] not in ("", "false")},
         ),
         _process("wm_bringup", "wm_bundle_manager", {"bundle": bundle, "registry": registry, **clock}, ends_all=False),
-        _process("wm_tasks", "wm_explorer", explorer, ends_all=explorer["minutes"] > 0)
+        _process("wm_tasks", "wm_explorer", explorer, ends_all=bool(explorer["minutes"]))
         if values["explore"]
-        else _process("wm_tasks", "wm_episodes", episodes, ends_all=episodes["episodes"] > 0),
+        else _process("wm_tasks", "wm_episodes", episodes, ends_all=bool(episodes["episodes"])),
     ]
     nodes += _recorders(values, rig)
     environment = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(config("fastdds.xml"))}

@@ -204,6 +204,10 @@ class JointStates:
         self._vouched = self._vouched or self._placed is not None
         self._run = self._placed = None
 
+    def _follows(self, run: _Run, q: np.ndarray, stamp_ns: int) -> bool:
+        soon = 0 < stamp_ns - run.end_ns <= self._confirm * NS
+        return soon and self._reachable(q, stamp_ns, run.q, run.end_ns, self._tolerance)
+
     def _doubt(self, q: np.ndarray, stamp_ns: int) -> None:
         """Returns when a run of unexpected states is long enough; raises JointStateError until then."""
         run, text = self._run, self._difference(q, stamp_ns)
@@ -213,11 +217,10 @@ class JointStates:
         if self.known and not (self.path or self._vouched or earlier):
             # An arm that was never commanded cannot have shown by following that it is this one that tells the truth.
             self.position = self.stamp_ns = None
-        follows = run is not None and 0 < stamp_ns - run.end_ns <= self._confirm * NS
-        if follows and self._reachable(q, stamp_ns, run.q, run.end_ns, self._tolerance):
-            run.q, run.end_ns, run.count = q, stamp_ns, run.count + 1
-        else:
+        if run is None or not self._follows(run, q, stamp_ns):
             self._run = run = _Run(stamp_ns, stamp_ns, q)
+        else:
+            run.q, run.end_ns, run.count = q, stamp_ns, run.count + 1
         needed = self._confirm if text else self._first
         if needed > 0 and (run.count < FEWEST or run.end_ns - run.begin_ns < needed * NS):
             if earlier:

@@ -60,8 +60,9 @@ class FollowedArm:
         path, before = self._states.path, self._states.stamp_ns
         start = path.at(begin_ns) if path and not hold else rows[0][1]
         self._states.command(begin_ns, np.array([at for at, _ in rows]), np.array([start, *(q for _, q in rows)]))
-        if self._states.stamp_ns != before and self._states.position is not None:
-            self._measured.add(self._states.stamp_ns, self._states.position)
+        stamp_ns, position = self._states.stamp_ns, self._states.position
+        if stamp_ns is not None and stamp_ns != before and position is not None:
+            self._measured.add(stamp_ns, position)
 
     def held(self, stamp_ns: int) -> None:
         """The guard replaced a command by a hold."""
