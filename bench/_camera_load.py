@@ -16,6 +16,7 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image, JointState
 
 from wm_core.qos import SENSOR
+from wm_core.robot import load_robot
 
 TOPICS = {"load/color/image_raw": 30.0, "load/aligned_depth_to_color/image_raw": 30.0, "load/joint_states": 500.0}
 WIDTH, HEIGHT = 640, 480
@@ -44,8 +45,8 @@ def messages() -> dict[str, bytearray]:
         Image(width=WIDTH, height=HEIGHT, encoding=encoding, step=size * WIDTH, data=data.tobytes())
         for encoding, (size, data) in images.items()
     ]
-    names = [f"panda_joint{i}" for i in range(1, 8)]
-    made.append(JointState(name=names, position=[0.0] * 7, velocity=[0.0] * 7, effort=[0.0] * 7))
+    names, zeros = list(load_robot().joints), [0.0] * len(load_robot().joints)
+    made.append(JointState(name=names, position=zeros, velocity=zeros, effort=zeros))
     return {topic: bytearray(serialize_message(message)) for topic, message in zip(TOPICS, made, strict=True)}
 
 

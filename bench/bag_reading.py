@@ -21,10 +21,12 @@ from wm_bags.steps.check import BagCheck
 from wm_bags.steps.profile import Profile
 from wm_bags.storage.reading import Bag
 from wm_core.bags import typestore
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
-from wm_core.paths import urdf_path
+from wm_core.kinematics import Kinematics
+from wm_core.robot import load_robot
 from wm_data.collect import Batch, collect_bag
 from wm_data.dataset_build import Reading, build_dataset
+
+TOOL_DOWN, TOOL_HEIGHT = load_robot().tool.rotation, load_robot().tool.height
 
 WIDTH, HEIGHT = 640, 480
 STORAGES = {
@@ -38,7 +40,7 @@ STORAGES = {
 
 def robot_bag(path: Path, seconds: float, storage: str, compression: CompressionMode | None) -> Path:
     """A robot's recording."""
-    store, kinematics = typestore(), Kinematics(urdf_path())
+    store, kinematics = typestore(), Kinematics(load_robot())
     home = np.array([0, -0.3, 0, -2.2, 0, 2, 0.8])
     near, far = (kinematics.ik(np.array([x, 0.0, TOOL_HEIGHT]), TOOL_DOWN, home) for x in (0.4, 0.5))
     rng = np.random.default_rng(0)
@@ -95,7 +97,7 @@ def robot_bag(path: Path, seconds: float, storage: str, compression: Compression
 
 def robot_profile(folder: Path) -> Path:
     (folder / "rig.yaml").write_text(
-        "frame_id: panda_link0\ncameras:\n  - {name: cam, width: 640, height: 480, fov_y_deg: 43.6, position: [0.5, 0, 0.9],"
+        "frame_id: table\ncameras:\n  - {name: cam, width: 640, height: 480, fov_y_deg: 43.6, position: [0.5, 0, 0.9],"
         " look_at: [0.501, 0, 0]}\n"
     )
     file = folder / "robot.yaml"
@@ -120,7 +122,7 @@ def read_with_wm(bag: Path) -> None:
 
 def make_steps(bag: Path, profile: Profile) -> None:
     with Bag(bag) as opened:
-        for _ in BagCheck(bag, profile).steps_of(opened, Kinematics(urdf_path())):
+        for _ in BagCheck(bag, profile).steps_of(opened, Kinematics(load_robot())):
             pass
 
 

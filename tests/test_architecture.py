@@ -4,10 +4,12 @@ import ast
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import yaml
 
 import doctor
 
@@ -181,8 +183,12 @@ def test_the_readme_of_a_package_names_all_that_is_in_it(package: Path):
 def test_one_place_opens_bag_files(package: Path):
     storage = ROOT / "ros2_ws/src/wm_bags/wm_bags/storage"
     for path in sources(package):
-        others = {name for name in imports(path) if re.match(r"mcap\b|sqlite3\b|rosbags\.(highlevel|rosbag2\.reader)", name)}
-        assert not others or path.parent == storage, f"{path} imports {others}; bags are read through wm_bags.storage.reading"
+        others = {
+            name for name in imports(path) if re.match(r"mcap\b|sqlite3\b|rosbags\.(highlevel|rosbag2\.reader)", name)
+        }
+        assert not others or path.parent == storage, (
+            f"{path} imports {others}; bags are read through wm_bags.storage.reading"
+        )
 
 
 def test_every_decision_is_in_the_list_of_them():
@@ -197,3 +203,62 @@ def test_no_committed_file_names_a_folder_of_one_machine():
         path = ROOT / name
         if path.suffix in {".py", ".md", ".yaml", ".xml", ".sh", ".txt", ".toml", ""} and path.is_file():
             assert not re.search(r"/(root|home/\w+)/|/work/(main|shared)", path.read_text(errors="replace")), name
+
+
+def literals(path: Path) -> list[ast.Constant]:
+    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+
+
+def number(node: ast.AST) -> float | None:
+    """The value of a literal number, with its sign."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        value = number(node.operand)
+        return None if value is None else -value
+    return node.value if isinstance(node, ast.Constant) and type(node.value) in (int, float) else None
+
+
+def written() -> list[Path]:
+    """Python that is neither data nor a test."""
+    code = [path for package in PYTHON_PACKAGES for path in sources(package)]
+    code += [path for package in PYTHON_PACKAGES for path in (package / "scripts").glob("*.py")]
+    return code + [path for path in (ROOT / "bench").glob("*.py") if not path.stem.endswith("_test")]
+
+
+def test_no_joint_or_link_of_a_robot_is_named_in_python():
+    """They stand in its profile and URDF; `pusher` is the tool that wm itself brings along, the rest are words of ROS."""
+    common = {"world", "base_link", "base", "flange", "tool0", "pusher"}
+    parts: set[str] = set()
+    for file in (ROOT / "ros2_ws/src/wm_description/robots").glob("*/*.urdf"):
+        root = ElementTree.parse(file).getroot()
+        parts |= {part.get("name", "") for part in [*root.findall("link"), *root.findall("joint")]} - common
+    parts |= {re.sub(r"\d+$", "", part) for part in parts if re.search(r"_\w*\d+$", part)}  # f"panda_joint{i}"
+    pattern = re.compile(r"(?<![A-Za-z0-9_])(?:" + "|".join(sorted(map(re.escape, parts))) + r")(?![A-Za-z0-9_])")
+    found = {
+        f"{path}:{text.lineno}: {name}"
+        for path in written()
+        for text in literals(path)
+        if isinstance(text.value, str)
+        for name in pattern.findall(text.value)
+    }
+    assert not found
+
+
+def test_no_box_of_a_table_stands_in_python():
+    """Where tools, objects and goals may be is in the files of robots, worlds and tasks."""
+    boxes = set()
+    for file in (ROOT / "ros2_ws/src/wm_description/robots").glob("*/profile.yaml"):
+        reach, space = (yaml.safe_load(file.read_text())[name] for name in ("reach", "workspace"))
+        for box in (reach, space):
+            boxes |= {(box["x"][end], box["y"][end]) for end in (0, 1)} | {tuple(box["x"]), tuple(box["y"])}
+    for file in (ROOT / "sim_worlds/worlds").glob("*.yaml"):
+        world = yaml.safe_load(file.read_text())
+        boxes |= {tuple(world["table"]["size"]), tuple(world["table"]["centre"])}
+        boxes |= {tuple(world[region][corner]) for region in ("start", "goal") for corner in ("lower", "upper")}
+    found = []
+    for path in written():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Tuple | ast.List):
+                values = [number(element) for element in node.elts]
+                pairs = set(zip(values, values[1:], strict=False)) & boxes
+                found += [f"{path}:{node.lineno}: {pair}" for pair in pairs]
+    assert not found

@@ -8,8 +8,10 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from rosbags.typesys.store import Typestore
 
 from wm_core.bags import typestore
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
-from wm_core.paths import urdf_path
+from wm_core.kinematics import Kinematics
+from wm_core.robot import load_robot
+
+TOOL_DOWN, TOOL_HEIGHT = load_robot().tool.rotation, load_robot().tool.height
 
 HOME = np.array([0, -0.3, 0, -2.2, 0, 2, 0.8])
 WIDTH, HEIGHT = 64, 48
@@ -27,7 +29,7 @@ class Robot:
 
     def __init__(self) -> None:
         self.store: Typestore = typestore()
-        self.kinematics = Kinematics(urdf_path())
+        self.kinematics = Kinematics(load_robot())
         self._q: dict[float, np.ndarray] = {}
 
     def tool(self, t: float) -> np.ndarray:
@@ -164,7 +166,7 @@ def robot() -> Robot:
 def profile_file(tmp_path):
     """A profile of that robot, with its rig."""
     (tmp_path / "rig.yaml").write_text(
-        "frame_id: panda_link0\ncameras:\n  - {name: cam, width: 64, height: 48, fov_y_deg: 45, position: [0.5, 0, 0.9],"
+        "frame_id: table\ncameras:\n  - {name: cam, width: 64, height: 48, fov_y_deg: 45, position: [0.5, 0, 0.9],"
         " look_at: [0.501, 0, 0]}\n"
     )
     file = tmp_path / "profile.yaml"

@@ -10,11 +10,11 @@ from wm_bags.replay.recorded import Recorded
 from wm_bringup.replay.facts import Facts
 from wm_bringup.replay.inputs import UsedInputs
 from wm_core.kinematics import Kinematics
-from wm_core.paths import urdf_path
+from wm_core.robot import load_robot
 from wm_core.stamps import to_msg
 
 MS = 1_000_000
-ARM = Kinematics(urdf_path())
+ARM = Kinematics(load_robot())
 IMAGES = {side: [f"{side}/aligned_depth_to_color/image_raw", f"{side}/color/image_raw"] for side in ("left", "right")}
 KINDS = {"joint_states": JointState, **{topic: Image for topics in IMAGES.values() for topic in topics}}
 FACTS = Facts({"wm_perception": {}}, {}, "", [], KINDS, [])

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from wm_core.bundle import Bundle, BundleError
-from wm_core.compatibility import FitError, check_fit
+from wm_core.compatibility import FitError, check_fit, check_robot
 from wm_core.paths import bundles_dir, share
 from wm_core.registry import Registry
+from wm_core.robot import DEFAULT_ROBOT, RobotError, load_robot, robot_names
 from wm_core.task import DEFAULT_TASK, TaskError, load_task
 from wm_planner.planners import PLANNERS
 from wm_planner.policy import POLICY
@@ -48,6 +49,7 @@ class Argument:
 
 ARGUMENTS = (
     Argument("world", "tabletop_block", "a world of sim_worlds/worlds, or the path of a world file"),
+    Argument("robot", DEFAULT_ROBOT, "a robot of wm_description/robots, or the path of a profile"),
     Argument("task", DEFAULT_TASK, "a task of wm_tasks/tasks, or the path of a task file"),
     Argument("rig", "", "a camera rig of sim_worlds/rigs, or the path of a rig file; empty: the world's"),
     Argument(
@@ -135,7 +137,8 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
     lockstep = values["real_time"] == "false"
     seed, world, rig = int(values["seed"]), values["world"], values["rig"] or _rig_of(values["world"])
     bundle, registry = _bundle(values["bundle"])
-    task = _task(values["task"], bundle)
+    robot = _robot(values["robot"], world)
+    task = _task(values["task"], bundle, robot)
     if values["planner"] == POLICY and not (Path(bundle) / "policy.onnx").is_file():
         raise LaunchError(
             f"argument 'planner': expected a bundle with a policy, {bundle} has none; train one with ./wm policy, or choose another planner"
@@ -144,6 +147,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
     shown = {"no_window": no_window, "picture": _picture(values["picture"], no_window)}
     clock = {"use_sim_time": lockstep}
     sim = {
+        "robot": robot,
         "world": world,
         "rig": rig,
         "mode": "lockstep" if lockstep else "real_time",
@@ -151,6 +155,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         "gui": not no_window,
     }
     planner = {
+        "robot": robot,
         "bundle": bundle,
         "planner": values["planner"],
         "seed": seed,
@@ -159,6 +164,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         **clock,
     }
     episodes: dict[str, Any] = {
+        "robot": robot,
         "episodes": int(values["episodes"] or 0),
         "seed": seed,
         "world": world,
@@ -172,6 +178,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         **clock,
     }
     explorer: dict[str, Any] = {
+        "robot": robot,
         "minutes": float(values["explore"] or 0),
         "seed": seed,
         "world": world,
@@ -183,8 +190,8 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
     }
     nodes = [
         _node("wm_sim", sim),
-        _node("wm_guard", clock),
-        _node("wm_perception", {"bundle": bundle, "rig": rig, **clock}),
+        _node("wm_guard", {"robot": robot, **clock}),
+        _node("wm_perception", {"robot": robot, "bundle": bundle, "rig": rig, **clock}),
         _node("wm_dynamics", {"bundle": bundle, **clock}),
         _node("wm_planner", planner),
         _process(
@@ -223,8 +230,8 @@ def _bundle(value: str) -> tuple[str, str]:
         raise LaunchError(f"argument 'bundle': {error}") from error
 
 
-def _task(value: str, bundle: str) -> str:
-    """A task's name, or the absolute path of its file; refused where the bundle does not fit it."""
+def _task(value: str, bundle: str, robot: str) -> str:
+    """A task's name, or the absolute path of its file; refused where bundle or robot do not fit it."""
     try:
         loaded = Bundle.load(bundle)
     except BundleError as error:
@@ -232,6 +239,7 @@ def _task(value: str, bundle: str) -> str:
     try:
         task = load_task(value)
         check_fit(task, loaded)
+        check_robot(task, load_robot(robot))
     except (TaskError, FitError) as error:
         raise LaunchError(f"argument 'task': {error}") from error
     return value if value == task.name else str(task.path)
@@ -258,6 +266,16 @@ def _picture(value: str, no_window: str) -> str:
     if value == "auto":
         return _path(PICTURE) if no_window else ""
     return _path(value)
+
+
+def _robot(value: str, world: str) -> str:
+    """The robot, by name or absolute path of its profile, when its arm reaches what the world is about."""
+    try:
+        robot = load_robot(value)
+        load_world(world).check_reach(robot)
+    except (RobotError, WorldError) as error:
+        raise LaunchError(f"argument 'robot': {error}") from error
+    return value if value in robot_names() else str(robot.file)
 
 
 def _path(value: str) -> str:

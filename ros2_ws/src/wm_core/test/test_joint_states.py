@@ -5,11 +5,11 @@ import pytest
 
 from wm_core.joint_states import MALFORMED, JointStateError, JointStates, read_joints
 from wm_core.kinematics import Kinematics
-from wm_core.paths import urdf_path
+from wm_core.robot import load_robot
 
 MS = 1_000_000
 T0 = 1000 * MS
-ARM = Kinematics(urdf_path())
+ARM = Kinematics(load_robot())
 NAMES = list(ARM.joint_names)
 HOME = np.array([0.0, -0.3, 0.0, -2.2, 0.0, 2.0, 0.785])
 

@@ -1,16 +1,22 @@
 """Kinematics of the Panda: forward and inverse agree, what is out of reach is refused."""
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics, KinematicsError
-from wm_core.paths import urdf_path
+from wm_core.kinematics import Kinematics, KinematicsError
+from wm_core.robot import RobotError, load_robot
+from wm_core.rotations import rotation_of
 
-ARM = Kinematics(urdf_path())
+PANDA = load_robot("panda")
+URDF = Path(PANDA.urdf).read_text()
+TOOL_DOWN, TOOL_HEIGHT = PANDA.tool.rotation, PANDA.tool.height
+ARM = Kinematics(PANDA)
 ELBOW_UP = np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785])
 
 
@@ -54,14 +60,20 @@ def test_wrong_joint_vectors_are_refused(q):
         ARM.fk(q)
 
 
-def test_a_missing_description_is_refused(tmp_path):
-    with pytest.raises(KinematicsError, match="does not exist"):
-        Kinematics(tmp_path / "robot.urdf")
-
-
-def test_an_unknown_tip_is_refused():
+def test_an_unknown_tip_or_base_is_refused():
     with pytest.raises(KinematicsError, match="no_such_link"):
-        Kinematics(urdf_path(), tip="no_such_link")
+        Kinematics(replace(PANDA, tool=replace(PANDA.tool, link="no_such_link")))
+    with pytest.raises(KinematicsError, match="no joint moves"):
+        Kinematics(replace(PANDA, base_frame="panda_link1"))
+
+
+def test_a_turned_base_gives_the_same_tool_poses_with_the_first_joint_turned_back():
+    pose = np.eye(4)
+    pose[:3, :3] = rotation_of([0, 0, 90])
+    turned = Kinematics(replace(PANDA, T_table_base=pose))
+    back = ELBOW_UP - np.array([np.pi / 2, 0, 0, 0, 0, 0, 0])
+    for one, other in zip(ARM.fk(ELBOW_UP), turned.fk(back), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)
 
 
 def test_joints_come_in_any_order_and_beside_others():
@@ -82,13 +94,17 @@ def test_joint_states_that_do_not_tell_where_the_arm_is_are_refused(names, posit
         ARM.arm_joints(names, positions)
 
 
+def first_two_joints(robot):
+    return replace(robot, joints=robot.joints[:2], tool=replace(robot.tool, link="panda_link2"))
+
+
 @pytest.mark.parametrize("limit", ["0", "-1", "inf", "nan", "1e400", "", "fast", None])
-@pytest.mark.parametrize("given", [None, ["panda_joint1", "panda_joint2"]])
+@pytest.mark.parametrize("given", [lambda robot: robot, first_two_joints], ids=["whole", "two joints"])
 def test_a_urdf_without_a_velocity_limit_is_refused_by_name(limit, given):
     attribute = "" if limit is None else f'velocity="{limit}"'
-    urdf = re.sub('velocity="[^"]*"', attribute, urdf_path().read_text(), count=1)
+    urdf = re.sub('velocity="[^"]*"', attribute, URDF, count=1)
     with pytest.raises(KinematicsError, match=r"'panda_joint1'.*velocity limit above 0.*limits.velocity"):
-        Kinematics(urdf, "panda_link2" if given else "panda_hand_tcp", given)
+        Kinematics(given(PANDA).published(urdf))
 
 
 @pytest.mark.parametrize(
@@ -97,12 +113,12 @@ def test_a_urdf_without_a_velocity_limit_is_refused_by_name(limit, given):
         ("<limit [^>]*/>", "", "panda_joint1.*has no limits"),
         ('lower="[^"]*"', 'lower="nan"', "panda_joint1.*lower < upper"),
         ('upper="[^"]*"', 'upper="inf"', "panda_joint1.*lower < upper"),
-        ("<joint ", "<joynt ", "expected XML"),
+        ("<joint ", "<joynt ", "expected a URDF, got XML that cannot be read"),
     ],
 )
 def test_a_urdf_that_cannot_be_read_is_refused_with_what_is_wrong(pattern, instead, expected):
-    with pytest.raises(KinematicsError, match=expected):
-        Kinematics(re.sub(pattern, instead, urdf_path().read_text(), count=1))
+    with pytest.raises((KinematicsError, RobotError), match=expected):
+        Kinematics(PANDA.published(re.sub(pattern, instead, URDF, count=1)))
 
 
 def test_a_joint_that_comes_twice_is_refused():

@@ -19,18 +19,18 @@ ENTRY = {
 
 def write(tmp_path, *cameras):
     file = tmp_path / "rig.yaml"
-    file.write_text(yaml.safe_dump({"frame_id": "panda_link0", "cameras": list(cameras)}))
+    file.write_text(yaml.safe_dump({"frame_id": "table", "cameras": list(cameras)}))
     return file
 
 
 @pytest.mark.parametrize("name", ["two_cameras", "one_camera"])
 def test_shipped_rigs_load(name):
-    assert CameraRig.load(rigs_dir() / f"{name}.yaml").frame_id == "panda_link0"
+    assert CameraRig.load(rigs_dir() / f"{name}.yaml").frame_id == "table"
 
 
 def test_what_is_looked_at_is_in_the_middle_of_the_image(tmp_path):
     camera = CameraRig.load(write(tmp_path, ENTRY)).cameras[0]
-    in_camera = np.linalg.inv(camera.T_base_optical) @ np.array([0.5, 0.0, 0.0, 1.0])
+    in_camera = np.linalg.inv(camera.T_table_optical) @ np.array([0.5, 0.0, 0.0, 1.0])
     u, v, depth = camera.K @ in_camera[:3]
     assert u / depth == pytest.approx((camera.width - 1) / 2)
     assert v / depth == pytest.approx((camera.height - 1) / 2)
@@ -39,14 +39,14 @@ def test_what_is_looked_at_is_in_the_middle_of_the_image(tmp_path):
 
 def test_up_is_up(tmp_path):
     camera = CameraRig.load(write(tmp_path, ENTRY)).cameras[0]
-    below, above = ((np.linalg.inv(camera.T_base_optical) @ np.array([0.5, 0.0, z, 1.0]))[1] for z in (0.0, 0.1))
+    below, above = ((np.linalg.inv(camera.T_table_optical) @ np.array([0.5, 0.0, z, 1.0]))[1] for z in (0.0, 0.1))
     assert above < below  # y of an optical frame points down
 
 
 def test_a_rotation_may_be_given_as_a_quaternion(tmp_path):
     entry = {key: value for key, value in ENTRY.items() if key != "look_at"} | {"orientation": [1.0, 0.0, 0.0, 0.0]}
     camera = CameraRig.load(write(tmp_path, entry)).cameras[0]
-    np.testing.assert_allclose(camera.T_base_optical[:3, 2], [0, 0, -1], atol=1e-12)  # looks down
+    np.testing.assert_allclose(camera.T_table_optical[:3, 2], [0, 0, -1], atol=1e-12)  # looks down
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Robot profiles: what a profile says, what is refused, and the URDF that is made of it."""
 
+import tempfile
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wm_core.kinematics import Kinematics, KinematicsError
-from wm_core.robot import RobotError, load_robot, robot_names, rotation_of
+from wm_core.robot import RobotError, load_robot, robot_names
 from wm_core.robot_description import describe, joint_problems
+from wm_core.rotations import rotation_of
 
 # Two joints and a link to fix a pusher to; the second joint turns without end and says no velocity.
 URDF = """<robot name="two">
@@ -108,32 +110,31 @@ def test_a_file_that_is_not_yaml_is_refused(tmp_path):
         load_robot(tmp_path)
 
 
-@given(st.tuples(*[st.integers(-8, 8)] * 3))
-def test_quarter_turns_are_exact(quarters):
-    rotation = rotation_of([90.0 * quarter for quarter in quarters])
-    assert set(np.abs(rotation).ravel()) <= {0.0, 1.0}
-    assert np.linalg.det(rotation) == 1.0
-
-
-@given(st.tuples(*[st.floats(-360, 360)] * 3))
-def test_rotations_are_rotations(rpy):
-    rotation = rotation_of(rpy)
-    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
-    assert np.linalg.det(rotation) == pytest.approx(1.0)
-
-
 def test_limits_become_tighter_and_stand_in_for_missing_ones(write):
-    arm = Kinematics.of(load_robot(write()))
+    arm = Kinematics(load_robot(write()))
     np.testing.assert_allclose(arm.lower, [-2.0, -3.0])  # the URDF's -2 is tighter than the profile's -3
     np.testing.assert_allclose(arm.upper, [1.0, 3.0])
     np.testing.assert_allclose(arm.velocity, [1.0, 2.0])
     np.testing.assert_allclose(arm.effort, [50.0, 20.0])
 
 
+@given(own=st.floats(0.0, 3.0), given_=st.floats(0.1, 3.0), continuous=st.booleans())
+def test_the_tighter_range_holds_and_a_range_of_nothing_is_none(own, given_, continuous):
+    text = URDF.replace('lower="-2" upper="2"', f'lower="{-own}" upper="{own}"')
+    text = text.replace('type="revolute"', 'type="continuous"') if continuous else text
+    with tempfile.TemporaryDirectory() as folder:
+        data = PROFILE | {"limits": {**PROFILE["limits"], "position": [[-given_, given_], [-3.0, 3.0]]}}
+        (Path(folder) / "two.urdf").write_text(text)
+        (Path(folder) / "profile.yaml").write_text(yaml.safe_dump(data))
+        arm = Kinematics(load_robot(folder))
+    wanted = given_ if continuous or own == 0 else min(own, given_)
+    assert arm.upper[0] == pytest.approx(wanted) and arm.lower[0] == pytest.approx(-wanted)
+
+
 def test_joints_that_cannot_be_commanded_are_named(write):
     robot = load_robot(write({"limits": None}))
     with pytest.raises(KinematicsError, match="'wrist': is continuous; give it a range in limits.position"):
-        Kinematics.of(robot)
+        Kinematics(robot)
     robot = load_robot(write({"limits.velocity": None}))
     assert joint_problems(describe(robot), robot.joints) == [
         "joint 'wrist': expected a velocity limit above 0, got 0.0; give limits.velocity"
@@ -146,7 +147,7 @@ def test_a_tool_is_fixed_to_an_arm_without_one(write):
     root = ElementTree.fromstring(describe(robot))
     (tool,) = [link for link in root.findall("link") if link.get("name") == "pusher"]
     assert tool.find("collision/geometry/box").get("size") == "0.02 0.03 0.04"
-    position, rotation = Kinematics.of(robot).fk(np.zeros(2))
+    position, rotation = Kinematics(robot).fk(np.zeros(2))
     np.testing.assert_allclose(position, [0.4, 0.0, 0.1], atol=1e-12)
     np.testing.assert_allclose(rotation, np.diag([1.0, -1.0, -1.0]), atol=1e-12)
 
@@ -161,15 +162,15 @@ def test_tools_that_do_not_fit_the_description_are_refused(write):
 def test_a_prefix_is_put_before_all_names(write):
     robot = load_robot(write({"prefix": "left_"}))
     assert robot.joints == ("left_shoulder", "left_wrist") and robot.tool.link == "left_pusher"
-    arm = Kinematics.of(robot)
+    arm = Kinematics(robot)
     assert arm.joint_names == ("left_shoulder", "left_wrist")
     already = describe(robot).replace('"left_pusher"', '"left_old"').replace("left_pusher_", "left_old_")
-    np.testing.assert_array_equal(Kinematics.of(robot, already).fk(np.ones(2))[0], arm.fk(np.ones(2))[0])
+    np.testing.assert_array_equal(Kinematics(robot.published(already)).fk(np.ones(2))[0], arm.fk(np.ones(2))[0])
 
 
 def test_poses_are_in_the_table_frame(write):
     turned = {"base.position": [1.0, 2.0, 0.3], "base.rpy_deg": [0, 0, 90]}
-    own, placed = Kinematics.of(load_robot(write())), Kinematics.of(load_robot(write(turned)))
+    own, placed = Kinematics(load_robot(write())), Kinematics(load_robot(write(turned)))
     q = np.array([0.3, 0.2])
     (position, rotation), (own_position, own_rotation) = placed.fk(q), own.fk(q)
     np.testing.assert_allclose(position, [1 - own_position[1], 2 + own_position[0], 0.3 + own_position[2]])
@@ -183,11 +184,11 @@ def test_a_description_may_come_from_a_topic(write):
     assert robot.urdf == "" and robot.urdf_topic == "robot_description"
     with pytest.raises(RobotError, match="comes on the topic 'robot_description'"):
         describe(robot)
-    assert Kinematics.of(robot, URDF).joint_names == ("shoulder", "wrist")
+    assert Kinematics(robot.published(URDF)).joint_names == ("shoulder", "wrist")
     with pytest.raises(RobotError, match="XML"):
-        describe(robot, "nonsense")
+        describe(robot.published("nonsense"))
     with pytest.raises(RobotError, match="run xacro"):
-        describe(robot, "<model/>")
+        describe(robot.published("<model/>"))
 
 
 def test_a_missing_description_is_refused(write):
@@ -198,4 +199,4 @@ def test_a_missing_description_is_refused(write):
 def test_joints_must_come_in_the_order_of_the_chain(write):
     robot = load_robot(write())
     with pytest.raises(KinematicsError, match="from the base to the tool"):
-        Kinematics.of(replace(robot, joints=robot.joints[::-1]))
+        Kinematics(replace(robot, joints=robot.joints[::-1]))

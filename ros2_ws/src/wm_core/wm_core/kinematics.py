@@ -1,22 +1,12 @@
 """Kinematics of an arm with pinocchio: forward and inverse kinematics of the tool in the table frame, limits."""
 
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pinocchio
 
 from wm_core.robot import RobotProfile
 from wm_core.robot_description import describe, joint_problems
-
-# The tool points straight down: its z axis is -z of the base, its x axis is x of the base.
-TOOL_DOWN = np.diag([1.0, -1.0, -1.0])
-# [m] height of the fingertips above the table: the palm, 37 mm higher, clears objects up to 6 cm, so only fingers push.
-TOOL_HEIGHT = 0.027
-# [m] x, y where the tool may be commanded at that height: within the arm's reach, in sight of the cameras.
-REACH_LOWER, REACH_UPPER = (0.28, -0.32), (0.72, 0.32)
-
 
 HINT = " (limits: of the robot's profile)"
 
@@ -26,71 +16,45 @@ class KinematicsError(ValueError):
 
 
 class Kinematics:
-    """A serial arm described by a URDF. Poses are in the table frame, in which the profile says how the base stands.
+    """The arm of a robot profile, `robot`. Poses are in the table frame, in which the profile says how the base stands.
 
-    `joint_names`: movable arm joints in order; `lower`, `upper` [rad], `velocity` [rad/s], `effort` [N m]: their
-    limits, (n,). `T_table_root` (4, 4): pose of the URDF's root link. `description`: the URDF.
+    `joint_names`: arm joints in order; `lower`, `upper` [rad], `velocity` [rad/s], `effort` [N m]: their limits, (n,).
+    `description`: the URDF, with the profile's names, limits and tool. `T_table_root` (4, 4): pose of its root link.
     """
 
-    def __init__(
-        self,
-        urdf: str | Path,
-        tip: str = "panda_hand_tcp",
-        joint_names: Sequence[str] | None = None,
-        *,
-        base: str | None = None,
-        T_table_base: np.ndarray | None = None,
-    ) -> None:
-        """Read a URDF, a file or its text; joints not in `joint_names` (default: all up to the tip) are fixed at zero.
-
-        `T_table_base` (4, 4): pose of the link `base` (default: the root) in the table frame; default: identity.
+    def __init__(self, robot: RobotProfile) -> None:
+        """Joints that are not the arm's are fixed at zero. Raises KinematicsError or RobotError that names the profile and
+        what is missing or contradictory.
         """
-        self.description = _text(urdf)
-        where = "the URDF" if _is_text(urdf) else str(urdf)
+        self.robot = robot
+        self.description = describe(robot)
+        self.joint_names = robot.joints
         try:
             full = pinocchio.buildModelFromXML(self.description)
         except ValueError as error:  # says nothing of which joint it is
-            raise KinematicsError(f"{where}: {_problems(self.description) or error}") from error
-        for link in (tip, *([base] if base else [])):
+            problems = "; ".join(joint_problems(self.description))
+            raise KinematicsError(f"{robot.file}: {problems + HINT if problems else error}") from error
+        for link in (robot.tool.link, robot.base_frame):
             if not full.existFrame(link):
-                raise KinematicsError(f"{where}: expected a link '{link}', found {[f.name for f in full.frames]}")
-        if joint_names is None:
-            tip_joint = full.frames[full.getFrameId(tip)].parentJoint
-            joint_names = [full.names[j] for j in full.supports[tip_joint] if j > 0]
-        if problems := joint_problems(self.description, joint_names):
-            raise KinematicsError(f"{where}: {'; '.join(problems)}{HINT}")
-        self.T_table_root = _stand(full, base, np.eye(4) if T_table_base is None else T_table_base, where)
-        locked = [full.getJointId(name) for name in full.names if name != "universe" and name not in joint_names]
+                raise KinematicsError(
+                    f"{robot.file}: expected a link '{link}', found {[frame.name for frame in full.frames]}"
+                )
+        if found := joint_problems(self.description, robot.joints):
+            raise KinematicsError(f"{robot.file}: {'; '.join(found)}{HINT}")
+        self.T_table_root = _stand(full, robot)
+        locked = [full.getJointId(name) for name in full.names if name != "universe" and name not in robot.joints]
         self._model = pinocchio.buildReducedModel(full, locked, pinocchio.neutral(full))
         self._data = self._model.createData()
-        self._tip = self._model.getFrameId(tip)
-        if self._model.names.tolist()[1:] != list(joint_names):
-            order = self._model.names.tolist()[1:]
+        self._tip = self._model.getFrameId(robot.tool.link)
+        order = tuple(self._model.names)[1:]
+        if order != robot.joints:
             raise KinematicsError(
-                f"{where}: expected joints from the base to the tool, {order}, got {list(joint_names)}"
+                f"{robot.file}: joints: expected them from the base to the tool, {order}, got {robot.joints}"
             )
-        self.joint_names = tuple(joint_names)
         self.lower = self._model.lowerPositionLimit.copy()
         self.upper = self._model.upperPositionLimit.copy()
         self.velocity = self._model.velocityLimit.copy()
         self.effort = self._model.effortLimit.copy()
-
-    @staticmethod
-    def of(profile: RobotProfile, urdf: str | None = None) -> "Kinematics":
-        """The arm of a robot profile; `urdf`: the text from its topic, for a robot whose URDF is published.
-
-        Raises RobotError or KinematicsError that names what is missing or contradictory.
-        """
-        try:
-            return Kinematics(
-                describe(profile, urdf),
-                profile.tool.link,
-                profile.joints,
-                base=profile.base_frame,
-                T_table_base=profile.T_table_base,
-            )
-        except KinematicsError as error:
-            raise KinematicsError(f"{profile.file}: {error}") from error
 
     def arm_joints(self, names: Sequence[str], positions: Sequence[float] | np.ndarray) -> np.ndarray:
         """Joint angles (n,) [rad] out of a joint state's names and positions, in any order and beside other joints.
@@ -166,37 +130,14 @@ class Kinematics:
         return q
 
 
-def _problems(description: str) -> str:
-    """What is wrong with the joints of a URDF that cannot be read."""
-    try:
-        problems = joint_problems(description)
-    except ElementTree.ParseError as error:
-        return f"expected XML, got {error}"
-    return "; ".join(problems) + HINT if problems else ""
-
-
-def _is_text(urdf: str | Path) -> bool:
-    return isinstance(urdf, str) and urdf.lstrip().startswith("<")
-
-
-def _text(urdf: str | Path) -> str:
-    if _is_text(urdf):
-        return str(urdf)
-    path = Path(urdf)
-    if not path.is_file():
-        raise KinematicsError(f"expected a URDF file, {path} does not exist; set the parameter `urdf`")
-    return path.read_text()
-
-
-def _stand(model: pinocchio.Model, base: str | None, T_table_base: np.ndarray, where: str) -> np.ndarray:
-    """Place a model so that its link `base` has a pose (4, 4) in the table frame; returns the root's pose (4, 4)."""
-    in_root = pinocchio.SE3.Identity()
-    if base is not None:
-        frame = model.frames[model.getFrameId(base)]
-        if frame.parentJoint != 0:
-            raise KinematicsError(f"{where}: expected a base frame that no joint moves, got '{base}'")
-        in_root = frame.placement
-    root = pinocchio.SE3(T_table_base) * in_root.inverse()
+def _stand(model: pinocchio.Model, robot: RobotProfile) -> np.ndarray:
+    """Place a model so that its base frame stands in the table frame as the profile says; the root's pose (4, 4)."""
+    frame = model.frames[model.getFrameId(robot.base_frame)]
+    if frame.parentJoint != 0:
+        raise KinematicsError(
+            f"{robot.file}: base.frame: expected a link that no joint moves, got '{robot.base_frame}'"
+        )
+    root = pinocchio.SE3(robot.T_table_base) * frame.placement.inverse()
     for joint in range(1, model.njoints):
         if model.parents[joint] == 0:
             model.jointPlacements[joint] = root * model.jointPlacements[joint]

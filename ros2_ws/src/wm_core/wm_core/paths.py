@@ -32,11 +32,6 @@ def robots_dir() -> Path:
     return _first("robot folder", _SOURCE / "wm_description/robots", share("wm_description") / "robots")
 
 
-def urdf_path() -> Path:
-    """The light Panda description."""
-    return robots_dir() / "panda/panda.urdf"
-
-
 def sim_meshes_dir() -> Path:
     """Folder of the meshes that the simulator draws objects with."""
     return _first("mesh folder", _SOURCE / "wm_sim/meshes", share("wm_sim") / "meshes")

@@ -1,13 +1,15 @@
 """Camera rigs: which cameras look at the table, from where. One file serves the simulator and perception."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 from jsonschema import Draft202012Validator
+
+from wm_core.robot import RobotProfile
 
 _VECTOR = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
 _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
@@ -54,7 +56,7 @@ class Camera:
     width: int
     height: int
     K: np.ndarray  # (3, 3) intrinsics [px]
-    T_base_optical: np.ndarray  # (4, 4) pose of the optical frame in the base frame
+    T_table_optical: np.ndarray  # (4, 4) pose of the optical frame in the base frame
     near: float  # [m] nearest depth
     far: float  # [m] farthest depth
 
@@ -93,6 +95,23 @@ class CameraRig:
         if unknown or not names:
             raise RigError(f"expected camera names out of {known}, got {list(names)}")
         return CameraRig(self.frame_id, tuple(camera for camera in self.cameras if camera.name in names))
+
+    def in_table_frame(self, robot: RobotProfile) -> "CameraRig":
+        """The rig with poses in the robot's table frame; one that was calibrated in its base frame is converted.
+
+        Raises RigError for a rig in any other frame.
+        """
+        if self.frame_id == robot.table_frame:
+            return self
+        if self.frame_id != robot.base_frame:
+            raise RigError(
+                f"expected a camera rig in the table frame '{robot.table_frame}' or the base frame '{robot.base_frame}' of"
+                f" robot '{robot.name}', got '{self.frame_id}'; change frame_id of the rig"
+            )
+        cameras = (
+            replace(camera, T_table_optical=robot.T_table_base @ camera.T_table_optical) for camera in self.cameras
+        )
+        return CameraRig(robot.table_frame, tuple(cameras))
 
     def __getitem__(self, name: str) -> Camera:
         return self.only([name]).cameras[0]

@@ -5,7 +5,7 @@ says how the base stands in it. Angles are degrees in the file, where people rea
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from jsonschema import Draft202012Validator
 
 from wm_core.paths import robots_dir
 from wm_core.robot_schema import SCHEMA
+from wm_core.rotations import rotation_of
+from wm_core.task import Region
 
 DEFAULT_ROBOT = "panda"
 PROFILE = "profile.yaml"
@@ -112,9 +114,11 @@ class RobotProfile:
     """A robot at the table. Names of joints and links carry the prefix already."""
 
     name: str
+    description: str  # for people
     file: Path
-    urdf: str  # path of the URDF file, or empty: it comes on `urdf_topic`
+    urdf: str  # path or package URI of the URDF file, or empty: it comes on `urdf_topic`
     urdf_topic: str
+    urdf_text: str  # what came on the topic; see `published`
     prefix: str
     joints: tuple[str, ...]  # of the arm, from the base to the tool
     base_frame: str
@@ -131,6 +135,15 @@ class RobotProfile:
     limits: Limits
     mask: tuple[MaskPart, ...]
     servo_gain: float  # of the simulated servos: share of the position error made good in a physics step
+
+    @property
+    def reach_region(self) -> Region:
+        """Where the tool may be commanded in the plane of the table."""
+        return Region(("x", "y"), tuple(self.reach.lower[:2].tolist()), tuple(self.reach.upper[:2].tolist()))
+
+    def published(self, urdf: str) -> "RobotProfile":
+        """The robot with the text of a URDF in place of its own, as it comes on a topic."""
+        return replace(self, urdf="", urdf_text=urdf)
 
 
 def load_robot(name_or_path: str | Path = DEFAULT_ROBOT) -> RobotProfile:
@@ -153,25 +166,6 @@ def load_robot(name_or_path: str | Path = DEFAULT_ROBOT) -> RobotProfile:
 def robot_names() -> list[str]:
     """Names of the robots that are shipped."""
     return sorted(path.parent.name for path in robots_dir().glob(f"*/{PROFILE}"))
-
-
-def rotation_of(rpy_deg: Sequence[float]) -> np.ndarray:
-    """Rotation (3, 3) of roll, pitch, yaw about fixed axes (URDF's convention) [degrees]; exact for quarter turns."""
-    (cr, sr), (cp, sp), (cy, sy) = (_cos_sin(float(angle)) for angle in rpy_deg)
-    return np.array(
-        [
-            [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
-            [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
-            [-sp, cp * sr, cp * cr],
-        ]
-    )
-
-
-def _cos_sin(degrees: float) -> tuple[float, float]:
-    quarter, rest = divmod(degrees, 90.0)
-    if rest == 0.0:
-        return ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))[int(quarter) % 4]
-    return float(np.cos(np.radians(degrees))), float(np.sin(np.radians(degrees)))
 
 
 def _pose(data: dict[str, Any]) -> np.ndarray:
@@ -204,9 +198,11 @@ def _profile(file: Path, data: dict[str, Any]) -> RobotProfile:
     at = home["tool"]
     return RobotProfile(
         name=data["name"],
+        description=data.get("description", ""),
         file=file,
         urdf=_urdf(file, data["urdf"]) if own else "",
         urdf_topic="" if own else data["urdf"]["topic"],
+        urdf_text="",
         prefix=prefix,
         joints=names.all(joints),
         base_frame=names.one(data["base"]["frame"]),

@@ -8,25 +8,30 @@ import numpy as np
 
 from wm_core.paths import share
 from wm_core.robot import RobotError, RobotProfile
+from wm_core.rotations import rpy_of
 
 TOOL_DENSITY = 1500.0  # [kg/m^3] of a tool that is fixed to the arm
 TOOL_COLOUR = "0.25 0.26 0.28 1"
 MOVING = ("revolute", "prismatic")
 
 
-def describe(profile: RobotProfile, text: str | None = None) -> str:
-    """The URDF for a profile; `text`: what came on the topic, for a profile whose URDF is published.
-
-    Raises RobotError that names the file and what is wrong with it.
-    """
-    root, where = _read(profile, text)
-    if profile.prefix and profile.base_frame not in {link.get("name") for link in root.findall("link")}:
-        _rename(root, profile.prefix)
+def describe(profile: RobotProfile) -> str:
+    """The URDF for a profile. Raises RobotError that names the file and what is wrong with it."""
+    root, where = _read(profile)
     _limit(root, profile)
     if profile.tool.mount is not None:
         _mount(root, profile, where)
     _resolve_meshes(root, where)
+    _weigh(root)
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def plain_limits(profile: RobotProfile) -> list[dict[str, float]]:
+    """What the URDF itself says of the limits of each arm joint, by the names of its attributes."""
+    root, _ = _read(profile)
+    elements = {joint.get("name"): joint.find("limit") for joint in root.findall("joint")}
+    found = (elements.get(name) for name in profile.joints)
+    return [{} if limit is None else {key: _number(value) for key, value in limit.attrib.items()} for limit in found]
 
 
 def joint_problems(description: str, joints: Sequence[str] | None = None) -> list[str]:
@@ -68,11 +73,11 @@ def _number(text: str) -> float:
         return np.nan
 
 
-def _read(profile: RobotProfile, text: str | None) -> tuple[ElementTree.Element, Path | None]:
-    """The parsed URDF and the folder that its relative meshes start from."""
+def _read(profile: RobotProfile) -> tuple[ElementTree.Element, Path | None]:
+    """The parsed URDF with the profile's prefix, and the folder that its relative meshes start from."""
     folder: Path | None = None
-    source = f"topic {profile.urdf_topic}"
-    if text is None:
+    source, text = f"topic {profile.urdf_topic}", profile.urdf_text
+    if not text:
         if not profile.urdf:
             raise RobotError(f"{profile.file}: urdf: comes on the topic '{profile.urdf_topic}', nothing came yet")
         path = resolve(profile.urdf, None)
@@ -87,23 +92,24 @@ def _read(profile: RobotProfile, text: str | None) -> tuple[ElementTree.Element,
         raise RobotError(f"{source}: expected a URDF, got XML that cannot be read: {error}") from error
     if root.tag != "robot":
         raise RobotError(f"{source}: expected a URDF, whose root is <robot>, got <{root.tag}>; run xacro on it first?")
+    if profile.prefix and profile.base_frame not in {link.get("name") for link in root.findall("link")}:
+        _rename(root, profile.prefix)
     return root, folder
 
 
 def resolve(uri: str, folder: Path | None) -> Path:
     """The file of a `package://`, `file://` or plain path, the last relative to `folder`."""
     if uri.startswith("package://"):
-        package, _, path = uri.removeprefix("package://").partition("/")
-        return share(package) / path
+        package, _, inside = uri.removeprefix("package://").partition("/")
+        return share(package) / inside
     path = Path(uri.removeprefix("file://"))
     return path if path.is_absolute() or folder is None else folder / path
 
 
 def _rename(root: ElementTree.Element, prefix: str) -> None:
     """Put the prefix before the names of all links and joints, and where they are referred to."""
-    for tag in ("link", "joint"):
-        for element in root.findall(tag):
-            element.set("name", prefix + element.get("name", ""))
+    for part in [*root.findall("link"), *root.findall("joint")]:
+        part.set("name", prefix + part.get("name", ""))
     for joint in root.findall("joint"):
         for tag, key in (("parent", "link"), ("child", "link"), ("mimic", "joint")):
             if (element := joint.find(tag)) is not None:
@@ -121,29 +127,28 @@ def _limit(root: ElementTree.Element, profile: RobotProfile) -> None:
         if limit is None:
             limit = ElementTree.SubElement(joint, "limit")
         if limits.position is not None:
-            bounded = joint.get("type") != "continuous"
-            for key, value, tighter in (
-                ("lower", limits.position.lower[i], max),
-                ("upper", limits.position.upper[i], min),
-            ):
-                given = limit.get(key) if bounded else None
-                limit.set(key, repr(float(value if given is None else tighter(value, float(given)))))
+            lower, upper = float(limits.position.lower[i]), float(limits.position.upper[i])
+            own_lower, own_upper = _number(limit.get("lower", "0")), _number(limit.get("upper", "0"))
+            if joint.get("type") != "continuous" and own_lower < own_upper:
+                lower, upper = max(lower, own_lower), min(upper, own_upper)
+            limit.set("lower", repr(lower))
+            limit.set("upper", repr(upper))
             joint.set("type", "revolute" if joint.get("type") == "continuous" else joint.get("type", ""))
         for key, values in (("velocity", limits.velocity), ("effort", limits.effort)):
             if values is not None:
-                given_value = float(limit.get(key, 0.0))
-                limit.set(key, repr(float(min(given_value, values[i]) if given_value > 0 else values[i])))
+                given = _number(limit.get(key, "0"))
+                limit.set(key, repr(float(min(given, values[i]) if given > 0 else values[i])))
 
 
 def _mount(root: ElementTree.Element, profile: RobotProfile, folder: Path | None) -> None:
     """Fix the profile's tool to the arm: a link with its boxes to see and to touch with."""
     tool, mount = profile.tool, profile.tool.mount
     assert mount is not None
-    links = {link.get("name") for link in root.findall("link")}
+    links = {link.get("name", "") for link in root.findall("link")}
     if mount.link not in links:
         raise RobotError(
             f"{profile.file}: tool.mount.link: '{mount.link}' is not in the URDF, which has {sorted(links)}"
-        )  # type: ignore[type-var]
+        )
     if tool.link in links:
         raise RobotError(f"{profile.file}: tool.link: '{tool.link}' is in the URDF already; leave out tool.mount")
     link = ElementTree.SubElement(root, "link", name=tool.link)
@@ -166,7 +171,7 @@ def _mount(root: ElementTree.Element, profile: RobotProfile, folder: Path | None
                 material = ElementTree.SubElement(part, "material", name=f"{tool.link}_colour")
                 ElementTree.SubElement(material, "color", rgba=TOOL_COLOUR)
     joint = ElementTree.SubElement(root, "joint", name=f"{tool.link}_joint", type="fixed")
-    ElementTree.SubElement(joint, "origin", xyz=_numbers(mount.pose[:3, 3]), rpy=_numbers(_rpy(mount.pose[:3, :3])))
+    ElementTree.SubElement(joint, "origin", xyz=_numbers(mount.pose[:3, 3]), rpy=_numbers(rpy_of(mount.pose[:3, :3])))
     ElementTree.SubElement(joint, "parent", link=mount.link)
     ElementTree.SubElement(joint, "child", link=tool.link)
 
@@ -175,14 +180,16 @@ def _numbers(values: Sequence[float] | np.ndarray) -> str:
     return " ".join(repr(float(value)) for value in values)
 
 
-def _rpy(rotation: np.ndarray) -> tuple[float, float, float]:
-    """Roll, pitch, yaw [rad] of a rotation (3, 3)."""
-    pitch = float(np.arcsin(np.clip(-rotation[2, 0], -1, 1)))
-    if abs(rotation[2, 0]) > 1 - 1e-9:  # gimbal lock: roll and yaw turn about one axis
-        return float(np.arctan2(-rotation[1, 2], rotation[1, 1])), pitch, 0.0
-    return float(np.arctan2(rotation[2, 1], rotation[2, 2])), pitch, float(np.arctan2(rotation[1, 0], rotation[0, 0]))
-
-
 def _resolve_meshes(root: ElementTree.Element, folder: Path | None) -> None:
     for mesh in root.iter("mesh"):
         mesh.set("filename", str(resolve(mesh.get("filename", ""), folder)))
+
+
+def _weigh(root: ElementTree.Element) -> None:
+    """Give a gram to links that only name a frame: simulators take what has no mass for a kilogram."""
+    for link in root.findall("link"):
+        if link.find("inertial") is None:
+            inertial = ElementTree.SubElement(link, "inertial")
+            ElementTree.SubElement(inertial, "mass", value="0.001")
+            axes = {f"i{a}{b}": "1e-6" if a == b else "0" for a, b in ("xx", "xy", "xz", "yy", "yz", "zz")}
+            ElementTree.SubElement(inertial, "inertia", axes)

@@ -19,9 +19,10 @@ from wm_bags.storage.errors import BagError
 from wm_core.bundle import BevSpec
 from wm_core.command_line import main
 from wm_core.config import SettingError
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
-from wm_core.paths import rigs_dir, urdf_path
+from wm_core.kinematics import Kinematics
+from wm_core.paths import rigs_dir
 from wm_core.rig import CameraRig
+from wm_core.robot import load_robot
 from wm_data.collect import Batch, collect_bag
 from wm_data.dataset import SMALL, Dataset
 from wm_data.dataset_build import Reading, build_dataset
@@ -30,8 +31,10 @@ from wm_data.episode_bag import EpisodeWriter
 from wm_data.loading import load_data
 from wm_data.rows import JoinedRows
 
+TOOL_DOWN, TOOL_HEIGHT = load_robot().tool.rotation, load_robot().tool.height
+
 STEP = 10**8
-KINEMATICS = Kinematics(urdf_path())
+KINEMATICS = Kinematics(load_robot())
 HOME = np.array([0, -0.3, 0, -2.2, 0, 2, 0.8])
 
 

@@ -12,7 +12,7 @@ from wm_bags.steps.profile import Profile
 from wm_bags.steps.strict import strict_steps
 from wm_bags.storage.errors import BagError
 from wm_core.kinematics import Kinematics
-from wm_core.paths import urdf_path
+from wm_core.robot import load_robot
 from wm_data.episode_bag import EpisodeWriter
 
 STEP = 10**8
@@ -22,7 +22,7 @@ INFO = "camera_left/color/camera_info"
 NAN, INF = float("nan"), float("inf")
 JOINTS = tuple(f"panda_joint{i}" for i in range(1, 8))
 HOME = np.array([0, -0.3, 0, -2.2, 0, 2, 0.8])
-KINEMATICS = Kinematics(urdf_path())
+KINEMATICS = Kinematics(load_robot())
 OWN = Profile.default()  # but the bags here have one small camera with intrinsics of its own
 PROFILE = replace(OWN, cameras={"camera_left": OWN.cameras["camera_left"]}, intrinsics="camera_info")
 

@@ -12,9 +12,10 @@ import pytest
 
 from wm_bags.steps.frames import Frame, Step
 from wm_core.command_line import main
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
-from wm_core.paths import rigs_dir, urdf_path
+from wm_core.kinematics import Kinematics
+from wm_core.paths import rigs_dir
 from wm_core.rig import CameraRig
+from wm_core.robot import load_robot
 from wm_data.dataset import SMALL
 from wm_data.dataset_build import Reading, build_dataset
 from wm_data.dataset_files import read_facts
@@ -23,13 +24,15 @@ from wm_data.lerobot.export import export
 from wm_data.lerobot.importing import import_dataset
 from wm_data.lerobot.layout import DATA, INFO, OWN, STATS, VIDEO, LeRobotError, Place
 
+TOOL_DOWN, TOOL_HEIGHT = load_robot().tool.rotation, load_robot().tool.height
+
 DATA_FILE = Place().path(DATA)
 HOME = np.array([0, -0.3, 0, -2.2, 0, 2, 0.8])
 
 
 def bag_of(path: Path, steps: int = 4, seed: int = 0) -> Path:
     """A bag of one episode whose images are smooth, so that videos lose little of them."""
-    rig, kinematics = CameraRig.load(rigs_dir() / "two_cameras.yaml"), Kinematics(urdf_path())
+    rig, kinematics = CameraRig.load(rigs_dir() / "two_cameras.yaml"), Kinematics(load_robot())
     writer = EpisodeWriter(path, tuple(camera.name for camera in rig.cameras))
     writer.begin(0, "tabletop_block", seed)
     for i in range(steps):

@@ -16,7 +16,7 @@ from wm_sim.action_driver import ActionDriver
 from wm_sim.arm_sim import ArmSim
 from wm_sim.world import load_world
 from wm_tasks.explorers import make_explorer
-from wm_tasks.settings import ACTION_SCALE, REACH, TASK
+from wm_tasks.settings import ACTION_SCALE, REACH, ROBOT, TASK
 
 EPISODES_PER_BAG = 20
 PAUSE_NS = 10**9  # between two episodes of a bag
@@ -63,7 +63,7 @@ def collect_bag(batch: Batch) -> Path:
     world = load_world(batch.world)
     rig = CameraRig.load(rigs_dir() / "two_cameras.yaml")
     sim = ArmSim(world, rig, randomise=True)
-    writer = EpisodeWriter(batch.bag, tuple(camera.name for camera in rig.cameras), batch.video)
+    writer = EpisodeWriter(batch.bag, tuple(camera.name for camera in rig.cameras), batch.video, ROBOT.table_frame)
     clock_ns = 0
     for seed in range(batch.first_seed, batch.first_seed + batch.episodes):
         sim.reset(seed)

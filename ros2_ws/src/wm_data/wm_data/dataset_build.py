@@ -24,8 +24,8 @@ from wm_bags.storage.reading import Bag
 from wm_core.atomic import die_with_parent, new_folder
 from wm_core.bundle import BevSpec
 from wm_core.kinematics import Kinematics
-from wm_core.paths import urdf_path
 from wm_core.rig import Camera, CameraRig
+from wm_core.robot import load_robot
 from wm_data.dataset import SMALL, Dataset
 from wm_data.dataset_files import KINDS, seal
 from wm_data.episode_bag import COLOUR, DEPTH, EXECUTED, INFO, JOINTS
@@ -100,9 +100,10 @@ class Converter:
 
     def __init__(self, bag: Path, profile: Profile) -> None:
         self._bag, self._profile = bag, profile
-        self.kinematics = Kinematics(urdf_path())
+        robot = load_robot(profile.robot)
+        self.kinematics = Kinematics(robot)
         self._mask = RobotMask(self.kinematics)
-        rig = CameraRig.load(profile.rig)
+        rig = CameraRig.load(profile.rig).in_table_frame(robot)
         self.cameras = [camera for camera in rig.cameras if camera.name in profile.cameras]
         self._projectors: dict[tuple, Projector] = {}
 
@@ -131,7 +132,7 @@ class Converter:
         if key not in self._projectors:
             if len(self._projectors) > 4 * len(self.cameras):  # intrinsics that never settle must not fill the memory
                 self._projectors.clear()
-            self._projectors[key] = Projector(small.K, camera.T_base_optical, height, width, BevSpec())
+            self._projectors[key] = Projector(small.K, camera.T_table_optical, height, width, BevSpec())
         return self._projectors[key].project(small.rgb, small.depth, boxes)
 
     def motion(self, step: Step) -> dict[str, np.ndarray]:

@@ -23,7 +23,6 @@ TRUTH = "ground_truth/object_pose"
 EPISODE = "wm/episode"
 EXECUTED = "wm/executed"
 JOINTS = "joint_states"
-BASE_FRAME = "panda_link0"
 COLOUR, DEPTH, INFO = "/color/image_raw", "/aligned_depth_to_color/image_raw", "/color/camera_info"
 KINDS = {
     EPISODE: "wm_msgs/msg/Episode",
@@ -35,10 +34,14 @@ CAMERA_KINDS = {COLOUR: "sensor_msgs/msg/Image", INFO: "sensor_msgs/msg/CameraIn
 
 
 class EpisodeWriter:
-    """Writes one bag; it appears under its name only when it is complete. With `video`, only cameras and joints."""
+    """Writes one bag; it appears under its name only when it is complete. With `video`, only cameras and joints.
 
-    def __init__(self, path: Path, cameras: tuple[str, ...], video: bool = False) -> None:
+    `frame`: of all positions.
+    """
+
+    def __init__(self, path: Path, cameras: tuple[str, ...], video: bool = False, frame: str = "table") -> None:
         self.path = Path(path)
+        self._frame = frame
         self._work = self.path.with_name(f".{self.path.name}.part")
         if self.path.exists():
             raise BagError(f"expected a new bag, {self.path} exists; choose another folder or delete it")
@@ -69,7 +72,7 @@ class EpisodeWriter:
         self._write(
             EPISODE,
             stamp_ns,
-            header=self._header(stamp_ns, BASE_FRAME),
+            header=self._header(stamp_ns, self._frame),
             event=getattr(kind, event),
             purpose=kind.EXPLORATION,  # type: ignore[attr-defined]
             world=world,
@@ -82,7 +85,7 @@ class EpisodeWriter:
         )
 
     def step(self, step: Step) -> None:
-        header = self._header(step.stamp_ns, BASE_FRAME)
+        header = self._header(step.stamp_ns, self._frame)
         for camera, frame in step.frames.items():
             height, width = frame.depth.shape
             optical = self._header(step.stamp_ns, f"{camera}_color_optical_frame")

@@ -71,6 +71,11 @@ class Collisions:
                 lowest[solid.link] = min(z, lowest.get(solid.link, np.inf))
         return [(link, z) for link, z in lowest.items() if z < TABLE_CLEARANCE]
 
+    def mean_height(self, q: np.ndarray) -> float:
+        """Of the middles of all parts that move [m]; high where the elbow is up."""
+        poses = zip(self._solids, self._moving, self._poses(q), strict=True)
+        return float(np.mean([s.vertices.mean(0) @ pose[2, :3] + pose[2, 3] for s, moving, pose in poses if moving]))
+
     def _poses(self, q: np.ndarray) -> list[np.ndarray]:
         links = self._kinematics.link_poses([solid.link for solid in self._solids], q)
         return [link @ solid.pose for link, solid in zip(links, self._solids, strict=True)]

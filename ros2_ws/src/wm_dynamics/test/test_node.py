@@ -61,7 +61,7 @@ class World:
             embedding = np.zeros(self.bundle.embedding_size)
             embedding[:5] = [0.5, 0.1, -11, -11, 8]
         message = Observation(model_id=model_id or self.bundle.id, embedding=embedding.tolist(), visibility=1.0)
-        message.header.stamp, message.header.frame_id = to_msg(stamp_ns), "panda_link0"
+        message.header.stamp, message.header.frame_id = to_msg(stamp_ns), "table"
         message.ee.x, message.ee.y, message.ee.z = 0.3, -0.25, 0.027
         self.observations.publish(message)
 

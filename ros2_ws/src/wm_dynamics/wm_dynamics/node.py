@@ -65,7 +65,6 @@ def predictor(bundle: Bundle) -> Predictor:
 class DynamicsNode(WmNode):
     PARAMETERS = (
         Param("bundle", "", "model bundle folder; empty: the shipped one"),
-        Param("base_frame", "panda_link0", "frame of all positions"),
         Param("future_rate", 2.0, "[Hz] of the imagined future of the current plan; 0 turns it off", 0.0, 30.0),
         Param("threads", 1, "onnxruntime threads", 1, 64),
     )
@@ -79,6 +78,7 @@ class DynamicsNode(WmNode):
         self._state: BeliefState | None = None
         self._drift: DriftState | None = None
         self._plan: Plan | None = None
+        self._frame = ""  # of all positions: the observations'
         self._beliefs = self.publisher(Belief, "wm/belief", STATE)
         self._errors_out = self.publisher(PredictionError, "wm/prediction_error", STATE)
         self._drifts = self.publisher(Drift, "wm/drift", STATE)
@@ -108,6 +108,7 @@ class DynamicsNode(WmNode):
 
     def _on_observation(self, message: Observation) -> None:
         self._received = time.monotonic()
+        self._frame = message.header.frame_id
         if message.model_id != self._slot.current.bundle.id and not self._follow(message.model_id):
             return
         bundle = self._slot.current.bundle
@@ -179,7 +180,7 @@ class DynamicsNode(WmNode):
         futures = using.engine.rollout(state.mean, actions)
         steps = draw_steps(actions.shape[1], IMAGES)
         pictures = draw(using.engine, state.mean, futures, steps)
-        header = stamp_header(state.stamp_ns, self.value("base_frame"))
+        header = stamp_header(state.stamp_ns, self._frame)
         self._futures.publish(
             future_message(
                 header,
@@ -203,7 +204,7 @@ class DynamicsNode(WmNode):
         futures = using.engine.rollout(state.mean, actions)
         steps = draw_steps(request.horizon, IMAGES) if request.decode else []
         pictures = draw(using.engine, state.mean, futures, steps) if steps else np.empty((0, 0, 0, 3), np.uint8)
-        header = stamp_header(state.stamp_ns, self.value("base_frame"))
+        header = stamp_header(state.stamp_ns, self._frame)
         response.success = True
         response.future = future_message(
             header,

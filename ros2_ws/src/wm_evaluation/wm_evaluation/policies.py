@@ -11,7 +11,7 @@ from wm_planner.costs import CostModel
 from wm_planner.planners import make_planner
 from wm_tasks.baselines import RandomPolicy
 from wm_tasks.experts import make_expert
-from wm_tasks.settings import TASK
+from wm_tasks.settings import REACH, TASK
 
 HORIZON = 12  # steps planned ahead
 
@@ -33,7 +33,7 @@ class Planned:
     ) -> None:
         """`params`: of icem."""
         self._engine = RolloutEngine(bundle)
-        self._costs = CostModel.of(bundle, TASK, weights)
+        self._costs = CostModel.of(bundle, TASK, REACH, weights)
         self._planner = make_planner("icem", horizon, bundle.action_size, seed, **params)
         self._warm: np.ndarray | None = None
 

@@ -68,10 +68,10 @@ def _turned(rig: CameraRig) -> CameraRig:
     first, *others = rig.cameras
     angle = np.radians(SHIFT_DEG)
     turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
-    pose = first.T_base_optical.copy()
+    pose = first.T_table_optical.copy()
     pose[:3, :3] = turn @ pose[:3, :3]
     pose[0, 3] += SHIFT_M
-    return replace(rig, cameras=(replace(first, T_base_optical=pose), *others))
+    return replace(rig, cameras=(replace(first, T_table_optical=pose), *others))
 
 
 VARIATIONS = (

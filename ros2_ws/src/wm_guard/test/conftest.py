@@ -5,9 +5,11 @@ import os
 import numpy as np
 import pytest
 
-from wm_core import paths
-from wm_core.kinematics import TOOL_DOWN, Kinematics
+from wm_core.kinematics import Kinematics
+from wm_core.robot import load_robot
 from wm_guard.limits import Request
+
+TOOL_DOWN = load_robot().tool.rotation
 
 os.environ.setdefault("ROS_DOMAIN_ID", "36")
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
@@ -17,7 +19,7 @@ READY = np.array([0.0, -0.3, 0.0, -2.2, 0.0, 2.0, 0.785])
 
 @pytest.fixture(scope="session")
 def kinematics() -> Kinematics:
-    return Kinematics(paths.urdf_path())
+    return Kinematics(load_robot())
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wm_core import paths
-from wm_core.kinematics import TOOL_DOWN, Kinematics
+from wm_core.kinematics import Kinematics
+from wm_core.robot import load_robot
 from wm_guard.guard import Guard, Kind, Mode
 from wm_guard.limits import Limits, Request
+
+TOOL_DOWN = load_robot().tool.rotation
 
 MS = 1_000_000
 T0 = 1000 * MS
@@ -16,7 +18,7 @@ T0 = 1000 * MS
 
 def guard_of(kinematics, joints, limits=None, at=T0) -> Guard:
     """A guard of an arm that was placed and measured at `joints`."""
-    guard = Guard(kinematics, limits or Limits())
+    guard = Guard(kinematics, limits or Limits.of(load_robot()))
     guard.place(joints, at, at)
     assert guard.observe(kinematics.joint_names, joints, at, at)
     return guard
@@ -51,7 +53,7 @@ def test_joints_may_come_in_any_order(guard, kinematics, step):
 
 
 def test_extra_joints_in_the_state_are_fine_and_missing_ones_are_not(kinematics, start):
-    guard = Guard(kinematics, Limits())
+    guard = Guard(kinematics, Limits.of(load_robot()))
     guard.place(start, T0, T0)
     names, positions = [*kinematics.joint_names, "panda_finger_joint1"], [*start, 0.02]
     assert guard.observe(names, positions, T0, T0)
@@ -116,7 +118,7 @@ def test_a_hold_carries_the_stamp_of_the_command_it_answers(guard, kinematics, s
 
 
 def test_without_joint_state_nothing_moves(kinematics, start, step):
-    guard = Guard(kinematics, Limits())
+    guard = Guard(kinematics, Limits.of(load_robot()))
     verdict = guard.check(step(dx=0.03), T0, T0)
     assert verdict.reason == "no_state" and verdict.motion is None
     guard.place(start, T0, T0)
@@ -128,7 +130,7 @@ def test_without_joint_state_nothing_moves(kinematics, start, step):
 
 
 def test_the_tool_stays_in_the_workspace_box_also_between_the_points(kinematics, start, step):
-    guard = guard_of(kinematics, start, Limits(workspace_max=(0.8, 0.45, 0.101), max_jump=1.0))
+    guard = guard_of(kinematics, start, Limits.of(load_robot(), workspace_max=(0.8, 0.45, 0.101), max_jump=1.0))
     assert guard.check(step(dz=0.01), T0, T0).reason == "workspace"
     # Both ends are at the allowed height, but a straight line in joint space rises 3 mm on the way.
     assert guard.check(step(dx=-0.15, duration_ns=2000 * MS), T0, T0).reason == "workspace"
@@ -136,13 +138,15 @@ def test_the_tool_stays_in_the_workspace_box_also_between_the_points(kinematics,
 
 
 def test_an_arm_outside_the_box_may_only_move_back_in(kinematics, start, step):
-    guard = guard_of(kinematics, start, Limits(workspace_min=(0.2, -0.45, 0.15)))  # 5 cm above the tool
+    guard = guard_of(
+        kinematics, start, Limits.of(load_robot(), workspace_min=(0.2, -0.45, 0.15))
+    )  # 5 cm above the tool
     assert guard.check(step(dz=-0.01), T0, T0).reason == "workspace"
     assert guard.check(step(dz=0.02), T0, T0).kind is Kind.PASS
 
 
 def test_joint_limits_keep_their_margin(kinematics, start):
-    limits = Limits(workspace_min=(-2, -2, -2), workspace_max=(2, 2, 2))
+    limits = Limits.of(load_robot(), workspace_min=(-2, -2, -2), workspace_max=(2, 2, 2))
     for joint in range(7):
         inside = start.copy()
         inside[joint] = kinematics.upper[joint] - 0.05
@@ -273,7 +277,7 @@ def test_one_joint_state_of_another_place_moves_no_stop(guard, kinematics, start
 
 
 def test_two_places_in_turn_are_never_believed_at_the_start(kinematics, start, step):
-    guard, now = Guard(kinematics, Limits()), T0
+    guard, now = Guard(kinematics, Limits.of(load_robot())), T0
     for i in range(100):
         now += 20 * MS
         assert not guard.observe(kinematics.joint_names, start if i % 2 else np.zeros(7), now, now)
@@ -344,13 +348,13 @@ def test_refusals_right_after_a_reset_are_no_news(guard, kinematics, start, step
 @pytest.mark.parametrize("limit", [0.0, -1.0, np.nan, np.inf])
 def test_an_arm_without_velocity_limits_is_refused_and_would_still_be_stopped(limit):
     """0.3 rad in 20 ms passed, the hold raised, and the emergency stop did not latch."""
-    arm = Kinematics(paths.urdf_path())
+    arm = Kinematics(load_robot())
     q = arm.ik(np.array([0.45, 0.0, 0.10]), TOOL_DOWN, np.array([0.0, -0.3, 0.0, -2.2, 0.0, 2.0, 0.785]))
     guard = guard_of(arm, q)
     assert guard.check(Request(arm.joint_names, 0, [100 * MS], [q + 0.02]), T0, T0).kind is Kind.PASS
     arm.velocity[2] = limit
     with pytest.raises(ValueError, match="velocity limit above 0"):
-        Guard(arm, Limits())
+        Guard(arm, Limits.of(load_robot()))
     for stop in (lambda now: guard.hold("again", now), guard.e_stop):
         verdict = stop(T0 + 50 * MS)
         assert np.isfinite(verdict.motion.positions).all() and (np.diff(verdict.motion.times_ns) > 0).all()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -22,8 +23,8 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_msgs.msg import Command, Intervention
 
-from wm_core import paths
 from wm_core.qos import LATCHED, SENSOR, STATE
+from wm_core.robot import load_robot
 from wm_core.stamps import to_msg
 
 CONFIGURE, ACTIVATE, DEACTIVATE = (
@@ -69,7 +70,7 @@ class Robot:
         self.node.create_timer(0.02, self._publish_state)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "wm_guard.node", "--ros-args", "-r", f"__ns:=/{space}", "-r", "/clock:=clock"]
-            + ["-p", f"urdf:={paths.urdf_path()}", *arguments]
+            + [*arguments]
         )
         self._change = self.node.create_client(ChangeState, "wm_guard/change_state")
         self._state = self.node.create_client(GetState, "wm_guard/get_state")
@@ -332,7 +333,7 @@ def test_a_bad_workspace_is_refused_by_name(ros, kinematics, start):
 @pytest.mark.parametrize("velocity", ["0", "inf"])
 def test_a_robot_without_velocity_limits_is_refused_by_name(ros, kinematics, start, tmp_path, velocity):
     urdf = tmp_path / "arm.urdf"
-    urdf.write_text(re.sub('velocity="[^"]*"', f'velocity="{velocity}"', paths.urdf_path().read_text(), count=3))
+    urdf.write_text(re.sub('velocity="[^"]*"', f'velocity="{velocity}"', Path(load_robot().urdf).read_text(), count=3))
     with Robot(kinematics, start, "-p", f"urdf:={urdf}") as robot:
         assert not robot.transition(CONFIGURE)
         robot.until(lambda: robot.status and "panda_joint2" in robot.status[-1].message)

@@ -4,11 +4,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wm_core.robot import load_robot
 from wm_guard.guard import Guard, Kind
 from wm_guard.limits import Limits, Motion, Request
 
 MS = 1_000_000
-LIMITS = Limits()
+LIMITS = Limits.of(load_robot())
 angle = st.one_of(
     st.floats(-0.02, 0.02), st.floats(-0.3, 0.3), st.floats(-4, 4), st.sampled_from([np.nan, np.inf, -np.inf, 1e300])
 )

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from wm_core.joint_states import CONFIRM, LAG, TOLERANCE
 from wm_core.kinematics import Kinematics
+from wm_core.robot import RobotProfile
 
 MAX_POINTS = 100
 # [rad] spacing at which the straight line between two joint points is checked for where the tool goes.
@@ -15,13 +17,13 @@ SAMPLE_SPACING = 0.05
 
 @dataclass(frozen=True)
 class Limits:
-    """What may go to the arm; angles in rad, lengths in m in the base frame, times in s."""
+    """What may go to the arm; angles in rad, lengths in m in the table frame, times in s."""
 
+    tool_speed: float
+    workspace_min: tuple[float, float, float]
+    workspace_max: tuple[float, float, float]
     position_margin: float = 0.02  # kept free at both ends of every joint's range
     velocity_scale: float = 1.0  # share of the URDF's joint velocity limits
-    tool_speed: float = 0.5
-    workspace_min: tuple[float, float, float] = (0.20, -0.45, 0.005)
-    workspace_max: tuple[float, float, float] = (0.80, 0.45, 0.80)
     max_jump: float = 0.35  # first point to the measured joints, any joint
     max_age: float = 0.2  # of a command's measurement
     timeout: float = 0.2  # without command or joint state until the arm is held
@@ -30,6 +32,12 @@ class Limits:
     follow_lag: float = LAG  # that the arm may be behind its commands
     confirm_time: float = CONFIRM  # without contradiction until joint states that were not expected are believed
     hold_acceleration: float = 10.0  # [rad/s^2] of the fastest joint while the arm is stopped
+
+    @staticmethod
+    def of(robot: RobotProfile, **values: Any) -> "Limits":
+        """The limits of a robot's profile, the others by name."""
+        low, high = (tuple(corner.tolist()) for corner in (robot.workspace.lower, robot.workspace.upper))
+        return Limits(**{"tool_speed": robot.tool_speed, "workspace_min": low, "workspace_max": high, **values})
 
 
 @dataclass(frozen=True)

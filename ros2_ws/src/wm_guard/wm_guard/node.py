@@ -8,49 +8,50 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 from wm_msgs.msg import Command, Intervention
 
-from wm_core import paths
 from wm_core.follow_params import FOLLOW
 from wm_core.joint_states import JointStateError, read_joints
 from wm_core.kinematics import Kinematics
 from wm_core.lifecycle import ERROR, OK, WARN, WmNode, run
 from wm_core.params import ConfigError, Param
 from wm_core.qos import LATCHED, STATE
-from wm_core.robot import load_robot
+from wm_core.robot_source import ROBOT, robot_of
 from wm_core.stamps import to_msg, to_ns
 from wm_guard.conversions import to_executed, to_request, to_trajectory
 from wm_guard.guard import Guard, Mode, Verdict
 from wm_guard.interventions import Interference, Interventions
 from wm_guard.limits import Limits
 
-_DEFAULT = Limits()
-
 
 class GuardNode(WmNode):
     """Answers every command with exactly one trajectory (passed, slowed or a hold); holds the arm on silence."""
 
     PARAMETERS = (
-        Param("urdf", "", "Robot description; empty: the Panda of wm_sim"),
-        Param("tip", "panda_hand_tcp", "Link whose position is limited"),
-        Param("base_frame", "panda_link0", "Frame of the trajectories"),
+        *ROBOT,
         Param("joint_topic", "", "Joint states of the arm; empty: as the robot's profile says"),
         Param("trajectory_topic", "", "What the arm's controller listens to; empty: as the robot's profile says"),
         Param("placed_topic", "arm_placed", "Where a simulator says that a reset has put the arm"),
         Param("step_duration", 0.1, "[s] Length of a hold trajectory", 0.01, 2.0),
         Param(
-            "position_margin", _DEFAULT.position_margin, "[rad] Kept free at both ends of every joint's range", 0.0, 0.5
+            "position_margin", Limits.position_margin, "[rad] Kept free at both ends of every joint's range", 0.0, 0.5
         ),
-        Param("velocity_scale", _DEFAULT.velocity_scale, "Share of the URDF's joint velocity limits", 0.01, 1.0),
-        Param("tool_speed", _DEFAULT.tool_speed, "[m/s] Fastest tool", 0.01, 2.0),
-        Param("workspace_min", list(_DEFAULT.workspace_min), "[m] Lowest x, y, z of the tool", -2.0, 2.0),
-        Param("workspace_max", list(_DEFAULT.workspace_max), "[m] Highest x, y, z of the tool", -2.0, 2.0),
-        Param("max_jump", _DEFAULT.max_jump, "[rad] First point to the measured joint, any joint", 0.01, 1.0),
-        Param("max_age", _DEFAULT.max_age, "[s] Oldest measurement that a command may answer", 0.02, 1.0),
-        Param("timeout", _DEFAULT.timeout, "[s] Without command or joint state until the arm is held", 0.02, 1.0),
-        Param("watchdog_period", _DEFAULT.watchdog_period, "[s] Between two looks of the watchdog", 0.001, 0.1),
+        Param("velocity_scale", Limits.velocity_scale, "Share of the URDF's joint velocity limits", 0.01, 1.0),
+        Param("tool_speed", 0.0, "[m/s] Fastest tool; 0: as the robot's profile says", 0.0, 2.0),
+        Param(
+            "workspace_min",
+            [0.0, 0.0, 0.0],
+            "[m] Lowest x, y, z of the tool; with workspace_max 0: the profile's",
+            -2.0,
+            2.0,
+        ),
+        Param("workspace_max", [0.0, 0.0, 0.0], "[m] Highest x, y, z of the tool", -2.0, 2.0),
+        Param("max_jump", Limits.max_jump, "[rad] First point to the measured joint, any joint", 0.01, 1.0),
+        Param("max_age", Limits.max_age, "[s] Oldest measurement that a command may answer", 0.02, 1.0),
+        Param("timeout", Limits.timeout, "[s] Without command or joint state until the arm is held", 0.02, 1.0),
+        Param("watchdog_period", Limits.watchdog_period, "[s] Between two looks of the watchdog", 0.001, 0.1),
         *FOLLOW,
         Param(
             "hold_acceleration",
-            _DEFAULT.hold_acceleration,
+            Limits.hold_acceleration,
             "[rad/s^2] Of the fastest joint while the arm is stopped",
             0.1,
             100.0,
@@ -61,8 +62,14 @@ class GuardNode(WmNode):
         super().__init__("wm_guard", **kwargs)
 
     def setup(self) -> None:
-        robot = load_robot()
+        robot = robot_of(self)
         values = {name: self.value(name) for name in Limits.__dataclass_fields__}
+        values["tool_speed"] = values["tool_speed"] or robot.tool_speed
+        if not any(values["workspace_min"] + values["workspace_max"]):
+            values["workspace_min"], values["workspace_max"] = (
+                robot.workspace.lower.tolist(),
+                robot.workspace.upper.tolist(),
+            )
         for corner in ("workspace_min", "workspace_max"):
             if len(values[corner]) != 3:
                 raise ConfigError(f"parameter '{corner}': expected x, y, z, got {values[corner]}")
@@ -74,9 +81,9 @@ class GuardNode(WmNode):
             raise ConfigError(
                 f"expected watchdog_period below timeout, got {values['watchdog_period']} and {values['timeout']}"
             )
-        self._kinematics = Kinematics(self.value("urdf") or paths.urdf_path(), tip=self.value("tip"))
+        self._kinematics = Kinematics(robot)
         self.guard = Guard(self._kinematics, Limits(**values), self.value("step_duration"))
-        self._frame = self.value("base_frame")
+        self._frame = robot.table_frame
         self._arm = self.publisher(JointTrajectory, self.value("trajectory_topic") or robot.controller_topic, STATE)
         self._executed = self.publisher(Command, "wm/executed", STATE)
         self._e_stopped = self.publisher(Bool, "wm/e_stopped", LATCHED)

@@ -18,7 +18,7 @@ from wm_learning.policy.networks import Act, ActorCritic
 from wm_learning.policy.pipeline import train_policy
 from wm_learning.policy.training import PolicySettings, reward
 from wm_planner.costs import CostModel
-from wm_tasks.settings import TASK
+from wm_tasks.settings import REACH, TASK
 
 TINY_MODEL = {"images": {"steps": 3, "batch": 4}, "sequences": {"steps": 4, "batch": 4, "validate_every": 2}}
 TINY = configure(
@@ -126,7 +126,7 @@ def test_rewards_are_best_where_the_object_is_at_the_goal():
 
 def test_rewards_are_the_planner_s_costs_on_tensors():
     """Terms of single places are the same numbers with torch as with numpy, and have a slope everywhere."""
-    rng, costs = np.random.default_rng(0), CostModel(TASK)
+    rng, costs = np.random.default_rng(0), CostModel(TASK, REACH)
     latent = rng.uniform([0.3, -0.3, 0.3, -0.3], [0.7, 0.3, 0.7, 0.3], (50, 4)).astype(np.float32)
     latent[0, 0:2] = [0.5, 0.0]  # at the goal
     goal, action = np.full((50, 2), [0.5, 0.0], np.float32), rng.uniform(-1, 1, (50, 2)).astype(np.float32)

@@ -5,8 +5,9 @@ import pytest
 
 from wm_core.bundle import Bundle
 from wm_core.kinematics import Kinematics
-from wm_core.paths import bundles_dir, rigs_dir, urdf_path
+from wm_core.paths import bundles_dir, rigs_dir
 from wm_core.rig import CameraRig
+from wm_core.robot import load_robot
 from wm_perception.pipeline import CameraFrame
 from wm_sim.arm_sim import ArmSim
 from wm_sim.world import load_world
@@ -17,7 +18,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.rig = CameraRig.load(rigs_dir() / "two_cameras.yaml")
-        self.kinematics = Kinematics(urdf_path())
+        self.kinematics = Kinematics(load_robot())
         self.bundle = Bundle.load(bundles_dir() / "default")
         self.sim = ArmSim(load_world("tabletop_block"), self.rig)
 

@@ -117,7 +117,7 @@ def test_images_become_observations_with_their_own_stamp(robot):
     robot.spin_until(lambda: robot.seen)
     seen = robot.seen[0]
     assert to_ns(seen.header.stamp) == STEP_NS
-    assert seen.header.frame_id == "panda_link0"
+    assert seen.header.frame_id == "table"
     assert np.hypot(seen.object.x - robot.scene.truth[0], seen.object.y - robot.scene.truth[1]) < 0.02
     robot.spin_until(lambda: robot.objects)
     assert robot.objects[0].objects

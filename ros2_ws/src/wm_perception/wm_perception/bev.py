@@ -13,21 +13,21 @@ from wm_core.bundle import BevSpec
 Box = tuple[np.ndarray, np.ndarray]  # pose (4, 4) in the base frame and half extents (3,) [m]
 LOWEST = -0.03  # [m] points below are no table but noise
 TABLE_NOISE = 0.004  # [m] points below are taken for the table itself
-TOOL_LOWEST = 0.015  # [m] below the fingertips, which stay at wm_core.kinematics.TOOL_HEIGHT
+TOOL_LOWEST = 0.015  # [m] below the tool at its height of pushing
 CHANNELS = 5
 
 
 class Projector:
     """Projects the images of one calibrated camera; ray directions are made once."""
 
-    def __init__(self, K: np.ndarray, T_base_optical: np.ndarray, height: int, width: int, spec: BevSpec) -> None:
+    def __init__(self, K: np.ndarray, T_table_optical: np.ndarray, height: int, width: int, spec: BevSpec) -> None:
         self._spec = spec
         self._shape = (height, width)
         v, u = np.mgrid[0:height, 0:width]
         rays = np.stack([(u - K[0, 2]) / K[0, 0], (v - K[1, 2]) / K[1, 1], np.ones_like(u, float)]).reshape(3, -1)
         # Base frame: point = depth * (R ray) + t
-        self._directions = (T_base_optical[:3, :3] @ rays).astype(np.float32)
-        self._origin = T_base_optical[:3, 3].astype(np.float32)
+        self._directions = (T_table_optical[:3, :3] @ rays).astype(np.float32)
+        self._origin = T_table_optical[:3, 3].astype(np.float32)
 
     def points(self, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points (n, 3) [m] in the base frame of all valid pixels, and their flat pixel indices (n,).

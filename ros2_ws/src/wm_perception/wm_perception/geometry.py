@@ -63,7 +63,7 @@ class Geometry:
         for name, frame in frames.items():
             frame = shrink(frame)
             height, width = frame.depth.shape
-            camera = Projector(frame.K, self._rig[name].T_base_optical, height, width, self._workspace)
+            camera = Projector(frame.K, self._rig[name].T_table_optical, height, width, self._workspace)
             points, pixels = camera.points(frame.depth)
             inside = ((points[:, :2] >= self._lower) & (points[:, :2] < self._upper)).all(1) & (
                 np.abs(points[:, 2]) < ABOVE[1]

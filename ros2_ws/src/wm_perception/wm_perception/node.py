@@ -18,10 +18,11 @@ from wm_core.bundle_slot import BundleSlot
 from wm_core.images import ImageError, colour_image, depth_image
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.lifecycle import OK, WARN, WmNode, run
-from wm_core.params import ConfigError, Param
-from wm_core.paths import rig_path, urdf_path
+from wm_core.params import Param
+from wm_core.paths import rig_path
 from wm_core.qos import SENSOR, STATE
 from wm_core.rig import CameraRig
+from wm_core.robot_source import ROBOT, robot_of
 from wm_core.stamps import to_msg, to_ns
 from wm_perception.conversions import cloud_message, detections_message, marker_message
 from wm_perception.geometry import Geometry
@@ -45,13 +46,12 @@ class PerceptionNode(WmNode):
     PARAMETERS = (
         Param("bundle", "", "model bundle folder; empty: the shipped one"),
         Param("rig", "two_cameras", "camera rig: a name in sim_worlds/rigs or the path of a file"),
-        Param("urdf", "", "robot description file; empty: the Panda of wm_sim"),
+        *ROBOT,
         Param("cameras", [], "names of the rig's cameras to use; empty: all"),
-        Param("base_frame", "panda_link0", "frame of all positions"),
         Param("colour_topic", "{camera}/color/image_raw", "colour topic of a camera"),
         Param("depth_topic", "{camera}/aligned_depth_to_color/image_raw", "depth topic of a camera, aligned to colour"),
         Param("info_topic", "{camera}/color/camera_info", "camera_info topic of a camera"),
-        Param("joint_topic", "joint_states", "joint states of the arm"),
+        Param("joint_topic", "", "joint states of the arm; empty: as the robot's profile says"),
         Param("sync_tolerance", 0.02, "[s] stamps closer than this are one instant", 0.0, 1.0),
         Param("sync_timeout", 0.06, "[s] after which an instant is used without the missing camera", 0.0, 5.0),
         Param("joint_tolerance", 0.06, "[s] largest distance between images and the joint state used", 0.0, 1.0),
@@ -68,12 +68,11 @@ class PerceptionNode(WmNode):
     # -- lifecycle -----------------------------------------------------------------------------------------------
 
     def setup(self) -> None:
-        rig = CameraRig.load(rig_path(self.value("rig")))
+        self._robot = robot_of(self)
+        rig = CameraRig.load(rig_path(self.value("rig"))).in_table_frame(self._robot)
         names = self.value("cameras")
         self._rig = rig.only(names) if names else rig
-        if self._rig.frame_id != self.value("base_frame"):
-            raise ConfigError(f"expected the rig in frame '{self.value('base_frame')}', got '{self._rig.frame_id}'")
-        self._kinematics = Kinematics(self.value("urdf") or urdf_path())
+        self._kinematics = Kinematics(self._robot)
         self._reset_streams()
         self._slot = BundleSlot(self, self._eyes)
         self.service(UseBundle, "~/use_bundle", self._on_use)
@@ -82,7 +81,7 @@ class PerceptionNode(WmNode):
         self._objects = self.publisher(DetectedObjects, "wm/objects", STATE)
         self._markers = self.publisher(MarkerArray, "wm/object_markers", STATE)
         # Joint states first: the executor serves what has arrived in this order.
-        self.subscribe(JointState, self.value("joint_topic"), self._on_joints, STATE)
+        self.subscribe(JointState, self.value("joint_topic") or self._robot.joint_topic, self._on_joints, STATE)
         for camera in self._rig.cameras:
             self._subscribe_camera(camera.name)
         self._detecting: threading.Thread | None = None
@@ -117,7 +116,7 @@ class PerceptionNode(WmNode):
 
     def _eyes(self, bundle: Bundle) -> Eyes:
         """Warmed up: the first calls of a network are slow, and a robot must not wait for them."""
-        kinematics = Kinematics(self.value("urdf") or urdf_path())  # its buffers serve one thread
+        kinematics = Kinematics(self._robot)  # its buffers serve one thread
         pipeline = PerceptionPipeline(bundle, self._rig, kinematics)
         frames = {
             camera.name: CameraFrame(
@@ -130,7 +129,7 @@ class PerceptionNode(WmNode):
         middle = (kinematics.lower + kinematics.upper) / 2
         for _ in range(WARM_UP):
             pipeline.process(frames, middle)
-        return Eyes(bundle, pipeline, Geometry(self._rig, Kinematics(self.value("urdf") or urdf_path()), bundle.bev))
+        return Eyes(bundle, pipeline, Geometry(self._rig, Kinematics(self._robot), bundle.bev))
 
     def _on_use(self, request: UseBundle.Request, response: UseBundle.Response) -> UseBundle.Response:
         """From the next measurement on; the nodes that follow change with the first message of the new bundle."""
@@ -244,7 +243,7 @@ class PerceptionNode(WmNode):
         )
 
     def _header(self, stamp_ns: int) -> Header:
-        return Header(stamp=to_msg(stamp_ns), frame_id=self.value("base_frame"))
+        return Header(stamp=to_msg(stamp_ns), frame_id=self._robot.table_frame)
 
     # -- geometry ------------------------------------------------------------------------------------------------
 

@@ -86,7 +86,7 @@ class PerceptionPipeline:
         if key not in self._projectors:
             if len(self._projectors) > 4 * len(self._rig):  # intrinsics that never settle must not fill the memory
                 self._projectors.clear()
-            self._projectors[key] = Projector(frame.K, self._rig[name].T_base_optical, height, width, self._bundle.bev)
+            self._projectors[key] = Projector(frame.K, self._rig[name].T_table_optical, height, width, self._bundle.bev)
         return self._projectors[key]
 
 

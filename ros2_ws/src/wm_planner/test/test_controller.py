@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from wm_core.bundle import Bundle
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
-from wm_core.paths import bundles_dir, urdf_path
+from wm_core.kinematics import Kinematics
+from wm_core.paths import bundles_dir
+from wm_core.robot import load_robot
 from wm_core.task import load_task
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import RolloutEngine
@@ -16,9 +17,12 @@ from wm_planner.planners import make_planner
 from wm_planner.policy import Policy
 from wm_planner.tool_path import ToolPath
 
+TOOL_DOWN, TOOL_HEIGHT = load_robot().tool.rotation, load_robot().tool.height
+
 BUNDLE = Bundle.load(bundles_dir() / "default")
-ARM = Kinematics(urdf_path())
+ARM = Kinematics(load_robot())
 TASK = load_task("push")
+REACH = load_robot().reach_region
 GOAL = ObjectGoal(np.array([0.60, 0.0]), 0.01)
 STEP_NS = 100_000_000
 TOOL, THING = np.array([0.42, 0.0]), np.array([0.48, 0.0])
@@ -29,7 +33,7 @@ def make_core(bundle=BUNDLE, horizon=12, macro=False, costs=None, **options):
     core = PlannerCore(
         engine,
         make_planner("icem", engine.count(horizon), bundle.action_size),
-        costs or CostModel.of(bundle, TASK, macro=macro),
+        costs or CostModel.of(bundle, TASK, REACH, macro=macro),
         ToolPath(ARM, BUNDLE.step_duration),
         **options,
     )
@@ -153,7 +157,7 @@ def test_a_long_plan_in_jumps_pushes_towards_the_goal(jumping):
 def test_what_is_uncertain_only_in_the_long_run_is_no_reason_to_defer(jumping):
     tables = {"still": [[1.0], [100.0]], "moving": [[1.0], [100.0]]}
     wide_later = Calibration.parse({"levels": [0.9], "steps": [12, 15], "moved": 0.005, "floor": 1e-3, **tables})
-    costs = CostModel(TASK, calibration=wide_later)
+    costs = CostModel(TASK, REACH, calibration=wide_later)
 
     def long(defer_above):
         return make_core(jumping, macro=True, horizon=24, costs=costs, defer_above=defer_above)

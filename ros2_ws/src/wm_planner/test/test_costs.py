@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from wm_core.bundle import Bundle, BundleError
+from wm_core.robot import load_robot
 from wm_core.task import load_task
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import Futures, RolloutEngine
@@ -13,6 +14,7 @@ from wm_planner.costs import CostModel
 
 GOAL = np.array([0.6, 0.0])
 TASK = load_task("push")
+REACH = load_robot().reach_region
 
 
 def future(thing, tool, spread=0.0):
@@ -26,7 +28,9 @@ def future(thing, tool, spread=0.0):
 def terms(thing, tool, actions=0.0, **options):
     return {
         k: float(v[0])
-        for k, v in CostModel(TASK).terms(future(thing, tool, **options), np.full((1, 5, 2), actions), GOAL).items()
+        for k, v in CostModel(TASK, REACH)
+        .terms(future(thing, tool, **options), np.full((1, 5, 2), actions), GOAL)
+        .items()
     }
 
 
@@ -64,7 +68,7 @@ def test_moving_and_not_knowing_cost():
 
 def test_the_cost_is_the_sum_of_its_terms():
     imagined, actions = future([0.5, 0.1], [0.4, 0.1]), np.full((1, 5, 2), 0.3)
-    model = CostModel(TASK)
+    model = CostModel(TASK, REACH)
     assert model.cost(imagined, actions, GOAL)[0] == pytest.approx(
         sum(v[0] for v in model.terms(imagined, actions, GOAL).values())
     )
@@ -73,8 +77,10 @@ def test_the_cost_is_the_sum_of_its_terms():
 def test_a_calibrated_model_pays_for_the_width_of_its_intervals():
     wide = np.full((2, 1, 1), 7.0)  # times the predicted deviation, for still and for moving objects
     imagined = future([0.5, 0.1], [0.4, 0.1], spread=0.04)
-    calibrated = CostModel(TASK, calibration=Calibration((0.9,), (1,), 0.005, 1e-6, wide))
-    np.testing.assert_allclose(calibrated.uncertainty(imagined), 7 * CostModel(TASK).uncertainty(imagined), rtol=1e-6)
+    calibrated = CostModel(TASK, REACH, calibration=Calibration((0.9,), (1,), 0.005, 1e-6, wide))
+    np.testing.assert_allclose(
+        calibrated.uncertainty(imagined), 7 * CostModel(TASK, REACH).uncertainty(imagined), rtol=1e-6
+    )
 
 
 def test_what_follows_the_plan_counts_when_it_is_given_a_weight(straight):
@@ -82,7 +88,7 @@ def test_what_follows_the_plan_counts_when_it_is_given_a_weight(straight):
     bundle = Bundle.load(straight)
     futures = RolloutEngine(bundle).rollout(bundle.initial_mean, np.zeros((3, 12, 2), np.float32))
     left_out, counted = (
-        CostModel.of(bundle, TASK, {"value": weight}).terms(futures, np.zeros((3, 12, 2)), GOAL)["value"]
+        CostModel.of(bundle, TASK, REACH, {"value": weight}).terms(futures, np.zeros((3, 12, 2)), GOAL)["value"]
         for weight in (0.0, 6.0)
     )
     assert left_out.tolist() == [0, 0, 0]
@@ -92,9 +98,9 @@ def test_what_follows_the_plan_counts_when_it_is_given_a_weight(straight):
 
 def test_a_value_that_the_bundle_does_not_bring_is_refused(bare):
     with pytest.raises(BundleError, match=r"graph value for cost\.value 1\.0"):
-        CostModel.of(Bundle.load(bare), TASK, {"value": 1.0})
+        CostModel.of(Bundle.load(bare), TASK, REACH, {"value": 1.0})
     with pytest.raises(ValueError, match=r"cost\.value"):
-        CostModel(TASK, {"value": 1.0})
+        CostModel(TASK, REACH, {"value": 1.0})
 
 
 # -- as they were before each term had a file of its own -----------------------------------------------------------
@@ -116,6 +122,7 @@ def same():
     multipliers = np.array([[[2.0], [3.0]], [[1.5], [2.5]]])
     return CostModel(
         TASK,
+        REACH,
         {"value": 2.0},
         calibration=Calibration((0.9,), (1, 12), 0.005, 1e-3, multipliers),
         cost_to_go=lambda latents, goal: 3 * np.abs(latents).sum(-1),
@@ -172,7 +179,7 @@ def test_pushing_costs_bit_for_bit_what_the_formula_says(saved, saved_futures, s
 
 
 def test_terms_of_single_places_are_the_same_numbers(saved):
-    terms = CostModel(TASK).place_terms(saved["object"][0], saved["ee"][0], saved["goal"])
+    terms = CostModel(TASK, REACH).place_terms(saved["object"][0], saved["ee"][0], saved["goal"])
     assert [f"place_{name}" for name in terms] == [name for name in saved if name.startswith("place_")]
     for name, values in terms.items():
         np.testing.assert_allclose(values, saved[f"place_{name}"], rtol=1e-6, atol=1e-9)

@@ -5,7 +5,7 @@ import pytest
 
 from wm_core.bundle import Bundle
 from wm_core.kinematics import Kinematics
-from wm_core.paths import urdf_path
+from wm_core.robot import load_robot
 from wm_core.task import load_task
 from wm_dynamics.rollout import Futures, RolloutEngine
 from wm_planner.controller import PlannerCore
@@ -16,8 +16,9 @@ from wm_planner.planners import make_planner
 from wm_planner.tool_path import ToolPath
 
 TASK = load_task("push")
+REACH = load_robot().reach_region
 PLACES = TASK.exploring.places
-COSTS = ExplorationCosts(CostModel(TASK), most_doubt=0.1, step_duration=0.1)
+COSTS = ExplorationCosts(CostModel(TASK, REACH), most_doubt=0.1, step_duration=0.1)
 URGE = Urge(np.array([0.6, 0.0]), speed=0.5, aside=0.0, until_ns=10**10)
 START = np.array([0.5, 0.0])
 
@@ -104,10 +105,10 @@ def test_exploring_is_over_with_its_time_and_never_reached():
 
 
 def test_one_cycle_explains_itself_by_the_terms_of_exploring(straight):
-    bundle, kinematics = Bundle.load(straight), Kinematics(urdf_path())
+    bundle, kinematics = Bundle.load(straight), Kinematics(load_robot())
     path = ToolPath(kinematics, bundle.step_duration)
     path.anchor((kinematics.lower + kinematics.upper) / 2)
-    core = PlannerCore(RolloutEngine(bundle), make_planner("icem", 12, 2), CostModel.of(bundle, TASK), path)
+    core = PlannerCore(RolloutEngine(bundle), make_planner("icem", 12, 2), CostModel.of(bundle, TASK, REACH), path)
     decision = core.step(
         bundle.initial_mean, bundle.initial_variance, path.position, ExploreGoal(PLACES, 1), stamp_ns=10**9
     )

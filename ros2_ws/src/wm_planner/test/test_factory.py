@@ -5,7 +5,8 @@ import pytest
 
 from wm_core.bundle import Bundle, BundleError
 from wm_core.kinematics import Kinematics
-from wm_core.paths import bundles_dir, urdf_path
+from wm_core.paths import bundles_dir
+from wm_core.robot import load_robot
 from wm_core.task import load_task
 from wm_planner.factory import PlannerSettings, make_planner_core, warm_up
 from wm_planner.goal import ObjectGoal
@@ -13,7 +14,7 @@ from wm_planner.settings import cost_parameters, parameters, planner_settings
 
 BUNDLE = Bundle.load(bundles_dir() / "default")
 TASK = load_task()
-ARM = Kinematics(urdf_path())
+ARM = Kinematics(load_robot())
 
 
 def decide(core):

@@ -6,16 +6,19 @@ import numpy as np
 import pytest
 
 from wm_core.joint_states import JointStateError
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
-from wm_core.paths import urdf_path
+from wm_core.kinematics import Kinematics
+from wm_core.robot import load_robot
 from wm_guard.guard import Guard, Kind
 from wm_guard.limits import Limits, Request
 from wm_planner.followed_arm import FollowedArm
 from wm_planner.tool_path import ToolPath
 
+TOOL_DOWN = load_robot().tool.rotation
+TOOL_HEIGHT = load_robot().tool.height
+
 MS = 1_000_000
 STEP = 100 * MS
-ARM = Kinematics(urdf_path())
+ARM = Kinematics(load_robot())
 NAMES = ARM.joint_names
 
 

@@ -9,7 +9,7 @@ from wm_core.task import load_task
 from wm_planner.delay import DelayEstimator
 from wm_planner.goal import GoalError, ObjectGoal, Progress, object_goal
 
-BASE = "panda_link0"
+BASE = "table"
 TASK = load_task("push")
 SECOND = 10**9
 
@@ -17,7 +17,7 @@ SECOND = 10**9
 @pytest.mark.parametrize(
     ("xy", "frame", "tolerance", "expected"),
     [
-        ((0.5, 0.0), "camera", 0.0, "frame 'panda_link0'"),
+        ((0.5, 0.0), "camera", 0.0, "frame 'table'"),
         ((np.nan, 0.0), BASE, 0.0, "finite"),
         ((0.5, 0.9), BASE, 0.0, "within x 0.34..0.66, y -0.26..0.26 m .task 'push'."),
         ((0.5, 0.0), BASE, -1.0, "tolerance"),

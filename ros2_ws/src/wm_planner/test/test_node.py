@@ -18,22 +18,25 @@ from wm_msgs.msg import Belief, Command, Goal, GoalEvent, Plan
 from wm_msgs.srv import PrepareBundle, SetGoal
 
 from wm_core.bundle import Bundle
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
-from wm_core.paths import bundles_dir, urdf_path
+from wm_core.kinematics import Kinematics
+from wm_core.paths import bundles_dir
 from wm_core.qos import LATCHED, STATE
+from wm_core.robot import load_robot
 from wm_core.stamps import to_msg, to_ns
 from wm_core.task import task_path
 from wm_planner.node import PlannerNode
+
+TOOL_DOWN, TOOL_HEIGHT = load_robot().tool.rotation, load_robot().tool.height
 
 pytestmark = pytest.mark.ros
 NAMESPACE = "/wm_planner_test"
 TOOL = np.array([0.42, 0.0])
 BUNDLE = Bundle.load(bundles_dir() / "default")
-ARM = Kinematics(urdf_path())
+ARM = Kinematics(load_robot())
 Q = ARM.ik(np.array([*TOOL, TOOL_HEIGHT]), TOOL_DOWN, np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785]))
 
 
-def goal_at(x, y, frame="panda_link0", kind=Goal.OBJECT_POSE):
+def goal_at(x, y, frame="table", kind=Goal.OBJECT_POSE):
     goal = Goal(kind=kind)
     goal.object_pose.header.frame_id = frame
     goal.object_pose.pose.position.x, goal.object_pose.pose.position.y = x, y
@@ -90,7 +93,7 @@ class Rest:
             mean = BUNDLE.initial_mean.copy()
             mean[0:4] = [*xy, *TOOL]
         message = Belief(model_id=model_id, mean=np.asarray(mean, float).tolist(), variance=[1e-5] * BUNDLE.latent_size)
-        message.header.stamp, message.header.frame_id = to_msg(self.step * 10**8), "panda_link0"
+        message.header.stamp, message.header.frame_id = to_msg(self.step * 10**8), "table"
         message.object.x, message.object.y = float(xy[0]), float(xy[1])
         message.ee.x, message.ee.y = map(float, TOOL)
         joints = JointState(name=list(ARM.joint_names), position=self.q.tolist())

@@ -5,11 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics, KinematicsError
-from wm_core.paths import urdf_path
-from wm_planner.tool_path import REACH_LOWER, REACH_UPPER, VELOCITY_SHARE, ToolPath
+from wm_core.kinematics import Kinematics, KinematicsError
+from wm_core.robot import load_robot
+from wm_planner.tool_path import VELOCITY_SHARE, ToolPath
 
-ARM = Kinematics(urdf_path())
+TOOL_DOWN, TOOL_HEIGHT = load_robot().tool.rotation, load_robot().tool.height
+
+ARM = Kinematics(load_robot())
 HOME = ARM.ik(np.array([0.45, 0.0, TOOL_HEIGHT]), TOOL_DOWN, np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785]))
 STEP = 0.1
 
@@ -39,9 +41,7 @@ def test_whatever_is_asked_limits_hold_and_nothing_jumps(displacements):
         speeds = np.abs(np.diff(np.vstack([last, motion.joints]), axis=0)) / np.diff([0, *motion.times])[:, None]
         assert (speeds <= VELOCITY_SHARE * ARM.velocity + 1e-6).all()
         assert (motion.joints >= ARM.lower).all() and (motion.joints <= ARM.upper).all()
-        assert (motion.ee_end >= np.array(REACH_LOWER) - 1e-9).all() and (
-            motion.ee_end <= np.array(REACH_UPPER) + 1e-9
-        ).all()
+        assert load_robot().reach_region.contains(motion.ee_end, 1e-9)
         np.testing.assert_allclose(ARM.fk(motion.joints[-1])[0][:2], motion.ee_end, atol=1e-3)
         last = motion.joints[-1]
 

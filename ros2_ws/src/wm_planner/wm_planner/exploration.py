@@ -124,7 +124,7 @@ class ExplorationCosts:
         """The task's costs with the weights of exploring."""
         task = self.costs.task
         weights = {name: getattr(self.weights, name) for name in PUSHES if name in task.costs}
-        return CostModel(task, weights, reach=self.costs.reach)
+        return CostModel(task, self.costs.reach, weights)
 
     def _coasting(self, futures: Futures) -> np.ndarray:
         """Where the object would come to rest (E, N, H, 2) [m] if it were let go at each instant."""

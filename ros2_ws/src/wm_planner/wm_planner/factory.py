@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from wm_core.bundle import Bundle
-from wm_core.compatibility import check_fit
+from wm_core.compatibility import check_fit, check_robot
 from wm_core.kinematics import Kinematics
 from wm_core.task import Task
 from wm_dynamics.rollout import RolloutEngine
@@ -40,17 +40,18 @@ class PlannerSettings:
 def make_planner_core(bundle: Bundle, task: Task, kinematics: Kinematics, settings: PlannerSettings) -> PlannerCore:
     """A planner for a task with this bundle, not yet anchored: the arm's place is unknown.
 
-    `kinematics`: its buffers serve one thread. Raises ValueError for a bundle that does not fit the task or does not bring what
-    the settings ask for, and for settings that name no planner.
+    `kinematics`: its buffers serve one thread. Raises ValueError for a bundle or a robot that does not fit the task, for a
+    bundle that does not bring what the settings ask for, and for settings that name no planner.
     """
     check_fit(task, bundle)
+    check_robot(task, kinematics.robot)
     engine = RolloutEngine(bundle, settings.macro)
     count = engine.count(settings.horizon)
     search = search_of(settings.planner)
     return PlannerCore(
         engine,
         make_planner(search, count, bundle.action_size, settings.seed, **settings.planner_params),
-        CostModel.of(bundle, task, settings.weights, settings.macro),
+        CostModel.of(bundle, task, kinematics.robot.reach_region, settings.weights, settings.macro),
         ToolPath(kinematics, bundle.step_duration),
         settings.blind_speed,
         settings.defer_above,

@@ -20,10 +20,10 @@ class ObjectGoal:
     tolerance: float
 
 
-def object_goal(xy: tuple[float, float], frame: str, base_frame: str, tolerance: float, task: Task) -> ObjectGoal:
+def object_goal(xy: tuple[float, float], frame: str, table_frame: str, tolerance: float, task: Task) -> ObjectGoal:
     """Check an object goal against a task's region and, where the tolerance is 0, with its tolerance; raises GoalError."""
-    if frame != base_frame:
-        raise GoalError(f"expected a goal in frame '{base_frame}', got '{frame}'; transform it first")
+    if frame != table_frame:
+        raise GoalError(f"expected a goal in frame '{table_frame}', got '{frame}'; transform it first")
     place = np.asarray(xy, float)
     if not np.isfinite(place).all() or not np.isfinite(tolerance):
         raise GoalError(f"expected a finite goal, got {xy} with tolerance {tolerance}")

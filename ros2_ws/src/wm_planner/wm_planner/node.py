@@ -12,11 +12,11 @@ from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
 from wm_core.follow_params import FOLLOW
 from wm_core.joint_states import MALFORMED, JointStateError
-from wm_core.kinematics import TOOL_HEIGHT, Kinematics
+from wm_core.kinematics import Kinematics
 from wm_core.lifecycle import OK, WARN, WmNode, run
 from wm_core.params import Param
-from wm_core.paths import urdf_path
 from wm_core.qos import LATCHED, NEWEST, STATE
+from wm_core.robot_source import ROBOT, robot_of
 from wm_core.stamps import to_ns
 from wm_core.task import DEFAULT_TASK, TaskError, load_task
 from wm_planner import settings
@@ -36,9 +36,8 @@ class PlannerNode(WmNode):
     PARAMETERS = (
         Param("bundle", "", "model bundle folder; empty: the shipped one"),
         Param("task", DEFAULT_TASK, "a task of wm_tasks/tasks, or the path of a task file: goals, costs, success"),
-        Param("urdf", "", "robot description file; empty: the Panda of wm_sim"),
-        Param("base_frame", "panda_link0", "frame of goals and positions"),
-        Param("joint_topic", "joint_states", "joint states of the arm"),
+        *ROBOT,
+        Param("joint_topic", "", "joint states of the arm; empty: as the robot's profile says"),
         Param("lockstep", False, "simulated time stands still while computing: no delay to compensate, no deadline"),
         Param("initial_delay", 0.04, "[s] assumed from camera to command before it is measured", 0.0, 1.0),
         Param("planning_time", 0.045, "[s] deadline of one cycle from the belief's arrival; 0: none", 0.0, 10.0),
@@ -59,7 +58,8 @@ class PlannerNode(WmNode):
     # -- lifecycle -----------------------------------------------------------------------------------------------
 
     def setup(self) -> None:
-        self._kinematics = Kinematics(self.value("urdf") or urdf_path())
+        self._robot = robot_of(self)
+        self._kinematics = Kinematics(self._robot)
         self._task = task = load_task(self.value("task"))
         self.declare(settings.cost_parameters(task))
         self._slot = BundleSlot(self, self._make_core)
@@ -87,7 +87,7 @@ class PlannerNode(WmNode):
         )
         self._pursuit.on_start = lambda: self._core.reset()
         # Beliefs last: the executor serves what has arrived in this order.
-        self.subscribe(JointState, self.value("joint_topic"), self._on_joints, STATE)
+        self.subscribe(JointState, self.value("joint_topic") or self._robot.joint_topic, self._on_joints, STATE)
         self._executed = self.subscribe(Command, "wm/executed", self._on_executed, STATE)
         self.subscribe(Bool, "wm/e_stopped", self._on_e_stopped, LATCHED)
         self.subscribe(Belief, "wm/belief", self._on_belief, NEWEST)
@@ -110,7 +110,7 @@ class PlannerNode(WmNode):
 
     def _make_core(self, bundle: Bundle) -> PlannerCore:
         """What plans with a bundle, warmed up; in any thread."""
-        kinematics = Kinematics(self.value("urdf") or urdf_path())
+        kinematics = Kinematics(self._robot)
         core = make_planner_core(bundle, self._task, kinematics, settings.planner_settings(self._task, self.value))
         warm_up(core, kinematics)
         return core
@@ -150,7 +150,7 @@ class PlannerNode(WmNode):
         decision, status = self._decide(belief, stamp_ns, delay, arrived)
         names = self._kinematics.joint_names
         self._commands.publish(
-            command_message(belief, decision, names, stamp_ns + round(delay * 1e9), status, TOOL_HEIGHT)
+            command_message(belief, decision, names, stamp_ns + round(delay * 1e9), status, self._robot.tool.height)
         )
         self._turns.sent(stamp_ns)
         if not self.value("lockstep"):
@@ -276,7 +276,7 @@ class PlannerNode(WmNode):
         pose = goal.object_pose
         place = (pose.pose.position.x, pose.pose.position.y)
         tolerance = goal.tolerance or self.value("tolerance")
-        return object_goal(place, pose.header.frame_id, self.value("base_frame"), tolerance, self._task)
+        return object_goal(place, pose.header.frame_id, self._robot.table_frame, tolerance, self._task)
 
     # -- diagnostics ---------------------------------------------------------------------------------------------
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_core.kinematics import REACH_LOWER, REACH_UPPER, TOOL_DOWN, TOOL_HEIGHT, Kinematics, KinematicsError
+from wm_core.kinematics import Kinematics, KinematicsError
 
 VELOCITY_SHARE = 0.9  # of the URDF's joint velocity limits
 AXES = ("x", "y", "z", "yaw")  # that a tool path can follow
-BOUNDS = {"x": (REACH_LOWER[0], REACH_UPPER[0]), "y": (REACH_LOWER[1], REACH_UPPER[1])}
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,8 @@ class ToolMotion:
 class ToolPath:
     """Keeps the commanded joints and tool position, and extends them step by step.
 
-    The tool moves along some axes and is held in the others: x and y where the arm was, z at a height, yaw at 0. Each
-    solution starts from the last one, so there are no jumps.
+    The tool moves along some axes and is held in the others: x and y where the arm was, z at the robot's height, yaw at 0.
+    Each solution starts from the last one, so there are no jumps.
     """
 
     POINTS = 2  # joint positions per step
@@ -36,26 +35,22 @@ class ToolPath:
         self,
         kinematics: Kinematics,
         step_duration: float,
-        height: float = TOOL_HEIGHT,
         *,
         axes: Sequence[str] = ("x", "y"),
-        rest: np.ndarray = TOOL_DOWN,
-        bounds: Mapping[str, tuple[float, float]] = BOUNDS,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
-        """`height` [m]: of the tool where z is not an axis. `rest` (3, 3): its rotation at yaw 0. `bounds` [m, rad]: by axis.
-
-        Raises ValueError for axes that no path follows.
-        """
+        """`bounds` [m, rad]: by axis; default: the robot's reach. Raises ValueError for axes that no path follows."""
         if not axes or set(axes) - set(AXES):
             raise ValueError(f"expected axes of a tool path out of {', '.join(AXES)}, got {list(axes)}")
         self._kinematics = kinematics
         self._step = step_duration
-        self._rest = rest
+        self._tool, reach = kinematics.robot.tool, kinematics.robot.reach
         self._axes = [AXES.index(axis) for axis in axes]
         self._anchored = sorted({*self._axes, AXES.index("x"), AXES.index("y")})
-        self._lower, self._upper = np.array([bounds.get(axis, (-np.inf, np.inf)) for axis in axes]).T
+        bounds = dict(zip(AXES, zip(reach.lower, reach.upper, strict=True), strict=True)) | dict(bounds or {})
+        self._lower, self._upper = np.array([bounds[axis] for axis in axes]).T
         self._q: np.ndarray | None = None
-        self._pose = np.array([0.0, 0.0, height, 0.0])  # x, y, z [m], yaw [rad]
+        self._pose = np.array([0.0, 0.0, self._tool.height, 0.0])  # x, y, z [m], yaw [rad]
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -81,7 +76,7 @@ class ToolPath:
     def anchor(self, q: np.ndarray) -> None:
         """Start over from joints (n,) [rad], e.g. the measured ones at the start or after a hold."""
         position, rotation = self._kinematics.fk(q)
-        turned = rotation @ self._rest.T
+        turned = rotation @ self._tool.rotation.T
         self._q = np.array(q, float)
         measured = np.array([*position, np.arctan2(turned[1, 0], turned[0, 0])])
         self._pose[self._anchored] = measured[self._anchored]
@@ -135,10 +130,7 @@ class ToolPath:
         """Joints (n,) with the tool at a place along the axes, near others; raises KinematicsError."""
         pose = self._pose.copy()
         pose[self._axes] = place
-        yaw = pose[3]
-        c, s = np.cos(yaw), np.sin(yaw)
-        rotation = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) @ self._rest if yaw else self._rest
-        return self._kinematics.ik(pose[:3], rotation, near)
+        return self._kinematics.ik(pose[:3], self._tool.turned(pose[3]), near)
 
     def _excess(self, q0: np.ndarray, joints: np.ndarray) -> float:
         """Largest joint velocity over its limit; at most 1 is fine."""

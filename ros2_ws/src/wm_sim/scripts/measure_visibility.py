@@ -11,10 +11,9 @@ import argparse
 import numpy as np
 
 from wm_core.bundle import BevSpec
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT
 from wm_core.paths import rig_path
 from wm_core.rig import Camera, CameraRig
-from wm_sim.action_driver import REACH, ActionDriver
+from wm_sim.action_driver import ActionDriver
 from wm_sim.arm_sim import ArmSim
 from wm_sim.world import load_world
 
@@ -27,7 +26,7 @@ def sees_the_map(camera: Camera, spec: BevSpec) -> bool:
     xs = [spec.x_min, spec.x_min + spec.cell * spec.rows]
     ys = [spec.y_min, spec.y_min + spec.cell * spec.columns]
     corners = np.array([[x, y, 0.0] for x in xs for y in ys])
-    rays = (corners - camera.T_base_optical[:3, 3]) @ camera.T_base_optical[:3, :3]
+    rays = (corners - camera.T_table_optical[:3, 3]) @ camera.T_table_optical[:3, :3]
     pixels = (rays / rays[:, 2:]) @ camera.K.T
     return bool(
         (rays[:, 2] > 0).all() and (pixels[:, :2] >= 0).all() and (pixels[:, :2] <= [camera.width, camera.height]).all()
@@ -52,7 +51,7 @@ def turn_arm(sim: ArmSim, angles: np.ndarray) -> None:
 def shares(sim: ArmSim, rig: CameraRig) -> list[float]:
     """Visible share of the object per camera, now, of what would be visible with the arm turned to its back."""
     visible = [object_pixels(sim, camera.name).sum() for camera in rig.cameras]
-    q = sim.joint_state()[1][:7]
+    q = sim.joint_state()[1][: len(sim.home)]
     turn_arm(sim, [2.8, *sim.home[1:]])
     whole = [object_pixels(sim, camera.name).sum() for camera in rig.cameras]
     turn_arm(sim, q)
@@ -66,14 +65,15 @@ def episode(sim: ArmSim, rig: CameraRig, rng: np.random.Generator, seed: int) ->
     forward = np.array([np.cos(side), np.sin(side)])
     offset = rng.normal() * 0.015 * np.array([-forward[1], forward[0]])
     path = [centre + offset + distance * forward for distance in np.arange(-0.12, 0.1, 0.015)]
-    q = sim.kinematics.ik(np.array([*np.clip(path[0], *REACH), TOOL_HEIGHT]), TOOL_DOWN, sim.home)
+    reach, tool = sim.robot.reach_region.corners, sim.robot.tool
+    q = sim.kinematics.ik(np.array([*np.clip(path[0], *reach), tool.height]), tool.rotation, sim.home)
     turn_arm(sim, q)
     frames = []
     driver = ActionDriver(sim, 1.0, control_period=0.1)
     for point in path:
         driver.move(point - driver.commanded)
-        tool = sim.kinematics.fk(driver.joints())[0][:2]
-        if np.linalg.norm(sim.object_pose()[0][:2] - tool) < NEAR:
+        place = sim.kinematics.fk(driver.joints())[0][:2]
+        if np.linalg.norm(sim.object_pose()[0][:2] - place) < NEAR:
             frames.append(shares(sim, rig))
     return frames
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT
+from wm_core.robot import load_robot
 from wm_sim.action_driver import ActionDriver
 from wm_sim.arm_sim import MIN_START_GAP, ArmSim
 from wm_sim.world import Light, Part, load_world
+
+TOOL_DOWN, TOOL_HEIGHT = load_robot().tool.rotation, load_robot().tool.height
 
 
 def push(sim: ArmSim, path: np.ndarray):
@@ -90,7 +92,7 @@ def test_depth_is_metric_and_agrees_with_the_intrinsics(block, rig):
     for camera in rig.cameras:
         rgb, depth = block.render(camera.name)
         assert rgb.shape == (128, 128, 3) and rgb.dtype == np.uint8 and depth.dtype == np.float32
-        ray = camera.T_base_optical[:3, :3].T @ (top - camera.T_base_optical[:3, 3])
+        ray = camera.T_table_optical[:3, :3].T @ (top - camera.T_table_optical[:3, 3])
         u, v = np.rint(camera.K[:2] @ ray / ray[2]).astype(int)
         assert depth[v, u] == pytest.approx(ray[2], abs=5e-3)
         red, green, blue = map(int, rgb[v, u])
@@ -103,7 +105,7 @@ def test_the_table_lies_at_zero(block, rig):
         _, depth = block.render(camera.name)
         v, u = np.mgrid[100:128:9, 20:110:9].reshape(2, -1)
         ray = np.linalg.inv(camera.K) @ np.stack([u, v, np.ones_like(u)]) * depth[v, u]
-        heights = (camera.T_base_optical[:3, :3] @ ray + camera.T_base_optical[:3, 3:])[2]
+        heights = (camera.T_table_optical[:3, :3] @ ray + camera.T_table_optical[:3, 3:])[2]
         assert np.median(np.abs(heights)) < 1e-3
 
 

@@ -180,7 +180,7 @@ def test_a_frame_is_what_a_robots_drivers_publish(fresh):
         assert info.k[0] == info.k[4] > 0 and info.k[2] == info.p[2] == 63.5
     joints = fresh.first["joint_states"]
     assert joints.name == [*ARM, "panda_finger_joint1", "panda_finger_joint2"]
-    assert fresh.first["ground_truth/object_pose"].header.frame_id == "panda_link0"
+    assert fresh.first["ground_truth/object_pose"].header.frame_id == "table"
 
 
 def test_one_trajectory_advances_one_period(fresh):

@@ -12,7 +12,7 @@ import pytest
 
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
-from wm_sim import physics
+from wm_description import physics
 from wm_sim.arm_sim import ArmSim
 from wm_sim.display import display_problem
 from wm_sim.window import Window, follow

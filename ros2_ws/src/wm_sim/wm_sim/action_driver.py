@@ -5,14 +5,12 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from wm_core.kinematics import REACH_LOWER, REACH_UPPER, TOOL_DOWN, TOOL_HEIGHT, KinematicsError
+from wm_core.kinematics import KinematicsError
 from wm_sim.arm_sim import ArmSim, physics_steps
-
-REACH = np.array([REACH_LOWER, REACH_UPPER])  # [m] of the commanded tool position
 
 
 class ActionDriver:
-    """Keeps the commanded joints and tool position of a simulated arm; the tool stays at one height, pointing down."""
+    """Keeps the commanded joints and tool position of a simulated arm; the tool stays at the robot's height, as at rest."""
 
     def __init__(self, sim: ArmSim, scale: float | np.ndarray, control_period: float) -> None:
         """`scale` [m], one or (2,): displacement of the commanded tool position under an action of 1. `control_period` [s]:
@@ -45,9 +43,10 @@ class ActionDriver:
 
         Joints go straight to where the tool is then. Clamped to the reach; where the arm has no solution it stays.
         """
-        target = np.clip(self._commanded + displacement, *REACH)
+        tool = self.sim.robot.tool
+        target = np.clip(self._commanded + displacement, *self.sim.robot.reach_region.corners)
         try:
-            q = self.sim.kinematics.ik(np.array([*target, TOOL_HEIGHT]), TOOL_DOWN, self._q)
+            q = self.sim.kinematics.ik(np.array([*target, tool.height]), tool.rotation, self._q)
         except KinematicsError:
             target, q = self._commanded, self._q
         for i in range(1, self._steps + 1):

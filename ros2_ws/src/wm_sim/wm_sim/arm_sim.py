@@ -6,23 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
-from wm_core.paths import urdf_path
+from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig
-from wm_sim.physics import connect, disconnect, draw, pybullet
+from wm_core.robot import RobotError, RobotProfile, load_robot
+from wm_description.bullet import load_arm
+from wm_description.physics import connect, disconnect, draw, pybullet
 from wm_sim.rendering import SimCamera
 from wm_sim.shapes import looks, positions, shapes
 from wm_sim.world import World, WorldError
 
 PHYSICS_HZ = 240
-HOME_TOOL = np.array([0.32, 0.0, TOOL_HEIGHT])  # [m] where the tool starts
-HOME_GUESS = np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785])  # [rad] elbow up
-TABLE_CENTRE = np.array([0.5, 0.0])  # [m]
 MIN_START_GAP = 0.09  # [m] between tool and object at the start
 SETTLE_STEPS = 60
-ARM_FORCE = (87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0)  # [N m] Franka's limits
-FINGERS = ("panda_finger_joint1", "panda_finger_joint2")
-FINGER_FORCE = 20.0  # [N]
 LINK_PROPERTIES = {"lateralFriction": 0.5, "linearDamping": 0.0, "angularDamping": 0.0}
 
 
@@ -52,13 +47,25 @@ class BodyState(NamedTuple):
 
 
 class ArmSim:
-    """Panda with a closed gripper above a table with one object."""
+    """A robot with a closed gripper or a pusher above a table with one object. All positions are in the table frame."""
 
-    def __init__(self, world: World, rig: CameraRig, *, randomise: bool = False, gui: bool = False) -> None:
-        """`randomise`: draw mass, friction, size and colour per episode from the world's ranges. `gui`: open a window."""
+    def __init__(
+        self,
+        world: World,
+        rig: CameraRig,
+        *,
+        robot: RobotProfile | None = None,
+        randomise: bool = False,
+        gui: bool = False,
+    ) -> None:
+        """`robot`: None for the default one. `randomise`: draw mass, friction, size and colour per episode from the
+        world's ranges. `gui`: open a window. Raises WorldError when objects start or shall go where the robot cannot reach.
+        """
+        self.robot = load_robot() if robot is None else robot
+        world.check_reach(self.robot)
         self.world = world
-        self.rig = rig
-        self.kinematics = Kinematics(urdf_path())
+        self.rig = rig.in_table_frame(self.robot)
+        self.kinematics = Kinematics(self.robot)
         self._randomise = randomise
         self._client = connect(window=gui)
         self._client.setGravity(0, 0, -9.81)
@@ -69,20 +76,12 @@ class ArmSim:
         self._make_table()
         if world.fixtures:
             self._make_fixtures()
-        self._arm = self._client.loadURDF(str(urdf_path()), useFixedBase=True)
-        joints = {
-            self._client.getJointInfo(self._arm, j)[1].decode(): j for j in range(self._client.getNumJoints(self._arm))
-        }
-        self.joint_names = (*self.kinematics.joint_names, *FINGERS)
-        self._joints = [joints[name] for name in self.joint_names]
-        for joint in joints.values():
-            self._client.changeDynamics(self._arm, joint, **LINK_PROPERTIES)
-        self._home = self.kinematics.ik(HOME_TOOL, TOOL_DOWN, HOME_GUESS)
+        self._load_arm()
         self._object: int | None = None
         self._hidden = False
         self._steps = 0
         if gui:
-            draw(self._client, TABLE_CENTRE)
+            draw(self._client, world.table_centre)
 
     # -- episodes ------------------------------------------------------------------------------------------------
 
@@ -96,7 +95,7 @@ class ArmSim:
         place = None if object_xy is None else self._checked_place(object_xy)
         rng = np.random.default_rng(seed)
         self._hidden = False
-        for joint, angle in zip(self._joints, (*self._home, 0.0, 0.0), strict=True):
+        for joint, angle in zip(self._joints, (*self._home, *self._closed), strict=True):
             self._client.resetJointState(self._arm, joint, angle, 0.0)
         self.set_target(self._home)
         drawn = self._draw_start(rng)  # drawn in any case: yaw and goal depend on the seed alone
@@ -152,22 +151,22 @@ class ArmSim:
 
     @property
     def home(self) -> np.ndarray:
-        """Joint angles (7,) at the start of every episode [rad]."""
+        """Joint angles (n,) at the start of every episode [rad]."""
         return self._home.copy()
 
     def set_target(self, q: np.ndarray) -> None:
-        """Joint position targets (7,) [rad] of the arm's servos; the gripper stays closed."""
+        """Joint position targets (n,) [rad] of the arm's servos; the gripper stays closed."""
         self._client.setJointMotorControlArray(
             self._arm,
             self._joints,
             pybullet.POSITION_CONTROL,
-            targetPositions=[*map(float, q), 0.0, 0.0],
-            forces=[*ARM_FORCE, FINGER_FORCE, FINGER_FORCE],
-            positionGains=[0.6] * len(self._joints),
+            targetPositions=[*map(float, q), *self._closed],
+            forces=self._forces,
+            positionGains=[self.robot.servo_gain] * len(self._joints),
         )
 
     def joint_state(self) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-        """Names, positions (9,) [rad, m] and velocities (9,) [rad/s, m/s] of arm and fingers."""
+        """Names, positions (n,) [rad, m] and velocities (n,) [rad/s, m/s] of arm and fingers, the arm's first."""
         states = self._client.getJointStates(self._arm, self._joints)
         return self.joint_names, np.array([s[0] for s in states]), np.array([s[1] for s in states])
 
@@ -214,18 +213,17 @@ class ArmSim:
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _checked_place(self, xy: Sequence[float]) -> np.ndarray:
-        place = np.asarray(xy, float)
-        on_table = place.shape == (2,) and (np.abs(place - TABLE_CENTRE) < np.divide(self.world.table_size, 2)).all()
-        if not on_table or np.linalg.norm(place - HOME_TOOL[:2]) < MIN_START_GAP:
-            raise ValueError(
-                f"expected x, y on the table, {MIN_START_GAP} m or more from the tool at {HOME_TOOL[:2]}, got {xy}"
-            )
+        place, tool = np.asarray(xy, float), self.robot.home.position[:2]
+        centre, half = np.array(self.world.table_centre), np.divide(self.world.table_size, 2)
+        on_table = place.shape == (2,) and (np.abs(place - centre) < half).all()
+        if not on_table or np.linalg.norm(place - tool) < MIN_START_GAP:
+            raise ValueError(f"expected x, y on the table, {MIN_START_GAP} m or more from the tool at {tool}, got {xy}")
         return place
 
     def _draw_start(self, rng: np.random.Generator) -> np.ndarray:
         for _ in range(1000):
             place = self.world.start.draw(rng)
-            if np.linalg.norm(place - HOME_TOOL[:2]) >= MIN_START_GAP:
+            if np.linalg.norm(place - self.robot.home.position[:2]) >= MIN_START_GAP:
                 return place
         raise WorldError(
             f"{self.world.name}: start: every place is within {MIN_START_GAP} m of the tool; move the region"
@@ -240,6 +238,22 @@ class ArmSim:
             rng.uniform(-ranges.colour, ranges.colour, 3),
         )
         return drawn if self._randomise else Factors()
+
+    def _load_arm(self) -> None:
+        """The robot where its profile says that it stands, its servos and the joint angles of its home."""
+        robot, arm, gripper = self.robot, self.kinematics, self.robot.gripper
+        self._arm, joints = load_arm(self._client, arm)
+        fingers = gripper.joints if gripper else ()
+        self.joint_names = (*arm.joint_names, *fingers)
+        if missing := [name for name in self.joint_names if name not in joints]:
+            raise RobotError(f"{robot.file}: gripper.joints: {missing} are not in the URDF, which has {list(joints)}")
+        self._joints = [joints[name] for name in self.joint_names]
+        self._closed = [gripper.range[0] if gripper else 0.0] * len(fingers)
+        self._forces = [*arm.effort.tolist(), *([gripper.force if gripper else 0.0] * len(fingers))]
+        for joint in joints.values():
+            self._client.changeDynamics(self._arm, joint, **LINK_PROPERTIES)
+        home = robot.home
+        self._home = arm.ik(home.position, robot.tool.turned(home.yaw), home.joints)
 
     def _make_cameras(self, gui: bool) -> dict[str, SimCamera]:
         """Cameras before a table that nothing stands on yet; it is drawn once, see SimCamera.
@@ -281,7 +295,7 @@ class ArmSim:
     def _table_box(self) -> tuple[list[float], list[float]]:
         """Half extents and centre [m] of the table top."""
         size, thickness = self.world.table_size, 0.04
-        return [size[0] / 2, size[1] / 2, thickness / 2], [*TABLE_CENTRE.tolist(), -thickness / 2]
+        return [size[0] / 2, size[1] / 2, thickness / 2], [*self.world.table_centre, -thickness / 2]
 
     def _make_object(self, place: np.ndarray, yaw: float, factors: Factors) -> int:
         scale = factors.size

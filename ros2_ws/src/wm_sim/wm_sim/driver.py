@@ -6,8 +6,6 @@ from typing import NamedTuple
 from wm_sim.arm_sim import PHYSICS_HZ, ArmSim, physics_steps
 from wm_sim.controller import TrajectoryController
 
-ARM_JOINTS = 7
-
 
 class Due(NamedTuple):
     """What is to be measured after a physics step."""
@@ -24,7 +22,7 @@ class Driver:
         self.sim = sim
         self.steps_per_period = physics_steps(control_period)
         self._joint_state_rate = joint_state_rate
-        self.controller = TrajectoryController(sim.joint_names[:ARM_JOINTS], sim.home)
+        self.controller = TrajectoryController(sim.kinematics.joint_names, sim.home)
         self._offset_ns = 0
         self._count = 0
 

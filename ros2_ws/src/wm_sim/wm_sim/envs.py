@@ -12,6 +12,7 @@ from gymnasium import spaces
 
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
+from wm_core.robot import DEFAULT_ROBOT, load_robot
 from wm_core.task import DEFAULT_TASK, load_task
 from wm_sim.action_driver import ActionDriver
 from wm_sim.arm_sim import ArmSim
@@ -26,7 +27,7 @@ Observation = dict[str, np.ndarray]
 class PushEnv(gymnasium.Env):
     """Action (2,): displacement of the commanded tool position in the table's plane, in units of the task's scales.
 
-    Observation: per camera `<camera>_rgb` (H, W, 3) uint8 and `<camera>_depth` (H, W) float32 [m]; `joints` (7,) [rad];
+    Observation: per camera `<camera>_rgb` (H, W, 3) uint8 and `<camera>_depth` (H, W) float32 [m]; `joints` (n,) [rad];
     `ee` (4,) measured and commanded tool x, y [m]; `goal` (2,) [m]. Reward: minus the distance of object and goal [m].
     `info`: true object pose, distance and success, for scoring only. Ends within the task's success distance of the goal.
     """
@@ -41,9 +42,10 @@ class PushEnv(gymnasium.Env):
         render_mode: str | None = None,
         images: bool = True,
         task: str = DEFAULT_TASK,
+        robot: str = DEFAULT_ROBOT,
     ) -> None:
-        """`task`: by name or path, with actions in x and y. `world` and `rig` (default: the world's): names in sim_worlds
-        or paths. `randomise`: vary the object.
+        """`task`: by name or path, with actions in x and y. `world`, `rig` (default: the world's) and `robot`: names or
+        paths. `randomise`: vary the object.
 
         Without `images` the observation has no cameras, and a step costs a tenth.
         """
@@ -54,7 +56,7 @@ class PushEnv(gymnasium.Env):
         self._images = images
         loaded = load_world(world)
         self._rig = CameraRig.load(rig_path(rig or loaded.rig))
-        self._sim = ArmSim(loaded, self._rig, randomise=randomise)
+        self._sim = ArmSim(loaded, self._rig, robot=load_robot(robot), randomise=randomise)
         self._driver = ActionDriver(self._sim, self._task.action.scales, self._task.step_duration)
         self._goal = np.zeros(2)
         seen: dict[str, spaces.Space] = {}

@@ -16,6 +16,7 @@ from wm_core.params import Param
 from wm_core.paths import rig_path
 from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.rig import CameraRig
+from wm_core.robot_source import ROBOT, robot_of
 from wm_core.stamps import to_msg
 from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
 from wm_sim.controller import TrajectoryError
@@ -43,7 +44,7 @@ class OutdatedError(TrajectoryError):
 
 
 class SimNode(WmNode):
-    """Panda, table, object and cameras. Publishes what a robot's drivers would, takes joint trajectories.
+    """Robot, table, object and cameras. Publishes what a robot's drivers would, takes joint trajectories.
 
     real_time: stamps are system time. fast: as fast as the machine allows, with `clock`. lockstep: with `clock`, one
     control period per accepted trajectory or `sim/step`, so the same seed and commands give the same bytes.
@@ -51,6 +52,7 @@ class SimNode(WmNode):
 
     PARAMETERS = (
         Param("world", "tabletop_block", "World: a name in sim_worlds/worlds or the path of a file"),
+        *ROBOT,
         Param("rig", "", "Camera rig: a name in sim_worlds/rigs or the path of a file; empty: the world's"),
         Param("mode", "real_time", "Pace of time", choices=("real_time", "fast", "lockstep")),
         Param("seed", 0, "Draws the object's first place", 0),
@@ -72,16 +74,18 @@ class SimNode(WmNode):
         world = load_world(self.value("world"))
         rig = CameraRig.load(rig_path(self.value("rig") or world.rig))
         self._mode = self.value("mode")
-        self._frame = rig.frame_id
-        self._sim = ArmSim(world, rig, randomise=self.value("randomise"))
+        robot = robot_of(self)
+        self._frame = robot.table_frame
+        self._sim = ArmSim(world, rig, robot=robot, randomise=self.value("randomise"))
         self._window = None
         if self.value("gui"):
-            self._window = Window(world, rig, self.get_logger().warning, randomise=self.value("randomise"))
+            randomise = self.value("randomise")
+            self._window = Window(world, rig, self.get_logger().warning, robot=robot, randomise=randomise)
         rate = None if self._mode == "lockstep" else self.value("joint_state_rate")
         self._driver = Driver(self._sim, self.value("control_period"), rate)
         self._cameras = {camera.name: CameraMessages(camera, self.value("depth_encoding")) for camera in rig.cameras}
-        self._make_publishers()
-        self.subscribe(JointTrajectory, "arm_controller/joint_trajectory", self._on_trajectory, STATE)
+        self._make_publishers(robot.joint_topic)
+        self.subscribe(JointTrajectory, robot.controller_topic, self._on_trajectory, STATE)
         self.service(ResetWorld, "sim/reset", self._on_reset)
         self.service(DisturbObject, "sim/disturb", self._on_disturb)
         self.service(SetBool, "sim/pause", self._on_pause)
@@ -110,8 +114,8 @@ class SimNode(WmNode):
             if self._window is not None:
                 self._window.close()
 
-    def _make_publishers(self) -> None:
-        self._joint_states = self.publisher(JointState, "joint_states", STATE)
+    def _make_publishers(self, joint_topic: str) -> None:
+        self._joint_states = self.publisher(JointState, joint_topic, STATE)
         self._placed = self.publisher(JointState, "arm_placed", LATCHED)
         self._truth = self.publisher(PoseStamped, "ground_truth/object_pose", STATE)
         self._clock_topic = None if self._mode == "real_time" else self.publisher(Clock, "clock", SENSOR)

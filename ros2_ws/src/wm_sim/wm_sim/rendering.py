@@ -3,7 +3,7 @@
 import numpy as np
 
 from wm_core.rig import Camera
-from wm_sim.physics import BulletClient, pybullet
+from wm_description.physics import BulletClient, pybullet
 from wm_sim.world import Light
 
 SPECULAR = 0.02
@@ -63,7 +63,7 @@ class SimCamera:
 
 
 def _view_matrix(camera: Camera) -> list[float]:
-    rotation, eye = camera.T_base_optical[:3, :3], camera.T_base_optical[:3, 3]
+    rotation, eye = camera.T_table_optical[:3, :3], camera.T_table_optical[:3, 3]
     return pybullet.computeViewMatrix(eye.tolist(), (eye + rotation[:, 2]).tolist(), (-rotation[:, 1]).tolist())
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from wm_core.paths import sim_meshes_dir
-from wm_sim.physics import pybullet
+from wm_description.physics import pybullet
 from wm_sim.world import Part
 
 

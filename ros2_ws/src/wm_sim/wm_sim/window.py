@@ -13,8 +13,8 @@ from typing import Any
 
 from wm_core.atomic import die_with_parent
 from wm_core.rig import CameraRig
+from wm_description.physics import STDERR, STDOUT, pybullet
 from wm_sim.arm_sim import ArmSim
-from wm_sim.physics import STDERR, STDOUT, pybullet
 from wm_sim.world import World
 
 NICENESS = 19  # where the CPU draws, it draws with what the arm leaves over

@@ -9,6 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from wm_core.paths import worlds_dir
+from wm_core.robot import RobotProfile
 
 
 def _numbers(count: int) -> dict[str, Any]:
@@ -48,9 +49,9 @@ _SCHEMA: dict[str, Any] = {
         "rig": {"type": "string"},
         "table": {
             "type": "object",
-            "required": ["size", "colour", "friction"],
+            "required": ["size", "centre", "colour", "friction"],
             "additionalProperties": False,
-            "properties": {"size": _numbers(2), "colour": _numbers(3), "friction": _POSITIVE},
+            "properties": {"size": _numbers(2), "centre": _numbers(2), "colour": _numbers(3), "friction": _POSITIVE},
         },
         "object": {
             "type": "object",
@@ -137,7 +138,7 @@ class Randomisation:
 
 @dataclass(frozen=True)
 class Light:
-    """Where light comes from (towards it, base frame) and how much of a colour it shows: everywhere, and on lit faces."""
+    """Where light comes from (towards it, table frame) and how much of a colour it shows: everywhere, and on lit faces."""
 
     direction: tuple[float, float, float] = (0.6, 0.3, 1.5)
     ambient: float = 0.65
@@ -146,11 +147,12 @@ class Light:
 
 @dataclass(frozen=True)
 class World:
-    """A table with one object on it. Lengths in metres, mass in kg, the table's top at z = 0."""
+    """A table with one object on it. Lengths in metres, mass in kg, positions in the table frame, its top at z = 0."""
 
     name: str
     rig: str
     table_size: tuple[float, float]
+    table_centre: tuple[float, float]
     table_colour: tuple[float, float, float]
     table_friction: float
     mass: float
@@ -162,7 +164,18 @@ class World:
     min_distance: float
     randomise: Randomisation
     light: Light = Light()
-    fixtures: tuple[Part, ...] = ()  # things that stand still, in the base frame
+    fixtures: tuple[Part, ...] = ()  # things that stand still
+
+    def check_reach(self, robot: RobotProfile) -> None:
+        """Raise WorldError unless objects start and shall go where the robot's tool can be commanded."""
+        lower, upper = robot.reach.lower[:2], robot.reach.upper[:2]
+        for name, region in (("start", self.start), ("goal", self.goal)):
+            if (region.lower < lower).any() or (region.upper > upper).any():
+                raise WorldError(
+                    f"{self.name}: {name}: expected a region within the reach of robot '{robot.name}', {lower.tolist()} to"
+                    f" {upper.tolist()} m, got {region.lower.tolist()} to {region.upper.tolist()}; change the region, or"
+                    f" how the robot stands in {robot.file}"
+                )
 
     def draw_goal(self, rng: np.random.Generator, start: np.ndarray) -> np.ndarray:
         """A goal (2,) [m] at least `min_distance` from the start, so that no episode starts solved."""
@@ -201,6 +214,7 @@ def _world(file: Path, data: dict[str, Any]) -> World:
         data["name"],
         data["rig"],
         tuple(table["size"]),
+        tuple(table["centre"]),
         tuple(table["colour"]),
         table["friction"],
         thing["mass"],

@@ -1,22 +1,42 @@
-"""A task that nobody has programmed into wm: two files in a folder, with axes, success, cost term, explorer and expert of its own."""
+"""A task and a robot that nobody has programmed into wm: files in a folder. The task has axes, success, cost term, explorer
+and expert of its own, the robot joints, links and a stand of its own."""
+
+import shutil
 
 import numpy as np
 import pytest
 import yaml
 
 from wm_core.bundle import Bundle
-from wm_core.compatibility import FitError, check_fit
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
-from wm_core.paths import bundles_dir, urdf_path
+from wm_core.compatibility import FitError, check_fit, check_robot
+from wm_core.kinematics import Kinematics
+from wm_core.paths import bundles_dir
+from wm_core.robot import load_robot
 from wm_core.task import TaskError, load_task
 from wm_planner.costs import CostModel
-from wm_planner.costs.model import REACH
 from wm_planner.settings import cost_parameters
 from wm_planner.tool_path import ToolPath
 from wm_tasks.closed_loop import ClosedLoop
 from wm_tasks.experts import make_expert
 from wm_tasks.explorers import make_explorer
 
+LEFTY = """
+name: lefty
+description: an arm like the Panda, with other names, beside the table
+urdf: lefty.urdf
+joints: [lefty_joint1, lefty_joint2, lefty_joint3, lefty_joint4, lefty_joint5, lefty_joint6, lefty_joint7]
+base: {frame: lefty_link0, position: [0.0, 0.0, 0.0], rpy_deg: [0, 0, 90]}
+tool:
+  link: lefty_hand_tcp
+  rpy_deg: [180, 0, 0]
+  height: 0.027
+  boxes: [{position: [0.0, 0.0, -0.0185], size: [0.02, 0.03, 0.053]}]
+home: {joints: [-1.5708, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785], tool: [0.32, 0.0]}
+reach: {x: [0.28, 0.72], y: [-0.32, 0.32], z: [0.02, 0.3], yaw_deg: [-60, 60]}
+workspace: {x: [0.2, 0.8], y: [-0.45, 0.45], z: [0.005, 0.8]}
+tool_speed: 0.5
+mask: [{links: [lefty_link5, lefty_link6, lefty_link7, lefty_hand, lefty_leftfinger, lefty_rightfinger], margin: 0.008}]
+"""
 SWEEP = """
 schema: 1
 description: move an object gently, and stay with it
@@ -102,6 +122,17 @@ def sweep(tmp_path):
     return write
 
 
+@pytest.fixture
+def lefty(tmp_path):
+    """Writes the robot into a folder, profile, URDF and meshes; returns its profile."""
+    panda = load_robot("panda").file.parent
+    folder = tmp_path / "lefty"
+    shutil.copytree(panda / "meshes", folder / "meshes")
+    (folder / "lefty.urdf").write_text((panda / "panda.urdf").read_text().replace("panda_", "lefty_"))
+    (folder / "profile.yaml").write_text(LEFTY)
+    return folder / "profile.yaml"
+
+
 @pytest.fixture(scope="module")
 def bundle():
     return Bundle.load(bundles_dir() / "default")
@@ -123,17 +154,31 @@ def test_the_arm_does_the_task_by_its_own_costs_and_success(sweep):
     assert close[-5:] == [True] * 5 and not any(all(close[i : i + 5]) for i in range(len(close) - 5))
 
 
+def test_another_robot_does_the_task_as_well(sweep, lefty):
+    """Both from files: the robot has other joint names and stands turned by 90 degrees, the task is not pushing."""
+    loop = ClosedLoop.load("tabletop_block", task=sweep(), robot=lefty)
+    result = loop.episode(9001)
+    assert loop.kinematics.joint_names[0] == "lefty_joint1"
+    assert result.reached and result.final_distance_m < loop.task.success.distance
+
+
+def test_a_robot_that_cannot_do_the_task_is_refused_by_name(sweep, lefty):
+    lefty.write_text(LEFTY.replace("height: 0.027", "height: 0.05"))
+    with pytest.raises(FitError, match=r"'sweep' .* robot 'lefty' .*do not fit: action.held.z: .* 0.027 m .* 0.05 m"):
+        ClosedLoop.load("tabletop_block", task=sweep(), robot=lefty)
+
+
 def test_its_term_is_a_parameter_of_the_planner_and_a_line_of_every_plan(sweep, bundle):
     task = load_task(sweep())
     (gentle,) = (param for param in cost_parameters(task) if param.name == "cost.gentle")
     assert gentle.default == 60.0 and "Speed of the object" in gentle.description
-    assert list(CostModel.of(bundle, task).weights) == list(task.costs)
+    assert list(CostModel.of(bundle, task, load_robot().reach_region).weights) == list(task.costs)
     assert "gentle" not in load_task("push").costs
 
 
 def test_its_explorer_and_expert_are_found(sweep):
     task = load_task(sweep())
-    explorer = make_explorer(task, REACH, np.random.default_rng(0))
+    explorer = make_explorer(task, load_robot().reach_region, np.random.default_rng(0))
     np.testing.assert_allclose(explorer.action(np.array([0.5, 0.0]), np.array([0.5, 0.0])), [0.5, 0.0])
     assert make_expert(task)(np.zeros(2), np.zeros(2), np.ones(2)).tolist() == [0, 0]
 
@@ -156,14 +201,16 @@ def test_a_task_that_lifts_the_tool_moves_the_arm_up_and_down(sweep, bundle):
     task = load_task(sweep(lift, "lift"))
     with pytest.raises(FitError, match="action.axes: the task moves x, y, z, the bundle x, y"):
         check_fit(task, bundle)
-    arm = Kinematics(urdf_path())
-    home = arm.ik(np.array([0.45, 0.0, TOOL_HEIGHT]), TOOL_DOWN, np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785]))
+    robot = load_robot()
+    check_robot(task, robot)
+    arm, height = Kinematics(robot), robot.tool.height
+    home = arm.ik(np.array([0.45, 0.0, height]), robot.tool.rotation, robot.home.joints)
     path = ToolPath(arm, task.step_duration, axes=task.action.axes)
     path.anchor(home)
     action = task.action.clip(np.array([0.0, 3.0, 4.0]))  # too long: shortened to the unit ball
     motion = path.move(task.action.select(task.action.to_displacement(action.astype(float))))
     np.testing.assert_allclose(motion.ee_end - motion.ee_start, [0.0, 0.012, 0.016], atol=1e-6)
-    np.testing.assert_allclose(arm.fk(motion.joints[-1])[0], [0.45, 0.012, TOOL_HEIGHT + 0.016], atol=1e-4)
+    np.testing.assert_allclose(arm.fk(motion.joints[-1])[0], [0.45, 0.012, height + 0.016], atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -181,4 +228,4 @@ def test_a_task_that_lifts_the_tool_moves_the_arm_up_and_down(sweep, bundle):
 )
 def test_mistakes_in_the_files_are_named(sweep, bundle, change, expected):
     with pytest.raises(TaskError, match=rf"sweep.yaml: {expected}"):
-        CostModel.of(bundle, load_task(sweep(change)))
+        CostModel.of(bundle, load_task(sweep(change)), load_robot().reach_region)

@@ -20,11 +20,11 @@ from wm_msgs.srv import ResetWorld
 
 from wm_core.lifecycle import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
+from wm_core.robot import DEFAULT_ROBOT, load_robot
 
 BRINGUP_S = 120.0
 NEWS_S = 1.0  # until what happened has been heard of
 ANSWER_S = 20.0  # until a service answers
-BASE_FRAME = "panda_link0"
 
 
 class ClientError(RuntimeError):
@@ -42,6 +42,7 @@ class Client(Node):
 
     def __init__(self) -> None:
         super().__init__(self.NAME)
+        self.frame = load_robot(self.declare_parameter("robot", DEFAULT_ROBOT).value).table_frame  # of all positions
         self.stopping = False
         self.e_stopped = False
         self._bringup = ""
@@ -150,7 +151,7 @@ class Client(Node):
         x, y = (math.nan, math.nan) if goal is None else map(float, goal)
         self._announcements.publish(
             Episode(
-                header=Header(stamp=self.get_clock().now().to_msg(), frame_id=BASE_FRAME),
+                header=Header(stamp=self.get_clock().now().to_msg(), frame_id=self.frame),
                 event=event,
                 purpose=purpose,
                 world=world,
@@ -164,10 +165,10 @@ class Client(Node):
         )
 
 
-def object_goal(xy: np.ndarray, tolerance_m: float = 0.0) -> Goal:
-    """Bring the object to `xy` (2,) [m]; tolerance 0: the planner's default."""
+def object_goal(xy: np.ndarray, frame: str, tolerance_m: float = 0.0) -> Goal:
+    """Bring the object to `xy` (2,) [m] in `frame`; tolerance 0: the planner's default."""
     goal = Goal(kind=Goal.OBJECT_POSE, tolerance=tolerance_m)
-    goal.object_pose.header.frame_id = BASE_FRAME
+    goal.object_pose.header.frame_id = frame
     goal.object_pose.pose.position.x, goal.object_pose.pose.position.y = map(float, xy)
     goal.object_pose.pose.orientation.w = 1.0
     return goal

@@ -14,8 +14,9 @@ import numpy as np
 from wm_core.bundle import Bundle
 from wm_core.executed import ExecutedMotion
 from wm_core.kinematics import Kinematics
-from wm_core.paths import bundles_dir, rigs_dir, urdf_path
+from wm_core.paths import bundles_dir, rigs_dir
 from wm_core.rig import CameraRig
+from wm_core.robot import DEFAULT_ROBOT, RobotProfile, load_robot
 from wm_core.task import DEFAULT_TASK, Task, load_task
 from wm_dynamics.belief import BeliefState
 from wm_guard.guard import Guard, Kind
@@ -92,14 +93,15 @@ class ClosedLoop:
         cameras: Sequence[str] | None = None,
         budget_s: float | None = None,
         task: Task | None = None,
+        robot: RobotProfile | None = None,
     ) -> None:
         """`settings`: of the planner (default: the planner node's). `cameras`: use only these. `budget_s`: time for each plan (None:
-        unlimited). `task`: push where none is given.
+        unlimited). `task`, `robot`: the default ones where none is given.
 
-        Raises FitError for a bundle that does not fit the task."""
+        Raises FitError for a bundle or a robot that does not fit the task."""
         self.task = task or load_task()
-        self.kinematics = Kinematics(urdf_path())
-        self.sim = ArmSim(world, rig.only(cameras) if cameras else rig)
+        self.sim = ArmSim(world, rig.only(cameras) if cameras else rig, robot=robot)
+        self.kinematics = Kinematics(self.sim.robot)
         self.bundle = bundle
         self._budget_s = budget_s
         self._driver = Driver(self.sim, bundle.step_duration, None)
@@ -113,6 +115,7 @@ class ClosedLoop:
         bundle: str | Path | None = None,
         planner: str = "icem",
         task: str | Path = DEFAULT_TASK,
+        robot: str | Path = DEFAULT_ROBOT,
         *,
         cameras: Sequence[str] | None = None,
         budget_s: float | None = None,
@@ -128,6 +131,7 @@ class ClosedLoop:
             cameras=cameras,
             budget_s=budget_s,
             task=load_task(task),
+            robot=load_robot(robot),
         )
 
     def episode(
@@ -173,7 +177,7 @@ class ClosedLoop:
         start = self.sim.reset(seed)
         home = self.sim.home
         self._driver.controller.reset(home)
-        self._guard = Guard(self.kinematics, Limits(), self.bundle.step_duration)
+        self._guard = Guard(self.kinematics, Limits.of(self.sim.robot), self.bundle.step_duration)
         self._guard.place(home, self.sim.time_ns, self.sim.time_ns)
         self._motion = ExecutedMotion()
         self._estimator.reset()

@@ -147,7 +147,7 @@ class Episodes(Client):
         left, refusals = self.task.time_limit, 0
         while True:
             self.wait_for_e_stop_reset()
-            handle = self.send_goal(object_goal(xy), left)
+            handle = self.send_goal(object_goal(xy, self.frame), left)
             refusals = 0 if handle.accepted else refusals + 1
             if handle.accepted:
                 part = self.answer(handle.get_result_async(), WALL_S, "the result of wm/pursue_goal").result

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from wm_bags.storage.errors import BagError
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
+from wm_core.robot import DEFAULT_ROBOT
 
 COLOUR, DEPTH, INFO = "/color/image_raw", "/aligned_depth_to_color/image_raw", "/color/camera_info"
 SOURCES = {
@@ -30,6 +31,7 @@ _SCHEMA: dict[str, Any] = {
     "properties": {
         "schema": {"const": 1},
         "rig": _TOPIC,
+        "robot": _TOPIC,
         "intrinsics": {"enum": ["rig", "camera_info"]},
         "depth_unit": {"type": "number", "exclusiveMinimum": 0},
         "tolerance": {"type": "number", "exclusiveMinimum": 0, "maximum": 0.05},
@@ -92,6 +94,7 @@ class Profile:
     depth_unit: float = 0.001  # [m] of a depth image in 16UC1
     tolerance_ns: int = 50_000_000  # by which the images of one instant may be apart
     rates: Mapping[str, float] = field(default_factory=dict)  # [Hz] that topics should have
+    robot: str = DEFAULT_ROBOT  # a name in wm_description/robots or the path of a profile
 
     @staticmethod
     def default(rig: str | Path = "two_cameras") -> "Profile":
@@ -138,6 +141,7 @@ class Profile:
             content.get("depth_unit", 0.001),
             round(content.get("tolerance", 0.05) * 1e9),
             content.get("rates", {}),
+            content.get("robot", DEFAULT_ROBOT),
         )
 
     def as_video(self) -> "Profile":

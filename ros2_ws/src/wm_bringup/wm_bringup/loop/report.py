@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from wm_bringup.loop.recorded import TASK, RunRecord
-from wm_core.kinematics import REACH_LOWER, REACH_UPPER
 from wm_evaluation.plots import BASELINE, COLOURS, panels, png
 from wm_evaluation.report import page_html, picture_html, table_html
 from wm_evaluation.section import Picture, Table
+from wm_tasks.settings import REACH
 
 STAGES = {
     "explore": "The robot explores the unknown world with the shipped bundle; everything is recorded into a bag.",
@@ -71,9 +71,7 @@ def _recorded(report: dict[str, Any], records: Sequence[RunRecord]) -> str:
     for record, colour, label in zip(records, COLOURS, ("exploring", "practising"), strict=False):
         axis.plot(record.object_xy[:, 1], record.object_xy[:, 0], ".", color=colour, markersize=1.5, label=label)
     axis.legend(markerscale=6)
-    axis.set(
-        xlim=(REACH_LOWER[1], REACH_UPPER[1]), ylim=(REACH_LOWER[0], REACH_UPPER[0]), xlabel="y [m]", ylabel="x [m]"
-    )
+    axis.set(xlim=REACH.corners[:, 1], ylim=REACH.corners[:, 0], xlabel="y [m]", ylabel="x [m]")
     axis.set_aspect("equal")
     return f"<p>{text}</p>" + picture_html(Picture(png(figure), "Where the object was believed to be."))
 

@@ -1,7 +1,7 @@
 """What a recording says of the nodes: how they were configured, with which bundles, what they heard and said."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from wm_bags.replay.source import RecordedTopic, message_class
 from wm_core.bags import typestore
 from wm_core.paths import bundles_dir, rig_path
 from wm_core.rig import CameraRig
+from wm_core.robot import DEFAULT_ROBOT, RobotProfile, load_robot
 
 PARAMETERS, ACTIVE, GOAL = "wm/parameters", "wm/active_bundle", "wm/goal"
 OBSERVATION, BELIEF, EXECUTED = "wm/observation", "wm/belief", "wm/executed"
@@ -28,7 +29,6 @@ TOPIC_PARAMETERS = {
     "colour_topic": "{camera}/color/image_raw",
     "depth_topic": "{camera}/aligned_depth_to_color/image_raw",
     "info_topic": "{camera}/color/camera_info",
-    JOINTS: "joint_states",
 }
 ASSUMED = {"use_sim_time": True}  # of a bag that does not say how the nodes were configured
 ASSUMED_OF = {"wm_planner": {"lockstep": True, "seed": 10000}}
@@ -84,9 +84,19 @@ def _parameters(
             found[name] = {**ASSUMED, **ASSUMED_OF.get(name, {})}
             notes.append(f"{name}: its parameters were not recorded on {PARAMETERS}; assumed: {found[name]}")
         found[name] |= overrides.get(name, {})
+        if "base_frame" in found[name]:  # of recordings before robots had profiles
+            found[name].setdefault("table_frame", found[name].pop("base_frame"))
+        if name != "wm_dynamics":
+            found[name][JOINTS] = found[name].get(JOINTS) or robot_named(found[name]).joint_topic
         # The node has a namespace of its own, and nothing of it is to be heard outside.
-        found[name] |= {key: found[name][key].lstrip("/") for key in TOPIC_PARAMETERS if key in found[name]}
+        found[name] |= {key: found[name][key].lstrip("/") for key in (*TOPIC_PARAMETERS, JOINTS) if key in found[name]}
     return found
+
+
+def robot_named(parameters: Mapping[str, Any]) -> RobotProfile:
+    """The robot that a node's parameters name, of a recording before robots had profiles the default one."""
+    robot = load_robot(parameters.get("robot") or DEFAULT_ROBOT)
+    return replace(robot, urdf=parameters["urdf"]) if parameters.get("urdf") else robot
 
 
 def _plain(value: Any) -> Any:
@@ -135,7 +145,7 @@ def _roles(recording: Recording, parameters: Mapping[str, Mapping[str, Any]], no
         if "{camera}" in default
         for camera in cameras
     }
-    joints, joints_of_planner = (each.get(JOINTS, TOPIC_PARAMETERS[JOINTS]) for each in (seeing, planning))
+    joints, joints_of_planner = (each[JOINTS] for each in (seeing, planning))
     found = [
         Role("wm_perception", frozenset({joints} | images), frozenset({OBSERVATION})),
         Role(

@@ -9,9 +9,8 @@ from wm_msgs.msg import Observation
 
 from wm_bags.replay.node_steps import Step
 from wm_bags.replay.recorded import Recorded
-from wm_bringup.replay.facts import JOINTS, TOPIC_PARAMETERS, Facts
+from wm_bringup.replay.facts import JOINTS, TOPIC_PARAMETERS, Facts, robot_named
 from wm_core.kinematics import Kinematics, KinematicsError
-from wm_core.paths import urdf_path
 
 MEMORY = 64  # joint states that an observation may have been made with
 TOLERANCE_S, TIMEOUT_S = 0.02, 0.06  # of wm_perception's pairing, where the recording does not say
@@ -23,13 +22,12 @@ class UsedInputs:
     def __init__(self, facts: Facts) -> None:
         parameters = facts.parameters["wm_perception"]
         self._kinds = facts.kinds
-        self._joints, *patterns = (
-            parameters.get(name, TOPIC_PARAMETERS[name]) for name in (JOINTS, "colour_topic", "depth_topic")
-        )
-        self._patterns = patterns
+        robot = robot_named(parameters)
+        self._joints = parameters.get(JOINTS) or robot.joint_topic
+        self._patterns = [parameters.get(name, TOPIC_PARAMETERS[name]) for name in ("colour_topic", "depth_topic")]
         self._tolerance_ns = round(1e9 * parameters.get("sync_tolerance", TOLERANCE_S))
         self._timeout_ns = round(1e9 * parameters.get("sync_timeout", TIMEOUT_S))
-        self._kinematics = Kinematics(parameters.get("urdf") or urdf_path())
+        self._kinematics = Kinematics(robot)
         self._past: deque[Recorded] = deque(maxlen=MEMORY)  # joint states that the node has had
         self._given: list[Recorded] = []  # the image that it was given before its step
         self._later: list[Recorded] = []  # what came while it was busy

@@ -17,7 +17,7 @@ from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
 from wm_core.atomic import new_folder
 from wm_core.kinematics import Kinematics
-from wm_core.paths import urdf_path
+from wm_core.robot import RobotProfile, load_robot
 from wm_data.dataset_build import Reading, bag_facts
 from wm_data.lerobot import stats
 from wm_data.lerobot.layout import (
@@ -55,9 +55,10 @@ def export(bags: list[Path], folder: Path, reading: Reading = _RECORDED, task: s
     """
     profile = reading.topics()
     with new_folder(Path(folder)) as work:
-        writer = _Writer(work, list(profile.cameras), task, profile.source != "none", bool(profile.object))
+        robot = load_robot(profile.robot)
+        writer = _Writer(work, robot, list(profile.cameras), task, profile.source != "none", bool(profile.object))
         for bag in bags:
-            steps = _steps(bag, reading)
+            steps = _steps(bag, robot, reading)
             for _, group in groupby(steps, key=lambda each: each[0].index):
                 writer.episode(bag, group)
             print(f"lerobot: {bag.name}: {writer.frames} frames so far", flush=True)
@@ -67,10 +68,10 @@ def export(bags: list[Path], folder: Path, reading: Reading = _RECORDED, task: s
         return writer.finish(profile.intrinsics)
 
 
-def _steps(bag: Path, reading: Reading) -> Iterator[tuple[Episode, Step]]:
+def _steps(bag: Path, robot: RobotProfile, reading: Reading) -> Iterator[tuple[Episode, Step]]:
     check = BagCheck(bag, reading.topics())
     with Bag(bag, reading.damaged) as opened:
-        yield from check.steps_of(opened, Kinematics(urdf_path()))
+        yield from check.steps_of(opened, Kinematics(robot))
     if check.cuts or not check.steps:
         print(f"lerobot: {bag.name}: {check.summary()}", flush=True)
 
@@ -78,9 +79,11 @@ def _steps(bag: Path, reading: Reading) -> Iterator[tuple[Episode, Step]]:
 class _Writer:
     """All files of a dataset."""
 
-    def __init__(self, work: Path, cameras: list[str], task: str, commands: bool, labels: bool) -> None:
+    def __init__(
+        self, work: Path, robot: RobotProfile, cameras: list[str], task: str, commands: bool, labels: bool
+    ) -> None:
         self._work, self._task, self._commands, self._labels = work, task, commands, labels
-        self._kinematics = Kinematics(urdf_path())
+        self._kinematics = Kinematics(robot)
         (work / "meta").mkdir()
         self._videos = {camera: VideoWriter(work, image_key(camera), FPS) for camera in cameras}
         self._rows: RowWriter | None = None
@@ -130,7 +133,7 @@ class _Writer:
             self._features[image_key(camera)]["info"] = video.info
         info = {
             "codebase_version": VERSION,
-            "robot_type": "panda",
+            "robot_type": self._kinematics.robot.name,
             "total_episodes": len(self._episodes),
             "total_frames": self.frames,
             "total_tasks": len(self._tasks),

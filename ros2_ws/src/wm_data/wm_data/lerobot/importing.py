@@ -4,9 +4,10 @@ from pathlib import Path
 
 from wm_core.atomic import new_folder
 from wm_core.kinematics import Kinematics
-from wm_core.paths import urdf_path
+from wm_core.robot import DEFAULT_ROBOT, load_robot, robot_names
 from wm_data.dataset import Dataset
 from wm_data.dataset_build import Converter, merge_parts, write_part
+from wm_data.lerobot.layout import read_info
 from wm_data.lerobot.source import Source
 
 
@@ -15,7 +16,8 @@ def import_dataset(folder: Path, out: Path, rig: Path | None = None) -> Dataset:
 
     What `wm lerobot export` wrote of bags gives the dataset that the bags give, but for the videos' loss.
     """
-    source = Source.open(folder, Kinematics(urdf_path()), rig)
+    robot = read_info(Path(folder)).get("robot_type")
+    source = Source.open(folder, Kinematics(load_robot(robot if robot in robot_names() else DEFAULT_ROBOT)), rig)
     with new_folder(Path(out)) as work:
         converter = Converter(source.folder, source.profile)
         for i, (facts, episodes) in enumerate(source.bags):

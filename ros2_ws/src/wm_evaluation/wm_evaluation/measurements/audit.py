@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from wm_core.kinematics import TOOL_HEIGHT
 from wm_dynamics.rollout import RolloutEngine
 from wm_evaluation.measurement import Context
 from wm_evaluation.section import Section, Table
@@ -13,11 +12,10 @@ from wm_evaluation.stage import Stage
 from wm_evaluation.stats import Estimate, mean
 from wm_planner.costs import CostModel
 from wm_planner.planners import make_planner
-from wm_sim.arm_sim import TABLE_CENTRE
 from wm_sim.world import World, load_world
 from wm_tasks.baselines import RandomPolicy
 from wm_tasks.explorers import make_explorer
-from wm_tasks.settings import ACTION_SCALE, REACH, TASK
+from wm_tasks.settings import ACTION_SCALE, REACH, ROBOT, TASK
 
 EPISODES = 24
 START_AT = (9, 20)  # steps of an episode
@@ -58,9 +56,14 @@ def measure(context: Context) -> Section:
     if not starts:
         raise ValueError("expected states to imagine from, found none; use more effort")
     radius = inner_radius(world)
-    limits = np.divide(world.table_size, 2)
+    table = np.array(
+        [
+            np.subtract(world.table_centre, np.divide(world.table_size, 2)),
+            np.add(world.table_centre, np.divide(world.table_size, 2)),
+        ]
+    )
     episodes = np.array([start.episode for start in starts])
-    shares = {"real": _shares([violations(s.thing, s.tool, radius, limits) for s in starts], episodes)}
+    shares = {"real": _shares([violations(s.thing, s.tool, radius, table) for s in starts], episodes)}
     by_kind: dict[str, dict[str, dict[str, Estimate]]] = {}
     for label, bundle in context.bundles.items():
         engine = RolloutEngine(bundle)
@@ -70,7 +73,7 @@ def measure(context: Context) -> Section:
             first = np.broadcast_to(start.means[label][:4], (*futures.object.shape[:2], 1, 4))
             thing = np.concatenate([first[..., :2], futures.object], 2)
             tool = np.concatenate([first[..., 2:], futures.ee], 2)
-            found.append(violations(thing, tool, radius, limits))
+            found.append(violations(thing, tool, radius, table))
         shares[label] = _shares(found, episodes)
         by_kind[label] = {
             kind: _shares([_of(v, start, kind) for v, start in zip(found, starts, strict=True)], episodes)
@@ -100,7 +103,7 @@ def measure(context: Context) -> Section:
     return Section("audit", "Physical consistency", protocol, figures, [Table(header, rows)])
 
 
-def violations(thing: np.ndarray, tool: np.ndarray, radius: float, limits: np.ndarray) -> dict[str, np.ndarray]:
+def violations(thing: np.ndarray, tool: np.ndarray, radius: float, table: np.ndarray) -> dict[str, np.ndarray]:
     """Whether futures (...) break the rules anywhere: positions (..., H + 1, 2) [m] of object and tool, table half sizes (2,) [m].
 
     `radius` [m]: of a disk that fits into the object however it is turned.
@@ -115,7 +118,7 @@ def violations(thing: np.ndarray, tool: np.ndarray, radius: float, limits: np.nd
         "teleport": (speed > 2 * ACTION_SCALE).any(-1),
         "motion without contact": (free & (speed[..., SLIDES - 1 :] > MOVES)).any(-1),
         "energy from nothing": (free & speeding).any(-1),
-        "off the table": (np.abs(thing - TABLE_CENTRE) > limits).any((-1, -2)),
+        "off the table": ((thing < table[0]) | (thing > table[1])).any((-1, -2)),
     }
 
 
@@ -125,7 +128,7 @@ def inner_radius(world: World) -> float:
     for part in world.parts:
         height = part.size[2] if part.shape == "box" else part.size[1]
         centred = np.allclose(part.position[:2], 0)
-        if part.collides and centred and abs(part.position[2] - TOOL_HEIGHT) < height / 2:
+        if part.collides and centred and abs(part.position[2] - ROBOT.tool.height) < height / 2:
             radii.append(min(part.size[:2]) / 2 if part.shape == "box" else part.size[0])
     return max(radii)
 
@@ -155,7 +158,7 @@ def gather(context: Context, world: World, seeds: range) -> list[Start]:
 def _planned(context: Context, label: str, mean_: np.ndarray, goal: np.ndarray, seed: int) -> np.ndarray:
     """What the planner would do (H, 2), seen from the judged bundle."""
     bundle = context.bundles[label]
-    engine, costs = RolloutEngine(bundle), CostModel.of(bundle, TASK)
+    engine, costs = RolloutEngine(bundle), CostModel.of(bundle, TASK, REACH)
     planner = make_planner("icem", STEPS, bundle.action_size, seed)
     return planner.plan(lambda actions: costs.cost(engine.rollout(mean_, actions), actions, goal), None, None).actions
 

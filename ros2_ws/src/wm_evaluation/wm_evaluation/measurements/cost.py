@@ -16,7 +16,7 @@ from wm_evaluation.section import Section, Table
 from wm_perception.bev import fuse
 from wm_planner.costs import CostModel
 from wm_planner.planners import make_planner
-from wm_tasks.settings import TASK
+from wm_tasks.settings import REACH, TASK
 
 REPEATS = 300
 WARM_UP = 10
@@ -91,7 +91,7 @@ def calls(context: Context, label: str) -> dict[str, Callable[[int], Any]]:
     maps = np.stack([fuse(list(np.asarray(data.bev[step], np.float32) / 255)) for step in steps[:32]])[:, None]
     goals = data.object[rng.permutation(steps), :2].astype(np.float32)
     actions = rng.uniform(-0.7, 0.7, (CANDIDATES, bundle.horizon, bundle.action_size)).astype(np.float32)
-    engine, costs = RolloutEngine(bundle), CostModel(TASK, calibration=Calibration.of(bundle))
+    engine, costs = RolloutEngine(bundle), CostModel(TASK, REACH, calibration=Calibration.of(bundle))
     planner = make_planner("icem", bundle.horizon, bundle.action_size)
 
     def at(i: int) -> int:

@@ -17,7 +17,7 @@ from wm_learning.families.base import WorldModel
 from wm_learning.policy.imagination import Act, Imagination, draw_goals
 from wm_planner.costs import CostModel
 from wm_planner.planners import make_planner
-from wm_tasks.settings import TASK
+from wm_tasks.settings import REACH, TASK
 
 NOISE = 0.25  # standard deviation of what is added to the actions taken, so that the teacher shows how to recover
 MEASUREMENT = 0.0015  # [m] by which a belief is off
@@ -56,7 +56,7 @@ def demonstrate(
 ) -> Demonstrations:
     """Ask the planner in `steps` steps of imagined episodes from latents `starts` (n, L); `pupil` drives, else the planner."""
     rng = np.random.default_rng(seed)
-    engine, costs = RolloutEngine(bundle), CostModel(TASK, calibration=Calibration.of(bundle))
+    engine, costs = RolloutEngine(bundle), CostModel(TASK, REACH, calibration=Calibration.of(bundle))
     goals = draw_goals(rng, starts[:, OBJECT])
     teachers = [
         make_planner("icem", bundle.horizon, bundle.action_size, seed + i, iterations=iterations)

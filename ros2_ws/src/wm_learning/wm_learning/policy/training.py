@@ -16,9 +16,9 @@ from wm_learning.policy.imagination import Imagination, draw_goals
 from wm_learning.policy.networks import ActorCritic
 from wm_learning.training.trainer import Draw, Phase
 from wm_planner.costs import CostModel
-from wm_tasks.settings import TASK
+from wm_tasks.settings import REACH, TASK
 
-COSTS = CostModel(TASK)
+COSTS = CostModel(TASK, REACH)
 
 
 @dataclass(frozen=True)

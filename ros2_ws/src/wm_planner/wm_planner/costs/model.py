@@ -5,13 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from wm_core.bundle import Bundle, BundleError
-from wm_core.kinematics import REACH_LOWER, REACH_UPPER
 from wm_core.task import Region, Task
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import Futures
 from wm_planner.costs.base import COSTS, Array, CostContext, CostTerm, CostToGo, Places, PlaceTerm, shares
-
-REACH = Region(("x", "y"), REACH_LOWER, REACH_UPPER)
 
 
 class CostModel:
@@ -23,13 +20,13 @@ class CostModel:
     def __init__(
         self,
         task: Task,
+        reach: Region,
         weights: Mapping[str, float] | None = None,
         *,
-        reach: Region = REACH,
         calibration: Calibration | None = None,
         cost_to_go: CostToGo | None = None,
     ) -> None:
-        """`weights`: in place of some of the task's, by name. `reach`: of the tool. `calibration`, `cost_to_go`: of the bundle.
+        """`reach`: of the tool. `weights`: in place of some of the task's, by name. `calibration`, `cost_to_go`: of the bundle.
 
         Raises TaskError for terms and options that nobody registered, ValueError for weights of terms that the task does not
         list, or of what is not known.
@@ -52,9 +49,9 @@ class CostModel:
         cls,
         bundle: Bundle,
         task: Task,
+        reach: Region,
         weights: Mapping[str, float] | None = None,
         macro: bool = False,
-        reach: Region = REACH,
     ) -> "CostModel":
         """With what a bundle knows, of its steps or (`macro`) of its jumps; raises BundleError for a weight of what it does not bring."""
 
@@ -71,7 +68,7 @@ class CostModel:
                     " without; use a bundle of a family that learns a value (tdmpc), or 0"
                 )
         known = cost_to_go if bundle.has("value") else None
-        return cls(task, weights, reach=reach, calibration=Calibration.of(bundle, macro), cost_to_go=known)
+        return cls(task, reach, weights, calibration=Calibration.of(bundle, macro), cost_to_go=known)
 
     def cost(self, futures: Futures, actions: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """Total cost (N,)."""

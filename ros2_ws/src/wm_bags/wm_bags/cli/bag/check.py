@@ -24,11 +24,11 @@ def run(options: argparse.Namespace) -> int:
     from wm_bags.steps.check_report import write_report
     from wm_bags.steps.profile import Profile
     from wm_core.kinematics import Kinematics
-    from wm_core.paths import urdf_path
+    from wm_core.robot import load_robot
 
     profile = Profile.load(options.profile) if options.profile else Profile.default()
     profile = profile.as_video() if options.video else profile
-    checks = [check_bag(bag, profile, Kinematics(urdf_path()), options.damaged) for bag in options.bags]
+    checks = [check_bag(bag, profile, Kinematics(load_robot(profile.robot)), options.damaged) for bag in options.bags]
     for check in checks:
         print(f"{check.bag}: {check.summary() if check.steps or check.refused else check.why_nothing()}")
     options.out.mkdir(parents=True, exist_ok=True)

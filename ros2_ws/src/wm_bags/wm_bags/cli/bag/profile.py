@@ -13,9 +13,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from wm_bags.steps.propose import propose
     from wm_bags.storage.reading import Bag
-    from wm_core.kinematics import Kinematics
-    from wm_core.paths import urdf_path
+    from wm_core.robot import load_robot
 
     with Bag(options.bag) as bag:
-        print(propose(bag, Kinematics(urdf_path()).joint_names), end="")
+        print(propose(bag, load_robot().joints), end="")
     return 0

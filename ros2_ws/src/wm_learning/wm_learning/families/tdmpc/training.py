@@ -20,7 +20,7 @@ from wm_learning.families.training import Training
 from wm_learning.training.losses import gaussian_nll, millimetres, position_loss, weighted_mean
 from wm_learning.training.trainer import Draw
 from wm_planner.costs import CostModel
-from wm_tasks.settings import OBJECT_REGION, TASK
+from wm_tasks.settings import OBJECT_REGION, REACH, TASK
 
 
 class TdmpcTraining(Training):
@@ -150,7 +150,7 @@ class TdmpcTraining(Training):
     def _rewards(self, following: np.ndarray, goals: np.ndarray) -> Tensor:
         """Rewards (b, H) of arriving at steps (b, H) of the dataset: minus what the planner's cost says of them."""
         thing, tool = (values[following][..., :2] for values in (self.data.object, self.data.tool))
-        costs = CostModel(TASK).place_terms(thing, tool, goals[:, None])
+        costs = CostModel(TASK, REACH).place_terms(thing, tool, goals[:, None])
         return self.tensor(-np.sum(list(costs.values()), axis=0, dtype=np.float32))
 
     def _goals(self, draw: Draw, steps: np.ndarray) -> np.ndarray:

@@ -1,0 +1,49 @@
+"""Rotations as matrices, angles and quaternions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def rotation_of(rpy_deg: Sequence[float]) -> np.ndarray:
+    """Rotation (3, 3) of roll, pitch, yaw about fixed axes (URDF's convention) [degrees]; exact for quarter turns."""
+    (cr, sr), (cp, sp), (cy, sy) = (_cos_sin(float(angle)) for angle in rpy_deg)
+    return np.array(
+        [
+            [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
+            [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
+            [-sp, cp * sr, cp * cr],
+        ]
+    )
+
+
+def quaternion_of(rotation: np.ndarray) -> tuple[float, float, float, float]:
+    """Quaternion x, y, z, w of a rotation (3, 3), after Shepperd (1978): the largest component is found first."""
+    m = rotation
+    squares = np.array([1 + 2 * m[0, 0], 1 + 2 * m[1, 1], 1 + 2 * m[2, 2], 1 + 2 * np.trace(m)]) - np.trace(m)
+    largest = int(np.argmax(squares))
+    products = np.array(
+        [
+            [squares[0], m[1, 0] + m[0, 1], m[0, 2] + m[2, 0], m[2, 1] - m[1, 2]],
+            [m[1, 0] + m[0, 1], squares[1], m[2, 1] + m[1, 2], m[0, 2] - m[2, 0]],
+            [m[0, 2] + m[2, 0], m[2, 1] + m[1, 2], squares[2], m[1, 0] - m[0, 1]],
+            [m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1], squares[3]],
+        ]
+    )
+    x, y, z, w = products[largest] / np.linalg.norm(products[largest])
+    return float(x), float(y), float(z), float(w)
+
+
+def _cos_sin(degrees: float) -> tuple[float, float]:
+    quarter, rest = divmod(degrees, 90.0)
+    if rest == 0.0:
+        return ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))[int(quarter) % 4]
+    return float(np.cos(np.radians(degrees))), float(np.sin(np.radians(degrees)))
+
+
+def rpy_of(rotation: np.ndarray) -> tuple[float, float, float]:
+    """Roll, pitch, yaw [rad] of a rotation (3, 3)."""
+    pitch = float(np.arcsin(np.clip(-rotation[2, 0], -1, 1)))
+    if abs(rotation[2, 0]) > 1 - 1e-9:  # gimbal lock: roll and yaw turn about one axis
+        return float(np.arctan2(-rotation[1, 2], rotation[1, 1])), pitch, 0.0
+    return float(np.arctan2(rotation[2, 1], rotation[2, 2])), pitch, float(np.arctan2(rotation[1, 0], rotation[0, 0]))

@@ -1,0 +1,275 @@
+"""Proposes a profile for an arm's URDF: its joints, a tool, a home and the reach, found by trying."""
+
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from wm_core.kinematics import Kinematics, KinematicsError
+from wm_core.robot import PROFILE, RobotError, load_robot
+from wm_description.collisions import Collisions
+from wm_description.fingers import gripper_tool
+from wm_description.light import light_copy
+from wm_description.reach import spread
+
+PUSHER = 0.16  # [m] from the flange to the tip
+HEIGHT = 0.027  # [m] of the tip above the table
+# The Panda's closed fingers, and a rod that ends as high as its palm: what was learned with them holds.
+FINGER = {"position": [0.0, 0.0, -0.0185], "size": [0.02, 0.03, 0.053]}
+ROD = {"position": [0.0, 0.0, -0.0987], "size": [0.04, 0.04, 0.1226]}
+FULL_TURN = [-3.14, 3.14]  # [rad] for joints whose URDF gives no range
+SPEED, EFFORT = 1.0, 50.0  # [rad/s], [N m] for joints whose URDF gives none
+PLACES = (0.3, 0.4, 0.5, 0.6)  # [m] before the base, where a home is looked for
+STARTS = 60  # random joints for each
+GRID = 0.04  # [m] of the places that are tried for the reach
+NEAREST, FARTHEST, WIDEST = 0.16, 1.0, 0.4  # [m] before the base, and to the side
+DEEPEST = 0.48  # [m] of the box in x: as deep as a table that cameras see
+ARM_TYPES = ("revolute", "continuous")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The arm in a URDF: its base link, moving joints in order, and the link that carries the tool."""
+
+    base: str
+    joints: tuple[str, ...]
+    flange: str
+
+
+def new_robot(urdf: Path, out: Path, name: str) -> list[str]:
+    """Write `out`: light copies of URDF and meshes, and a proposed profile. Returns what a person should look at.
+
+    Raises RobotError for a URDF without an arm, MeshError for meshes that cannot be read, OSError.
+    """
+    if (out / PROFILE).exists():
+        raise RobotError(f"expected a new folder, {out / PROFILE} exists; choose another with --out")
+    out.mkdir(parents=True, exist_ok=True)
+    light_copy(urdf, out / f"{name}.urdf")
+    root = ElementTree.parse(out / f"{name}.urdf").getroot()
+    arm = find_arm(root)
+    data = _draft(root, arm, name)
+    write_profile(data, out / PROFILE)
+    carries = "a pusher"
+    if fingers := gripper_tool(Kinematics(load_robot(out / PROFILE))):
+        data["tool"] |= fingers[0] | {"link": "tip"}
+        data["gripper"], data["mask"][-1]["links"] = fingers[1], ["tip"]
+        data["description"], carries = f"{root.get('name', name)} with its gripper", "its closed gripper"
+    notes = [f"the arm is {' '.join(arm.joints)}, from '{arm.base}' to '{arm.flange}', and pushes with {carries}"]
+    notes += [f"limits.{key}: made up where the URDF gives none" for key in data.get("limits", {})]
+    write_profile(data, out / PROFILE)
+    notes += _place(data, out / PROFILE)
+    return notes
+
+
+def find_arm(root: ElementTree.Element) -> Chain:
+    """The longest chain of turning joints; the flange is the last link that is fixed to its end and has no shape.
+
+    Raises RobotError for a description without such a chain.
+    """
+    parents: dict[str, tuple[str, ElementTree.Element]] = {}
+    fixed: dict[str, list[str]] = {}
+    for joint in root.findall("joint"):
+        parent, child = (joint.find(tag).get("link", "") for tag in ("parent", "child"))  # type: ignore[union-attr]
+        parents[child] = (parent, joint)
+        if joint.get("type") == "fixed":
+            fixed.setdefault(parent, []).append(child)
+    chains = {link.get("name", ""): _joints_to(link.get("name", ""), parents) for link in root.findall("link")}
+    end, joints = max(chains.items(), key=lambda item: len(item[1]))
+    if not joints:
+        raise RobotError("expected a URDF with an arm, found no chain of turning joints in it")
+    first = next(joint for joint in root.findall("joint") if joint.get("name") == joints[0])
+    base = first.find("parent").get("link", "")  # type: ignore[union-attr]
+    while base in parents and parents[base][0] != "world":
+        base = parents[base][0]
+    end = next(j.find("child").get("link", "") for j in root.findall("joint") if j.get("name") == joints[-1])  # type: ignore[union-attr]
+    flange = _flange(root, end, fixed)
+    return Chain(base, tuple(joints), flange)
+
+
+def _joints_to(link: str, parents: dict) -> list[str]:
+    joints = []
+    while link in parents:
+        link, joint = parents[link]
+        if joint.get("type") in ARM_TYPES and joint.find("mimic") is None:
+            joints.append(joint.get("name"))
+    return joints[::-1]
+
+
+def _flange(root: ElementTree.Element, link: str, fixed: dict[str, list[str]]) -> str:
+    """Follow fixed joints to a frame that is meant for tools: tool0, a flange or an end effector; else the last link."""
+    todo, frames = [link], []
+    while todo:
+        each = todo.pop()
+        frames.append(each)
+        todo += fixed.get(each, [])
+    for word in ("tool0", "flange", "ee", "eef", "tcp"):
+        if found := [frame for frame in frames if word in frame.lower().split("_") or frame.lower() == word]:
+            return found[0]
+    return link
+
+
+def _draft(root: ElementTree.Element, arm: Chain, name: str) -> dict[str, Any]:
+    """A profile that can be loaded; home and reach are put in later."""
+    moving = [link for link in _links_after(root, arm.joints[0]) if link.find("visual") is not None]
+    data: dict[str, Any] = {
+        "name": name,
+        "description": f"{root.get('name', name)} with a pusher",
+        "urdf": f"{name}.urdf",
+        "joints": list(arm.joints),
+        "base": {"frame": arm.base, "position": [0.0, 0.0, 0.0], "rpy_deg": [0, 0, 0]},
+        "tool": {
+            "link": "pusher",
+            "mount": {"link": arm.flange, "position": [0.0, 0.0, PUSHER], "rpy_deg": [0, 0, 0]},
+            "rpy_deg": [180, 0, 0],
+            "height": HEIGHT,
+            "boxes": [FINGER, ROD],
+        },
+        "home": {"joints": [0.0] * len(arm.joints), "tool": [0.4, 0.0]},
+        "reach": {"x": [NEAREST, FARTHEST], "y": [-WIDEST, WIDEST], "z": [HEIGHT, HEIGHT], "yaw_deg": [0, 0]},
+        "workspace": {"x": [0.0, FARTHEST], "y": [-WIDEST, WIDEST], "z": [0.005, 0.8]},
+        "tool_speed": 0.25,
+        "mask": [
+            {"links": [link.get("name") for link in moving], "margin": 0.008},
+            {"links": ["pusher"], "margin": 0.003},
+        ],
+    }
+    if limits := _missing_limits(root, arm.joints):
+        data["limits"] = limits
+    return data
+
+
+def _links_after(root: ElementTree.Element, joint: str) -> list[ElementTree.Element]:
+    """The links that a joint moves."""
+    children: dict[str, list[str]] = {}
+    start = ""
+    for each in root.findall("joint"):
+        parent, child = (each.find(tag).get("link", "") for tag in ("parent", "child"))  # type: ignore[union-attr]
+        children.setdefault(parent, []).append(child)
+        start = child if each.get("name") == joint else start
+    todo, found = [start], set()
+    while todo:
+        link = todo.pop()
+        found.add(link)
+        todo += children.get(link, [])
+    return [link for link in root.findall("link") if link.get("name") in found]
+
+
+def _missing_limits(root: ElementTree.Element, joints: tuple[str, ...]) -> dict[str, list]:
+    """Limits for all joints where the URDF lacks any of a kind."""
+    elements = {joint.get("name"): joint for joint in root.findall("joint")}
+    limits: dict[str, list] = {"position": [], "velocity": [], "effort": []}
+    missing = set()
+    for name in joints:
+        joint = elements[name]
+        limit = joint.find("limit")
+        values = {} if limit is None else {key: float(value) for key, value in limit.attrib.items()}
+        low, high = values.get("lower", 0.0), values.get("upper", 0.0)
+        bounded = joint.get("type") != "continuous" and low < high
+        limits["position"].append([low, high] if bounded else FULL_TURN)
+        limits["velocity"].append(values.get("velocity", 0.0) or SPEED)
+        limits["effort"].append(values.get("effort", 0.0) or EFFORT)
+        missing |= {"position"} if not bounded else set()
+        missing |= {key for key in ("velocity", "effort") if not values.get(key, 0.0) > 0}
+    return {key: values for key, values in limits.items() if key in missing}
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A home from which a box of places is reached: lower and upper x and half the width in y [m]."""
+
+    kinematics: Kinematics
+    turn: int  # [degrees] of the tool about its axis
+    q: np.ndarray
+    low: float
+    high: float
+    half: float
+
+    @property
+    def area(self) -> float:
+        return (self.high - self.low) * self.half
+
+
+def _place(data: dict[str, Any], file: Path) -> list[str]:
+    """Find home and reach of a draft and write them into it; says so where there are none."""
+    trials = []
+    for turn in (0, 180):  # about its axis: a pusher looks the same, and the last joint may be away from its limits
+        data["tool"]["mount"]["rpy_deg"] = [0, 0, turn]
+        write_profile(data, file)
+        kinematics = Kinematics(load_robot(file))
+        collisions = Collisions(kinematics)
+        for x, q in _homes(kinematics, collisions):
+            trials.append(_Trial(kinematics, turn, q, *_widest_box(kinematics, collisions, x, q)))
+    best = max(trials, key=lambda trial: trial.area, default=None)
+    if best is None or not best.area:
+        return [
+            "home, reach: found no place where the tool points down at the table; raise or move the base, or turn the tool"
+        ]
+    low, high, half = best.low, best.high, best.half
+    start, tool = round(low + GRID, 2), best.kinematics.robot.tool
+    home = best.kinematics.ik(np.array([start, 0.0, tool.height]), tool.rotation, best.q)
+    data["tool"]["mount"]["rpy_deg"] = [0, 0, best.turn]
+    data["home"] = {"joints": [round(float(angle), 3) for angle in home], "tool": [start, 0.0]}
+    data["reach"] |= {"x": [low, high], "y": [-half, half]}
+    room = {"x": [round(low - 0.08, 2), round(high + 0.08, 2)], "y": [round(-half - 0.13, 2), round(half + 0.13, 2)]}
+    data["workspace"] |= room
+    write_profile(data, file)
+    return [
+        f"reach: x {low:g} to {high:g}, y {-half:g} to {half:g} m, {HEIGHT:g} m above the table; worlds must lie within it"
+    ]
+
+
+def _homes(kinematics: Kinematics, collisions: Collisions) -> list[tuple[float, np.ndarray]]:
+    """For some places before the base, of joints (n,) from random starts those that keep all links highest and touch nothing."""
+    rng, tool = np.random.default_rng(0), kinematics.robot.tool
+    low, high = np.maximum(kinematics.lower, -np.pi), np.minimum(kinematics.upper, np.pi)
+    homes = []
+    for x in PLACES:
+        best: tuple[float, np.ndarray] | None = None
+        for _ in range(STARTS):
+            try:
+                q = kinematics.ik(np.array([x, 0.0, tool.height]), tool.rotation, rng.uniform(low, high))
+            except KinematicsError:
+                continue
+            room = float(np.minimum(q - kinematics.lower, kinematics.upper - q).min())
+            score = collisions.mean_height(q) + 0.1 * min(room, 1.0) - 0.02 * float(np.abs(q).mean())
+            if (best is None or score > best[0]) and not collisions.of_itself(q) and not collisions.with_table(q):
+                best = score, q
+        if best is not None:
+            homes.append((x, best[1]))
+    return homes
+
+
+def _widest_box(kinematics: Kinematics, collisions: Collisions, x: float, q: np.ndarray) -> tuple[float, float, float]:
+    """Lower and upper x and half the width in y [m] of the largest box with `x` in it that is reached without touching."""
+    xs = [round(GRID * i, 3) for i in range(round(NEAREST / GRID), round(FARTHEST / GRID) + 1)]
+    ys = [round(GRID * i, 3) for i in range(-round(WIDEST / GRID), round(WIDEST / GRID) + 1)]
+    found = spread(kinematics, q, xs, ys)
+    free = np.array([[_free(collisions, found[a, b]) for b in ys] for a in xs])
+    middle, best = len(ys) // 2, (0.0, 0.0, 0.0)
+    for i, low in enumerate(xs):
+        for j in range(i + 1, len(xs)):
+            if not low <= x <= xs[j] or xs[j] - low > DEEPEST:
+                continue
+            columns = np.all(free[i : j + 1], axis=0)
+            wide = next((n for n in range(middle, 0, -1) if columns[middle - n : middle + n + 1].all()), 0)
+            if (xs[j] - low) * wide * GRID > (best[1] - best[0]) * best[2]:
+                best = (low, xs[j], round(wide * GRID, 3))
+    return best
+
+
+def _free(collisions: Collisions, q: np.ndarray | None) -> bool:
+    return q is not None and not collisions.of_itself(q) and not collisions.with_table(q)
+
+
+def write_profile(data: dict[str, Any], file: Path) -> None:
+    """Write a profile with what a person should know of it."""
+    text = yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=120)
+    head = [
+        "# Proposed by ./wm robot new. Look at each line, then: ./wm robot check FOLDER. wm_description/README.md explains the fields.",
+        "# base: where the arm stands at the table. tool: replace the pusher where the arm has a tool of its own.",
+        "# limits, tool_speed: what you trust the arm with.",
+    ]
+    file.write_text("\n".join(head) + "\n" + text)
