@@ -13,8 +13,8 @@ from functools import cache
 import numpy as np
 
 from wm_core.joint_states import JointStateError
-from wm_core.kinematics import TOOL_DOWN, TOOL_HEIGHT, Kinematics
-from wm_core.paths import urdf_path
+from wm_core.kinematics import Kinematics
+from wm_core.robot import load_robot
 from wm_guard.guard import Guard, Kind, Verdict
 from wm_guard.limits import Limits, Request
 from wm_planner.followed_arm import FollowedArm
@@ -26,7 +26,6 @@ TICK = 5 * MS
 STEP = 100 * MS  # between two commands
 ARM_LAG = 0.03  # [s] of the arm behind its controller
 WAS_NS = 300 * MS  # how long ago the arm may have been where it is sent
-ELBOW_UP = np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785])
 State = tuple[list[str], list[float], int, list[float]]  # names, positions, stamp, velocities
 
 
@@ -47,7 +46,7 @@ class Outcome:
 
 @cache
 def arm() -> Kinematics:
-    return Kinematics(urdf_path())
+    return Kinematics(load_robot())
 
 
 def _of(q: np.ndarray, now: int) -> State:
@@ -139,12 +138,13 @@ class Stream:
         self.rng = rng = np.random.default_rng([seed, KINDS.index(kind)])
         self.outcome = Outcome(kind)
         self._kind, self._ticks = kind, round(seconds * 1000 * MS / TICK)
+        tool, home = arm().robot.tool, arm().robot.home
         self._q = arm().ik(
-            np.array([rng.uniform(0.35, 0.65), rng.uniform(-0.2, 0.2), TOOL_HEIGHT]), TOOL_DOWN, ELBOW_UP
+            np.array([rng.uniform(0.35, 0.65), rng.uniform(-0.2, 0.2), tool.height]), tool.rotation, home.joints
         )
         self._controller = TrajectoryController(arm().joint_names, self._q)
         self._was: list[np.ndarray] = [self._q]
-        self._guard = Guard(arm(), Limits())
+        self._guard = Guard(arm(), Limits.of(arm().robot))
         self._arm, self._path = FollowedArm(arm(), lockstep=False), ToolPath(arm(), STEP / 1e9)
         if rng.random() < 0.5:  # else they find out by themselves
             self._guard.place(self._q, 0, 0)
