@@ -103,7 +103,7 @@ class InactiveArm:
 
     def __init__(self, active_ns: int) -> None:
         self.q, self.active_ns, self.asked = joints(0.4), active_ns, 0.0  # share of the velocity limits
-        self.guard = Guard(ARM, Limits())
+        self.guard = Guard(ARM, Limits.of(load_robot()))
         self.guard.place(self.q, STEP, STEP)
         self.arm, self.path = FollowedArm(ARM, lockstep=True), ToolPath(ARM, 0.1)
         self.reasons: list[str] = []
@@ -123,7 +123,7 @@ class InactiveArm:
             self.arm.held(now)
         if now >= self.active_ns:
             seconds = verdict.motion.times_ns[0] / 1e9
-            leap = np.abs(verdict.motion.positions[0] - self.q) - Limits().follow_tolerance
+            leap = np.abs(verdict.motion.positions[0] - self.q) - Limits.follow_tolerance
             self.asked = max(self.asked, float((leap / seconds / ARM.velocity).max()))
             self.q = verdict.motion.positions[-1]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wm_core.kinematics import KinematicsError
-from wm_sim.action_driver import REACH, ActionDriver
+from wm_sim.action_driver import ActionDriver
 
 SCALE, PERIOD = 0.03, 0.1
 
@@ -39,7 +39,7 @@ def test_each_axis_may_have_its_own_scale(block):
 def test_at_the_end_of_the_reach_it_says_what_was_executed(driver):
     executed = [driver.act(np.array([0.0, 1.0])) for _ in range(12)]
     assert np.allclose(executed[0], [0.0, 1.0]) and np.allclose(executed[-1], 0.0)
-    assert driver.commanded[1] == REACH[1][1]
+    assert driver.commanded[1] == driver.sim.robot.reach.upper[1]
 
 
 def test_where_the_arm_has_no_solution_it_stays(driver, monkeypatch):
