@@ -2,11 +2,12 @@
 
 import argparse
 import sys
-from itertools import product
 from pathlib import Path
+from typing import Any
 
-from _common import run_all, table, write_json
-from _joint_state_lies import KINDS, Outcome, stream
+from _common import flat, recorded, result_options, table, write_json
+from _joint_state_lies import KINDS, stream
+from _results import Line
 
 PROTOCOL = """\
 {streams} streams of 3 s from seed {seed}: planner's tool path, guard, trajectory controller and an arm that follows it with a lag of
@@ -18,12 +19,28 @@ there."""
 MOST = 0.1  # [rad]
 
 
-def row(kind: str, outcomes: list[Outcome]) -> list[str]:
-    """One line of the table."""
+COUNTS = ("lies", "believed", "sent", "passed", "held")
+HEADER = ["kind of lie", "streams", *COUNTS, "farthest [rad]", "by"]
+
+
+def streams_of(kind: str, first: int, count: int) -> dict[str, Any]:
+    """What streams of one kind of lie came to: how often what happened, and the worst of them."""
+    outcomes = [stream(seed, kind) for seed in range(first, first + count)]
     worst = max(outcomes, key=lambda outcome: outcome.farthest)
-    total = {name: sum(getattr(o, name) for o in outcomes) for name in ("lies", "believed", "sent", "passed", "held")}
     by = max(worst.by, key=lambda what: worst.by[what], default="-")
-    return [kind, str(len(outcomes)), *map(str, total.values()), f"{worst.farthest:.3f}", by]
+    total = {name: sum(getattr(outcome, name) for outcome in outcomes) for name in COUNTS}
+    return {"streams": count, **total, "farthest": worst.farthest, "by": by}
+
+
+def tables(lines: list[Line]) -> str:
+    found = {line["kind"]: line["result"] for line in lines}
+    rows = [
+        [kind, each["streams"], *(each[n] for n in COUNTS), each["farthest"], each["by"]]
+        for kind, each in found.items()
+    ]
+    worst = max(rows, key=lambda row: row[-2])
+    rows.append(["all", *(sum(column) for column in list(zip(*rows, strict=True))[1:-2]), *worst[-2:]])
+    return table(HEADER, [[*map(str, row[:-2]), f"{row[-2]:.3f}", row[-1]] for row in rows])
 
 
 def main() -> int:
@@ -33,18 +50,17 @@ def main() -> int:
         "--seed", type=int, default=0, help="seed of the first stream of each kind; the next ones follow"
     )
     parser.add_argument("--workers", type=int, default=2, help="worker processes")
-    parser.add_argument("--json", type=Path, default=None, help="also write every stream to this file")
-    options = parser.parse_args()
-    each = -(-options.streams // len(KINDS))
-    jobs = list(product(range(options.seed, options.seed + each), KINDS))
-    outcomes = list(run_all(stream, jobs, options.workers))
-    print(PROTOCOL.format(streams=len(jobs), seed=options.seed) + "\n")
-    rows = [row(kind, [outcome for outcome in outcomes if outcome.kind == kind]) for kind in KINDS]
-    rows.append(row("all", outcomes))
-    header = ["kind of lie", "streams", "lies", "believed", "sent", "passed", "held", "farthest [rad]", "by"]
-    print(table(header, rows))
-    write_json(options.json, {"outcomes": [vars(outcome) for outcome in outcomes]})
-    return int(max(outcome.farthest for outcome in outcomes) > MOST)
+    parser.add_argument("--json", type=Path, default=None, help="also write the table to this file")
+    result_options(parser)
+    args = parser.parse_args()
+    each = -(-args.streams // len(KINDS))
+    print(PROTOCOL.format(streams=each * len(KINDS), seed=args.seed) + "\n")
+    results = recorded("joint_state_lies", args, "streams", "seed")
+    calls = {(kind,): (kind, args.seed, each) for kind in KINDS}
+    lines = list(results.run(streams_of, calls, ("kind",), args.workers))
+    print(tables(lines))
+    write_json(args.json, {"protocol": vars(args), "results": [flat(line, "kind") for line in lines]})
+    return int(max(line["result"]["farthest"] for line in lines) > MOST)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ SECTIONS = (
     "bag_reading",
     "dataset_formats",
     "rollout_speed",
+    "joint_state_lies",
 )
 HEAD = """\
 # Benchmarks
