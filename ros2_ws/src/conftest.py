@@ -10,9 +10,10 @@ import pytest
 import yaml
 from onnx import TensorProto, helper
 
-from wm_core.bundle import BevSpec, Bundle, sha256
-from wm_core.bundle_schema import OPTIONAL_GRAPHS
+from wm_core.bundle import Bundle, sha256
+from wm_core.graph_specs import OPTIONAL
 from wm_core.paths import bundles_dir
+from wm_core.specs import BevSpec
 from wm_data.dataset import Dataset
 from wm_tasks.explorers import make_explorer
 from wm_tasks.settings import ACTION_SCALE, REACH, REACH_BOX, TASK
@@ -58,7 +59,7 @@ STRAIGHT = {
 def _copy(folder: Path, graphs: dict[str, str]) -> Path:
     """The shipped bundle with these optional graphs and no others."""
     shutil.copytree(bundles_dir() / "default", folder)
-    for name in OPTIONAL_GRAPHS:
+    for name in OPTIONAL:
         (folder / f"{name}.onnx").unlink(missing_ok=True)
     for name, text in graphs.items():
         model = onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["" : 18]> {text}')

@@ -52,14 +52,25 @@ def test_a_missing_bundle_is_refused(tmp_path):
 
 
 def test_another_schema_is_refused(copy):
-    rewrite(copy, schema=2)
+    rewrite(copy, schema=3)
     with pytest.raises(BundleError, match="schema"):
         Bundle.load(copy)
 
 
 def test_sizes_that_do_not_fit_the_graphs_are_refused(copy):
-    rewrite(copy, sizes={"latent": 99, "embedding": 17, "action": 2, "proprio": 4})
-    with pytest.raises(BundleError, match=r"expected input|expected output"):
+    spec = yaml.safe_load((copy / "bundle.yaml").read_text())
+    rewrite(copy, state={**spec["state"], "own": 99})
+    with pytest.raises(BundleError, match=r"expected (input|output) '\w+' of shape .*105"):
+        Bundle.load(copy)
+
+
+def test_specifications_without_sense_are_refused_by_name(copy):
+    spec = yaml.safe_load((copy / "bundle.yaml").read_text())
+    rewrite(copy, action={**spec["action"], "groups": [["x", "z"]]})
+    with pytest.raises(BundleError, match=r"action\.groups: expected axes in use"):
+        Bundle.load(copy)
+    rewrite(copy, action=spec["action"], state={**spec["state"], "fields": ["x", "roll"]})
+    with pytest.raises(BundleError, match=r"state\.fields\.1"):
         Bundle.load(copy)
 
 

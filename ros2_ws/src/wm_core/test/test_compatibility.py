@@ -38,6 +38,7 @@ def test_the_shipped_bundle_pushes(bundle):
             lambda d: d["action"]["axes"]["y"].update(scale=0.02),
             "action.axes.y.scale: the task says 0.02, the bundle 0.03 m in a step",
         ),
+        (lambda d: d["action"].update(groups=[]), "action.groups: the task says none, the bundle x, y"),
         (lambda d: d.update(rate=20), "rate: the task says 20 Hz, the bundle 10 Hz"),
     ],
 )

@@ -98,7 +98,7 @@ def test_nonsense_is_refused_by_name(change, message):
 
 def test_what_does_not_fit_is_said():
     other = ActionSpec({"x": 0.02, "y": 0.03}, (("x", "y"),), {"z": 0.027})
-    assert "action.axes: expected {'x': {'scale': 0.03" in PUSH.mismatch(other)
+    assert "expected action.axes {'x': {'scale': 0.03" in PUSH.mismatch(other)
     with pytest.raises(SpecError, match=r"expected actions \(\.\.\., 2\)"):
         PUSH.clip(np.zeros(3))
     with pytest.raises(SpecError, match="expected an axis out of"):

@@ -1,4 +1,4 @@
-"""Folders that appear complete or not at all, and workers that do not outlive their parent."""
+"""Folders that appear complete or not at all, files that are on the disk, and workers that do not outlive their parent."""
 
 import ctypes
 import errno
@@ -70,3 +70,28 @@ def _exchange(a: Path, b: Path) -> None:
 def die_with_parent() -> None:
     """Initialiser of worker processes: the kernel ends them when their parent is killed, so none goes on writing."""
     ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
+
+
+def synced_copy(source: Path, target: Path) -> None:
+    """Copy a file; it is on the disk when this returns."""
+    shutil.copyfile(source, target)
+    with open(target, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def write_synced(file: Path, text: str) -> None:
+    """Write a file; it is on the disk when this returns."""
+    with open(file, "w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder durable; some file systems cannot."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

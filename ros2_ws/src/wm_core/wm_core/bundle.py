@@ -11,12 +11,11 @@ import onnxruntime
 import yaml
 from jsonschema import Draft202012Validator
 
-from wm_core.bundle_schema import GRAPHS, OPTIONAL_GRAPHS, SCHEMA
-from wm_core.specs import BevSpec
+from wm_core.bundle_schema import SCHEMA, SCHEMA_VERSION
+from wm_core.graph_specs import BY_NAME, OPTIONAL, REQUIRED, sizes_of
+from wm_core.layout import Layout
+from wm_core.specs import ActionSpec, BevSpec, ObservationSpec, SpecError, StateSpec
 
-READOUT = ("object_x", "object_y", "ee_x", "ee_y")
-# Every family's embedding begins with object x, y [m], the log of their variances and the logit of being visible.
-OBJECT, LOG_VARIANCE, VISIBILITY = slice(0, 2), slice(2, 4), 4
 HIDDEN_LOGIT = -20.0  # visibility of an object that is certainly not seen
 
 
@@ -30,7 +29,10 @@ class Bundle:
 
     path: Path
     spec: dict[str, Any]
-    bev: BevSpec
+    state: StateSpec  # what is estimated, and how the arrays are laid out
+    action: ActionSpec
+    observation: ObservationSpec
+    sizes: dict[str, int]  # by the names of wm_core.graph_specs
     initial_mean: np.ndarray
     initial_variance: np.ndarray
     _sessions: dict[str, onnxruntime.InferenceSession] = field(repr=False)
@@ -43,23 +45,36 @@ class Bundle:
         """
         folder = Path(path).expanduser()
         spec = _read_spec(folder)
+        try:
+            state, action = StateSpec.from_dict(spec["state"]), ActionSpec.from_dict(spec["action"])
+            observation = ObservationSpec.from_dict(spec["observation"])
+        except SpecError as error:
+            raise BundleError(f"{folder}/bundle.yaml: {error}; export the bundle again") from error
         _verify_checksums(folder, spec["files"])
-        present = [*GRAPHS, *(graph for graph in OPTIONAL_GRAPHS if f"{graph}.onnx" in spec["files"])]
+        present = [*REQUIRED, *(graph for graph in OPTIONAL if f"{graph}.onnx" in spec["files"])]
         if ("jump" in present) != ("macro" in spec):
             raise BundleError(
                 f"{folder}: expected jump.onnx and its macro block in bundle.yaml together, got one without the other"
             )
         sessions = {graph: _open_graph(folder / f"{graph}.onnx", threads) for graph in present}
-        bev = BevSpec(**{name: spec["bev"][name] for name in BevSpec.__dataclass_fields__})
-        _verify_shapes(folder, spec, bev, sessions)
-        latent = spec["sizes"]["latent"]
+        macro = spec.get("macro", {"jumps": None, "steps": 1})
+        sizes = sizes_of(
+            state,
+            action,
+            observation,
+            ensemble=spec["ensemble"],
+            horizon=spec["horizon"],
+            jumps=macro["jumps"],
+            jump_steps=macro["steps"],
+        )
+        _verify_shapes(folder, sizes, sessions)
         initial = [np.asarray(spec["initial"][key], np.float32) for key in ("mean", "variance")]
         for key, values in zip(("mean", "variance"), initial, strict=True):
-            if values.shape != (latent,) or not np.isfinite(values).all():
+            if values.shape != (state.latent.size,) or not np.isfinite(values).all():
                 raise BundleError(
-                    f"{folder}/bundle.yaml: expected initial.{key} to be {latent} finite numbers, got {values.shape}"
+                    f"{folder}/bundle.yaml: expected initial.{key} to be {state.latent.size} finite numbers, got {values.shape}"
                 )
-        return Bundle(folder, spec, bev, initial[0], initial[1], sessions)
+        return Bundle(folder, spec, state, action, observation, sizes, initial[0], initial[1], sessions)
 
     @property
     def id(self) -> str:
@@ -73,11 +88,6 @@ class Bundle:
     def step_duration(self) -> float:
         """[s] between model steps."""
         return float(self.spec["step_duration"])
-
-    @property
-    def action_scale(self) -> float:
-        """[m] of end-effector displacement per step for an action of length 1."""
-        return float(self.spec["action_scale"])
 
     @property
     def horizon(self) -> int:
@@ -100,26 +110,39 @@ class Bundle:
         return value / 1000 if value is not None and value > 0 else None  # NaN is not above 0
 
     @property
+    def bev(self) -> BevSpec:
+        """The map that the encoder wants; raises BundleError for a bundle without one."""
+        if self.observation.map is None:
+            raise BundleError(f"{self.path}: expected a bundle whose encoder wants a map, got one without")
+        return self.observation.map
+
+    @property
+    def readout(self) -> Layout:
+        """Of readouts (..., R)."""
+        return self.state.readout
+
+    @cached_property
+    def embedding(self) -> Layout:
+        """Of embeddings (..., D)."""
+        return self.state.embedding(self.observation.features)
+
+    @property
     def latent_size(self) -> int:
-        return self.spec["sizes"]["latent"]
+        return self.state.latent.size
 
     @property
     def embedding_size(self) -> int:
-        return self.spec["sizes"]["embedding"]
+        return self.embedding.size
 
     @property
     def action_size(self) -> int:
-        return self.spec["sizes"]["action"]
-
-    @property
-    def proprio_size(self) -> int:
-        return self.spec["sizes"]["proprio"]
+        return self.action.size
 
     @cached_property
     def unseen(self) -> np.ndarray:
-        """Embedding (1, D) of an instant at which the object is not seen."""
+        """Embedding (1, D) of an instant at which no object is seen."""
         embedding = np.zeros((1, self.embedding_size), np.float32)
-        embedding[0, VISIBILITY] = HIDDEN_LOGIT
+        embedding[:, self.embedding.slice("visibility")] = HIDDEN_LOGIT
         embedding.flags.writeable = False
         return embedding
 
@@ -155,6 +178,9 @@ def _read_spec(folder: Path) -> dict[str, Any]:
         spec = yaml.safe_load(file.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BundleError(f"{file}: expected YAML, got {error}") from error
+    found = spec.get("schema") if isinstance(spec, dict) else None
+    if found == 1:
+        raise BundleError(f"{file}: expected schema {SCHEMA_VERSION}, got 1; convert it: ./wm bundles convert {folder}")
     for fault in sorted(Draft202012Validator(SCHEMA).iter_errors(spec), key=lambda e: list(map(str, e.path))):
         where = ".".join(map(str, fault.path)) or "bundle.yaml"
         raise BundleError(f"{file}: {where}: {fault.message}; export the bundle again with this version of wm")
@@ -188,69 +214,10 @@ def _open_graph(file: Path, threads: int) -> onnxruntime.InferenceSession:
         raise BundleError(f"{file}: expected an ONNX graph, onnxruntime says: {error}") from error
 
 
-def _verify_shapes(
-    folder: Path, spec: dict[str, Any], bev: BevSpec, sessions: dict[str, onnxruntime.InferenceSession]
-) -> None:
-    sizes = spec["sizes"]
-    latent, embedding, action, proprio = (sizes[key] for key in ("latent", "embedding", "action", "proprio"))
-    ensemble, horizon, readout = spec["ensemble"], spec["horizon"], len(READOUT)
-    macro = spec.get("macro", {"steps": 1, "jumps": 1})
-    expected: dict[str, tuple[dict[str, list[int | None]], dict[str, list[int | None]]]] = {
-        "encode": ({"bev": [None, 5, bev.rows, bev.columns]}, {"embedding": [None, embedding]}),
-        "filter": (
-            {
-                "mean": [1, latent],
-                "variance": [1, latent],
-                "action": [1, action],
-                "embedding": [1, embedding],
-                "proprio": [1, proprio],
-            },
-            {
-                "posterior_mean": [1, latent],
-                "posterior_variance": [1, latent],
-                "predicted_object": [1, 2],
-                "predicted_variance": [1, 2],
-                "surprise": [1],
-            },
-        ),
-        "rollout": (
-            {"latent": [None, None, latent], "actions": [None, horizon, action]},
-            {
-                "readout": [ensemble, None, horizon, readout],
-                "variance": [ensemble, None, horizon, 2],
-                "final": [ensemble, None, latent],
-            },
-        ),
-        "decode": ({"latent": [None, latent]}, {"image": [None, bev.rows, bev.columns, 3], "readout": [None, readout]}),
-        "policy": ({"latent": [None, latent], "goal": [None, 2]}, {"action": [None, action]}),
-        "intend": ({"latent": [None, latent], "goal": [None, 2]}, {"actions": [None, horizon, action]}),
-        "value": ({"latent": [None, latent], "goal": [None, 2]}, {"value": [None]}),
-        "jump": (
-            {"latent": [None, None, latent], "actions": [None, macro["steps"] * macro["jumps"], action]},
-            {
-                "readout": [ensemble, None, macro["jumps"], readout],
-                "variance": [ensemble, None, macro["jumps"], 2],
-                "final": [ensemble, None, latent],
-            },
-        ),
-    }
-    for graph, session in sessions.items():
-        inputs, outputs = expected[graph]
-        for kind, wanted, found in (
-            ("input", inputs, session.get_inputs()),
-            ("output", outputs, session.get_outputs()),
-        ):
-            shapes = {node.name: list(node.shape) for node in found}
-            for name, shape in wanted.items():
-                if name not in shapes or not _fits(shape, shapes[name]):
-                    got = shapes.get(name, f"only {sorted(shapes)}")
-                    raise BundleError(
-                        f"{folder}/{graph}.onnx: expected {kind} '{name}' of shape {shape}, got {got}; export the bundle again"
-                    )
-
-
-def _fits(wanted: list[int | None], found: list[Any]) -> bool:
-    """Whether a graph's declared shape may be the wanted one (None and symbolic dimensions fit anything)."""
-    return len(wanted) == len(found) and all(
-        want is None or not isinstance(have, int) or want == have for want, have in zip(wanted, found, strict=True)
-    )
+def _verify_shapes(folder: Path, sizes: dict[str, int], sessions: dict[str, onnxruntime.InferenceSession]) -> None:
+    for name, session in sessions.items():
+        inputs, outputs = (
+            {node.name: node.shape for node in nodes} for nodes in (session.get_inputs(), session.get_outputs())
+        )
+        for fault in BY_NAME[name].faults(sizes, inputs, outputs):
+            raise BundleError(f"{folder}/{name}.onnx: {fault}; export the bundle again")

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-SCHEMA_VERSION = 1
-GRAPHS = ("encode", "filter", "rollout", "decode")
-OPTIONAL_GRAPHS = ("policy", "intend", "value", "jump")  # what else a bundle may bring; see docs/architecture.md
+from wm_core.graph_specs import REQUIRED
+from wm_core.specs_schema import ACTION_SCHEMA, OBSERVATION_SCHEMA, STATE_SCHEMA
+
+SCHEMA_VERSION = 2
 
 _POSITIVE_INT = {"type": "integer", "minimum": 1}
 _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
@@ -28,11 +29,11 @@ SCHEMA: dict[str, Any] = {
         "id",
         "family",
         "step_duration",
-        "action_scale",
+        "state",
+        "action",
+        "observation",
         "horizon",
         "ensemble",
-        "sizes",
-        "bev",
         "initial",
         "surprise_threshold",
         "files",
@@ -42,20 +43,12 @@ SCHEMA: dict[str, Any] = {
         "id": {"type": "string", "minLength": 1},
         "family": {"type": "string", "minLength": 1},
         "step_duration": _POSITIVE,
-        "action_scale": _POSITIVE,
+        "state": STATE_SCHEMA,
+        "action": ACTION_SCHEMA,
+        "observation": OBSERVATION_SCHEMA,
         "horizon": _POSITIVE_INT,
         "ensemble": _POSITIVE_INT,
         "surprise_threshold": _POSITIVE,
-        "sizes": {
-            "type": "object",
-            "required": ["latent", "embedding", "action", "proprio"],
-            "additionalProperties": _POSITIVE_INT,
-        },
-        "bev": {
-            "type": "object",
-            "required": ["x_min", "y_min", "cell", "rows", "columns", "z_max"],
-            "properties": {"cell": _POSITIVE, "rows": _POSITIVE_INT, "columns": _POSITIVE_INT, "z_max": _POSITIVE},
-        },
         "initial": {
             "type": "object",
             "required": ["mean", "variance"],
@@ -74,7 +67,7 @@ SCHEMA: dict[str, Any] = {
         },
         "files": {
             "type": "object",
-            "required": [f"{graph}.onnx" for graph in GRAPHS],
+            "required": [f"{graph}.onnx" for graph in REQUIRED],
             "additionalProperties": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
             "propertyNames": {"pattern": r"^[A-Za-z0-9_.-]+$"},
         },

@@ -99,9 +99,9 @@ class BundleSlot(Generic[K]):
                     f"{bundle.path}: expected a bundle with an id of its own, '{bundle.id}' is another one that is in use"
                 )
             return True
-        for name in ("step_duration", "action_scale", "action_size"):
-            if (new := getattr(bundle, name)) != (old := getattr(current, name)):
-                raise BundleError(
-                    f"{bundle.path}: expected {name} {old} as of the bundle in use, got {new}; restart the nodes with it"
-                )
+        differs = current.action.mismatch(bundle.action)
+        if differs is None and bundle.step_duration != current.step_duration:
+            differs = f"expected step_duration {current.step_duration}, got {bundle.step_duration}"
+        if differs is not None:
+            raise BundleError(f"{bundle.path}: {differs}, unlike the bundle in use; restart the nodes with it")
         return False

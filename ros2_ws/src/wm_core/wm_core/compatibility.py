@@ -2,6 +2,7 @@
 
 from wm_core.bundle import Bundle
 from wm_core.robot import RobotProfile
+from wm_core.specs import UNITS
 from wm_core.task import Task
 
 SAME = 1e-6  # [m, s] two numbers of files that mean the same
@@ -14,21 +15,24 @@ class FitError(ValueError):
 
 
 def check_fit(task: Task, bundle: Bundle) -> None:
-    """Raise FitError unless a bundle can be planned with for a task: the same axes, scales and step duration.
-
-    A bundle moves x and y by one common scale.
-    """
+    """Raise FitError unless a bundle can be planned with for a task: the same axes, groups, scales and step duration."""
     where = f"task '{task.name}' ({task.path}) and bundle '{bundle.id}' ({bundle.path}) do not fit"
-    axes = ("x", "y")[: bundle.action_size]
-    if len(axes) != bundle.action_size or task.action.axes != axes:
+    axes, groups = bundle.action.axes, bundle.action.groups
+    if task.action.axes != axes:
         raise FitError(
             f"{where}: action.axes: the task moves {', '.join(task.action.axes)}, the bundle {', '.join(axes)}; train a bundle"
             " for the task, or choose a task with the bundle's axes"
         )
+    if {frozenset(group) for group in task.action.groups} != {frozenset(group) for group in groups}:
+        raise FitError(
+            f"{where}: action.groups: the task says {_listed(task.action.groups)}, the bundle {_listed(groups)}; set the task's groups to"
+            " the bundle's, or train a bundle for the task"
+        )
     for axis, scale in task.action.scale.items():
-        if abs(scale - bundle.action_scale) > SAME:
+        its = bundle.action.scale[axis]
+        if abs(scale - its) > SAME:
             raise FitError(
-                f"{where}: action.axes.{axis}.scale: the task says {scale:g}, the bundle {bundle.action_scale:g} m in a step; set the"
+                f"{where}: action.axes.{axis}.scale: the task says {scale:g}, the bundle {its:g} {UNITS[axis]} in a step; set the"
                 " task's scale to the bundle's, or train a bundle for the task"
             )
     if abs(task.step_duration - bundle.step_duration) > SAME:
@@ -61,3 +65,7 @@ def check_robot(task: Task, robot: RobotProfile) -> None:
                 f"{where}: regions.goals.{axis}: goals from {low:g} to {high:g} m, the robot reaches from {reach[axis][0]:g} to"
                 f" {reach[axis][1]:g} m; accept goals within its reach only"
             )
+
+
+def _listed(groups: tuple[tuple[str, ...], ...]) -> str:
+    return "; ".join(", ".join(group) for group in groups) or "none"

@@ -70,6 +70,10 @@ class Futures:
         """Fields (N or 1, n) of one object where was imagined from."""
         return self.state.readout.of(self.start, "object", fields, slot)
 
+    def tool_start(self, fields: Sequence[str] = XY) -> np.ndarray:
+        """Fields (N or 1, n) of the tool where was imagined from."""
+        return self.state.readout.of(self.start, "tool", fields)
+
     def mean_object(self, fields: Sequence[str] = XY, slot: int = 0) -> np.ndarray:
         """Ensemble mean of one object's fields (N, H, n)."""
         return self.object(fields, slot).mean(0)

@@ -6,12 +6,12 @@ after a change. The shipped bundle is the root: a registry that is not there yet
 """
 
 import fcntl
+import hashlib
 import json
 import math
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,7 +19,9 @@ from typing import Any
 
 import yaml
 
+from wm_core.atomic import sync_folder, synced_copy, write_synced
 from wm_core.bundle import Bundle, sha256
+from wm_core.bundle_conversion import convert, converted_text
 from wm_core.paths import bundles_dir, registry_dir
 from wm_core.registry_schema import FILE_SCHEMA, ID_PATTERN, faults
 
@@ -190,6 +192,20 @@ class Registry:
             self._write(replace(state, history=(*state.history, Event(ROLLED_BACK, id, _now(), why))))
             return state.entries[id]
 
+    def convert(self, id: str) -> Entry:
+        """Bring a bundle of schema 1 to the present one, in its place; one that was killed meanwhile is finished by the next.
+
+        Raises BundleError for a bundle that cannot be converted.
+        """
+        with self._locked():
+            state = self.state()
+            folder = self.folder / BUNDLES / self._known(state, id).id
+            digest = hashlib.sha256(converted_text(folder).encode()).hexdigest()
+            entry = replace(state.entries[id], sha256=digest)
+            self._write(State({**state.entries, id: entry}, state.history))
+            convert(folder)
+            return entry
+
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
@@ -240,15 +256,15 @@ class Registry:
             shutil.rmtree(left, ignore_errors=True)
         part.mkdir(parents=True)
         for name in spec["files"]:
-            _synced_copy(bundle.path / name, part / name)
+            synced_copy(bundle.path / name, part / name)
         if spec["id"] == bundle.id:
-            _synced_copy(bundle.path / "bundle.yaml", part / "bundle.yaml")
+            synced_copy(bundle.path / "bundle.yaml", part / "bundle.yaml")
         else:
             text = yaml.safe_dump(dict(spec), sort_keys=False, default_flow_style=None, width=140)
-            _write_synced(part / "bundle.yaml", text)
-        _sync_folder(part)
+            write_synced(part / "bundle.yaml", text)
+        sync_folder(part)
         part.rename(folder)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
         return _entry(spec, sha256(folder / "bundle.yaml"), why, bags)
 
     def _write(self, state: State) -> None:
@@ -264,9 +280,9 @@ class Registry:
             "history": [asdict(event) for event in state.history],
         }
         part = self.folder / f".{FILE}.part"
-        _write_synced(part, json.dumps(document, indent=1, allow_nan=False) + "\n")
+        write_synced(part, json.dumps(document, indent=1, allow_nan=False) + "\n")
         part.replace(self.folder / FILE)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -298,26 +314,3 @@ def _told(values: Any) -> Any:
 
 def _now() -> str:
     return datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _synced_copy(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)
-    with open(target, "rb") as file:
-        os.fsync(file.fileno())
-
-
-def _write_synced(file: Path, text: str) -> None:
-    with open(file, "w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable; some file systems cannot."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -93,16 +93,26 @@ class ActionSpec:
             clipped[..., group] = part / np.maximum(np.linalg.norm(part, axis=-1, keepdims=True), 1.0)
         return clipped.astype(np.float32)
 
+    def scaled(self, actions: np.ndarray) -> np.ndarray:
+        """Displacements along the axes in use (..., A) [m, rad] by actions (..., A), of their dtype."""
+        actions = self._checked(actions)
+        return self.scales.astype(actions.dtype) * actions
+
+    def unscaled(self, displacements: np.ndarray) -> np.ndarray:
+        """Actions (..., A) of displacements along the axes in use (..., A) [m, rad], of their dtype."""
+        displacements = self._checked(displacements)
+        return displacements / self.scales.astype(displacements.dtype)
+
     def to_displacement(self, actions: np.ndarray) -> np.ndarray:
         """Displacements (..., 6) of a ToolState by actions (..., A), of their dtype; zero along axes that are not in use."""
         actions = self._checked(actions)
         moved = np.zeros((*actions.shape[:-1], len(TOOL_FIELDS)), actions.dtype)
-        moved[..., self._fields] = self.scales.astype(actions.dtype) * actions
+        moved[..., self._fields] = self.scaled(actions)
         return moved
 
     def from_displacement(self, displacements: np.ndarray) -> np.ndarray:
         """Actions (..., A) of displacements (..., 6) of a ToolState; what moves along other axes is left out."""
-        return self.select(displacements) / self.scales.astype(np.asarray(displacements).dtype)
+        return self.unscaled(self.select(displacements))
 
     def select(self, tool: np.ndarray) -> np.ndarray:
         """The axes in use (..., A) of a ToolState or a displacement of one (..., 6)."""
@@ -122,7 +132,7 @@ class ActionSpec:
         mine, its = self.to_dict(), other.to_dict()
         for name in mine:
             if mine[name] != its[name]:
-                return f"action.{name}: expected {mine[name]}, got {its[name]}"
+                return f"expected action.{name} {mine[name]}, got {its[name]}"
         return None
 
     @cached_property

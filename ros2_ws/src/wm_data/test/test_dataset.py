@@ -16,13 +16,13 @@ from wm_bags.steps.frames import Frame, Step
 from wm_bags.steps.profile import Profile
 from wm_bags.steps.strict import strict_steps
 from wm_bags.storage.errors import BagError
-from wm_core.bundle import BevSpec
 from wm_core.command_line import main
 from wm_core.config import SettingError
 from wm_core.kinematics import Kinematics
 from wm_core.paths import rigs_dir
 from wm_core.rig import CameraRig
 from wm_core.robot import load_robot
+from wm_core.specs import BevSpec
 from wm_data.collect import Batch, collect_bag
 from wm_data.dataset import SMALL, Dataset
 from wm_data.dataset_build import Reading, build_dataset

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wm_core.bundle import BevSpec
+from wm_core.specs import BevSpec
 from wm_data.dataset import Dataset
 from wm_data.dataset_files import DatasetError
 from wm_data.depth_labels import depth_labels

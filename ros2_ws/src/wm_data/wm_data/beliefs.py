@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from wm_core.bundle import VISIBILITY, Bundle
+from wm_core.bundle import Bundle
 from wm_core.executed import ExecutedMotion
 from wm_data.dataset import Dataset
 from wm_dynamics.belief import BeliefFilter, BeliefState
@@ -39,7 +39,7 @@ def states(bundle: Bundle, data: Dataset, seen: np.ndarray, episode: int) -> Ite
     belief, motion = BeliefFilter(bundle), ExecutedMotion()
     for i, step in enumerate(np.flatnonzero(data.episode == episode)):
         stamp_ns = (i + 1) * STEP_NS
-        visibility = float(1 / (1 + np.exp(-seen[step, VISIBILITY])))
+        visibility = float(1 / (1 + np.exp(-bundle.embedding.of(seen[step], "visibility")[0])))
         target = data.target[step].astype(float)
-        motion.record(stamp_ns, STEP_NS, target, target + bundle.action_scale * data.action[step])
+        motion.record(stamp_ns, STEP_NS, target, target + bundle.action.scaled(data.action[step]))
         yield int(step), belief.update(stamp_ns, seen[step], visibility, data.tool[step].astype(float), motion)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wm_core.bundle import BevSpec
+from wm_core.specs import BevSpec
 from wm_data.dataset_files import DatasetError, read_dataset
 from wm_data.rows import JoinedRows
 

@@ -22,10 +22,10 @@ from wm_bags.steps.sync import JITTER
 from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
 from wm_core.atomic import die_with_parent, new_folder
-from wm_core.bundle import BevSpec
 from wm_core.kinematics import Kinematics
 from wm_core.rig import Camera, CameraRig
 from wm_core.robot import load_robot
+from wm_core.specs import BevSpec
 from wm_data.dataset import SMALL, Dataset
 from wm_data.dataset_files import KINDS, seal
 from wm_data.episode_bag import COLOUR, DEPTH, EXECUTED, INFO, JOINTS

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jsonschema import Draft202012Validator
 
-from wm_core.bundle import BevSpec
+from wm_core.specs import BevSpec
 
 SCHEMA_VERSION = 2
 KINDS = {  # dtype and shape after the first axis

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from wm_core.bundle import Bundle, BundleError
+from wm_core.futures import Futures
+from wm_core.specs import ActionSpec, StateSpec
 from wm_dynamics.calibration import Calibration
-from wm_dynamics.rollout import Futures
 
 BLOCK = {
     "levels": [0.5, 0.9],
@@ -22,7 +23,9 @@ BLOCK = {
 def futures(end: float, std: float = 0.01) -> Futures:
     """One branch of four steps, from the origin to x = `end` [m] at once, of two members that agree."""
     place = np.tile(np.array([end, 0.0]), (2, 1, 4, 1))
-    return Futures(place, place, np.full_like(place, std**2), np.zeros((2, 1, 6)), np.zeros((1, 2)))
+    state, action = StateSpec(1, ("x", "y"), ("x", "y"), 0), ActionSpec({"x": 0.03, "y": 0.03})
+    readout = np.concatenate([place, place], -1)
+    return Futures(state, action, readout, np.full_like(place, std**2), {}, np.zeros((1, 4)))
 
 
 def test_an_interval_is_a_multiple_of_the_predicted_deviation():
@@ -42,7 +45,7 @@ def test_the_intervals_of_jumps_are_those_of_the_steps_they_end_at():
 
 def test_jumps_have_a_calibration_of_their_own(bundle: Bundle):
     spec = {**bundle.spec, "macro": {"steps": 2, "jumps": 6, "calibration": {**BLOCK, "moved": 0.5}}}
-    both = Bundle(bundle.path, spec, bundle.bev, bundle.initial_mean, bundle.initial_variance, {})
+    both = replace(bundle, spec=spec)
     assert Calibration.of(both, macro=True).moved == 0.5
     spec["macro"]["calibration"]["still"] = [[1.0, 1.0]]
     with pytest.raises(BundleError, match=r"macro\.calibration: "):
@@ -69,13 +72,11 @@ def test_a_level_that_was_not_calibrated_is_refused():
 )
 def test_what_does_not_fit_together_is_refused_with_the_file(bundle: Bundle, change: dict, message: str):
     spec = {**bundle.spec, "calibration": {**BLOCK, **change}}
-    wrong = Bundle(bundle.path, spec, bundle.bev, bundle.initial_mean, bundle.initial_variance, {})
+    wrong = replace(bundle, spec=spec)
     with pytest.raises(BundleError, match=rf"bundle\.yaml: calibration: .*({message}).*wm calibrate"):
         Calibration.of(wrong)
 
 
 def test_a_bundle_without_the_block_has_none(bundle: Bundle):
     spec = {key: value for key, value in bundle.spec.items() if key != "calibration"}
-    assert (
-        Calibration.of(Bundle(bundle.path, spec, bundle.bev, bundle.initial_mean, bundle.initial_variance, {})) is None
-    )
+    assert Calibration.of(replace(bundle, spec=spec)) is None

@@ -27,9 +27,9 @@ def detector(bundle, reference) -> NoveltyDetector:
         bundle,
         spec={
             **bundle.spec,
-            "sizes": {**bundle.spec["sizes"], "embedding": 5 + FEATURES},
             "novelty": reference.block(),
         },
+        observation=replace(bundle.observation, features=FEATURES),
     )
     return NoveltyDetector(small)
 
@@ -116,5 +116,5 @@ def test_a_reference_that_does_not_fit_is_refused(bundle, reference, broken):
         Reference.of(replace(bundle, spec={**bundle.spec, "novelty": block}))
 
 
-def test_levels_name_all_signals(reference):
-    assert tuple(reference.levels(Accumulator().update(embedding(0.0), 1.0, 0.0, 0.0))) == SIGNALS
+def test_levels_name_all_signals(bundle, reference):
+    assert tuple(reference.levels(Accumulator(bundle.embedding).update(embedding(0.0), 1.0, 0.0, 0.0))) == SIGNALS

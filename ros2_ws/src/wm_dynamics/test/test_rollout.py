@@ -28,7 +28,9 @@ def forward(count, steps):
 @given(st.integers(1, 5), st.integers(1, 30))
 def test_any_number_of_branches_and_steps(bundle, count, steps):
     futures = RolloutEngine(bundle).rollout(bundle.initial_mean, np.zeros((count, steps, 2), np.float32))
-    assert futures.object.shape == futures.ee.shape == futures.variance.shape == (bundle.ensemble, count, steps, 2)
+    shape = (bundle.ensemble, count, steps)
+    assert futures.object().shape == futures.tool_at().shape == futures.variance.shape == (*shape, 2)
+    assert futures.scene.position.shape == (*shape, 1, 3) and futures.tool.values.shape == (*shape, 6)
     assert futures.mean_object().shape == (count, steps, 2)
     assert futures.epistemic_std().shape == futures.total_std().shape == (count, steps)
     assert (futures.total_std() >= futures.epistemic_std()).all()
@@ -36,8 +38,8 @@ def test_any_number_of_branches_and_steps(bundle, count, steps):
 
 def test_a_shorter_horizon_is_the_beginning_of_a_longer_one(engine, bundle, latent):
     actions = np.random.default_rng(0).uniform(-0.7, 0.7, (4, bundle.horizon, 2)).astype(np.float32)
-    whole = engine.rollout(latent, actions).object[:, :, :5].copy()
-    part = engine.rollout(latent, actions[:, :5]).object
+    whole = engine.rollout(latent, actions).object()[:, :, :5].copy()
+    part = engine.rollout(latent, actions[:, :5]).object()
     np.testing.assert_allclose(part, whole, atol=1e-6)
 
 
@@ -45,10 +47,10 @@ def test_long_horizons_chain(engine, bundle, latent):
     steps = bundle.horizon + 5
     actions = np.random.default_rng(1).uniform(-0.7, 0.7, (3, steps, 2)).astype(np.float32)
     chained = engine.rollout(latent, actions)
-    whole, variance = chained.object.copy(), chained.variance.copy()
+    whole, variance = chained.object().copy(), chained.variance.copy()
     first = engine.rollout(latent, actions[:, : bundle.horizon])
     second = engine.rollout(first.final.copy(), actions[:, bundle.horizon :])
-    np.testing.assert_allclose(whole[:, :, bundle.horizon :], second.object, atol=1e-5)
+    np.testing.assert_allclose(whole[:, :, bundle.horizon :], second.object(), atol=1e-5)
     assert (np.diff(variance, axis=2) >= -1e-9).all()  # uncertainty grows over the seam
 
 
@@ -58,7 +60,7 @@ def test_jumps_end_where_steps_do(engine, jumping, latent, steps):
     jumps = RolloutEngine(jumping, macro=True, near=0).rollout(latent, actions)
     whole = engine.rollout(latent, actions)
     assert list(jumps.steps) == list(range(3, steps + 1, 3))
-    for name in ("object", "ee", "variance"):
+    for name in ("readout", "variance"):
         np.testing.assert_allclose(getattr(jumps, name), getattr(whole, name)[:, :, 2::3], atol=1e-5)
 
 
@@ -68,10 +70,10 @@ def test_the_near_future_is_imagined_step_by_step_and_the_rest_in_jumps(engine, 
     actions = np.random.default_rng(4).uniform(-0.7, 0.7, (3, near + 9, 2)).astype(np.float32)
     both, whole = macro.rollout(latent, actions), engine.rollout(latent, actions)
     assert list(both.steps) == [*range(1, near + 1), near + 3, near + 6, near + 9]
-    for name in ("object", "ee", "variance"):
+    for name in ("readout", "variance"):
         np.testing.assert_allclose(getattr(both, name), getattr(whole, name)[:, :, both.steps - 1], atol=1e-5)
     shorter = macro.rollout(latent, actions[:, :5])
-    np.testing.assert_allclose(shorter.object, engine.rollout(latent, actions[:, :5]).object, atol=1e-6)
+    np.testing.assert_allclose(shorter.object(), engine.rollout(latent, actions[:, :5]).object(), atol=1e-6)
 
 
 def test_no_jump_is_cut_short(bundle, jumping):
@@ -91,12 +93,12 @@ def test_a_bundle_that_cannot_jump_is_refused(bare):
 
 def test_branches_do_not_influence_each_other(engine, bundle, latent):
     actions = np.random.default_rng(2).uniform(-0.7, 0.7, (16, bundle.horizon, 2)).astype(np.float32)
-    together = engine.rollout(latent, actions).object.copy()
-    np.testing.assert_allclose(engine.rollout(latent, actions[3:4]).object[:, 0], together[:, 3], atol=1e-6)
+    together = engine.rollout(latent, actions).object().copy()
+    np.testing.assert_allclose(engine.rollout(latent, actions[3:4]).object()[:, 0], together[:, 3], atol=1e-6)
 
 
 def test_the_tool_goes_where_it_is_commanded(engine, latent):
-    path = engine.rollout(latent, forward(1, 3)).mean_ee()[0]
+    path = engine.rollout(latent, forward(1, 3)).mean_tool()[0]
     np.testing.assert_allclose(path[-1], [0.42 + 0.09, 0.0], atol=0.01)
 
 

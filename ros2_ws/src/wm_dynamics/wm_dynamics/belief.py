@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_core.bundle import OBJECT, Bundle
+from wm_core.bundle import Bundle
 from wm_core.executed import ExecutedMotion
 from wm_dynamics.novelty import Novelty, NoveltyDetector, slip_of
 from wm_dynamics.surprise import Surprise
 
-COMMON = slice(0, 6)  # of every family's latent: object, tool and lag xy [m]
 VISIBLE = 0.5  # probability above which the object counts as seen
 LONGEST_GAP_S = 2.0
 KIDNAPPED = 40.0  # normalised error of an object that was moved by somebody else, or of a new scene
@@ -72,7 +71,11 @@ class BeliefFilter:
         self.reset()
         if before._stamp_ns is None:
             return
-        self._mean[0, COMMON], self._variance[0, COMMON] = before._mean[0, COMMON], before._variance[0, COMMON]
+        mine, its = (each._bundle.state.latent for each in (self, before))
+        for i, name in enumerate(mine.names):
+            if name in its.names and not name.startswith("own."):
+                j = its.names.index(name)
+                self._mean[0, i], self._variance[0, i] = before._mean[0, j], before._variance[0, j]
         self._stamp_ns, self._seen_ns = before._stamp_ns, before._seen_ns
 
     def update(
@@ -102,13 +105,14 @@ class BeliefFilter:
             self.reset()
         start_ns = stamp_ns if steps is None or self._stamp_ns is None else self._stamp_ns
         count = max(1, steps or 1)
+        position = self._bundle.state.object_position
         for i in range(count):
             t0 = start_ns + (stamp_ns - start_ns) * i // count
             t1 = start_ns + (stamp_ns - start_ns) * (i + 1) // count
             last = i + 1 == count
-            action = motion.action(t0, t1, self._bundle.action_scale)
+            action = motion.action(t0, t1, self._bundle.action.scales)
             target = motion.target(t1) if len(motion) else ee
-            before = self._mean[0, OBJECT].astype(float)
+            before = position(self._mean[0]).astype(float)
             out = self._filter(action, embedding if last else self._hidden, ee, target)
             self._mean, self._variance = out["posterior_mean"], out["posterior_variance"]
         contradiction = 0.0
@@ -176,17 +180,18 @@ class BeliefFilter:
         settled = self._updates > SETTLE_STEPS
         normalised = float(out["surprise"][0]) if settled else 0.0
         surprise = self._surprise.update(normalised) if seen and settled else self._surprise.level
-        predicted = out["predicted_object"][0]
-        slip = float("nan") if restarted else slip_of(before, predicted, embedding[OBJECT], normalised)
+        position = self._bundle.state.object_position
+        seen_at, predicted = position(embedding), position(out["predicted_object"][0])
+        slip = float("nan") if restarted else slip_of(before, predicted, seen_at, normalised)
         novelty = self._novelty.update(embedding, visibility, max(normalised, contradiction), slip, surprise)
-        error = float(np.linalg.norm(embedding[OBJECT] - predicted)) if seen else float("nan")
+        error = float(np.linalg.norm(seen_at - predicted)) if seen else float("nan")
         mean, variance = self._mean[0].copy(), self._variance[0].copy()
         return BeliefState(
             stamp_ns,
             mean,
             variance,
-            mean[OBJECT].astype(float),
-            np.sqrt(variance[OBJECT]).astype(float),
+            position(mean).astype(float),
+            np.sqrt(position(variance)).astype(float),
             ee,
             np.asarray(target, float),
             visibility,

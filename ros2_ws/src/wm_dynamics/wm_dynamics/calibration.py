@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from wm_core.bundle import Bundle, BundleError
-from wm_dynamics.rollout import Futures
+from wm_core.futures import Futures
 
 LEVEL = 0.9  # of the intervals that are published and planned with
 
@@ -83,9 +83,9 @@ class Calibration:
 
 def deviation(futures: Futures, floor: float) -> np.ndarray:
     """Predicted standard deviation (N, H, 2) [m] of the object: ensemble spread, predictive variance and `floor` [m]."""
-    return np.sqrt(futures.object.var(0) + futures.variance.mean(0) + floor**2)
+    return np.sqrt(futures.object().var(0) + futures.object_variance().mean(0) + floor**2)
 
 
 def motion(futures: Futures) -> np.ndarray:
     """How far (N, H) [m] the object is predicted to have moved."""
-    return np.linalg.norm(futures.mean_object() - futures.start[:, None], axis=-1)
+    return np.linalg.norm(futures.mean_object() - futures.object_start()[:, None], axis=-1)

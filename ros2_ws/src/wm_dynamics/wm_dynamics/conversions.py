@@ -9,11 +9,11 @@ from std_msgs.msg import Header
 from wm_msgs.msg import Belief, Branch, Command, Drift, Future, Observation, PredictionError
 
 from wm_core.executed import ExecutedMotion
+from wm_core.futures import Futures
 from wm_core.stamps import to_msg, to_ns
 from wm_dynamics.belief import BeliefState
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.drift import DriftState
-from wm_dynamics.rollout import Futures
 
 
 def point(xy: np.ndarray, z: float = 0.0) -> Point:
@@ -81,8 +81,8 @@ def branch_message(
     actions: np.ndarray, futures: Futures, index: int, interval: np.ndarray | None, cost: float = float("nan")
 ) -> Branch:
     """Branch `index` of futures under actions (N, H, A); `interval` (N, H, 2) [m]: half widths, None without calibration."""
-    thing, tool = futures.object[:, index].mean(0), futures.ee[:, index].mean(0)
-    spread = np.sqrt((futures.object[:, index].var(0) + futures.variance[:, index].mean(0)).max(-1))
+    thing, tool = futures.object()[:, index].mean(0), futures.tool_at()[:, index].mean(0)
+    spread = np.sqrt((futures.object()[:, index].var(0) + futures.object_variance()[:, index].mean(0)).max(-1))
     return Branch(
         actions=actions[index].reshape(-1).tolist(),
         object=[point(xy) for xy in thing],

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from wm_dynamics.rollout import Futures, RolloutEngine
+from wm_core.futures import Futures
+from wm_dynamics.rollout import RolloutEngine
 
 MOST_STEPS = 12_288  # branches x horizon of one request, short horizons counted as SHORTEST: tens of milliseconds
 SHORTEST = 12  # steps that one call of the rollout graph computes in any case
@@ -42,6 +43,7 @@ def draw(engine: RolloutEngine, latent: np.ndarray, futures: Futures, steps: lis
     """
     latents = np.tile(np.asarray(latent, np.float32), (len(steps), 1))
     for row, step in zip(latents, steps, strict=True):
-        row[0:2] = futures.object[:, 0, step - 1].mean(0)
-        row[2:4] = futures.ee[:, 0, step - 1].mean(0)
+        row[: futures.readout.shape[-1]] = futures.readout[:, 0, step - 1].mean(
+            0
+        )  # a latent begins with what is read out
     return engine.decode(latents)[0]

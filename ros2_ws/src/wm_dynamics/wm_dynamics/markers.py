@@ -5,7 +5,7 @@ from geometry_msgs.msg import Point, Pose, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from wm_dynamics.rollout import Futures
+from wm_core.futures import Futures
 
 HEIGHT = 0.01  # [m] at which paths are drawn
 SHOWN = 4  # ghosts along the path
@@ -13,8 +13,8 @@ SHOWN = 4  # ghosts along the path
 
 def future_markers(header: Header, futures: Futures) -> MarkerArray:
     """Branch 0: object path (orange), tool path (blue), and ghosts of the object as wide as its uncertainty (two deviations)."""
-    thing, tool = futures.object[:, 0].mean(0), futures.ee[:, 0].mean(0)
-    deviation = np.sqrt(futures.object[:, 0].var(0) + futures.variance[:, 0].mean(0))
+    thing, tool = futures.object()[:, 0].mean(0), futures.tool_at()[:, 0].mean(0)
+    deviation = np.sqrt(futures.object()[:, 0].var(0) + futures.object_variance()[:, 0].mean(0))
     markers = [
         _line(header, 0, thing, ColorRGBA(r=1.0, g=0.5, b=0.1, a=1.0)),
         _line(header, 1, tool, ColorRGBA(r=0.2, g=0.5, b=1.0, a=1.0)),

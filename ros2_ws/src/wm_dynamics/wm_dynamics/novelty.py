@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from wm_core.bundle import VISIBILITY, Bundle, BundleError
+from wm_core.bundle import Bundle, BundleError
+from wm_core.layout import Layout
 
 SIGNALS = ("prediction", "motion", "slip", "appearance", "change", "unseen")
 PREDICTION_RATE = 0.3  # of the running average of the prediction error: a jump is noticed within three steps
@@ -43,7 +44,9 @@ class Evidence:
 class Accumulator:
     """Running averages over the updates of one belief; `settled` after the first ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, layout: Layout) -> None:
+        """`layout` of the embeddings: their own part is what an object looks like."""
+        self._own = layout.slice("own")
         self._seen = 0
         self._average = self._present = self._change = np.zeros(0)
         self._earlier: deque[np.ndarray] = deque(maxlen=EARLIER + 1)  # averages
@@ -58,7 +61,7 @@ class Accumulator:
         self._unseen += UNSEEN_RATE * (1 - visibility - self._unseen)
         if visibility > SEEN or not self._seen:
             self._seen += 1
-            features = features_of(embedding)
+            features = np.asarray(embedding[self._own], float)
             self._average = _towards(self._average, features, max(APPEARANCE_RATE, 1 / self._seen))
             self._present = _towards(self._present, features, max(PRESENT_RATE, 1 / self._seen))
             self._earlier.append(self._average)
@@ -83,11 +86,6 @@ def slip_of(before: np.ndarray, predicted: np.ndarray, seen: np.ndarray, normali
     lengths = float(np.linalg.norm(motions[0]) * np.linalg.norm(error))
     cosine = float(motions[0] @ error) / max(lengths, 1e-12)
     return float(np.clip(cosine * np.sqrt(normalised_error), -FARTHEST_SLIP, FARTHEST_SLIP))
-
-
-def features_of(embedding: np.ndarray) -> np.ndarray:
-    """The family's own part (F,) of an embedding (D,): what is left when place, sureness and visibility are taken away."""
-    return np.asarray(embedding[VISIBILITY + 1 :], float)
 
 
 def _towards(average: np.ndarray, values: np.ndarray, rate: float) -> np.ndarray:
@@ -125,7 +123,7 @@ class Reference:
         if block is None:
             return None
         try:
-            return Reference.parse(block, bundle.embedding_size - VISIBILITY - 1)
+            return Reference.parse(block, bundle.observation.features)
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"{bundle.path}/bundle.yaml: novelty: {error}; run wm calibrate again") from error
 
@@ -194,11 +192,12 @@ class NoveltyDetector:
 
     def __init__(self, bundle: Bundle) -> None:
         self._reference = Reference.of(bundle)
+        self._layout = bundle.embedding
         self.reset()
 
     def reset(self) -> None:
         """Forget everything: a new scene."""
-        self._evidence = Accumulator()
+        self._evidence = Accumulator(self._layout)
 
     def update(
         self, embedding: np.ndarray, visibility: float, normalised_error: float, slip: float, surprise: float

@@ -5,52 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 
-from wm_core.bundle import OBJECT, Bundle, BundleError
+from wm_core.bundle import Bundle, BundleError
+from wm_core.futures import Futures
+from wm_core.graph_specs import BY_NAME
 
 CACHED_SIZES = 32  # calls in a row, times numbers of candidates, whose buffers are kept; planners use few
-
-
-@dataclass(frozen=True)
-class Futures:
-    """Imagined futures of N action sequences at H instants by E ensemble members; metres, base frame.
-
-    The instants are every step, or the ends of jumps. The arrays belong to the engine and are overwritten by its next rollout
-    of the same size.
-    """
-
-    object: np.ndarray  # (E, N, H, 2) object position at each instant
-    ee: np.ndarray  # (E, N, H, 2) tool position at each instant
-    variance: np.ndarray  # (E, N, H, 2) predictive variance of the object [m^2]
-    final: np.ndarray  # (E, N, L) latent after the last step of the graph
-    start: np.ndarray  # (N or 1, 2) object position from which was imagined
-    ends: np.ndarray | None = None  # (H,) steps from the start to each instant; None: every step is one
-
-    @property
-    def steps(self) -> np.ndarray:
-        """Steps (H,) of the robot from the start to each instant."""
-        return np.arange(1, self.object.shape[2] + 1) if self.ends is None else self.ends
-
-    def mean_object(self) -> np.ndarray:
-        """Ensemble mean of the object position (N, H, 2)."""
-        return self.object.mean(0)
-
-    def mean_ee(self) -> np.ndarray:
-        """Ensemble mean of the tool position (N, H, 2)."""
-        return self.ee.mean(0)
-
-    def epistemic_std(self) -> np.ndarray:
-        """Disagreement of the ensemble (N, H) [m]: root of the larger axis variance."""
-        return np.sqrt(self.object.var(0).max(-1))
-
-    def total_std(self) -> np.ndarray:
-        """Disagreement and predictive noise together (N, H) [m]."""
-        return np.sqrt((self.object.var(0) + self.variance.mean(0)).max(-1))
 
 
 @dataclass(frozen=True)
 class _Graph:
     """A graph that imagines."""
 
+    name: str
     session: onnxruntime.InferenceSession
     instants: int  # that one call predicts
     stride: int  # steps between them
@@ -69,7 +35,7 @@ class RolloutEngine:
         the ends of jumps only. Raises BundleError for a bundle that cannot jump, ValueError for a `near` that is no whole
         number of calls."""
         self.bundle = bundle
-        self._steps = _Graph(bundle.session("rollout"), bundle.horizon, 1)
+        self._steps = _Graph("rollout", bundle.session("rollout"), bundle.horizon, 1)
         self._jumps: _Graph | None = None
         self._near = 0
         if macro:
@@ -82,7 +48,7 @@ class RolloutEngine:
             if self._near % bundle.horizon:
                 raise ValueError(f"expected a multiple of {bundle.horizon} steps before the jumps, got {near}")
             own = bundle.spec["macro"]
-            self._jumps = _Graph(bundle.session("jump"), own["jumps"], own["steps"])
+            self._jumps = _Graph("jump", bundle.session("jump"), own["jumps"], own["steps"])
         self._outputs: dict[tuple[int, int], dict[str, np.ndarray]] = {}
         self._padded: dict[tuple[int, int], np.ndarray] = {}
 
@@ -113,7 +79,7 @@ class RolloutEngine:
         ends = np.cumsum(self.spans(self.count(steps)))
         if ends[-1] != steps:
             raise ValueError(f"expected whole jumps, {ends[-1]} steps, got {steps}")
-        start = latent[..., OBJECT].mean(0)
+        start = latent[..., : bundle.readout.size].mean(0)
         readouts: list[np.ndarray] = []
         variances: list[np.ndarray] = []
         begin = 0
@@ -128,10 +94,10 @@ class RolloutEngine:
             carried, latent, begin = variances[-1][:, :, -1:], part["final"], begin + graph.span
         readout = readouts[0] if len(readouts) == 1 else np.concatenate(readouts, 2)
         variance = variances[0] if len(variances) == 1 else np.concatenate(variances, 2)
-        return Futures(readout[..., 0:2], readout[..., 2:4], variance, latent, start, ends)
+        return Futures(bundle.state, bundle.action, readout, variance, {"final": latent}, start, ends)
 
     def decode(self, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Top views (b, rows, columns, 3) uint8 and readouts (b, 4) [m] of latents (b, L)."""
+        """Top views (b, rows, columns, 3) uint8 and readouts (b, R) of latents (b, L)."""
         out = self.bundle.run("decode", latent=np.ascontiguousarray(latents, np.float32))
         return np.clip(out["image"] * 255, 0, 255).astype(np.uint8), out["readout"]
 
@@ -161,10 +127,9 @@ class RolloutEngine:
             if len(self._outputs) >= CACHED_SIZES:
                 self._outputs.clear()
                 self._padded.clear()
-            shape = (bundle.ensemble, count, graph.instants)
+            sizes = bundle.sizes | {"N": count}
             self._outputs[key] = {
-                "readout": np.empty((*shape, 4), np.float32),
-                "variance": np.empty((*shape, 2), np.float32),
-                "final": np.empty((bundle.ensemble, count, bundle.latent_size), np.float32),
+                tensor.name: np.empty([sizes.get(side, side) for side in tensor.shape], np.float32)
+                for tensor in BY_NAME[graph.name].outputs
             }
         return self._outputs[key]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wm_core.bundle import OBJECT, Bundle
+from wm_core.bundle import Bundle
 from wm_core.paths import bundles_dir
 from wm_evaluation.detection import detection
 from wm_evaluation.kept import plain
@@ -155,14 +155,14 @@ def test_in_an_imagined_world_the_tool_goes_where_it_is_told_and_pushes(bundle):
     (belief, _) = imagined_success.begin(stage, 9_902)
     stage.close()
     world = imagined_success.ImaginedWorld(bundle, belief, 0)
-    start = world.latent[OBJECT].copy()
+    start = world.object.copy()
     before = world.commanded.copy()
     world.act(np.array([0.0, -1.0]))
     np.testing.assert_allclose(world.commanded - before, [0.0, -0.03], atol=1e-6)
     for _ in range(25):
-        towards = world.latent[OBJECT] - world.commanded
+        towards = world.object - world.commanded
         world.act(towards / max(1e-6, np.linalg.norm(towards)))
-    assert np.linalg.norm(world.latent[OBJECT] - start) > 0.03
+    assert np.linalg.norm(world.object - start) > 0.03
 
 
 def as_read(section) -> dict:

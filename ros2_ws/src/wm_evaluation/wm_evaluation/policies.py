@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from wm_core.bundle import OBJECT, Bundle
+from wm_core.bundle import Bundle
+from wm_core.specs import StateSpec
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner.costs import CostModel
 from wm_planner.planners import make_planner
@@ -48,22 +49,23 @@ class Planned:
 class Scripted:
     """The scripted pusher on the believed position, with noise on what it does."""
 
-    def __init__(self, seed: int, noise: float) -> None:
+    def __init__(self, state: StateSpec, seed: int, noise: float) -> None:
+        self._position = state.object_position
         self._pusher, self._noise, self._rng = make_expert(TASK), noise, np.random.default_rng(seed)
 
     def __call__(self, mean: np.ndarray, commanded: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        action = self._pusher(commanded, mean[OBJECT], goal) + self._noise * self._rng.normal(size=2)
+        action = self._pusher(commanded, self._position(mean), goal) + self._noise * self._rng.normal(size=2)
         return action / max(1.0, float(np.linalg.norm(action)))
 
 
 class Wandering:
     """Random motions."""
 
-    def __init__(self, seed: int) -> None:
-        self._policy = RandomPolicy(seed)
+    def __init__(self, state: StateSpec, seed: int) -> None:
+        self._position, self._policy = state.object_position, RandomPolicy(seed)
 
     def __call__(self, mean: np.ndarray, commanded: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        return self._policy(commanded, mean[OBJECT], goal)
+        return self._policy(commanded, self._position(mean), goal)
 
 
 class Distilled:
@@ -90,10 +92,10 @@ def policies(bundle: Bundle) -> dict[str, Make]:
         "icem, no approach": lambda seed: Planned(bundle, seed, weights=blind),
         "icem, few, no side": lambda seed: Planned(bundle, seed, weights=hasty, **few),
         "icem, no goal": lambda seed: Planned(bundle, seed, weights=lazy),
-        "scripted": lambda seed: Scripted(seed, 0.0),
-        "scripted, noise 0.3": lambda seed: Scripted(seed, 0.3),
-        "scripted, noise 0.5": lambda seed: Scripted(seed, 0.5),
-        "random": Wandering,
+        "scripted": lambda seed: Scripted(bundle.state, seed, 0.0),
+        "scripted, noise 0.3": lambda seed: Scripted(bundle.state, seed, 0.3),
+        "scripted, noise 0.5": lambda seed: Scripted(bundle.state, seed, 0.5),
+        "random": lambda seed: Wandering(bundle.state, seed),
     }
     if bundle.has("policy"):
         found["policy"] = lambda seed: Distilled(bundle)

@@ -31,7 +31,7 @@ def test_a_bundle_comes_out_that_also_jumps(jumping, bare):
     assert {name: jumping.spec["files"][name] for name in before.spec["files"]} == before.spec["files"]
     assert jumping.spec["macro"]["training"]["updates"] == 4
     futures = RolloutEngine(jumping, macro=True).rollout(jumping.initial_mean, np.zeros((5, 20, 2), np.float32))
-    assert futures.object.shape == (jumping.ensemble, 5, 14, 2)
+    assert futures.object().shape == (jumping.ensemble, 5, 14, 2)
     assert list(futures.steps) == [*range(1, 13), 16, 20]
 
 
@@ -49,7 +49,7 @@ def test_it_learns_what_pushes_do(bare, dataset, tmp_path):
     means, variances = beliefs(bundle, dataset)
     settings = MacroSettings(hidden=48, updates=150, batch=64, imagined=64)
     torch.manual_seed(0)
-    model = JumpDynamics(bundle.ensemble, bundle.latent_size - 6, settings.hidden, settings.k, bundle.action_scale)
+    model = JumpDynamics(bundle.ensemble, bundle.state.own, settings.hidden, settings.k, bundle.action.scale["x"])
     course = MacroTraining(model, bundle, dataset, means, variances, settings, np.arange(10), np.arange(10, 12))
     before = course.held_out_loss()
     Trainer(model, tmp_path, seed=0).run(course.phases())

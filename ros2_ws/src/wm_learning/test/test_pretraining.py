@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from wm_core.bundle import BevSpec, Bundle
+from wm_core.bundle import Bundle
 from wm_core.command_line import main
 from wm_core.config import SettingError, configure
+from wm_core.specs import BevSpec
 from wm_data.dataset import SMALL
 from wm_data.dataset_files import DatasetError, seal
 from wm_data.loading import load_data

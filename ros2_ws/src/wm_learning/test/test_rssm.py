@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from wm_core.bundle import HIDDEN_LOGIT, VISIBILITY, Bundle
+from wm_core.bundle import HIDDEN_LOGIT, Bundle
 from wm_core.config import configure
 from wm_learning.export.bundle import export_bundle
 from wm_learning.families import phases
-from wm_learning.families.base import OBJECT
+from wm_learning.families.base import OBJECT, VISIBILITY
 from wm_learning.families.rssm import RssmConfig, RssmModel
 from wm_learning.families.rssm.cell import UNIMIX, Cell, balanced, divergence, gumbel, sample
 from wm_learning.families.rssm.training import RssmTraining

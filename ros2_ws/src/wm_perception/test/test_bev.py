@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from wm_core.bundle import BevSpec
 from wm_core.rig import looking_at
+from wm_core.specs import BevSpec
 from wm_perception.bev import Projector, fill_holes, fuse, in_boxes
 
 SPEC = BevSpec()

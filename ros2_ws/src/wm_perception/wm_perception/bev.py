@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wm_core.bundle import BevSpec
+from wm_core.specs import BevSpec
 
 Box = tuple[np.ndarray, np.ndarray]  # pose (4, 4) in the base frame and half extents (3,) [m]
 LOWEST = -0.03  # [m] points below are no table but noise

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import open3d
 
-from wm_core.bundle import BevSpec
 from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig
+from wm_core.specs import BevSpec
 from wm_perception.bev import Projector, in_boxes
 from wm_perception.pipeline import CameraFrame, shrink
 from wm_perception.robot_mask import RobotMask

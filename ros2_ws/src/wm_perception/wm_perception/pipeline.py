@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from wm_core.bundle import LOG_VARIANCE, OBJECT, VISIBILITY, Bundle
+from wm_core.bundle import Bundle, BundleError
 from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig
 from wm_perception.bev import Projector, fuse
@@ -44,6 +44,8 @@ class PerceptionPipeline:
     """Projects, masks, fuses and encodes. Works with any subset of the rig's cameras."""
 
     def __init__(self, bundle: Bundle, rig: CameraRig, kinematics: Kinematics) -> None:
+        if bundle.observation.images or bundle.observation.vectors:
+            raise BundleError(f"{bundle.path}: expected an encoder that wants the map alone, got {bundle.observation}")
         self._bundle = bundle
         self._rig = {camera.name: camera for camera in rig.cameras}
         self._kinematics = kinematics
@@ -66,11 +68,12 @@ class PerceptionPipeline:
         bev = fuse(maps)
         embedding = self._bundle.run("encode", bev=bev[None])["embedding"][0]
         ee, _ = self._kinematics.fk(q)
+        state, layout = self._bundle.state, self._bundle.embedding
         return ObservationData(
             embedding,
-            embedding[OBJECT].astype(float),
-            np.exp(0.5 * embedding[LOG_VARIANCE]).astype(float),
-            float(1 / (1 + np.exp(-embedding[VISIBILITY]))),
+            state.object_position(embedding).astype(float),
+            np.exp(0.5 * layout.of(embedding, "log_variance", state.position)).astype(float),
+            float(1 / (1 + np.exp(-layout.of(embedding, "visibility")[0]))),
             float(bev[4].mean()),
             ee,
             bev,

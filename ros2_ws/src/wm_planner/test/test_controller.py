@@ -151,7 +151,7 @@ def test_a_long_plan_in_jumps_pushes_towards_the_goal(jumping):
     assert sum(outlook.cost_terms.values()) == pytest.approx(decision.plan.cost, rel=1e-3)
     ends = outlook.futures.mean_object()[0, -1]
     assert np.linalg.norm(ends - GOAL.xy) < np.linalg.norm(THING - GOAL.xy)
-    assert np.linalg.norm(decision.motion.ee_end - decision.motion.ee_start) <= jumping.action_scale + 1e-6
+    assert np.linalg.norm(decision.motion.ee_end - decision.motion.ee_start) <= jumping.action.scale["x"] + 1e-6
 
 
 def test_what_is_uncertain_only_in_the_long_run_is_no_reason_to_defer(jumping):

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from wm_core.bundle import Bundle, BundleError
+from wm_core.futures import Futures
 from wm_core.robot import load_robot
+from wm_core.specs import ActionSpec, StateSpec
 from wm_core.task import load_task
 from wm_dynamics.calibration import Calibration
-from wm_dynamics.rollout import Futures, RolloutEngine
+from wm_dynamics.rollout import RolloutEngine
 from wm_planner.costs import CostModel
 
 GOAL = np.array([0.6, 0.0])
+STATE, ACTION = StateSpec(1, ("x", "y"), ("x", "y"), 2), ActionSpec({"x": 0.03, "y": 0.03})
 TASK = load_task("push")
 REACH = load_robot().reach_region
 
@@ -22,7 +25,10 @@ def future(thing, tool, spread=0.0):
     members = np.array([-0.5, 0.5])[:, None, None, None] * spread
     objects = np.tile(np.asarray(thing, float), (2, 1, 5, 1)) + members
     tools = np.tile(np.asarray(tool, float), (2, 1, 5, 1))
-    return Futures(objects, tools, np.zeros_like(objects), np.zeros((2, 1, 6)), objects[:, :, 0].mean(0))
+    readout = np.concatenate([objects, tools], -1)
+    return Futures(
+        STATE, ACTION, readout, np.zeros_like(objects), {"final": np.zeros((2, 1, 8))}, readout[:, :, 0].mean(0)
+    )
 
 
 def terms(thing, tool, actions=0.0, **options):
@@ -114,7 +120,8 @@ def saved():
 
 @pytest.fixture
 def saved_futures(saved):
-    return Futures(*(saved[name] for name in ("object", "ee", "variance", "final", "start")), saved["ends"])
+    readout, start = (np.concatenate(parts, -1) for parts in ((saved["object"], saved["ee"]), 2 * (saved["start"],)))
+    return Futures(STATE, ACTION, readout, saved["variance"], {"final": saved["final"]}, start, saved["ends"])
 
 
 @pytest.fixture
@@ -142,7 +149,7 @@ def test_pushing_costs_what_it_did(saved, saved_futures, same):
 
 def test_pushing_costs_bit_for_bit_what_the_formula_says(saved, saved_futures, same):
     """The formula in one piece, with its order of operations."""
-    thing, tool, goal, actions = saved_futures.mean_object(), saved_futures.mean_ee(), saved["goal"], saved["actions"]
+    thing, tool, goal, actions = saved_futures.mean_object(), saved_futures.mean_tool(), saved["goal"], saved["actions"]
     share = (np.diff(saved["ends"], prepend=0) / 12).astype(np.float32)
 
     def length(vectors):

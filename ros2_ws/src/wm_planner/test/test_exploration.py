@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from wm_core.bundle import Bundle
+from wm_core.futures import Futures
 from wm_core.kinematics import Kinematics
 from wm_core.robot import load_robot
+from wm_core.specs import ActionSpec, StateSpec
 from wm_core.task import load_task
-from wm_dynamics.rollout import Futures, RolloutEngine
+from wm_dynamics.rollout import RolloutEngine
 from wm_planner.controller import PlannerCore
 from wm_planner.costs import CostModel
 from wm_planner.exploration import ExplorationCosts, ExploreGoal, Urge
@@ -21,6 +23,7 @@ PLACES = TASK.exploring.places
 COSTS = ExplorationCosts(CostModel(TASK, REACH), most_doubt=0.1, step_duration=0.1)
 URGE = Urge(np.array([0.6, 0.0]), speed=0.5, aside=0.0, until_ns=10**10)
 START = np.array([0.5, 0.0])
+STATE, ACTION = StateSpec(1, ("x", "y"), ("x", "y"), 2), ActionSpec({"x": 0.03, "y": 0.03})
 
 
 def terms(velocity=(0.0, 0.0), spread=0.0, actions=0.0, start=START, tool=(0.445, 0.0), urge=URGE):
@@ -29,7 +32,8 @@ def terms(velocity=(0.0, 0.0), spread=0.0, actions=0.0, start=START, tool=(0.445
     members = np.array([-0.5, 0.5])[:, None, None, None] * spread * steps / 5
     objects = (np.asarray(start) + steps * np.asarray(velocity))[None, None] + members
     tools = np.tile(np.asarray(tool, float), (2, 1, 5, 1))
-    futures = Futures(objects, tools, np.zeros_like(objects), np.zeros((2, 1, 6)), np.asarray(start)[None])
+    readout, begin = np.concatenate([objects, tools], -1), np.array([[*start, *tool]])
+    futures = Futures(STATE, ACTION, readout, np.zeros_like(objects), {"final": np.zeros((2, 1, 8))}, begin)
     return {name: float(v[0]) for name, v in COSTS.terms(futures, np.full((1, 5, 2), actions), urge).items()}
 
 

@@ -293,7 +293,7 @@ def test_a_plan_in_jumps_says_where_the_object_goes_at_every_step(rest_of, jumpi
     rest.until(lambda: rest.plans)
     plan = rest.plans[0]
     assert plan.horizon == len(plan.object) == len(plan.ee) == 24
-    assert np.abs(np.diff([point.x for point in plan.ee])).max() < 1.5 * jumping.action_scale
+    assert np.abs(np.diff([point.x for point in plan.ee])).max() < 1.5 * jumping.action.scale["x"]
 
 
 @pytest.mark.parametrize(

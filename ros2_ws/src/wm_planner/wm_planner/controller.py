@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wm_core.bundle import OBJECT, Bundle
+from wm_core.bundle import Bundle
 from wm_core.executed import ExecutedMotion
-from wm_dynamics.rollout import Futures, RolloutEngine
+from wm_core.futures import Futures
+from wm_dynamics.rollout import RolloutEngine
 from wm_planner.costs import CostModel
 from wm_planner.delay import predict
 from wm_planner.exploration import ExplorationCosts, ExploreGoal, Urge
@@ -89,7 +90,7 @@ class PlannerCore:
         self._follow = follow
         self._policy_trust = policy_trust
         self._spans = engine.spans(planner.horizon)
-        self._scale = engine.bundle.action_scale
+        self._scale = engine.bundle.action.scales
         self._step_ns = round(engine.bundle.step_duration * 1e9)
         # What has been sent: tells where the arm will be when the next command takes effect.
         self.commanded = ExecutedMotion()
@@ -142,11 +143,12 @@ class PlannerCore:
         if delay_ns > 0:
             latent = predict(self._engine.bundle, latent, variance, ee, self.commanded, stamp_ns, delay_ns)
             self._continue_at(effective_ns)
-        close = float(np.linalg.norm(latent[OBJECT] - ee)) < BLIND_REACH
+        thing = self._engine.bundle.state.object_position(latent)
+        close = float(np.linalg.norm(thing - ee)) < BLIND_REACH
         if close and time_unseen > LOOK_AFTER:
-            return self._back_off(latent[OBJECT], ee, effective_ns, delay)
+            return self._back_off(thing, ee, effective_ns, delay)
         speed = self._blind_speed if time_unseen > 0 and close else 1.0
-        aim = goal.urge(latent[OBJECT].astype(float), stamp_ns) if isinstance(goal, ExploreGoal) else goal
+        aim = goal.urge(thing.astype(float), stamp_ns) if isinstance(goal, ExploreGoal) else goal
 
         def evaluate(actions: np.ndarray) -> np.ndarray:
             actions = np.float32(speed) * self._each_step(actions)

@@ -7,12 +7,9 @@ from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_msgs.msg import Belief, Command, Plan
 
-from wm_core.bundle import OBJECT
 from wm_core.stamps import NS_PER_S, to_msg, to_ns
 from wm_planner.controller import Decision, Outlook
 from wm_planner.tool_path import ToolMotion
-
-TOOL = slice(2, 4)  # of a latent, [m]
 
 
 def trajectory_message(names: tuple[str, ...], motion: ToolMotion, stamp: Time) -> JointTrajectory:
@@ -59,8 +56,8 @@ def plan_message(belief: Belief, decision: Decision, outlook: Outlook, step_dura
         horizon=horizon,
         action_size=size,
         actions=result.actions.reshape(-1).tolist(),
-        object=_each_step(decision.latent[OBJECT], futures.mean_object()[0], futures.steps),
-        ee=_each_step(decision.latent[TOOL], futures.mean_ee()[0], futures.steps),
+        object=_each_step(futures.object_start()[0], futures.mean_object()[0], futures.steps),
+        ee=_each_step(futures.tool_start()[0], futures.mean_tool()[0], futures.steps),
         cost=outlook.cost,
         cost_names=list(outlook.cost_terms),
         cost_values=list(outlook.cost_terms.values()),

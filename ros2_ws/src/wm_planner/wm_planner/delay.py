@@ -44,8 +44,8 @@ def predict(
     mean, variance = np.asarray(mean, np.float32)[None], np.asarray(variance, np.float32)[None]
     for begin in range(0, delay_ns, step_ns):
         t0, t1 = stamp_ns + begin, stamp_ns + min(begin + step_ns, delay_ns)
-        action = motion.action(t0, t1, bundle.action_scale)
-        ee = np.asarray(ee) + bundle.action_scale * action
+        action = motion.action(t0, t1, bundle.action.scales)
+        ee = np.asarray(ee) + bundle.action.scaled(action)
         target = motion.target(t1) if len(motion) else ee
         mean = bundle.run(
             "filter",

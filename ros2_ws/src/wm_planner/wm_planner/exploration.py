@@ -10,8 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
+from wm_core.futures import Futures
 from wm_core.task import Region
-from wm_dynamics.rollout import Futures
 from wm_planner.costs import CostModel, outside
 
 SHORTEST_PUSH = 0.06  # [m]
@@ -103,8 +103,8 @@ class ExplorationCosts:
         """Weighted terms (N,) by name; `actions` (N, H, A)."""
         weights, region = self.weights, self.costs.task.exploring.objects
         share = (np.diff(futures.steps, prepend=0) / futures.steps[-1]).astype(np.float32)
-        thing, tool = futures.mean_object(), futures.mean_ee()
-        forward = urge.xy - futures.start[:1]
+        thing, tool = futures.mean_object(), futures.mean_tool()
+        forward = urge.xy - futures.object_start()[:1]
         left = np.stack([-forward[:, 1], forward[:, 0]], -1) / (np.linalg.norm(forward, axis=-1, keepdims=True) + 1e-6)
         places = self._pushes.place_terms(thing, tool - np.float32(urge.aside) * left, urge.xy.astype(thing.dtype))
         straying = outside(self._coasting(futures), region).max(0)
@@ -128,12 +128,13 @@ class ExplorationCosts:
 
     def _coasting(self, futures: Futures) -> np.ndarray:
         """Where the object would come to rest (E, N, H, 2) [m] if it were let go at each instant."""
-        members, count, _, axes = futures.object.shape
-        start = np.broadcast_to(futures.start[:, None], (members, count, 1, axes))
+        thing = futures.object()
+        members, count, _, axes = thing.shape
+        start = np.broadcast_to(futures.object_start()[:, None], (members, count, 1, axes))
         passed = np.diff(futures.steps, prepend=0)[:, None].astype(np.float32) * np.float32(self.step_duration)
-        velocity = np.diff(futures.object, axis=2, prepend=start) / passed
+        velocity = np.diff(thing, axis=2, prepend=start) / passed
         speed = np.linalg.norm(velocity, axis=-1, keepdims=True)
-        return futures.object + velocity * speed / (2 * self.slippery)
+        return thing + velocity * speed / (2 * self.slippery)
 
     def cost(self, futures: Futures, actions: np.ndarray, urge: Urge) -> np.ndarray:
         """Total cost (N,)."""

@@ -10,9 +10,9 @@ import argparse
 
 import numpy as np
 
-from wm_core.bundle import BevSpec
 from wm_core.paths import rig_path
 from wm_core.rig import Camera, CameraRig
+from wm_core.specs import BevSpec
 from wm_sim.action_driver import ActionDriver
 from wm_sim.arm_sim import ArmSim
 from wm_sim.world import load_world

@@ -35,7 +35,7 @@ def test_a_policy_on_the_true_state_replaces_perception_and_planner(loop):
     assert away.goal == (0.5, 0.1)
     assert all(step.observation is None and step.plan is None for step in away.trace)
     travelled = away.trace[-1].ee_target - away.trace[0].ee_target
-    np.testing.assert_allclose(travelled, [0.0, 4 * loop.bundle.action_scale], atol=1e-3)
+    np.testing.assert_allclose(travelled, [0.0, 4 * loop.bundle.action.scale["y"]], atol=1e-3)
 
 
 def test_the_oracle_knows_where_the_object_is(loop):

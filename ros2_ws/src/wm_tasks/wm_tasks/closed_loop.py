@@ -215,7 +215,7 @@ class ClosedLoop:
             progress.update(truth, stamp_ns)
             aim = progress.goal.xy if isinstance(progress.goal, ObjectGoal) else np.full(2, np.nan)
             action = np.asarray(policy(ee_target, truth, aim), float)
-            motion = self._tool_path.move(self.bundle.action_scale * action)
+            motion = self._tool_path.move(self.bundle.action.scaled(action))
             decision = Decision(action, motion, None, None, None, 0.0, 0.0)
         self._guard.observe(names, positions.tolist(), stamp_ns, stamp_ns)
         verdict = self._send(decision, joints, stamp_ns)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wm_core.bundle import LOG_VARIANCE, OBJECT, VISIBILITY, Bundle
+from wm_core.bundle import Bundle
 from wm_core.executed import ExecutedMotion
 from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig
@@ -32,6 +32,7 @@ class StateEstimator:
 
     def __init__(self, bundle: Bundle, rig: CameraRig, kinematics: Kinematics) -> None:
         """`rig`: what perception takes the cameras for."""
+        self._bundle = bundle
         self._perception = PerceptionPipeline(bundle, rig, kinematics)
         self._filter = BeliefFilter(bundle)
 
@@ -54,6 +55,7 @@ class StateEstimator:
         seen = self._perception.process(frames, joints)
         if truth is not None:
             embedding = seen.embedding.copy()
-            embedding[OBJECT], embedding[LOG_VARIANCE], embedding[VISIBILITY] = truth, -14.0, 14.0
+            for part, value in (("object", truth), ("log_variance", -14.0), ("visibility", 14.0)):
+                embedding[self._bundle.embedding.columns(part)] = value
             seen = replace(seen, embedding=embedding, object_xy=truth, visibility=1.0)
         return Estimate(seen, self._filter.update(stamp_ns, seen.embedding, seen.visibility, seen.ee[:2], motion))

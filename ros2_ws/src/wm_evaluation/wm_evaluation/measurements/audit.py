@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from wm_core.futures import XY
 from wm_dynamics.rollout import RolloutEngine
 from wm_evaluation.measurement import Context
 from wm_evaluation.section import Section, Table
@@ -70,9 +71,9 @@ def measure(context: Context) -> Section:
         found = []
         for start in starts:
             futures = engine.rollout(start.means[label], start.actions)
-            first = np.broadcast_to(start.means[label][:4], (*futures.object.shape[:2], 1, 4))
-            thing = np.concatenate([first[..., :2], futures.object], 2)
-            tool = np.concatenate([first[..., 2:], futures.ee], 2)
+            first = np.broadcast_to(futures.start, (*futures.readout.shape[:2], 1, bundle.readout.size))
+            path = np.concatenate([first, futures.readout], 2)
+            thing, tool = (bundle.readout.of(path, part, XY) for part in ("object", "tool"))
             found.append(violations(thing, tool, radius, table))
         shares[label] = _shares(found, episodes)
         by_kind[label] = {

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from wm_core.bundle import OBJECT, Bundle
+from wm_core.bundle import Bundle
 from wm_data.dataset import Dataset
 from wm_dynamics.rollout import RolloutEngine
 from wm_evaluation import plots
@@ -39,7 +39,10 @@ def measure(context: Context) -> Section:
         latents = {label: imagine(bundle, data, context, label, start) for label, bundle in context.bundles.items()}
         truth = data.object[start + SHOWN[-1], :2]
         moved = 1000 * float(np.linalg.norm(truth - data.object[start, :2]))
-        errors = {label: 1000 * float(np.linalg.norm(path[-1, OBJECT] - truth)) for label, path in latents.items()}
+        errors = {
+            label: 1000 * float(np.linalg.norm(context.bundles[label].state.object_position(path[-1]) - truth))
+            for label, path in latents.items()
+        }
         for label, error in errors.items():
             figures[label]["error_mm"][name] = error
         rows.append([name, f"{moved:.0f}", *(f"{error:.1f}" for error in errors.values())])
@@ -72,11 +75,11 @@ def imagine(bundle: Bundle, data: Dataset, context: Context, label: str, start: 
     seen = context.seen(label)
     mean, variance = seen.mean[start : start + 1], seen.variance[start : start + 1]
     actions = np.ascontiguousarray(data.action[None, start : start + SHOWN[-1]], np.float32)
-    tool = RolloutEngine(bundle).rollout(mean[None], actions).mean_ee()[0].copy()
+    tool = RolloutEngine(bundle).rollout(mean[None], actions).mean_tool()[0].copy()
     target = data.target[start].astype(np.float32)
     path = [mean[0]]
     for step in range(SHOWN[-1]):
-        target = target + bundle.action_scale * actions[0, step]
+        target = target + bundle.action.scaled(actions[0, step])
         out = bundle.run(
             "filter",
             mean=mean,

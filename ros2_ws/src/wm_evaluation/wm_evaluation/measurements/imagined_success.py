@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from wm_core.bundle import OBJECT, Bundle
+from wm_core.bundle import Bundle
 from wm_dynamics.belief import BeliefState
 from wm_dynamics.rollout import RolloutEngine
 from wm_evaluation.measurement import Context
@@ -39,13 +39,18 @@ class ImaginedWorld:
         self._variance = start.variance[None].copy()
         self.commanded = start.ee_target.astype(float)
 
+    @property
+    def object(self) -> np.ndarray:
+        """Where the object is (2,) [m]."""
+        return self._bundle.state.object_position(self.latent)
+
     def act(self, action: np.ndarray) -> None:
         """One step under an action (2,); the commanded position stays within reach."""
         bundle = self._bundle
-        target = np.clip(self.commanded + bundle.action_scale * action, *REACH_BOX)
-        executed = ((target - self.commanded) / bundle.action_scale).astype(np.float32)
+        target = np.clip(self.commanded + bundle.action.scaled(action), *REACH_BOX)
+        executed = bundle.action.unscaled(target - self.commanded).astype(np.float32)
         futures = self._engine.rollout(self.latent, executed[None, None])
-        tool = futures.ee[self._member, 0, 0]
+        tool = futures.tool_at()[self._member, 0, 0]
         moved = bundle.run(
             "filter",
             mean=self.latent[None],
@@ -54,7 +59,7 @@ class ImaginedWorld:
             embedding=bundle.unseen,
             proprio=np.concatenate([tool, target]).astype(np.float32)[None],
         )["posterior_mean"][0]
-        moved[OBJECT] = futures.object[self._member, 0, 0]
+        bundle.state.object_position(moved)[:] = futures.object(bundle.state.position)[self._member, 0, 0]
         self.latent, self.commanded = moved, target
 
 
@@ -131,10 +136,10 @@ def imagine(bundle: Bundle, start: tuple[BeliefState, np.ndarray], act: Act, mem
     belief, goal = start
     world = ImaginedWorld(bundle, belief, member)
     for _ in range(MAX_STEPS):
-        if np.linalg.norm(world.latent[OBJECT] - goal) < REACHED:
+        if np.linalg.norm(world.object - goal) < REACHED:
             break
         world.act(act(world.latent, world.commanded, goal))
-    return float(np.linalg.norm(world.latent[OBJECT] - goal))
+    return float(np.linalg.norm(world.object - goal))
 
 
 def rank_correlation(real: np.ndarray, imagined: np.ndarray) -> Estimate:

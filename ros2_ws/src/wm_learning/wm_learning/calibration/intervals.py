@@ -65,7 +65,7 @@ def outcomes(
     for i in range(0, len(starts), BATCH):
         part = slice(i, i + BATCH)
         futures = engine.rollout(means[starts[part]][None], actions[part])
-        predicted[part, ends], reach[part, ends] = futures.mean_object(), futures.mean_ee()
+        predicted[part, ends], reach[part, ends] = futures.mean_object(), futures.mean_tool()
         wide[part, ends], far[part, ends] = deviation(futures, FLOOR), motion(futures)
         apart[part, ends] = futures.epistemic_std()
     error, tool_error = (np.where(over[..., None], np.nan, gap) for gap in (truth - predicted, tool - reach))

@@ -21,7 +21,7 @@ def fit_reference(bundle: Bundle, data: Dataset, seen: np.ndarray) -> Reference:
     found: list[Evidence] = []
     worlds: list[int] = []
     for episode in np.unique(data.episode):
-        evidence = Accumulator()
+        evidence = Accumulator(bundle.embedding)
         for step, state in states(bundle, data, seen, episode):
             gathered = evidence.update(seen[step], state.visibility, state.normalised_error, state.slip)
             if evidence.settled:

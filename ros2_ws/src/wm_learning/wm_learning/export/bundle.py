@@ -1,18 +1,21 @@
 """Export of a trained model as a bundle: ONNX graphs, weights and bundle.yaml, written completely or not at all."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
-from torch import Tensor, nn
+from torch import nn
 
 from wm_core.atomic import new_folder
-from wm_core.bundle import BevSpec, Bundle, sha256
+from wm_core.bundle import Bundle, sha256
 from wm_core.bundle_schema import SCHEMA_VERSION
+from wm_core.graph_specs import BY_NAME, Tensor, sizes_of
+from wm_core.specs import ObservationSpec
 from wm_learning.export.weights import save_weights
-from wm_learning.families.base import Sizes, WorldModel
+from wm_learning.families.base import WorldModel
 from wm_learning.policy.networks import Intend
 
 
@@ -32,20 +35,22 @@ def export_bundle(
         modules = model.graphs()
         if "policy" in modules:
             modules["intend"] = Intend(modules["policy"], modules["rollout"], model.sizes.horizon)
-        _write_graphs(modules, model.sizes, model.bev, work)
+        sizes = model.sizes
+        state, action, observation = sizes.specification, sizes.action, ObservationSpec(sizes.features, model.bev)
+        named = sizes_of(state, action, observation, ensemble=sizes.members, horizon=sizes.horizon)
+        _write_graphs(modules, named, work)
         save_weights(model, work)
-        sizes, bev = model.sizes, model.bev
         mean, variance = model.initial()
         spec = {
             "schema": SCHEMA_VERSION,
             "id": bundle_id,
             "family": model.family,
             "step_duration": sizes.step_duration,
-            "action_scale": sizes.action_scale,
+            "state": state.to_dict(),
+            "action": action.to_dict(),
+            "observation": observation.to_dict(),
             "horizon": sizes.horizon,
             "ensemble": sizes.members,
-            "sizes": {"latent": sizes.latent, "embedding": sizes.embedding, "action": 2, "proprio": 4},
-            "bev": {name: getattr(bev, name) for name in bev.__dataclass_fields__},
             "initial": {"mean": [round(v, 6) for v in mean.tolist()], "variance": variance.tolist()},
             "surprise_threshold": float(surprise_threshold),
             "data": data,
@@ -79,13 +84,14 @@ def add_graphs(bundle: Path, folder: Path, modules: dict[str, nn.Module], facts:
     """Write to `folder` the bundle in `bundle` with more graphs; `facts` go into its bundle.yaml, over what is there."""
     loaded = Bundle.load(bundle)
     spec = {**loaded.spec, **facts}
-    own = spec["sizes"]
-    sizes = Sizes(own["latent"] - 6, own["embedding"] - 5, loaded.ensemble, loaded.horizon)
+    sizes = dict(loaded.sizes)
+    if "jump" in modules:
+        steps, jumps = spec["macro"]["steps"], spec["macro"]["jumps"]
+        sizes |= {"J": jumps, "S": steps * jumps}
     with new_folder(folder) as work:
         for name in loaded.spec["files"]:
             shutil.copyfile(bundle / name, work / name)
-        span = spec["macro"]["steps"] * spec["macro"]["jumps"] if "jump" in modules else 0
-        _write_graphs({name: module.eval() for name, module in modules.items()}, sizes, loaded.bev, work, span)
+        _write_graphs({name: module.eval() for name, module in modules.items()}, sizes, work)
         spec["files"] = _checksums(work)
         (work / "bundle.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
         Bundle.load(work)
@@ -97,63 +103,24 @@ def _checksums(folder: Path) -> dict[str, str]:
     return {file.name: sha256(file) for file in sorted(folder.iterdir()) if file.suffix in (".onnx", ".safetensors")}
 
 
-def _write_graphs(modules: dict[str, nn.Module], sizes: Sizes, bev: BevSpec, folder: Path, span: int = 0) -> None:
-    """`span`: steps of one call of the graph `jump`."""
-    state = torch.zeros(1, sizes.latent)
-    imagined = (
-        ["latent", "actions"],
-        ["readout", "variance", "final"],
-        {"latent": {0: "e", 1: "n"}, "actions": {0: "N"}, "readout": {1: "N"}, "variance": {1: "N"}, "final": {1: "N"}},
-    )
-    graphs: dict[str, tuple[tuple[Tensor, ...], list[str], list[str], dict[str, dict[int, str]]]] = {
-        "encode": (
-            (torch.zeros(2, 5, bev.rows, bev.columns),),
-            ["bev"],
-            ["embedding"],
-            {"bev": {0: "b"}, "embedding": {0: "b"}},
-        ),
-        "filter": (
-            (state, state + 1, torch.zeros(1, 2), torch.zeros(1, sizes.embedding), torch.zeros(1, 4)),
-            ["mean", "variance", "action", "embedding", "proprio"],
-            ["posterior_mean", "posterior_variance", "predicted_object", "predicted_variance", "surprise"],
-            {},
-        ),
-        "rollout": ((state[None], torch.zeros(3, sizes.horizon, 2)), *imagined),
-        "jump": ((state[None], torch.zeros(3, span, 2)), *imagined),
-        "decode": (
-            (torch.zeros(2, sizes.latent),),
-            ["latent"],
-            ["image", "readout"],
-            {"latent": {0: "b"}, "image": {0: "b"}, "readout": {0: "b"}},
-        ),
-        "policy": (
-            (torch.zeros(2, sizes.latent), torch.zeros(2, 2)),
-            ["latent", "goal"],
-            ["action"],
-            {"latent": {0: "b"}, "goal": {0: "b"}, "action": {0: "b"}},
-        ),
-        "intend": (
-            (torch.zeros(2, sizes.latent), torch.zeros(2, 2)),
-            ["latent", "goal"],
-            ["actions"],
-            {"latent": {0: "b"}, "goal": {0: "b"}, "actions": {0: "b"}},
-        ),
-        "value": (
-            (torch.zeros(2, sizes.latent), torch.zeros(2, 2)),
-            ["latent", "goal"],
-            ["value"],
-            {"latent": {0: "b"}, "goal": {0: "b"}, "value": {0: "b"}},
-        ),
-    }
+def _write_graphs(modules: Mapping[str, nn.Module], sizes: Mapping[str, int], folder: Path) -> None:
+    """Export modules as the graphs of their names; `sizes`: by the names of wm_core.graph_specs."""
     for name, module in modules.items():
-        inputs, input_names, output_names, axes = graphs[name]
+        graph = BY_NAME[name]
         torch.onnx.export(
             module,
-            inputs,
+            tuple(_example(tensor, sizes) for tensor in graph.inputs),
             str(folder / f"{name}.onnx"),
-            input_names=input_names,
-            output_names=output_names,
-            dynamic_axes=axes,
+            input_names=[tensor.name for tensor in graph.inputs],
+            output_names=[tensor.name for tensor in graph.outputs],
+            dynamic_axes=graph.dynamic_axes(sizes),
             opset_version=18,
             dynamo=False,
         )
+
+
+def _example(tensor: Tensor, sizes: Mapping[str, int]) -> torch.Tensor:
+    """Numbers of an input's shape; what broadcasts is 1, so that the graph keeps it free."""
+    free = {"b": 2, "N": 3, "e": 1, "n": 1}
+    shape = [side if isinstance(side, int) else sizes.get(side, free.get(side, 1)) for side in tensor.shape]
+    return torch.ones(shape) if tensor.name == "variance" else torch.zeros(shape)

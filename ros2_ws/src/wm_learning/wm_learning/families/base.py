@@ -1,19 +1,30 @@
 """What the model of every family is: four graphs that a robot runs.
 
 Latent (L,) of every family: [object xy, tool xy, lag xy (m), then the family's own state]; lag = commanded minus measured
-tool. Embedding (D,): [object xy, log variance xy, visibility logit, then the family's own features]; see wm_core.bundle.
+tool. Embedding (D,): [object xy, log variance xy, visibility logit, then the family's own features]; see StateSpec.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from wm_core.bundle import BevSpec
+from wm_core.specs import ActionSpec, BevSpec, StateSpec
 
-OBJECT, TOOL, LAG, STATE = slice(0, 2), slice(2, 4), slice(4, 6), slice(6, None)
+XY = ("x", "y")
+COMMON = StateSpec(1, XY, XY, 0, {"z": 0.0})  # what all families estimate
+OBJECT, TOOL, LAG = (COMMON.latent.slice(part) for part in ("object", "tool", "lag"))
+PLACE, STATE = (
+    slice(0, COMMON.latent.size),
+    slice(COMMON.latent.size, None),
+)  # of a latent: what is common, the family's own
+LOG_VARIANCE, VISIBLE = (COMMON.embedding(0).slice(part) for part in ("log_variance", "visibility"))
+VISIBILITY = VISIBLE.start
+SEEN, FEATURES = slice(0, COMMON.embedding(0).size), slice(COMMON.embedding(0).size, None)  # of an embedding, likewise
+MEASURED, COMMANDED = (COMMON.proprio.slice(part) for part in ("tool", "target"))
+TOOL_HEIGHT = 0.027  # [m] at which the tool moves
 
 
 @dataclass(frozen=True)
@@ -29,11 +40,21 @@ class Sizes:
 
     @property
     def latent(self) -> int:
-        return 6 + self.state
+        return self.specification.latent.size
 
     @property
     def embedding(self) -> int:
-        return 5 + self.features
+        return self.specification.embedding(self.features).size
+
+    @property
+    def specification(self) -> StateSpec:
+        """What is estimated, and how latents, readouts and embeddings are laid out."""
+        return replace(COMMON, own=self.state)
+
+    @property
+    def action(self) -> ActionSpec:
+        """What an action is."""
+        return ActionSpec(dict.fromkeys(XY, self.action_scale), (XY,), {"z": TOOL_HEIGHT})
 
 
 class WorldModel(nn.Module, ABC):

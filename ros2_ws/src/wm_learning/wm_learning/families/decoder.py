@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wm_core.bundle import BevSpec
+from wm_core.specs import BevSpec
 from wm_learning.families.base import OBJECT, STATE, TOOL
 from wm_learning.families.parts import cell_centres
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wm_core.bundle import BevSpec
+from wm_core.specs import BevSpec
 
 WINDOW = 24  # cells per side of the window, 19 cm at 8 mm
 LOG_VARIANCE = (-14.0, -3.0)  # bounds of log variance [m^2]: 0.9 mm to 22 cm

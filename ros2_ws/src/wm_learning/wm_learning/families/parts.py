@@ -6,8 +6,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wm_core.bundle import HIDDEN_LOGIT, LOG_VARIANCE, VISIBILITY, BevSpec
-from wm_learning.families.base import LAG, OBJECT, STATE, TOOL
+from wm_core.bundle import HIDDEN_LOGIT
+from wm_core.specs import BevSpec
+from wm_learning.families.base import (
+    COMMANDED,
+    FEATURES,
+    LAG,
+    LOG_VARIANCE,
+    MEASURED,
+    OBJECT,
+    STATE,
+    TOOL,
+    VISIBILITY,
+    VISIBLE,
+)
 from wm_perception import bev
 
 PREDICTIVE_LOG_VARIANCE = (-16.0, -5.0)  # bounds of the log of a predictive variance [m^2]: 0.3 mm to 8 cm
@@ -73,12 +85,12 @@ def cell_centres(spec: BevSpec) -> Tensor:
 def hide(embedding: Tensor, hidden: Tensor) -> Tensor:
     """Embeddings (b, D) in which the object is not seen where `hidden` (b,)."""
     logit = torch.where(hidden, HIDDEN_LOGIT, embedding[:, VISIBILITY])[:, None]
-    return torch.cat([embedding[:, :VISIBILITY], logit, embedding[:, VISIBILITY + 1 :]], 1)
+    return torch.cat([embedding[:, : VISIBLE.start], logit, embedding[:, FEATURES]], 1)
 
 
 def latent_of(thing: Tensor, proprio: Tensor, state: Tensor) -> Tensor:
     """Latent (b, L) of object position (b, 2), measured and commanded tool position (b, 4) and the family's own state (b, S)."""
-    tool, target = proprio[:, 0:2], proprio[:, 2:4]
+    tool, target = proprio[:, MEASURED], proprio[:, COMMANDED]
     return torch.cat([thing, tool, target - tool, state], -1)
 
 
@@ -129,7 +141,7 @@ class BeliefUpdate(nn.Module):
         predicted = latents.mean(0)
         spread = ((latents[..., OBJECT] - predicted[..., OBJECT]) ** 2).mean(0)
         prior = variance[:, OBJECT] + predictive.mean(0) + spread
-        visible = torch.sigmoid(embedding[:, VISIBILITY : VISIBILITY + 1])
+        visible = torch.sigmoid(embedding[:, VISIBLE])
         seen_variance = torch.exp(embedding[:, LOG_VARIANCE])
         noise = seen_variance + torch.exp(self.log_floor) + UNSEEN_VARIANCE * (1 - visible) ** 4
         innovation = embedding[:, OBJECT] - predicted[:, OBJECT]
@@ -139,7 +151,7 @@ class BeliefUpdate(nn.Module):
         state_prior = variance[:, STATE] + torch.exp(self.log_process)
         doubt = 10.0 * (1 - visible) ** 2 + 10.0 * seen_variance.sum(-1, keepdim=True)
         state_gain = state_prior / (state_prior + torch.exp(self.log_measurement) + doubt)
-        state = predicted[:, STATE] + state_gain * (embedding[:, 5:] - predicted[:, STATE])
+        state = predicted[:, STATE] + state_gain * (embedding[:, FEATURES] - predicted[:, STATE])
 
         known = torch.full_like(proprio, KNOWN_VARIANCE)
         return (

@@ -15,10 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wm_core.bundle import LOG_VARIANCE, VISIBILITY
 from wm_data.dataset import Dataset
 from wm_data.dataset_files import DatasetError
-from wm_learning.families.base import LAG, OBJECT, TOOL, WorldModel
+from wm_learning.families.base import LAG, LOG_VARIANCE, OBJECT, TOOL, VISIBILITY, WorldModel
 from wm_learning.families.parts import cell_centres, hide
 from wm_learning.families.schedule import Images, Sequences
 from wm_learning.families.video import completed

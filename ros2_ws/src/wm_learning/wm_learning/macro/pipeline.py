@@ -42,8 +42,7 @@ def train_macro(bundle: Path, data: Dataset, folder: Path, settings: MacroSettin
     names = ("seed", "validation_share")
     training, held_out = split(data, RunSettings(**{name: known[name] for name in names if name in known}))
     means, variances = _beliefs(loaded, data, work / "beliefs.npz")
-    state = loaded.latent_size - 6
-    model = JumpDynamics(loaded.ensemble, state, settings.hidden, settings.k, loaded.action_scale)
+    model = JumpDynamics(loaded.ensemble, loaded.state.own, settings.hidden, settings.k, loaded.action.scale["x"])
     course = MacroTraining(model, loaded, data, means, variances, settings, training, held_out)
     spent = Trainer(model, work, settings.seed, settings.checkpoint_s).run(course.phases())
     told = {

@@ -157,8 +157,8 @@ class MacroTraining:
         begin, _ = self._begin(starts, actions[:, :lead])
         futures = self._engine.rollout(begin, actions[:, lead:])
         latents, _ = self.model.jump(draw.tensor(begin), draw.tensor(actions[:, lead:]))
-        error = latents[..., OBJECT] - draw.tensor(futures.object[:, :, k - 1 :: k].copy())
-        tool = latents[..., TOOL] - draw.tensor(futures.ee[:, :, k - 1 :: k].copy())
+        error = latents[..., OBJECT] - draw.tensor(futures.object()[:, :, k - 1 :: k].copy())
+        tool = latents[..., TOOL] - draw.tensor(futures.tool_at()[:, :, k - 1 :: k].copy())
         return position_loss(error).mean() + position_loss(tool, 0.005).mean()
 
     def _begin(self, starts: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

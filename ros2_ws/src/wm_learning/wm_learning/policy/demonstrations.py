@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wm_core.bundle import OBJECT, Bundle
+from wm_core.bundle import Bundle
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import RolloutEngine
-from wm_learning.families.base import WorldModel
+from wm_learning.families.base import OBJECT, WorldModel
 from wm_learning.policy.imagination import Act, Imagination, draw_goals
 from wm_planner.costs import CostModel
 from wm_planner.planners import make_planner

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from wm_core.futures import Futures
 from wm_core.parts import Parts
 from wm_core.task import Region, Task
-from wm_dynamics.rollout import Futures
 
 Array = Any  # numpy array or torch tensor
 CostToGo = Callable[[np.ndarray, np.ndarray], np.ndarray]  # latents (b, L), goal (2,) [m] -> what is to come (b,)
@@ -85,7 +85,7 @@ class PlaceTerm(CostTerm):
         """Values (...,) of instants; with torch tensors only what both libraries have: methods, operators, clip."""
 
     def __call__(self, futures: Futures, actions: np.ndarray, goal: np.ndarray, context: CostContext) -> np.ndarray:
-        return self.at(Places(futures.mean_object(), futures.mean_ee(), goal), context) @ shares(futures)
+        return self.at(Places(futures.mean_object(), futures.mean_tool(), goal), context) @ shares(futures)
 
 
 COSTS: Parts[CostTerm] = Parts("cost term", "wm_planner.costs")

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from wm_core.bundle import Bundle, BundleError
+from wm_core.futures import Futures
 from wm_core.task import Region, Task
 from wm_dynamics.calibration import Calibration
-from wm_dynamics.rollout import Futures
 from wm_planner.costs.base import COSTS, Array, CostContext, CostTerm, CostToGo, Places, PlaceTerm, shares
 
 
@@ -84,7 +84,7 @@ class CostModel:
         """Weighted terms (N,) by name; `actions` (N, H, A)."""
         mean_object, share = futures.mean_object(), shares(futures)
         goal = np.asarray(goal, mean_object.dtype)
-        places = Places(mean_object, futures.mean_ee(), goal)
+        places = Places(mean_object, futures.mean_tool(), goal)
         found: dict[str, np.ndarray] = {}
         for name, term in self._terms.items():
             weight = self.weights[name]

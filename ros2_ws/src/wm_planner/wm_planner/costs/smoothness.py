@@ -3,7 +3,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from wm_dynamics.rollout import Futures
+from wm_core.futures import Futures
 from wm_planner.costs.base import CostContext, CostTerm, cost_term
 
 

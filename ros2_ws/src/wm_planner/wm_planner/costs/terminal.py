@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_dynamics.rollout import Futures
+from wm_core.futures import Futures
 from wm_planner.costs.base import CostContext, CostTerm, cost_term, length
 
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from wm_core.bundle import BevSpec
+from wm_core.specs import BevSpec
 from wm_learning.families.base import Sizes, WorldModel
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.encoder import Encoder

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wm_core.bundle import VISIBILITY
-from wm_learning.families.base import OBJECT
+from wm_learning.families.base import OBJECT, VISIBILITY
 from wm_learning.families.grounded.dynamics import CODE
 from wm_learning.families.grounded.model import GroundedModel
 from wm_learning.families.parts import latent_of

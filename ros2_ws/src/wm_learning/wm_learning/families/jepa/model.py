@@ -8,7 +8,7 @@ visibility are read out by probes whose gradients stop at it. LeWorldModel (Maes
 import torch
 from torch import Tensor, nn
 
-from wm_core.bundle import BevSpec
+from wm_core.specs import BevSpec
 from wm_learning.families.base import LAG, OBJECT, STATE, TOOL, Sizes, WorldModel
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.jepa.config import JepaConfig

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wm_core.bundle import LOG_VARIANCE, VISIBILITY
-from wm_learning.families.base import OBJECT, STATE
+from wm_learning.families.base import LOG_VARIANCE, OBJECT, STATE, VISIBILITY
 from wm_learning.families.jepa.model import JepaModel
 from wm_learning.families.jepa.sigreg import sigreg
 from wm_learning.families.parts import latent_of

@@ -10,8 +10,8 @@ from itertools import cycle
 import torch
 from torch import Tensor, nn
 
-from wm_core.bundle import VISIBILITY, BevSpec
-from wm_learning.families.base import LAG, OBJECT, STATE, TOOL, Sizes, WorldModel
+from wm_core.specs import BevSpec
+from wm_learning.families.base import FEATURES, LAG, OBJECT, PLACE, SEEN, STATE, TOOL, VISIBLE, Sizes, WorldModel
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.encoder import Encoder
 from wm_learning.families.parts import KNOWN_VARIANCE, BeliefUpdate, EnsembleMLP, bounded_variance, imagine, move_tool
@@ -22,7 +22,6 @@ from wm_learning.families.rssm.config import RssmConfig
 RELATIVE_SCALE = 0.03  # [m] object relative to tool, before its symmetric logarithm
 INNOVATION_SCALE = 0.005  # [m] what is seen besides what was predicted, likewise
 MOTION_SCALE = 0.01  # [m] object motion in a step
-PLACE = slice(0, 6)  # what of a latent is not the family's own
 
 
 class RssmModel(WorldModel):
@@ -130,11 +129,11 @@ class RssmModel(WorldModel):
         foreseen = sample(prior, prior_noise)  # (members, b, groups * classes)
         latents, predictive = self.outcome(latent, action, drive, memory, foreseen)
         place, place_variance, predicted, predicted_variance, surprise = self.belief(
-            latents[..., PLACE], predictive, variance[:, PLACE], embedding[:, : VISIBILITY + 1], proprio
+            latents[..., PLACE], predictive, variance[:, PLACE], embedding[:, SEEN], proprio
         )
-        visible = torch.sigmoid(embedding[:, VISIBILITY : VISIBILITY + 1])
+        visible = torch.sigmoid(embedding[:, VISIBLE])
         innovation = visible * symlog((embedding[:, OBJECT] - predicted) / INNOVATION_SCALE)
-        seen = torch.cat([embedding[:, VISIBILITY + 1 :], innovation, visible], -1)
+        seen = torch.cat([embedding[:, FEATURES], innovation, visible], -1)
         # What is unseen stays as the memory has it.
         memory, prior, shown = memory[0], prior[0], visible[..., None]
         posterior = shown * self.cell.posterior(memory, seen) + (1 - shown) * prior

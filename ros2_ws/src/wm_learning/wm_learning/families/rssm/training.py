@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wm_core.bundle import VISIBILITY
-from wm_learning.families.base import OBJECT, STATE
+from wm_learning.families.base import FEATURES, OBJECT, SEEN, STATE, VISIBILITY
 from wm_learning.families.rssm.cell import balanced, divergence, gumbel
 from wm_learning.families.rssm.model import RssmModel
 from wm_learning.families.seeing import seeing_loss
@@ -46,7 +45,7 @@ class RssmTraining(Training):
         see = seeing_loss(model.encoder, view.object, weight)
 
         # The belief shapes what is said of the looks, not where the object is seen.
-        place, looks = embedding[:, : VISIBILITY + 1].detach(), embedding[:, VISIBILITY + 1 :]
+        place, looks = embedding[:, SEEN].detach(), embedding[:, FEATURES]
         by_step = torch.cat([place, looks], 1).view(length, batch, -1)
         mean, variance = (draw.tensor(value).expand(batch, -1) for value in model.initial())
         action = torch.zeros(batch, 2, device=draw.device)
@@ -125,7 +124,7 @@ class RssmTraining(Training):
         """
         prior, posterior, moved = told
         balance = self.model.config.balance
-        error = (self.model.features(state) - aim[..., VISIBILITY + 1 :]) ** 2
+        error = (self.model.features(state) - aim[..., FEATURES]) ** 2
         looks = weighted_mean(error.sum(-1), torch.sigmoid(aim[..., VISIBILITY]))
         motion = position_loss(moved[1:] - self.object(steps[1:]) + self.object(steps[:-1]), MOVED_SCALE).mean()
         meet = balanced(posterior, prior, balance.dynamics, balance.representation, balance.free).mean()

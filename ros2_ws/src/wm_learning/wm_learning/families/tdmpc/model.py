@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wm_core.bundle import BevSpec
+from wm_core.specs import BevSpec
 from wm_learning.families.base import LAG, OBJECT, STATE, TOOL, Sizes, WorldModel
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.parts import BeliefUpdate, EnsembleMLP, MapEncoder, bounded_variance, imagine, move_tool

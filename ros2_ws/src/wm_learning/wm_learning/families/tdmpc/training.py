@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wm_core.bundle import VISIBILITY
-from wm_learning.families.base import OBJECT, STATE
+from wm_learning.families.base import OBJECT, STATE, VISIBILITY
 from wm_learning.families.parts import latent_of
 from wm_learning.families.returns import bin_loss, expected
 from wm_learning.families.tdmpc.model import TdmpcModel
