@@ -3,7 +3,7 @@
 from geometry_msgs.msg import Point
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image, JointState
-from wm_msgs.msg import Observation
+from wm_msgs.msg import Observation, ToolState
 
 from wm_bags.replay.node_steps import Step
 from wm_bags.replay.recorded import Recorded
@@ -39,7 +39,7 @@ def joints(stamp_ms):
 
 def step(stamp_ms, inputs, cameras, joints_ms):
     x, y, z = map(float, ARM.fk(pose(joints_ms))[0])
-    seen = Observation(cameras=cameras, ee=Point(x=x, y=y, z=z))
+    seen = Observation(cameras=cameras, tool=ToolState(position=Point(x=x, y=y, z=z)))
     return Step(stamp_ms * MS, inputs, None, [recorded("wm/observation", seen, stamp_ms)])
 
 

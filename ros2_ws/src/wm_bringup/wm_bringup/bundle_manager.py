@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
@@ -21,6 +22,7 @@ from wm_msgs.srv import PrepareBundle, UseBundle
 
 from wm_bringup.swap import VISIBLE, Scene, Swap, Used
 from wm_bringup.swap_watch import ACCEPTED, WORSE, Finding, Records
+from wm_core.conversions import object_xy, tool_state
 from wm_core.lifecycle import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
 from wm_core.registry import REFUSED, ROLLED_BACK, Registry
@@ -82,8 +84,11 @@ class BundleManager(Node):
     # -- what is heard -------------------------------------------------------------------------------------------
 
     def _on_observation(self, message: Observation) -> None:
-        seen = message.visibility > VISIBLE
-        self._records.observe(message.model_id, to_ns(message.header.stamp), message.object.x, message.object.y, seen)
+        if not message.objects:
+            return
+        x, y = map(float, object_xy(message.objects))
+        seen = message.objects[0].visibility > VISIBLE
+        self._records.observe(message.model_id, to_ns(message.header.stamp), x, y, seen)
 
     def _on_error(self, message: PredictionError) -> None:
         self._heed(self._records.error(message.model_id, to_ns(message.header.stamp), message.error))
@@ -94,9 +99,12 @@ class BundleManager(Node):
             self._heed(self._records.goal(message.model_id, message.success))
 
     def _on_belief(self, message: Belief) -> None:
+        if not message.objects:
+            return
         scene, now = self._scene, time.monotonic()
-        scene.apart = math.hypot(message.ee.x - message.object.x, message.ee.y - message.object.y)
-        scene.in_sight = message.visibility > VISIBLE and message.time_unseen == 0
+        thing = message.objects[0]
+        scene.apart = float(np.linalg.norm(tool_state(message.tool).xy - object_xy(message.objects)))
+        scene.in_sight = thing.visibility > VISIBLE and thing.time_unseen == 0
         scene.believed_at, self._heard = now, min(self._heard, now)
         if self._swap is not None and message.model_id == self._swap.target.id:
             self._swap.first_ns = self._swap.first_ns or to_ns(message.header.stamp)

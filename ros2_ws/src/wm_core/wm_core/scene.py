@@ -167,3 +167,14 @@ def scene_of(
                 scene.variance[..., ERROR_FIELDS.index(name)] = spread[..., i]
     scene.presence[...] = 1.0 if presence is None else presence
     return scene
+
+
+def tool_of(position: np.ndarray, rotation: np.ndarray, opening: float = np.nan) -> ToolState:
+    """Tool state (6,) of a pose: position (3,) [m], rotation (3, 3).
+
+    A tool that points straight down has pitch 0; its yaw is that of its x axis.
+    """
+    upright = np.asarray(rotation) @ np.diag([1.0, -1.0, -1.0])  # Rz(yaw) Ry(pitch)
+    yaw = np.arctan2(upright[1, 0], upright[0, 0])
+    pitch = np.arctan2(-upright[2, 0], np.hypot(upright[0, 0], upright[1, 0]))
+    return ToolState(np.array([*position, yaw, pitch, opening], float))

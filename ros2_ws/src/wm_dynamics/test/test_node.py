@@ -8,10 +8,12 @@ import rclpy
 import yaml
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Image
-from wm_msgs.msg import Belief, Future, Observation, Plan, PredictionError
+from wm_msgs.msg import Belief, Future, ObjectState, Observation, Plan, PredictionError
 from wm_msgs.srv import Imagine, PrepareBundle
 
+from wm_core.conversions import object_xy, tool_message
 from wm_core.qos import STATE
+from wm_core.scene import ToolState
 from wm_core.stamps import to_msg, to_ns
 from wm_dynamics.node import DynamicsNode
 
@@ -60,9 +62,10 @@ class World:
         if embedding is None:
             embedding = np.zeros(self.bundle.embedding_size)
             embedding[:5] = [0.5, 0.1, -11, -11, 8]
-        message = Observation(model_id=model_id or self.bundle.id, embedding=embedding.tolist(), visibility=1.0)
+        message = Observation(model_id=model_id or self.bundle.id, embedding=embedding.tolist())
+        message.objects = [ObjectState(id="object_0", visibility=1.0)]
         message.header.stamp, message.header.frame_id = to_msg(stamp_ns), "table"
-        message.ee.x, message.ee.y, message.ee.z = 0.3, -0.25, 0.027
+        message.tool = tool_message(ToolState.at(0.3, -0.25, 0.027))
         self.observations.publish(message)
 
     def until(self, condition, seconds=10.0):
@@ -89,7 +92,7 @@ def test_every_observation_gives_a_belief_with_its_stamp(world):
     assert [to_ns(b.header.stamp) for b in world.beliefs] == [STEP_NS, 2 * STEP_NS, 3 * STEP_NS]
     last = world.beliefs[-1]
     assert last.model_id == world.bundle.id and len(last.mean) == world.bundle.latent_size
-    assert (last.object.x, last.object.y) == pytest.approx((0.5, 0.1), abs=0.005)
+    assert tuple(object_xy(last.objects)) == pytest.approx((0.5, 0.1), abs=0.005)
     assert not world.errors[-1].surprising
 
 
@@ -108,7 +111,7 @@ def test_what_if(world):
     world.observe(STEP_NS)
     world.until(lambda: world.beliefs)
     answer = world.ask(branches=2, horizon=3, actions=[0.1] * 12, decode=True)
-    assert answer.success and len(answer.future.branches) == 2 and len(answer.future.branches[0].object) == 3
+    assert answer.success and len(answer.future.branches) == 2 and len(answer.future.branches[0].objects[0].poses) == 3
     assert answer.future.images[0].height == world.bundle.bev.rows
     wrong = world.ask(branches=2, horizon=3, actions=[0.1] * 5)
     assert not wrong.success and "got 5" in wrong.message
@@ -119,8 +122,8 @@ def test_the_current_plan_is_imagined(world):
     world.until(lambda: world.node._plan is not None)
     world.observe(STEP_NS)
     world.until(lambda: world.futures and world.images)
-    assert len(world.futures[0].branches[0].object) == 6
-    assert world.futures[0].branches[0].object_std[-1] >= 0
+    assert len(world.futures[0].branches[0].objects[0].poses) == 6
+    assert world.futures[0].branches[0].objects[0].position_std[-1] >= 0
 
 
 def test_a_prepared_bundle_takes_over_with_its_first_observation(world, another):
@@ -136,7 +139,7 @@ def test_a_prepared_bundle_takes_over_with_its_first_observation(world, another)
     world.until(lambda: len(world.beliefs) == 6 and len(world.errors) == 6)
     before, after = world.beliefs[-2:]
     assert after.model_id == world.errors[-1].model_id == "another"
-    assert (after.object.x, after.object.y) == pytest.approx((before.object.x, before.object.y), abs=0.002)
+    assert object_xy(after.objects) == pytest.approx(object_xy(before.objects), abs=0.002)
     assert world.errors[-1].error < 0.005  # the place was taken over: it is no surprise
     assert world.node.value("bundle") == str(another)
     world.observe(7 * STEP_NS)  # of the bundle before, which is gone

@@ -1,37 +1,39 @@
 """Belief and futures <-> ROS messages."""
 
 import array
+from dataclasses import replace
 
 import numpy as np
-from geometry_msgs.msg import Point
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from wm_msgs.msg import Belief, Branch, Command, Drift, Future, Observation, PredictionError
 
+from wm_core.bundle import Bundle
+from wm_core.conversions import object_messages, tool_message, tool_messages, track_messages
 from wm_core.executed import ExecutedMotion
 from wm_core.futures import Futures
+from wm_core.scene import ToolState, scene_of
+from wm_core.specs_schema import TOOL_FIELDS
 from wm_core.stamps import to_msg, to_ns
 from wm_dynamics.belief import BeliefState
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.drift import DriftState
 
 
-def point(xy: np.ndarray, z: float = 0.0) -> Point:
-    return Point(x=float(xy[0]), y=float(xy[1]), z=z)
-
-
-def belief_message(header: Header, model_id: str, state: BeliefState, observation: Observation) -> Belief:
+def belief_message(header: Header, bundle: Bundle, state: BeliefState, observation: Observation) -> Belief:
+    """What is believed after an observation; the commanded tool is as high as the measured one."""
+    scene = scene_of(bundle.state, state.mean, state.variance)
+    target = bundle.action.tool_state(state.ee_target)
+    target[TOOL_FIELDS.index("z")] = observation.tool.position.z
+    slots = bundle.state.objects
     return Belief(
         header=header,
-        model_id=model_id,
+        model_id=bundle.id,
         mean=state.mean.tolist(),
         variance=state.variance.tolist(),
-        object=point(state.object_xy),
-        object_std=state.object_std.tolist(),
-        ee=observation.ee,
-        ee_target=point(state.ee_target, observation.ee.z),
-        visibility=state.visibility,
-        time_unseen=state.time_unseen,
+        objects=object_messages(scene, [state.visibility] * slots, [state.time_unseen] * slots),
+        tool=observation.tool,
+        tool_target=tool_message(ToolState(target)),
         surprise=state.surprise,
         encode_ms=observation.encode_ms,
         filter_ms=state.filter_ms,
@@ -81,14 +83,16 @@ def branch_message(
     actions: np.ndarray, futures: Futures, index: int, interval: np.ndarray | None, cost: float = float("nan")
 ) -> Branch:
     """Branch `index` of futures under actions (N, H, A); `interval` (N, H, 2) [m]: half widths, None without calibration."""
-    thing, tool = futures.object()[:, index].mean(0), futures.tool_at()[:, index].mean(0)
-    spread = np.sqrt((futures.object()[:, index].var(0) + futures.object_variance()[:, index].mean(0)).max(-1))
+    part = slice(index, index + 1)
+    one = replace(futures, readout=futures.readout[:, part], variance=futures.variance[:, part])
+    mean = replace(one, readout=one.readout[:, 0].mean(0), variance=one.variance[:, 0].mean(0))
+    slots = range(futures.state.objects)
+    spread = np.stack([one.total_std(slot)[0] for slot in slots], -1)
+    wide = None if interval is None else np.stack([interval[index].max(-1)] * len(slots), -1)
     return Branch(
         actions=actions[index].reshape(-1).tolist(),
-        object=[point(xy) for xy in thing],
-        object_std=spread.astype(float).tolist(),
-        object_interval=[] if interval is None else interval[index].max(-1).astype(float).tolist(),
-        ee=[point(xy) for xy in tool],
+        objects=track_messages(mean.scene, spread, wide),
+        tool=tool_messages(mean.tool),
         cost=cost,
     )
 

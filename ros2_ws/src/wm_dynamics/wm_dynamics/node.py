@@ -12,6 +12,7 @@ from wm_msgs.srv import Imagine
 
 from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
+from wm_core.conversions import object_xy, tool_state
 from wm_core.executed import ExecutedMotion
 from wm_core.lifecycle import OK, WARN, WmNode, run
 from wm_core.params import Param
@@ -113,21 +114,24 @@ class DynamicsNode(WmNode):
             return
         bundle = self._slot.current.bundle
         stamp_ns = to_ns(message.header.stamp)
+        if len(message.objects) != bundle.state.objects:
+            self.reject("bad_observation", f"expected {bundle.state.objects} objects, got {len(message.objects)}")
+            return
         try:
             state = self._slot.current.filter.update(
                 stamp_ns,
                 np.asarray(message.embedding, np.float32),
-                message.visibility,
-                np.array([message.ee.x, message.ee.y]),
+                message.objects[0].visibility,
+                tool_state(message.tool).get(bundle.state.tool),
                 self._motion,
             )
         except ValueError as error:
             self.reject("bad_observation", str(error))
             return
         self._state = state
-        self._beliefs.publish(belief_message(message.header, bundle.id, state, message))
+        self._beliefs.publish(belief_message(message.header, bundle, state, message))
         self._errors_out.publish(error_message(message.header, bundle.id, state))
-        seen = np.array([message.object.x, message.object.y]) if message.visibility > VISIBLE else None
+        seen = object_xy(message.objects) if message.objects[0].visibility > VISIBLE else None
         self._drift = self._slot.current.drift.update(stamp_ns, state.error, seen, state.restarted)
         self._drifts.publish(drift_message(message.header, bundle.id, self._drift))
         self.counts["beliefs"] += 1

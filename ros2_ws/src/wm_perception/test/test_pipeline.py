@@ -30,7 +30,9 @@ def test_one_camera_is_enough(scene):
 
 def test_the_tool_is_where_the_joints_say(scene):
     pipeline = PerceptionPipeline(scene.bundle, scene.rig, scene.kinematics)
-    np.testing.assert_allclose(pipeline.process(scene.frames(10_000), scene.q).ee, scene.kinematics.fk(scene.q)[0])
+    np.testing.assert_allclose(
+        pipeline.process(scene.frames(10_000), scene.q).tool.position, scene.kinematics.fk(scene.q)[0]
+    )
 
 
 def test_an_empty_table_is_seen_as_such(scene):

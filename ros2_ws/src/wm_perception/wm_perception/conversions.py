@@ -1,4 +1,4 @@
-"""Detections -> ROS messages."""
+"""Observations and detections -> ROS messages."""
 
 import array
 import math
@@ -8,9 +8,31 @@ from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
-from wm_msgs.msg import DetectedObject, DetectedObjects
+from wm_msgs.msg import DetectedObject, DetectedObjects, Observation
 
+from wm_core.bundle import Bundle
+from wm_core.conversions import POSE_ERRORS, object_messages, tool_message
+from wm_core.scene import scene_of
 from wm_perception.geometry import Detection, Detections
+from wm_perception.pipeline import ObservationData
+
+
+def observation_message(header: Header, bundle: Bundle, data: ObservationData) -> Observation:
+    """What the bundle's encoder read."""
+    state = bundle.state
+    std = np.full((state.objects, len(POSE_ERRORS)), np.nan)
+    std[0, [POSE_ERRORS.index(axis) for axis in state.position]] = data.object_std
+    scene, visibility = scene_of(state, data.embedding), np.full(state.objects, data.visibility)
+    return Observation(
+        header=header,
+        model_id=bundle.id,
+        embedding=data.embedding.tolist(),
+        objects=object_messages(scene, visibility, pose_std=std),
+        observed_fraction=data.observed_fraction,
+        tool=tool_message(data.tool),
+        cameras=list(data.cameras),
+        encode_ms=data.encode_ms,
+    )
 
 
 def pose_message(detection: Detection) -> Pose:

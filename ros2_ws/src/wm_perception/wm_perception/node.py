@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from geometry_msgs.msg import Point
 from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
@@ -24,9 +23,9 @@ from wm_core.qos import SENSOR, STATE
 from wm_core.rig import CameraRig
 from wm_core.robot_source import ROBOT, robot_of
 from wm_core.stamps import to_msg, to_ns
-from wm_perception.conversions import cloud_message, detections_message, marker_message
+from wm_perception.conversions import cloud_message, detections_message, marker_message, observation_message
 from wm_perception.geometry import Geometry
-from wm_perception.pipeline import CameraFrame, ObservationData, PerceptionPipeline
+from wm_perception.pipeline import CameraFrame, PerceptionPipeline
 from wm_perception.sync import FrozenDetector, ImageSet, JointHistory, StampPairing
 
 FROZEN_MOTION = 0.01  # [m] the tool moves this far while a working camera's image changes
@@ -215,7 +214,7 @@ class PerceptionNode(WmNode):
         if not np.isfinite(data.embedding).all():
             self.reject("bad_embedding", "expected a finite embedding, got NaN")
             return
-        self._observed = self._observation(images.stamp_ns, data)
+        self._observed = observation_message(self._header(images.stamp_ns), eyes.bundle, data)
         self._observations.publish(self._observed)
         self.counts["observations"] += 1
         self.timed("encode_ms", data.encode_ms)
@@ -227,20 +226,6 @@ class PerceptionNode(WmNode):
         if passed or self._waiting is not None:
             self.reject("no_joint_state", "expected a joint state near the images' stamp, got none")
         self._waiting = None if passed else images
-
-    def _observation(self, stamp_ns: int, data: ObservationData) -> Observation:
-        return Observation(
-            header=self._header(stamp_ns),
-            model_id=self._slot.current.bundle.id,
-            embedding=data.embedding.tolist(),
-            object=Point(x=float(data.object_xy[0]), y=float(data.object_xy[1])),
-            object_std=data.object_std.tolist(),
-            visibility=data.visibility,
-            observed_fraction=data.observed_fraction,
-            ee=Point(x=float(data.ee[0]), y=float(data.ee[1]), z=float(data.ee[2])),
-            cameras=list(data.cameras),
-            encode_ms=data.encode_ms,
-        )
 
     def _header(self, stamp_ns: int) -> Header:
         return Header(stamp=to_msg(stamp_ns), frame_id=self._robot.table_frame)

@@ -10,6 +10,7 @@ import numpy as np
 from wm_core.bundle import Bundle, BundleError
 from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig
+from wm_core.scene import ToolState, tool_of
 from wm_perception.bev import Projector, fuse
 from wm_perception.robot_mask import RobotMask
 
@@ -34,7 +35,7 @@ class ObservationData:
     object_std: np.ndarray  # (2,)
     visibility: float
     observed_fraction: float
-    ee: np.ndarray  # (3,) measured tool position
+    tool: ToolState  # (6,) measured
     bev: np.ndarray  # (5, rows, columns) the fused map
     cameras: tuple[str, ...]
     encode_ms: float
@@ -67,7 +68,7 @@ class PerceptionPipeline:
             maps.append(self._projector(name, frame).project(frame.rgb, frame.depth, boxes))
         bev = fuse(maps)
         embedding = self._bundle.run("encode", bev=bev[None])["embedding"][0]
-        ee, _ = self._kinematics.fk(q)
+        tool = tool_of(*self._kinematics.fk(q))
         state, layout = self._bundle.state, self._bundle.embedding
         return ObservationData(
             embedding,
@@ -75,7 +76,7 @@ class PerceptionPipeline:
             np.exp(0.5 * layout.of(embedding, "log_variance", state.position)).astype(float),
             float(1 / (1 + np.exp(-layout.of(embedding, "visibility")[0]))),
             float(bev[4].mean()),
-            ee,
+            tool,
             bev,
             tuple(frames),
             1e3 * (time.perf_counter() - began),

@@ -14,14 +14,16 @@ from std_msgs.msg import Bool, Header
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_msgs.action import PursueGoal
-from wm_msgs.msg import Belief, Command, Goal, GoalEvent, Plan
+from wm_msgs.msg import Belief, Command, Goal, GoalEvent, ObjectState, Plan
 from wm_msgs.srv import PrepareBundle, SetGoal
 
 from wm_core.bundle import Bundle
+from wm_core.conversions import tool_message
 from wm_core.kinematics import Kinematics
 from wm_core.paths import bundles_dir
 from wm_core.qos import LATCHED, STATE
 from wm_core.robot import load_robot
+from wm_core.scene import ToolState
 from wm_core.stamps import to_msg, to_ns
 from wm_core.task import task_path
 from wm_planner.node import PlannerNode
@@ -94,8 +96,9 @@ class Rest:
             mean[0:4] = [*xy, *TOOL]
         message = Belief(model_id=model_id, mean=np.asarray(mean, float).tolist(), variance=[1e-5] * BUNDLE.latent_size)
         message.header.stamp, message.header.frame_id = to_msg(self.step * 10**8), "table"
-        message.object.x, message.object.y = float(xy[0]), float(xy[1])
-        message.ee.x, message.ee.y = map(float, TOOL)
+        thing = ObjectState(id="object_0", visibility=1.0)
+        thing.pose.position.x, thing.pose.position.y = float(xy[0]), float(xy[1])
+        message.objects, message.tool = [thing], tool_message(ToolState.at(*TOOL, 0.027))
         joints = JointState(name=list(ARM.joint_names), position=self.q.tolist())
         joints.header.stamp = message.header.stamp
         count = len(self.commands)
@@ -179,7 +182,7 @@ def test_a_goal_moves_the_tool_and_is_reached(rest):
         0.03 * np.array(command.action), abs=1e-6
     )
     rest.until(lambda: rest.plans and rest.feedback)
-    assert rest.plans[0].horizon == len(rest.plans[0].object) == 12
+    assert rest.plans[0].horizon == len(rest.plans[0].objects[0].poses) == 12
     assert rest.feedback[0].distance == pytest.approx(0.1)
     for _ in range(3):
         command = rest.believe((0.6, 0.0))
@@ -282,7 +285,7 @@ def test_a_plan_says_whether_the_policy_made_it(rest_of, straight, trust, planne
     rest.pursue(goal_at(0.6, 0.0))
     assert rest.believe().status == Command.ACTIVE
     rest.until(lambda: rest.plans)
-    assert rest.plans[0].planner == planner and rest.plans[0].horizon == len(rest.plans[0].object) == 12
+    assert rest.plans[0].planner == planner and rest.plans[0].horizon == len(rest.plans[0].objects[0].poses) == 12
     assert rest.node.counts["fallbacks"] == fallbacks
 
 
@@ -292,8 +295,8 @@ def test_a_plan_in_jumps_says_where_the_object_goes_at_every_step(rest_of, jumpi
     assert rest.believe().status == Command.ACTIVE
     rest.until(lambda: rest.plans)
     plan = rest.plans[0]
-    assert plan.horizon == len(plan.object) == len(plan.ee) == 24
-    assert np.abs(np.diff([point.x for point in plan.ee])).max() < 1.5 * jumping.action.scale["x"]
+    assert plan.horizon == len(plan.objects[0].poses) == len(plan.tool) == 24
+    assert np.abs(np.diff([tool.position.x for tool in plan.tool])).max() < 1.5 * jumping.action.scale["x"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Decisions of the planner -> ROS messages."""
 
+from dataclasses import replace
+
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point
@@ -7,6 +9,7 @@ from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_msgs.msg import Belief, Command, Plan
 
+from wm_core.conversions import tool_messages, track_messages
 from wm_core.stamps import NS_PER_S, to_msg, to_ns
 from wm_planner.controller import Decision, Outlook
 from wm_planner.tool_path import ToolMotion
@@ -48,6 +51,8 @@ def plan_message(belief: Belief, decision: Decision, outlook: Outlook, step_dura
     if result is None or decision.latent is None:
         raise ValueError("expected a decision with a plan, got a hold")
     horizon, size = result.actions.shape
+    path = _each_step(futures.start[0], futures.readout[:, 0].mean(0), futures.steps)
+    every = replace(futures, readout=path, variance=np.full((len(path), futures.variance.shape[-1]), np.nan))
     return Plan(
         header=belief.header,
         model_id=belief.model_id,
@@ -56,8 +61,8 @@ def plan_message(belief: Belief, decision: Decision, outlook: Outlook, step_dura
         horizon=horizon,
         action_size=size,
         actions=result.actions.reshape(-1).tolist(),
-        object=_each_step(futures.object_start()[0], futures.mean_object()[0], futures.steps),
-        ee=_each_step(futures.tool_start()[0], futures.mean_tool()[0], futures.steps),
+        objects=track_messages(every.scene),
+        tool=tool_messages(every.tool),
         cost=outlook.cost,
         cost_names=list(outlook.cost_terms),
         cost_values=list(outlook.cost_terms.values()),
@@ -70,11 +75,11 @@ def plan_message(belief: Belief, decision: Decision, outlook: Outlook, step_dura
     )
 
 
-def _each_step(start: np.ndarray, path: np.ndarray, steps: np.ndarray) -> list[Point]:
-    """A path (H, 2) known at `steps` (H,), from `start` (2,), at every step: within jumps on straight lines."""
+def _each_step(start: np.ndarray, path: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """A path (H, R) known at `steps` (H,), from `start` (R,), at every step: within jumps on straight lines."""
     knots, places = np.concatenate([[0], steps]), np.vstack([start, path])
     every = np.arange(1, steps[-1] + 1)
-    return [_point(xy) for xy in np.stack([np.interp(every, knots, axis) for axis in places.T], 1)]
+    return np.stack([np.interp(every, knots, axis) for axis in places.T], 1)
 
 
 def _point(xy: np.ndarray, z: float = 0.0) -> Point:

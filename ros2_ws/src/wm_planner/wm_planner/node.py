@@ -10,6 +10,7 @@ from wm_msgs.msg import Belief, Command, Goal, Plan
 
 from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
+from wm_core.conversions import object_xy, tool_state
 from wm_core.follow_params import FOLLOW
 from wm_core.joint_states import MALFORMED, JointStateError
 from wm_core.kinematics import Kinematics
@@ -181,8 +182,9 @@ class PlannerNode(WmNode):
         progress = self._pursuit.progress
         if progress is None:
             return self._core.hold(stamp_ns=stamp_ns, delay=delay), Command.IDLE
-        progress.update(np.array([belief.object.x, belief.object.y]), stamp_ns)
         problem = self._problem(belief, stamp_ns)
+        if belief.objects:
+            progress.update(object_xy(belief.objects), stamp_ns)
         if problem:
             self.reject("holds", problem)
             return self._core.hold(problem, stamp_ns=stamp_ns, delay=delay), Command.HOLD
@@ -194,11 +196,11 @@ class PlannerNode(WmNode):
             decision = self._core.step(
                 mean,
                 variance,
-                np.array([belief.ee.x, belief.ee.y]),
+                tool_state(belief.tool).get(self._bundle.state.tool),
                 progress.goal,
                 stamp_ns=stamp_ns,
                 delay=delay,
-                time_unseen=belief.time_unseen,
+                time_unseen=belief.objects[0].time_unseen,
                 deadline_s=arrived + budget if budget > 0 else None,
             )
             return decision, Command.HOLD if decision.deferred else Command.ACTIVE
@@ -216,6 +218,8 @@ class PlannerNode(WmNode):
             )
         if len(belief.mean) != self._bundle.latent_size or len(belief.variance) != self._bundle.latent_size:
             return f"expected a belief of {self._bundle.latent_size} numbers, got {len(belief.mean)}"
+        if len(belief.objects) != self._bundle.state.objects:
+            return f"expected a belief about {self._bundle.state.objects} objects, got {len(belief.objects)}"
         age = self._age(stamp_ns)
         if not self.value("lockstep") and age > self.value("belief_timeout"):
             return f"expected a belief younger than {self.value('belief_timeout')} s, got one of {age:.2f} s"

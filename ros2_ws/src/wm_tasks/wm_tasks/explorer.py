@@ -13,6 +13,7 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.clock import Clock
 from wm_msgs.msg import Belief, Episode, Goal, Intervention
 
+from wm_core.conversions import object_xy
 from wm_core.paths import rig_path
 from wm_core.qos import STATE
 from wm_core.rig import CameraRig
@@ -179,7 +180,7 @@ class Explorer(Client):
         belief = self._belief
         if belief is None:
             raise RuntimeError("expected a belief")
-        return Scene(np.array([belief.object.x, belief.object.y]), belief.time_unseen, self.e_stopped)
+        return Scene(object_xy(belief.objects), belief.objects[0].time_unseen, self.e_stopped)
 
     def _next_beliefs(self, count: int) -> None:
         wanted = self._beliefs + count
@@ -193,10 +194,12 @@ class Explorer(Client):
     # -- inputs --------------------------------------------------------------------------------------------------
 
     def _on_belief(self, message: Belief) -> None:
+        if not message.objects:
+            return
         self._belief = message
         self._beliefs += 1
         self.report.add(
-            to_ns(message.header.stamp), np.array([message.object.x, message.object.y]), message.time_unseen == 0
+            to_ns(message.header.stamp), object_xy(message.objects), message.objects[0].time_unseen == 0
         )
         self._show()
 

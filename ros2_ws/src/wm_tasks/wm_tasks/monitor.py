@@ -8,6 +8,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 from wm_msgs.msg import Belief, Command, Plan
 
+from wm_core.conversions import object_xy
 from wm_core.qos import SENSOR, STATE
 from wm_core.stamps import to_ns
 from wm_tasks.latest_picture import LatestPicture
@@ -66,9 +67,12 @@ class Monitor:
             self._run.latency_ms["camera_to_command"].append((info["source_timestamp"] - start_ns) / 1e6)
 
     def _on_belief(self, message: Belief) -> None:
+        if not message.objects:
+            return
         self.belief = message
         self.beliefs += 1
-        place = (message.object.x, message.object.y)
+        x, y = map(float, object_xy(message.objects))
+        place = (x, y)
         self.recent = [*self.recent[-2:], place]
         if self.pursuing:
             self.path.append([round(place[0], 4), round(place[1], 4)])

@@ -1,5 +1,6 @@
 """Compares what was recorded with what was computed again, field by field and bit for bit."""
 
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 
 from wm_bags.replay.recorded import Recorded
 
+INDEX = re.compile(r"\[\d+\]")
 # Durations that were measured while computing: no two runs agree on them.
 MEASURED = {"wm/observation": ("encode_ms",), "wm/belief": ("filter_ms",), "wm/plan": ("plan_ms",)}
 
@@ -26,13 +28,13 @@ class Difference:
 def differences(recorded: Any, replayed: Any, ignored: Sequence[str] = (), name: str = "") -> Iterator[Difference]:
     """Fields of two messages of one type that are not the same bits, in the order of the definition.
 
-    `ignored`: names of fields of the message itself. A not-a-number equals one of the same bits.
+    `ignored`: fields of the message, at any index of a sequence, e.g. tool.position.z. A not-a-number equals one of the same bits.
     """
     if hasattr(recorded, "get_fields_and_field_types"):
         for field in recorded.get_fields_and_field_types():
-            if field not in ignored:
-                path = f"{name}.{field}" if name else field
-                yield from differences(getattr(recorded, field), getattr(replayed, field), (), path)
+            path = f"{name}.{field}" if name else field
+            if INDEX.sub("", path) not in ignored:
+                yield from differences(getattr(recorded, field), getattr(replayed, field), ignored, path)
     elif isinstance(recorded, float):
         if struct.pack("<d", recorded) != struct.pack("<d", replayed):
             yield Difference(name, recorded, replayed)
@@ -41,17 +43,19 @@ def differences(recorded: Any, replayed: Any, ignored: Sequence[str] = (), name:
         if one.tobytes() != other.tobytes():
             yield from _elements(one.tolist(), other.tolist(), name)
     elif isinstance(recorded, list | tuple):
-        yield from _elements(recorded, replayed, name)
+        yield from _elements(recorded, replayed, name, ignored)
     elif recorded != replayed:
         yield Difference(name, recorded, replayed)
 
 
-def _elements(recorded: Sequence[Any], replayed: Sequence[Any], name: str) -> Iterator[Difference]:
+def _elements(
+    recorded: Sequence[Any], replayed: Sequence[Any], name: str, ignored: Sequence[str] = ()
+) -> Iterator[Difference]:
     if len(recorded) != len(replayed):
         yield Difference(f"len({name})", len(recorded), len(replayed))
         return
     for index, (one, other) in enumerate(zip(recorded, replayed, strict=True)):
-        yield from differences(one, other, (), f"{name}[{index}]")
+        yield from differences(one, other, ignored, f"{name}[{index}]")
 
 
 @dataclass
@@ -70,8 +74,11 @@ class Tally:
     def good(self) -> bool:
         return not (self.different or self.missing or self.more)
 
-    def add(self, step: int, stamp_ns: int, recorded: Any | None, replayed: Any | None) -> None:
-        """One message as it was recorded and as it was computed again; None: it was not."""
+    def add(
+        self, step: int, stamp_ns: int, recorded: Any | None, replayed: Any | None, unknown: Sequence[str] = ()
+    ) -> None:
+        """One message as it was recorded and as it was computed again; None: it was not. `unknown`: fields that were not recorded."""
+        ignored = (*MEASURED.get(self.topic, ()), *unknown)
         where = f"step {step} at {stamp_ns / 1e9:.3f} s"
         self.recorded += recorded is not None
         if recorded is None:
@@ -80,7 +87,7 @@ class Tally:
         elif replayed is None:
             self.missing += 1
             self._note(f"{where}: recorded, but not replayed")
-        elif difference := next(differences(recorded, replayed, MEASURED.get(self.topic, ())), None):
+        elif difference := next(differences(recorded, replayed, ignored), None):
             self.different += 1
             self._note(f"{where}: {difference.field} was {difference.recorded!r}, is {difference.replayed!r}")
         else:

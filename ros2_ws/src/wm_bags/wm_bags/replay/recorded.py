@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from wm_bags.replay.old_messages import UNKNOWN, is_old, present_data
 from wm_bags.replay.options import ReplayError
 from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
@@ -22,7 +23,8 @@ class Recorded:
 
     topic: str  # relative to the recording's namespace
     sent_ns: int  # by the clock of the host, where the recorder knew it; else when it was recorded
-    data: bytes  # CDR, little endian
+    data: bytes  # CDR, little endian, of the present definition
+    unknown: tuple[str, ...] = ()  # fields of that definition that it was recorded without
 
     @property
     def stamp_ns(self) -> int:
@@ -49,7 +51,11 @@ class Recording:
         with _opened(self.path) as bag:
             for message in bag.messages(names):
                 sent_ns = message.log_ns if message.sent_ns is None else message.sent_ns
-                yield message.log_ns, Recorded(message.topic[skip:], sent_ns, message.data)
+                topic, data, unknown = bag.topics[message.topic], message.data, ()
+                definition = topic.definition if topic.encoding == "ros2msg" else ""
+                if is_old(topic.type, definition):
+                    data, unknown = present_data(topic.type, definition, data), UNKNOWN[topic.type]
+                yield message.log_ns, Recorded(message.topic[skip:], sent_ns, data, unknown)
 
 
 @contextmanager

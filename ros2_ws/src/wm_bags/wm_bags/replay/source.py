@@ -15,6 +15,7 @@ from rosbags.interfaces import Qos, QosDurability, QosHistory, QosReliability
 from rosbags.rosbag2.metadata import parse_qos
 from rosbags.typesys.store import Typestore
 
+from wm_bags.replay.old_messages import is_old, present_data
 from wm_bags.replay.options import ReplayError
 from wm_bags.storage.reading import Bag
 
@@ -30,6 +31,7 @@ class RecordedTopic:
     kind: str  # e.g. sensor_msgs/msg/Image
     digest: str  # of the definition it was recorded with; empty: not known
     offered: tuple[Qos, ...] = ()
+    definition: str = ""  # ros2msg; empty: not known
 
 
 class Source:
@@ -37,7 +39,13 @@ class Source:
 
     def __init__(self, bag: Bag, damaged: str) -> None:
         self.topics = {
-            name: RecordedTopic(name, topic.type, topic.digest, tuple(parse_qos(topic.offered_qos or [])))
+            name: RecordedTopic(
+                name,
+                topic.type,
+                topic.digest,
+                tuple(parse_qos(topic.offered_qos or [])),
+                topic.definition if topic.encoding == "ros2msg" else "",
+            )
             for name, topic in bag.topics.items()
         }
         self.notes = bag.notes
@@ -50,7 +58,7 @@ class Source:
     def messages(
         self, topics: Sequence[str], start_ns: int, end_ns: int
     ) -> Generator[tuple[str, int, bytes], None, None]:
-        """Topic, time of recording [ns] and serialised message of all messages from `start_ns` to `end_ns`, in order.
+        """Topic, time of recording [ns] and serialised message, of today's definition, of all from `start_ns` to `end_ns`, in order.
 
         May be used by any one thread: it opens the bag for itself.
         """
@@ -59,7 +67,10 @@ class Source:
                 if message.log_ns > end_ns:
                     break
                 if message.log_ns >= start_ns:
-                    yield message.topic, message.log_ns, bytes(message.data)
+                    data, topic = bytes(message.data), self.topics[message.topic]
+                    if is_old(topic.kind, topic.definition):
+                        data = present_data(topic.kind, topic.definition, data)
+                    yield message.topic, message.log_ns, data
 
 
 @contextmanager
@@ -112,6 +123,8 @@ def message_class(topic: RecordedTopic, store: Typestore) -> type:
         found = getattr(import_module(f"{package}.msg"), name)
     except (ImportError, AttributeError, ValueError):
         raise ReplayError(f"{topic.name}: the type {topic.kind} is not installed") from None
+    if is_old(topic.kind, topic.definition):  # is published as one of today
+        return found
     if topic.digest and topic.kind in store.fielddefs and store.hash_rihs01(topic.kind) != topic.digest:
         raise ReplayError(
             f"{topic.name}: the type {topic.kind} was recorded with another definition than the installed one"

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from wm_bags.replay.old_messages import present
 from wm_bags.storage.reading import Bag
+from wm_core.conversions import object_xy
 from wm_tasks.settings import STEP_NS
 
 BEGIN, END = 0, 1  # of wm_msgs/Episode
@@ -65,7 +67,7 @@ def read_run(bag: Path) -> RunRecord:
     found: dict[str, list[Any]] = {topic: [] for topic in topics}
     with Bag(bag) as recording:
         for message in recording.messages(topics):
-            found[message.topic].append(recording.deserialize(message))
+            found[message.topic].append(present(message.type, recording.deserialize(message)))
     commands = np.array(sorted(_ns(m) for m in found["/wm/command"]), np.int64)
     begun: Any = None
     record = RunRecord()
@@ -84,7 +86,7 @@ def read_run(bag: Path) -> RunRecord:
             record.changes.append(Change(stamp, message.model_id, message.reason, _missed(commands, stamp)))
     record.error = np.array([(_ns(m), m.error) for m in found["/wm/prediction_error"]]).reshape(-1, 2)
     record.drift = np.array([(_ns(m), m.level) for m in found["/wm/drift"]]).reshape(-1, 2)
-    record.object_xy = np.array([(m.object.x, m.object.y) for m in found["/wm/belief"]]).reshape(-1, 2)
+    record.object_xy = np.array([object_xy(m.objects) for m in found["/wm/belief"]]).reshape(-1, 2)
     return record
 
 

@@ -143,7 +143,7 @@ class _Check:
             messages = (
                 None if each is None else deserialize_message(each.data, self._kinds[topic]) for each in (one, other)
             )
-            self._tallies[topic].add(self._count, stamp_ns, *messages)
+            self._tallies[topic].add(self._count, stamp_ns, *messages, unknown=one.unknown if one else ())
 
     def _follow(self, step: Step) -> None:
         """Where another bundle was swapped in, do so."""

@@ -36,8 +36,8 @@ class UsedInputs:
         """Sort the inputs of a step with an observation; False when the recording does not hold all of its images."""
         observation = deserialize_message(step.expected[0].data, Observation)
         used = {pattern.format(camera=camera) for pattern in self._patterns for camera in observation.cameras}
-        inputs = [*self._later, *step.inputs]
-        late = self._late_joints(inputs, step, (observation.ee.x, observation.ee.y, observation.ee.z))
+        inputs, place = [*self._later, *step.inputs], observation.tool.position
+        late = self._late_joints(inputs, step, (place.x, place.y, place.z))
         first, unused, later = [], [], []
         for message in inputs:
             image = self._kinds[message.topic] is Image
