@@ -135,7 +135,11 @@ class Episodes(Client):
         monitor, beliefs = self._monitor, self._monitor.beliefs
 
         def settled() -> bool:
-            if monitor.beliefs < beliefs + SETTLE_CYCLES or monitor.belief is None or monitor.belief.objects[0].visibility < 0.5:
+            if (
+                monitor.beliefs < beliefs + SETTLE_CYCLES
+                or monitor.belief is None
+                or monitor.belief.objects[0].visibility < 0.5
+            ):
                 return False
             return float(np.ptp(np.array(monitor.recent), axis=0).max()) < SETTLE_SPREAD
 

@@ -198,9 +198,7 @@ class Explorer(Client):
             return
         self._belief = message
         self._beliefs += 1
-        self.report.add(
-            to_ns(message.header.stamp), object_xy(message.objects), message.objects[0].time_unseen == 0
-        )
+        self.report.add(to_ns(message.header.stamp), object_xy(message.objects), message.objects[0].time_unseen == 0)
         self._show()
 
     def _show(self) -> None:
