@@ -1,11 +1,14 @@
 """Camera rigs: geometry of the optical frames, and files that are refused by field."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import yaml
 
 from wm_core.paths import rigs_dir
 from wm_core.rig import CameraRig, RigError
+from wm_core.robot import load_robot
 
 ENTRY = {
     "name": "cam",
@@ -80,3 +83,16 @@ def test_choosing_cameras(tmp_path):
 def test_a_missing_file_is_refused_by_name(tmp_path):
     with pytest.raises(RigError, match=r"nothing\.yaml"):
         CameraRig.load(tmp_path / "nothing.yaml")
+
+
+def test_a_rig_in_the_base_frame_of_a_robot_is_converted(tmp_path):
+    rig = CameraRig.load(rigs_dir() / "two_cameras.yaml")
+    robot = load_robot("iiwa")  # on a pedestal
+    based = replace(rig, frame_id=robot.base_frame).in_table_frame(robot)
+    assert based.frame_id == robot.table_frame
+    for camera, own in zip(based.cameras, rig.cameras, strict=True):
+        np.testing.assert_allclose(camera.T_table_optical, robot.T_table_base @ own.T_table_optical)
+    renamed = replace(robot, table_frame="bench")
+    assert rig.in_table_frame(renamed).frame_id == "bench"
+    with pytest.raises(RigError, match="table frame 'bench' or the base frame 'lbr_iiwa_link_0' .*got 'floor'"):
+        replace(rig, frame_id="floor").in_table_frame(renamed)

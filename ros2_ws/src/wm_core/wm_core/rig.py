@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 from jsonschema import Draft202012Validator
 
-from wm_core.robot import RobotProfile
+from wm_core.robot import TABLE, RobotProfile
 
 _VECTOR = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
 _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
@@ -97,12 +97,12 @@ class CameraRig:
         return CameraRig(self.frame_id, tuple(camera for camera in self.cameras if camera.name in names))
 
     def in_table_frame(self, robot: RobotProfile) -> "CameraRig":
-        """The rig with poses in the robot's table frame; one that was calibrated in its base frame is converted.
+        """The rig with poses in the robot's table frame (by its name, or as `table`); one in its base frame is converted.
 
         Raises RigError for a rig in any other frame.
         """
-        if self.frame_id == robot.table_frame:
-            return self
+        if self.frame_id in (robot.table_frame, TABLE):
+            return replace(self, frame_id=robot.table_frame)
         if self.frame_id != robot.base_frame:
             raise RigError(
                 f"expected a camera rig in the table frame '{robot.table_frame}' or the base frame '{robot.base_frame}' of"

@@ -19,6 +19,7 @@ from wm_core.rotations import rotation_of
 from wm_core.task import Region
 
 DEFAULT_ROBOT = "panda"
+TABLE = "table"  # the table frame, where a profile gives it no other name; in rig files whatever its name
 PROFILE = "profile.yaml"
 
 
@@ -207,7 +208,7 @@ def _profile(file: Path, data: dict[str, Any]) -> RobotProfile:
         joints=names.all(joints),
         base_frame=names.one(data["base"]["frame"]),
         T_table_base=_pose(data["base"]),
-        table_frame=data.get("table_frame", "table"),
+        table_frame=data.get("table_frame", TABLE),
         tool=Tool(
             names.one(tool["link"]),
             float(tool["height"]),

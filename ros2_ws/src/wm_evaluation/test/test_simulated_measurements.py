@@ -26,7 +26,7 @@ from wm_evaluation.stage import Stage
 from wm_evaluation.worlds import VARIATIONS
 from wm_sim.world import load_world
 
-TABLE = np.array([0.6, 0.7])
+TABLE = np.array([[-0.1, -0.7], [1.1, 0.7]])  # corners
 
 
 @pytest.fixture(scope="module")

@@ -57,14 +57,9 @@ def measure(context: Context) -> Section:
     if not starts:
         raise ValueError("expected states to imagine from, found none; use more effort")
     radius = inner_radius(world)
-    table = np.array(
-        [
-            np.subtract(world.table_centre, np.divide(world.table_size, 2)),
-            np.add(world.table_centre, np.divide(world.table_size, 2)),
-        ]
-    )
+    corners = np.add(world.table_centre, np.outer([-0.5, 0.5], world.table_size))
     episodes = np.array([start.episode for start in starts])
-    shares = {"real": _shares([violations(s.thing, s.tool, radius, table) for s in starts], episodes)}
+    shares = {"real": _shares([violations(s.thing, s.tool, radius, corners) for s in starts], episodes)}
     by_kind: dict[str, dict[str, dict[str, Estimate]]] = {}
     for label, bundle in context.bundles.items():
         engine = RolloutEngine(bundle)
@@ -74,7 +69,7 @@ def measure(context: Context) -> Section:
             first = np.broadcast_to(futures.start, (*futures.readout.shape[:2], 1, bundle.readout.size))
             path = np.concatenate([first, futures.readout], 2)
             thing, tool = (bundle.readout.of(path, part, XY) for part in ("object", "tool"))
-            found.append(violations(thing, tool, radius, table))
+            found.append(violations(thing, tool, radius, corners))
         shares[label] = _shares(found, episodes)
         by_kind[label] = {
             kind: _shares([_of(v, start, kind) for v, start in zip(found, starts, strict=True)], episodes)
@@ -104,8 +99,9 @@ def measure(context: Context) -> Section:
     return Section("audit", "Physical consistency", protocol, figures, [Table(header, rows)])
 
 
-def violations(thing: np.ndarray, tool: np.ndarray, radius: float, table: np.ndarray) -> dict[str, np.ndarray]:
-    """Whether futures (...) break the rules anywhere: positions (..., H + 1, 2) [m] of object and tool, table half sizes (2,) [m].
+def violations(thing: np.ndarray, tool: np.ndarray, radius: float, corners: np.ndarray) -> dict[str, np.ndarray]:
+    """Whether futures (...) break the rules anywhere: positions (..., H + 1, 2) [m] of object and tool, the table's
+    lower and upper corners (2, 2) [m].
 
     `radius` [m]: of a disk that fits into the object however it is turned.
     """
@@ -119,7 +115,7 @@ def violations(thing: np.ndarray, tool: np.ndarray, radius: float, table: np.nda
         "teleport": (speed > 2 * ACTION_SCALE).any(-1),
         "motion without contact": (free & (speed[..., SLIDES - 1 :] > MOVES)).any(-1),
         "energy from nothing": (free & speeding).any(-1),
-        "off the table": ((thing < table[0]) | (thing > table[1])).any((-1, -2)),
+        "off the table": ((thing < corners[0]) | (thing > corners[1])).any((-1, -2)),
     }
 
 
