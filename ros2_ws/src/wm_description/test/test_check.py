@@ -3,11 +3,16 @@
 import argparse
 import importlib
 
+import numpy as np
 import pytest
 import yaml
 
+from wm_core.kinematics import Kinematics
 from wm_core.robot import PROFILE, load_robot
+from wm_core.robot_description import describe
 from wm_description.check import check_robot
+from wm_description.collisions import Collisions
+from wm_description.reach import home_joints
 
 PANDA = load_robot("panda")
 ARM = """<robot name="reacher">
@@ -102,10 +107,18 @@ def test_what_is_odd_is_said(changed):
     assert any("link 'panda_leftfinger' comes where objects are" in line for line in found.warnings)
 
 
-def test_an_arm_that_touches_itself_or_the_table_is_named(changed):
-    low = check_robot(changed({"base.position": [0.0, 0.0, -0.1], "home.tool": [0.32, 0.0, 0.02]}))
-    touching = check_robot(changed({"tool.rpy_deg": [180, 0, 90], "home.joints": [0, -1.7, 0, -3.0, 0, 3.7, 0]}))
-    assert low.errors or touching.errors
+def test_an_arm_that_touches_the_table_is_named(changed):
+    errors = check_robot(changed({"tool.height": 0.010, "reach.z": [0.009, 0.1]})).errors
+    assert "home: 'panda_leftfinger' is 2 mm above the table" in errors
+
+
+def test_an_arm_that_touches_itself_is_named():
+    kinematics = Kinematics(load_robot("ur5e"))
+    collisions = Collisions(kinematics)
+    folded = np.array([0.0, -1.57, 3.1, 0.0, 0.0, 0.0])  # the forearm lies on the upper arm
+    assert ("upper_arm_link", "forearm_link") not in collisions.of_itself(folded)  # they share the elbow
+    assert any("upper_arm_link" in pair for pair in collisions.of_itself(folded))
+    assert collisions.of_itself(home_joints(kinematics)) == []
 
 
 def verb(name, *arguments):
@@ -128,14 +141,8 @@ def test_a_description_from_a_topic_is_checked_with_its_text(changed, arm, tmp_p
     profile = changed({"urdf": {"topic": "robot_description"}})
     assert "comes on the topic" in check_robot(profile).errors[0]
     text = tmp_path / "published.urdf"
-    text.write_text(load_text())
+    text.write_text(describe(PANDA))
     assert verb("check", profile, "--urdf", text) == 0
-
-
-def load_text():
-    from wm_core.robot_description import describe
-
-    return describe(PANDA)
 
 
 @pytest.mark.slow
