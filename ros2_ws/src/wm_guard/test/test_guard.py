@@ -367,3 +367,10 @@ def test_an_emergency_stop_latches_whatever_fails_after_it(guard, step, monkeypa
     with pytest.raises(ZeroDivisionError):
         guard.e_stop(T0 + 50 * MS)
     assert guard.mode is Mode.STOPPED and guard.reason == "e_stop"
+
+
+def test_the_first_command_begins_where_the_arm_is(guard, kinematics, start, step):
+    """A planner whose commands did not reach the arm, for the guard knew nothing yet, is ahead of it."""
+    ahead = Request(kinematics.joint_names, 0, [50 * MS], [start + 0.2])
+    assert guard.check(ahead, T0, T0).reason == "jump"
+    assert guard.check(step(dx=0.03), T0, T0).kind is Kind.PASS

@@ -101,6 +101,17 @@ def excess(value: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarra
     return np.maximum(np.maximum(lower - value, value - upper), 0.0)
 
 
+def check_jump(first: np.ndarray, measured: np.ndarray, within: np.ndarray, names: Sequence[str]) -> None:
+    """Refuse a first point (n,) that is farther than `within` (n,) from the measured joints (n,) [rad]."""
+    jumps = np.abs(first - measured)
+    if (jumps > within).any():
+        joint = int((jumps - within).argmax())
+        raise Refusal(
+            "jump",
+            f"{names[joint]}: expected a first point within {within[joint]:.2f} rad of the arm, got {jumps[joint]:.3f}",
+        )
+
+
 def check_positions(path: np.ndarray, lower: np.ndarray, upper: np.ndarray, names: Sequence[str]) -> None:
     """Refuse a path (T+1, n) that leaves the joint limits; path[0] is where the arm is.
 

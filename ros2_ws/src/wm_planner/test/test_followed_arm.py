@@ -98,6 +98,26 @@ def test_without_lockstep_the_first_state_alone_is_not_believed():
     assert not arm.known(STEP)
 
 
+def test_planning_does_not_go_on_while_nobody_knows_where_the_arm_is(path):
+    """The guard sends nothing then, and tells of nothing: a path that went on would be far ahead of the arm afterwards."""
+    arm, now = FollowedArm(ARM, lockstep=False), 0
+    for _ in range(40):
+        now += 20 * MS
+        with contextlib.suppress(JointStateError):
+            arm.measured(NAMES, joints(0.4), now)
+    assert arm.known(now) and arm.anchor(path, now, pursuing=True)
+    path.move(np.array([0.03, 0.0]))
+    with pytest.raises(JointStateError):
+        arm.measured(NAMES, np.zeros(7), now + 1)
+    assert not arm.known(now + 1)
+    for _ in range(40):
+        now += 20 * MS
+        with contextlib.suppress(JointStateError):
+            arm.measured(NAMES, joints(0.4), now)
+    assert arm.known(now) and arm.anchor(path, now, pursuing=True)
+    assert path.position == pytest.approx([0.4, 0.0], abs=1e-4)
+
+
 class InactiveArm:
     """An arm whose controller is activated at `active_ns`, behind a guard and a planner that moves the tool 2 cm a step."""
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wm_core.joint_states import CONFIRM, LAG, TOLERANCE, JointStates
+from wm_core.joint_states import CONFIRM, LAG, TOLERANCE, JointStateError, JointStates
 from wm_core.kinematics import Kinematics
 from wm_planner.measured import MeasuredArm
 from wm_planner.tool_path import ToolPath
@@ -33,13 +33,21 @@ class FollowedArm:
         first = 0.0 if lockstep else confirm
         self._states = JointStates(kinematics, tolerance=tolerance, lag=lag, confirm=confirm, first=first)
         self._measured = MeasuredArm()
+        self._lost = False  # where the arm is, since the last anchor
         self._held_ns: int | None = None  # stamp of a hold by the guard that no belief was answered after
 
     def measured(
         self, names: Sequence[str], positions: Sequence[float], stamp_ns: int, velocities: Sequence[float] = ()
     ) -> None:
         """A joint state; raises JointStateError for one that is not believed."""
-        self._measured.add(stamp_ns, self._states.take(names, positions, stamp_ns, velocities))
+        try:
+            q = self._states.take(names, positions, stamp_ns, velocities)
+        except JointStateError:
+            if self._measured and not (self._states.known or self._lockstep):
+                # Nobody knows any more where the arm is, the guard neither: what was planned since did not move it.
+                self._measured, self._lost = MeasuredArm(), True
+            raise
+        self._measured.add(stamp_ns, q)
 
     def sent(
         self,
@@ -82,7 +90,7 @@ class FollowedArm:
         before, q = joints[0], joints[-1]
         # In lockstep the guard may hold by itself while the belief of that instant is answered: this counts from the next one on.
         held = self._held_ns is not None and (self._held_ns < stamp_ns or not self._lockstep)
-        if path.anchored and not held:
+        if path.anchored and not (held or self._lost):
             # Only once it rests: holding where it was while it moved would drag it back and forth.
             at_rest = len(joints) == 2 and np.abs(q - before).max() <= AT_REST
             if pursuing or not at_rest:
@@ -90,6 +98,7 @@ class FollowedArm:
             if float(np.linalg.norm(self._kinematics.fk(q)[0][:2] - path.position)) <= REANCHOR_DISTANCE:
                 return False
         path.anchor(q)
+        self._lost = False
         if held:
             self._held_ns = None
         return True

@@ -13,6 +13,9 @@ class MeasuredArm:
     def __init__(self) -> None:
         self._states: deque[tuple[int, np.ndarray]] = deque(maxlen=MEMORY)
 
+    def __bool__(self) -> bool:
+        return bool(self._states)
+
     def add(self, stamp_ns: int, q: np.ndarray) -> None:
         """A measurement. One that comes again takes the place of the first; an older one begins anew: the clock jumped back."""
         if self._states and stamp_ns < self._states[-1][0]:
