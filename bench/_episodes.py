@@ -8,6 +8,7 @@ import numpy as np
 from _common import rate
 from _results import Line
 
+from wm_core.robot import DEFAULT_ROBOT
 from wm_planner.planners import PARAMS
 from wm_tasks.baselines import RandomPolicy
 from wm_tasks.closed_loop import ClosedLoop, EpisodeResult
@@ -39,12 +40,15 @@ def loop(
     planner: str,
     cameras: tuple[str, ...] | None = None,
     budget_ms: float | None = None,
+    robot: str = DEFAULT_ROBOT,
 ) -> ClosedLoop:
     """With a budget, planners iterate until it is used up; without, they do the iterations of their defaults."""
     if budget_ms is None:
-        return ClosedLoop.load(world, bundle, planner, cameras=cameras)
-    params = {"iterations": 1000} if planner in PARAMS else {}
-    return ClosedLoop.load(world, bundle, planner, cameras=cameras, budget_s=budget_ms / 1e3, planner_params=params)
+        return ClosedLoop.load(world, bundle, planner, cameras=cameras, robot=robot)
+    params, budget_s = {"iterations": 1000} if planner in PARAMS else {}, budget_ms / 1e3
+    return ClosedLoop.load(
+        world, bundle, planner, cameras=cameras, robot=robot, budget_s=budget_s, planner_params=params
+    )
 
 
 def episode(

@@ -17,6 +17,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 # The order of the page; a benchmark gives `tables(lines)`, and `PROTOCOL` and `METHODS` where its docstring does not say all.
 SECTIONS = (
     "closed_loop",
+    "robots",
     "open_loop",
     "occlusion",
     "planners",
