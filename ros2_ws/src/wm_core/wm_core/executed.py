@@ -54,8 +54,11 @@ class ExecutedMotion:
         share = (t_ns - motion.begin_ns) / (motion.end_ns - motion.begin_ns)
         return motion.start + share * (motion.end - motion.start)
 
-    def action(self, t0_ns: int, t1_ns: int, scale: float) -> np.ndarray:
-        """Action (2,) that moved the commanded position from time t0 to t1, in units of `scale` [m]; zero when nothing was commanded."""
+    def action(self, t0_ns: int, t1_ns: int, scale: float | np.ndarray) -> np.ndarray:
+        """Action (2,) that moved the commanded position from time t0 to t1, in units of `scale` [m], one or one an axis.
+
+        Zero when nothing was commanded.
+        """
         if not self._motions:
             return np.zeros(2)
         return (self.target(t1_ns) - self.target(t0_ns)) / scale

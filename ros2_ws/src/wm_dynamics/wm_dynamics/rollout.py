@@ -129,7 +129,9 @@ class RolloutEngine:
                 self._padded.clear()
             sizes = bundle.sizes | {"N": count}
             self._outputs[key] = {
-                tensor.name: np.empty([sizes.get(side, side) for side in tensor.shape], np.float32)
+                tensor.name: np.empty(
+                    [sizes[side] if isinstance(side, str) else side for side in tensor.shape], np.float32
+                )
                 for tensor in BY_NAME[graph.name].outputs
             }
         return self._outputs[key]

@@ -51,7 +51,8 @@ class Recording:
         with _opened(self.path) as bag:
             for message in bag.messages(names):
                 sent_ns = message.log_ns if message.sent_ns is None else message.sent_ns
-                topic, data, unknown = bag.topics[message.topic], message.data, ()
+                topic, data = bag.topics[message.topic], message.data
+                unknown: tuple[str, ...] = ()
                 definition = topic.definition if topic.encoding == "ros2msg" else ""
                 if is_old(topic.type, definition):
                     data, unknown = present_data(topic.type, definition, data), UNKNOWN[topic.type]

@@ -140,10 +140,10 @@ class _Check:
         for one, other in pair(expected, answers):
             topic = (one or other).topic  # type: ignore[union-attr]
             stamp_ns = (one or other).stamp_ns  # type: ignore[union-attr]
-            messages = (
+            recorded, replayed = (
                 None if each is None else deserialize_message(each.data, self._kinds[topic]) for each in (one, other)
             )
-            self._tallies[topic].add(self._count, stamp_ns, *messages, unknown=one.unknown if one else ())
+            self._tallies[topic].add(self._count, stamp_ns, recorded, replayed, one.unknown if one else ())
 
     def _follow(self, step: Step) -> None:
         """Where another bundle was swapped in, do so."""
