@@ -184,8 +184,8 @@ class Robot:
 
 @pytest.fixture(scope="module")
 def guarded_robot(ros, kinematics, start):
-    # Longer than the defaults, so that a loaded machine cannot make a test's own messages stale.
-    with Robot(kinematics, start, "-p", "max_age:=1.0", "-p", "timeout:=1.0") as robot:
+    # Longer than the defaults, so that a loaded machine cannot make a test's own messages stale, or its arm too slow.
+    with Robot(kinematics, start, "-p", "max_age:=1.0", "-p", "timeout:=1.0", "-p", "follow_lag:=1.0") as robot:
         robot.bring_up()
         yield robot
 
