@@ -207,7 +207,7 @@ read_build_inputs() {
         inputs[${path%%/*}]+="$digest $path;"
     done < <(
         cd "$WORKSPACE/src" || exit
-        find . \( -name '.*' -o -name __pycache__ -o -name '*.egg-info' \) ! -name . -prune -o -mindepth 2 -type f \
+        find . -mindepth 2 \( -name '.*' -o -name __pycache__ -o -name '*.egg-info' \) -prune -o -type f \
             ! -name '*.py' ! -name '*.pyc' -printf 'name %p\n' | LC_ALL=C sort
         find . -mindepth 2 -type f \( -name package.xml -o -name setup.py -o -name setup.cfg -o -name CMakeLists.txt \
             -o -name '*.msg' -o -name '*.srv' -o -name '*.action' \) -print0 | LC_ALL=C sort -z | xargs -0r sha256sum
