@@ -218,7 +218,8 @@ def test_e_stop_latches(guard, step):
     verdict = guard.e_stop(T0 + 50 * MS)
     assert verdict.kind is Kind.HOLD and verdict.motion is not None
     for at in (60, 100):
-        assert guard.check(step(dx=0.03), T0 + at * MS, T0 + at * MS).reason == "e_stop"
+        refused = guard.check(step(dx=0.03), T0 + at * MS, T0 + at * MS)
+        assert refused.reason == "e_stop" and refused.expected  # the stop was news, that it goes on is none
     assert guard.mode is Mode.STOPPED
     guard.reset_e_stop()
     assert guard.mode is Mode.HOLDING
@@ -343,6 +344,15 @@ def test_refusals_right_after_a_reset_are_no_news(guard, kinematics, start, step
     assert not guard.check(Request((), 0, (), ()), now, now).expected  # this one is
     assert guard.check(Request(kinematics.joint_names, 0, [100 * MS], [home]), now, now).kind is Kind.PASS
     assert not guard.check(step(dx=0.03), now, now).expected
+
+
+def test_silence_right_after_a_reset_is_held_and_no_news(guard, step, start):
+    guard.check(step(dx=0.03), T0, T0)
+    assert not guard.watchdog(T0 + 200 * MS).expected
+    guard.check(step(dx=0.03), T0 + 200 * MS, T0 + 200 * MS)
+    guard.place(start, T0 + 400 * MS, T0 + 400 * MS)  # a simulator's time goes on with its reset
+    verdict = guard.watchdog(T0 + 400 * MS)
+    assert verdict.reason == "no_command" and verdict.expected and guard.mode is Mode.HOLDING
 
 
 @pytest.mark.parametrize("limit", [0.0, -1.0, np.nan, np.inf])

@@ -44,7 +44,8 @@ class Verdict:
     """What goes to the arm. `motion` is None only when no joint position is known, so that not even a hold can be sent.
 
     `reason`: short code, empty for PASS; `text`: the rest. `effective_ns`: when the motion starts; `ee_start`, `ee_end`
-    (3,) [m]: commanded tool position then and at the end. `expected`: a refusal that is no news, the arm was just placed elsewhere.
+    (3,) [m]: commanded tool position then and at the end. `expected`: a hold that is no news, for the arm
+    was just placed elsewhere or is stopped already.
     """
 
     kind: Kind
@@ -131,8 +132,8 @@ class Guard:
             # Stamped like the command, so that a simulator in lockstep sees which of its frames is answered.
             answers_ns = stamp_ns if 0 <= now_ns - stamp_ns <= self.limits.max_age * NS else 0
             hold = self._hold(Kind.REFUSED, refusal.reason, str(refusal), now_ns, answers_ns)
-            fresh = self._placed_ns is not None and now_ns - self._placed_ns <= PLACED_S * NS
-            return replace(hold, expected=fresh and refusal.reason in PLACED_REFUSALS)
+            placed = self._just_placed(now_ns) and refusal.reason in PLACED_REFUSALS
+            return replace(hold, expected=placed or refusal.reason == "e_stop")
         self.counts[verdict.kind.value if verdict.kind is Kind.PASS else verdict.reason] += 1
         self.mode, self.reason = Mode.PASSING, ""
         self._command_ns = now_ns
@@ -147,7 +148,8 @@ class Guard:
         # Held now when the next look would be too late.
         oldest = now_ns - int((self.limits.timeout - self.limits.watchdog_period) * NS)
         if self._command_ns < oldest:
-            return self._hold(Kind.HOLD, "no_command", f"no valid command for {self.limits.timeout} s", now_ns)
+            hold = self._hold(Kind.HOLD, "no_command", f"no valid command for {self.limits.timeout} s", now_ns)
+            return replace(hold, expected=self._just_placed(now_ns))
         if self._states.stamp_ns is None or self._states.stamp_ns < oldest:
             refusal = self._unknown()
             return self._hold(Kind.HOLD, refusal.reason, str(refusal), now_ns)
@@ -177,6 +179,9 @@ class Guard:
             if self.mode is Mode.PASSING:
                 self.mode = Mode.WAITING
         self._now_ns = now_ns
+
+    def _just_placed(self, now_ns: int) -> bool:
+        return self._placed_ns is not None and now_ns - self._placed_ns <= PLACED_S * NS
 
     def _unknown(self) -> Refusal:
         """Why it is not known well enough where the arm is."""

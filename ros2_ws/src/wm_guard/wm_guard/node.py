@@ -135,7 +135,8 @@ class GuardNode(WmNode):
         if verdict is not None:
             self._send(verdict, None)
             self._tell(verdict)
-            self.get_logger().warning(f"holding: {verdict.text}")
+            log = self.get_logger().debug if verdict.expected else self.get_logger().warning
+            log(f"holding: {verdict.text}")
 
     def _on_e_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         was_stopped = self.guard.mode is Mode.STOPPED
