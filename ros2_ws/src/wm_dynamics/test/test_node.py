@@ -96,6 +96,17 @@ def test_every_observation_gives_a_belief_with_its_stamp(world):
     assert not world.errors[-1].surprising
 
 
+def test_an_observation_that_comes_again_is_answered_again(world):
+    """Lockstep stood still where nobody had heard the first belief, until somebody reset the simulator."""
+    for _ in range(2):
+        world.observe(STEP_NS)
+    world.observe(STEP_NS, embedding=np.zeros(world.bundle.embedding_size))  # another one of the same time is refused
+    world.observe(2 * STEP_NS)
+    world.until(lambda: len(world.beliefs) == 3 and len(world.errors) == 2)
+    assert world.beliefs[0] == world.beliefs[1] and to_ns(world.beliefs[2].header.stamp) == 2 * STEP_NS
+    assert world.node.counts["repeated"] == 1 and world.node.counts["bad_observation"] == 1
+
+
 def test_observations_of_another_model_or_with_nan_are_counted_not_believed(world):
     world.observe(STEP_NS, model_id="another")
     world.observe(2 * STEP_NS, embedding=np.full(world.bundle.embedding_size, np.nan))

@@ -79,6 +79,7 @@ class DynamicsNode(WmNode):
         self._state: BeliefState | None = None
         self._drift: DriftState | None = None
         self._plan: Plan | None = None
+        self._answered: tuple[Observation, Belief] | None = None  # the newest, and what was believed then
         self._frame = ""  # of all positions: the observations'
         self._beliefs = self.publisher(Belief, "wm/belief", STATE)
         self._errors_out = self.publisher(PredictionError, "wm/prediction_error", STATE)
@@ -101,7 +102,7 @@ class DynamicsNode(WmNode):
         self._slot.current.filter.reset()
         self._slot.current.drift.reset()
         self._motion.clear()
-        self._state = self._drift = None
+        self._state = self._drift = self._answered = None
         self._received = time.monotonic()
         self._imagined_at = -math.inf
 
@@ -111,6 +112,11 @@ class DynamicsNode(WmNode):
         self._received = time.monotonic()
         self._frame = message.header.frame_id
         if message.model_id != self._slot.current.bundle.id and not self._follow(message.model_id):
+            return
+        if self._answered is not None and message == self._answered[0]:
+            # A simulator in lockstep still waits, since nobody heard what was believed of its frames.
+            self._beliefs.publish(self._answered[1])
+            self.counts["repeated"] += 1
             return
         bundle = self._slot.current.bundle
         stamp_ns = to_ns(message.header.stamp)
@@ -129,7 +135,8 @@ class DynamicsNode(WmNode):
             self.reject("bad_observation", str(error))
             return
         self._state = state
-        self._beliefs.publish(belief_message(message.header, bundle, state, message))
+        self._answered = (message, belief_message(message.header, bundle, state, message))
+        self._beliefs.publish(self._answered[1])
         self._errors_out.publish(error_message(message.header, bundle.id, state))
         seen = object_xy(message.objects) if message.objects[0].visibility > VISIBLE else None
         self._drift = self._slot.current.drift.update(stamp_ns, state.error, seen, state.restarted)

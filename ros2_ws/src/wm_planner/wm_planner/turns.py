@@ -22,9 +22,12 @@ class Turns(Generic[Belief]):
         self._stamp_ns = self._measured_ns = 0
         self._came_s = 0.0
         self._open_ns: int | None = None  # stamp of the command of which nothing was told yet
+        self._told_ns: int | None = None  # stamp of the last command of which something was
 
     def came(self, belief: Belief, stamp_ns: int, now_s: float) -> None:
-        """A belief; one that still waits is skipped."""
+        """A belief; one that still waits is skipped, and so is one that comes again after its command was carried out."""
+        if stamp_ns == self._told_ns:
+            return
         self._belief, self._stamp_ns, self._came_s = belief, stamp_ns, now_s
 
     def measured(self, stamp_ns: int) -> None:
@@ -38,7 +41,7 @@ class Turns(Generic[Belief]):
     def told(self, stamp_ns: int) -> None:
         """What the guard made of a command; what it did by itself ends no turn."""
         if stamp_ns == self._open_ns:
-            self._open_ns = None
+            self._open_ns, self._told_ns = None, stamp_ns
 
     def take(self, now_s: float, heard: Callable[[], bool]) -> Belief | None:
         """The belief to be answered now, once. `heard`: whether anybody tells what becomes of commands; asked only if need be."""
