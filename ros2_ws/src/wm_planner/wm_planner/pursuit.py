@@ -3,6 +3,7 @@
 What begins and ends is told on `wm/goal`, so that a recording can be replayed: its stamp says between which beliefs.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -84,9 +85,9 @@ class Pursuit:
         self.progress = self._handle = self._done = None
         if progress is None:
             return
-        self._node.get_logger().info(
-            f"goal ended: {message} at {1000 * progress.distance:.1f} mm after {progress.steps} steps"
-        )
+        # Exploring has no place to be at a distance from.
+        place = f" at {1000 * progress.distance:.1f} mm" if math.isfinite(progress.distance) else ""
+        self._node.get_logger().info(f"goal ended: {message}{place} after {progress.steps} steps")
         self._tell(GoalEvent.END, progress.timeout, success, message)
         if handle is None or done is None:
             return
