@@ -73,7 +73,12 @@ ARGUMENTS = (
         "a PNG file with the camera's picture beside the imagined future, written anew every second; empty: none;"
         f" auto: {PICTURE} where there is no window",
     ),
-    Argument("real_time", "true", "false: lockstep, as fast as the machine computes, deterministic", BOOLEANS),
+    Argument(
+        "real_time",
+        "true",
+        "false: lockstep, as fast as the machine computes; the same messages give the same commands",
+        BOOLEANS,
+    ),
     Argument("report", "", "a JSON file for the results; a PNG and an MP4 are written beside it"),
     Argument(
         "record", "", "a new folder for a rosbag2 (MCAP) of the run; true: bags/ and the time; empty: no recording"
