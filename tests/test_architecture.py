@@ -262,3 +262,20 @@ def test_no_box_of_a_table_stands_in_python():
                 pairs = set(zip(values, values[1:], strict=False)) & boxes
                 found += [f"{path}:{node.lineno}: {pair}" for pair in pairs]
     assert not found
+
+
+# A latent's, readout's or embedding's numbers have names (wm_core.layout); families build theirs from a StateSpec.
+@pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
+def test_no_constant_says_where_a_number_lies(package: Path):
+    for path in sources(package):
+        places = [
+            call.lineno
+            for call in ast.walk(ast.parse(path.read_text()))
+            if isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Name)
+            and call.func.id == "slice"
+            and any(
+                isinstance(bound, ast.Constant) and isinstance(bound.value, int) and bound.value for bound in call.args
+            )
+        ]
+        assert not places, f"{path}: slices by number in the lines {places}"

@@ -14,9 +14,9 @@ from wm_core.bundle import Bundle, sha256
 from wm_core.graph_specs import OPTIONAL
 from wm_core.paths import bundles_dir
 from wm_core.specs import BevSpec
-from wm_data.dataset import Dataset
+from wm_data.dataset import MOTION, Dataset
 from wm_tasks.explorers import make_explorer
-from wm_tasks.settings import ACTION_SCALE, REACH, REACH_BOX, TASK
+from wm_tasks.settings import REACH, REACH_BOX, TASK
 
 JUMP = 3  # steps
 
@@ -145,19 +145,19 @@ def draw(spec: BevSpec, tool: np.ndarray, target: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="session")
 def dataset() -> Dataset:
     spec, rng = BevSpec(), np.random.default_rng(0)
-    rows: dict[str, list] = {name: [] for name in ("bev", "tool", "target", "action", "object", "episode")}
+    rows: dict[str, list] = {name: [] for name in ("bev", *MOTION, "episode")}
     for episode in range(12):
         explore = make_explorer(TASK, REACH, np.random.default_rng(episode))
         tool, target = np.array([0.32, 0.0]), rng.uniform([0.42, -0.15], [0.58, 0.15])
         for _ in range(40):
             action = explore.action(tool, target)
-            following = np.clip(tool + ACTION_SCALE * action, REACH_BOX[0], REACH_BOX[1])
+            following = np.clip(tool + TASK.action.scaled(action), REACH_BOX[0], REACH_BOX[1])
             bev = draw(spec, tool, target)
             rows["bev"].append(np.stack([bev, bev]))
-            rows["tool"].append(tool)
-            rows["target"].append(tool)
-            rows["action"].append((following - tool) / ACTION_SCALE)
-            rows["object"].append([*target, 0.0])
+            rows["tool"].append(TASK.action.tool_state(tool))
+            rows["target"].append(rows["tool"][-1])
+            rows["action"].append(TASK.action.unscaled(following - tool))
+            rows["objects"].append([[*target, 0.0, 0.0]])
             rows["episode"].append(episode)
             for share in np.linspace(0.1, 1, 10):
                 target = push(tool + share * (following - tool), target)
@@ -168,5 +168,6 @@ def dataset() -> Dataset:
         world=np.zeros(len(rows["episode"]), np.int16),
         worlds=["synthetic"],
         seeds=list(range(12)),
-        **{name: np.array(rows[name], np.float32) for name in ("tool", "target", "action", "object")},
+        **{name: np.array(rows[name], np.float32) for name in MOTION},
+        action_spec=TASK.action,
     )

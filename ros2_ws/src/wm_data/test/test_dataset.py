@@ -1,5 +1,6 @@
 """Bags become datasets; what does not fit is refused by name; a kill leaves the old or the new one."""
 
+import hashlib
 import json
 import os
 import signal
@@ -22,7 +23,7 @@ from wm_core.kinematics import Kinematics
 from wm_core.paths import rigs_dir
 from wm_core.rig import CameraRig
 from wm_core.robot import load_robot
-from wm_core.specs import BevSpec
+from wm_core.specs import ActionSpec, BevSpec
 from wm_data.collect import Batch, collect_bag
 from wm_data.dataset import SMALL, Dataset
 from wm_data.dataset_build import Reading, build_dataset
@@ -30,6 +31,7 @@ from wm_data.dataset_files import DatasetError, seal
 from wm_data.episode_bag import EpisodeWriter
 from wm_data.loading import load_data
 from wm_data.rows import JoinedRows
+from wm_tasks.settings import TASK
 
 TOOL_DOWN, TOOL_HEIGHT = load_robot().tool.rotation, load_robot().tool.height
 
@@ -64,7 +66,7 @@ def stored(dataset, folder, spec=None):
     folder.mkdir()
     for name in ("bev", *SMALL):
         np.save(folder / f"{name}.npy", getattr(dataset, name))
-    seal(folder, dataset.worlds, dataset.seeds, spec or dataset.spec, [])
+    seal(folder, dataset.worlds, dataset.seeds, spec or dataset.spec, dataset.action_spec, [])
     return folder
 
 
@@ -78,8 +80,10 @@ def test_bags_become_one_dataset(tmp_path):
     assert data.bev[:, :, 4].any()
     assert data.episode.tolist() == [0] * 4 + [1] * 4
     assert (data.worlds, data.seeds) == (["tabletop_block"], [0, 1])
-    np.testing.assert_allclose(data.target[:4, 0], [0.4, 0.42, 0.44, 0.46], atol=1e-6)
-    np.testing.assert_allclose(data.tool, data.target, atol=1e-3)
+    np.testing.assert_allclose(data.target_xy[:4, 0], [0.4, 0.42, 0.44, 0.46], atol=1e-6)
+    np.testing.assert_allclose(data.tool[:, :5], data.target[:, :5], atol=1e-3)
+    assert np.isnan(data.tool_at(("opening",))).all()  # nobody measures it
+    assert data.action_spec.to_dict() == TASK.action.to_dict() and data.objects.shape == (8, 1, 4)
     np.testing.assert_allclose(data.action, np.tile([[2 / 3, 0]], (8, 1)), atol=1e-6)
     assert isinstance(data.bev, np.memmap)  # on disk, whatever its size
     assert not data.video
@@ -94,8 +98,8 @@ def test_video_has_no_commands_and_no_labels(tmp_path):
     )
     for data in (silent, full):  # commands and labels of a full bag are ignored
         assert data.video
-        assert np.isnan(data.object).all()
-        assert np.isfinite(data.tool).all()
+        assert np.isnan(data.objects).all()
+        assert np.isfinite(data.tool_xy).all()
     np.testing.assert_array_equal(silent.bev, full.bev)
 
 
@@ -167,7 +171,7 @@ def test_faulty_steps_are_cut_out_and_told_beside_the_dataset(tmp_path):
     data = build_dataset([bag], tmp_path / "dataset", workers=1)
     assert data.episode.tolist() == [0, 0, 0, 0, 1, 1, 1]
     assert data.seeds == [0, 0]
-    np.testing.assert_allclose(data.target[4:, 0], [0.5, 0.52, 0.54], atol=1e-6)
+    np.testing.assert_allclose(data.target_xy[4:, 0], [0.5, 0.52, 0.54], atol=1e-6)
     told = json.loads((tmp_path / "dataset/report.json").read_text())["bags"][0]
     assert told["lost_s"] == {"joints": pytest.approx(0.1)}
     assert "expected radians within the limits" in (tmp_path / "dataset/report.html").read_text()
@@ -211,8 +215,8 @@ def test_a_profile_maps_topics_and_says_what_stands_for_the_commands(tmp_path):
     profile = {"schema": 1, "rig": "two_cameras", "cameras": cameras, "joints": {"topic": "/joint_states"}}
     (tmp_path / "profile.yaml").write_text(yaml.safe_dump(profile | {"motion": {"source": "measured"}}))
     data = build_dataset([bag], tmp_path / "dataset", 1, Reading(tmp_path / "profile.yaml"))
-    assert np.isnan(data.object).all()  # no labels: finetune makes them
-    np.testing.assert_allclose(data.target, data.tool, atol=1e-6)
+    assert np.isnan(data.objects).all()  # no labels: finetune makes them
+    np.testing.assert_allclose(data.target_xy, data.tool_xy, atol=1e-6)
     np.testing.assert_allclose(data.action[:-1], np.tile([[2 / 3, 0]], (4, 1)), atol=1e-3)
     np.testing.assert_array_equal(data.bev, build_dataset([bag], tmp_path / "plain", workers=1).bev)
 
@@ -239,7 +243,8 @@ def overwrite(name, values):
     def change(folder):
         facts = json.loads((folder / "dataset.json").read_text())
         np.save(folder / f"{name}.npy", values(np.load(folder / f"{name}.npy")))
-        seal(folder, facts["worlds"], facts["seeds"], BevSpec(**facts["bev"]), [])
+        action = ActionSpec.from_dict(facts["action"])
+        seal(folder, facts["worlds"], facts["seeds"], BevSpec(**facts["bev"]), action, [])
 
     return change
 
@@ -255,12 +260,12 @@ def with_value(index, value):
 FAULTS = {
     "torn facts": (lambda folder: cut(folder, "dataset.json"), "dataset.json: expected JSON, it is torn"),
     "no facts": (lambda folder: (folder / "dataset.json").unlink(), "dataset.json: .*the file is missing"),
-    "older version": (edit(schema=1), "expected a dataset of schema 2, got 1; build it again"),
+    "older version": (edit(schema=2), "expected a dataset of schema 3, got 2; build it again: wm dataset"),
     "facts of another kind": (edit(seeds="many"), "dataset.json: seeds: 'many' is not of type 'array'"),
     "short maps": (lambda folder: cut(folder, "bev.npy"), r"bev.npy: expected \d+ bytes, got \d+"),
     "no maps": (lambda folder: (folder / "bev.npy").unlink(), "bev.npy: expected an array of"),
     "other bytes": (
-        lambda folder: np.save(folder / "tool.npy", np.zeros((480, 2), np.float32)),
+        lambda folder: np.save(folder / "tool.npy", np.zeros((480, 6), np.float32)),
         "tool.npy: expected the checksum",
     ),
     "wrong shape": (
@@ -268,17 +273,32 @@ FAULTS = {
         r"action.npy: expected float32 \(480, 2\), got .*\(480, 1\)",
     ),
     "wrong type": (overwrite("tool", lambda a: a.astype(float)), "tool.npy: expected float32 .* got float64"),
-    "fewer steps": (overwrite("tool", lambda a: a[:-1]), r"tool.npy: expected float32 \(480, 2\), got .*\(479, 2\)"),
+    "fewer steps": (overwrite("tool", lambda a: a[:-1]), r"tool.npy: expected float32 \(480, 6\), got .*\(479, 6\)"),
     "NaN tool": (overwrite("tool", with_value(41, np.nan)), r"tool.npy\[41\] \(episode 1\): expected finite"),
     "NaN action": (
         overwrite("action", with_value(3, np.nan)),
         r"action.npy\[3\] \(episode 0\): expected finite actions",
     ),
-    "half a label": (overwrite("object", with_value((7, 1), np.nan)), r"object.npy\[7\] .*a whole label or none"),
-    "infinite label": (overwrite("object", with_value(7, np.inf)), r"object.npy\[7\] "),
+    "half a label": (overwrite("objects", with_value((7, 0, 1), np.nan)), r"objects.npy\[7\] .*a whole label or none"),
+    "infinite label": (overwrite("objects", with_value(7, np.inf)), r"objects.npy\[7\] "),
+    "no actions": (edit(action={"axes": {}}), "dataset.json: action.axes: "),
     "mixed episodes": (overwrite("episode", with_value(100, 0)), r"episode.npy\[100\] .*numbers that rise"),
     "unknown world": (overwrite("world", with_value(5, 4)), r"world.npy\[5\] .*an index of"),
 }
+
+
+def test_the_fingerprint_is_that_of_the_first_version(dataset):
+    digest = hashlib.sha256()
+    label = np.concatenate([dataset.object_xy, dataset.object_at(("yaw",))], 1)
+    for values in (dataset.tool_xy, dataset.action, label, dataset.episode):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    assert dataset.fingerprint() == digest.hexdigest()[:12]
+
+
+def test_fields_are_views_by_name(dataset):
+    assert np.shares_memory(dataset.object_xy, dataset.objects) and np.shares_memory(dataset.tool_xy, dataset.tool)
+    np.testing.assert_array_equal(dataset.tool_at(("z",))[:, 0], np.float32(TASK.action.held["z"]))
+    np.testing.assert_array_equal(dataset.object_at(("yaw", "x")), dataset.objects[:, 0, [3, 0]])
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -348,6 +368,11 @@ def test_old_bags_and_new_ones_mix(tmp_path):
     [
         (lambda data: replace(data, spec=BevSpec(z_max=0.5)), "same maps, got .*z_max=0.5"),
         (lambda data: replace(data, bev=data.bev[:, :1]), "with 2 cameras and, as number 2, .*with 1"),
+        (
+            lambda data: replace(data, action_spec=ActionSpec({"x": 0.02, "y": 0.02}, (("x", "y"),), {"z": 0.027})),
+            "same actions, as number 2: expected action.axes",
+        ),
+        (lambda data: replace(data, objects=data.objects.repeat(2, 1)), "with 1 objects, got 2 in number 2"),
         (lambda data: replace(data, action=data.action * np.nan, target=data.target * np.nan), "commands in all"),
         (lambda data: data, "got one twice"),
     ],

@@ -10,6 +10,7 @@ from wm_data.dataset import Dataset
 from wm_data.dataset_files import DatasetError
 from wm_data.depth_labels import depth_labels
 from wm_data.labels import labelled
+from wm_tasks.settings import TASK
 
 # Rows and columns of what stands on a table, and the label of it: of torch's arithmetic in float32, which was first.
 BLOCKS = {
@@ -44,9 +45,10 @@ def tables():
         bev[i, 0, 0, top:bottom, left:right] = 40 + 10 * i
         bev[i, 1, 0, top + 1 : bottom + 1, left:right] = 60
     bev[-1, :, :, 28:34, 55:75] = 0
-    pairs, steps = np.zeros((len(bev), 2), np.float32), np.zeros(len(bev), np.int32)
-    unknown = np.full((len(bev), 3), np.nan, np.float32)
-    return Dataset(bev, pairs, pairs, pairs, unknown, steps, steps.astype(np.int16), ["table"], [0], spec)
+    tool, actions = np.zeros((len(bev), 6), np.float32), np.zeros((len(bev), 2), np.float32)
+    unknown, steps = np.full((len(bev), 1, 4), np.nan, np.float32), np.zeros(len(bev), np.int32)
+    world = steps.astype(np.int16)
+    return Dataset(bev, tool, tool, actions, unknown, steps, world, ["table"], [0], TASK.action, spec)
 
 
 # -- from one map --------------------------------------------------------------------------------------------------
@@ -58,7 +60,7 @@ def test_the_labels_are_those_that_were_saved():
 
 
 def test_the_object_is_what_stands_on_the_table(dataset, video):
-    off = depth_labels(video) - dataset.object[80:, :2]
+    off = depth_labels(video) - dataset.object_xy[80:]
     assert np.isfinite(off).mean() > 0.9
     assert np.nanmedian(np.linalg.norm(off, axis=1)) < 0.003
 
@@ -78,18 +80,19 @@ def test_nothing_and_too_much_on_the_table_are_no_label(video):
 
 
 def unlabelled(data: Dataset, steps: np.ndarray) -> Dataset:
-    places = data.object.copy()
+    places = data.objects.copy()
     places[steps] = np.nan
-    return replace(data, object=places)
+    return replace(data, objects=places)
 
 
 def test_depth_labels_an_object_that_nobody_told_of(dataset):
     found = labelled(unlabelled(dataset, np.arange(len(dataset.episode))))
-    assert np.isfinite(found.object[:, :2]).all()
+    assert np.isfinite(found.object_xy).all()
     assert len(found.episode) > 0.8 * len(dataset.episode)
-    truth = {dataset.tool[i].tobytes(): dataset.object[i, :2] for i in range(len(dataset.episode))}
+    truth = {dataset.tool_xy[i].tobytes(): dataset.object_xy[i] for i in range(len(dataset.episode))}
     error = [
-        np.linalg.norm(place[:2] - truth[tool.tobytes()]) for place, tool in zip(found.object, found.tool, strict=True)
+        np.linalg.norm(place - truth[tool.tobytes()])
+        for place, tool in zip(found.object_xy, found.tool_xy, strict=True)
     ]
     assert np.median(error) < 0.005
 
@@ -98,7 +101,7 @@ def test_labels_that_are_known_stay(dataset):
     assert labelled(dataset) is dataset
     some = labelled(unlabelled(dataset, np.arange(10)))
     kept = np.isin(np.arange(len(some.episode)), np.arange(len(some.episode))[-100:])
-    np.testing.assert_array_equal(some.object[kept], dataset.object[-100:])
+    np.testing.assert_array_equal(some.objects[kept], dataset.objects[-100:])
 
 
 def test_where_the_label_is_missing_an_episode_is_cut_so_that_no_window_reaches_over_it(dataset):
@@ -107,11 +110,11 @@ def test_where_the_label_is_missing_an_episode_is_cut_so_that_no_window_reaches_
     found = labelled(unlabelled(bare, np.arange(len(dataset.episode))))
     assert len(np.unique(found.episode)) > len(np.unique(dataset.episode))
     assert len(found.seeds) == len(np.unique(found.episode))
-    gaps = np.linalg.norm(np.diff(found.tool, axis=0), axis=1)
+    gaps = np.linalg.norm(np.diff(found.tool_xy, axis=0), axis=1)
     assert gaps[np.diff(found.episode) == 0].max() < 0.05
 
 
 def test_an_empty_table_gives_no_labels(dataset):
-    bare = replace(dataset, bev=np.zeros_like(dataset.bev), object=np.full_like(dataset.object, np.nan))
+    bare = replace(dataset, bev=np.zeros_like(dataset.bev), objects=np.full_like(dataset.objects, np.nan))
     with pytest.raises(DatasetError, match="one object on the table"):
         labelled(bare)

@@ -188,6 +188,22 @@ def test_other_metadata_is_refused(copy, tmp_path, change, message):
     refused(copy, tmp_path / "back", message)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda own: own.update(schema=1), "wm.json: expected schema 2, got 1; export its bags again"),
+        (lambda own: own["action"].update(axes={}), "wm.json: action.axes: "),
+        (
+            lambda own: own["action"]["axes"]["x"].update(scale=0.02),
+            "expected actions of the task 'push': .*action.axes",
+        ),
+    ],
+)
+def test_actions_that_are_not_the_task_s_are_refused(copy, tmp_path, change, message):
+    edit(copy / OWN, change)
+    refused(copy, tmp_path / "back", message)
+
+
 def test_missing_and_torn_files_are_refused(copy, tmp_path):
     (copy / DATA_FILE).write_bytes((copy / DATA_FILE).read_bytes()[:-100])
     refused(copy, tmp_path / "back", "file-000.parquet: expected a readable Parquet file")

@@ -40,6 +40,11 @@ def states(bundle: Bundle, data: Dataset, seen: np.ndarray, episode: int) -> Ite
     for i, step in enumerate(np.flatnonzero(data.episode == episode)):
         stamp_ns = (i + 1) * STEP_NS
         visibility = float(1 / (1 + np.exp(-bundle.embedding.of(seen[step], "visibility")[0])))
-        target = data.target[step].astype(float)
+        target = data.target_at(bundle.state.tool)[step].astype(float)
         motion.record(stamp_ns, STEP_NS, target, target + bundle.action.scaled(data.action[step]))
-        yield int(step), belief.update(stamp_ns, seen[step], visibility, data.tool[step].astype(float), motion)
+        yield (
+            int(step),
+            belief.update(
+                stamp_ns, seen[step], visibility, data.tool_at(bundle.state.tool)[step].astype(float), motion
+            ),
+        )

@@ -25,14 +25,15 @@ from wm_core.atomic import die_with_parent, new_folder
 from wm_core.kinematics import Kinematics
 from wm_core.rig import Camera, CameraRig
 from wm_core.robot import load_robot
+from wm_core.scene import tool_of
 from wm_core.specs import BevSpec
 from wm_data.dataset import SMALL, Dataset
-from wm_data.dataset_files import KINDS, seal
+from wm_data.dataset_files import KINDS, LABEL, seal
 from wm_data.episode_bag import COLOUR, DEPTH, EXECUTED, INFO, JOINTS
 from wm_perception.bev import Projector
 from wm_perception.pipeline import CameraFrame, shrink
 from wm_perception.robot_mask import RobotMask
-from wm_tasks.settings import ACTION_SCALE
+from wm_tasks.settings import TASK
 
 TOO_FAR = 1.01 * (1 + JITTER)  # length of an action beyond which the commands are not of this action scale
 
@@ -99,7 +100,7 @@ class Converter:
     """One bag's steps -> rows of the arrays."""
 
     def __init__(self, bag: Path, profile: Profile) -> None:
-        self._bag, self._profile = bag, profile
+        self._bag, self._profile, self._action = bag, profile, TASK.action
         robot = load_robot(profile.robot)
         self.kinematics = Kinematics(robot)
         self._mask = RobotMask(self.kinematics)
@@ -137,17 +138,22 @@ class Converter:
 
     def motion(self, step: Step) -> dict[str, np.ndarray]:
         """Measured and commanded tool position, action and label of one step."""
-        action = (step.ee_end - step.ee_start) / ACTION_SCALE
-        if np.linalg.norm(action) > TOO_FAR:
+        action = self._action.unscaled(step.ee_end - step.ee_start)
+        if np.abs(action).max() > TOO_FAR or any(
+            np.linalg.norm(action[[self._action.index(axis) for axis in group]]) > TOO_FAR
+            for group in self._action.groups
+        ):
             raise refusal(
                 self._bag,
                 EXECUTED,
                 step.stamp_ns,
-                f"expected a motion of at most {ACTION_SCALE} m in a step, got {step.ee_start} to {step.ee_end}",
+                f"expected a motion of at most {dict(self._action.scale)} in a step, got {step.ee_start} to {step.ee_end}",
             )
-        label = np.full(3, np.nan) if step.truth is None else np.array([*step.truth[:2], yaw(step.truth[3:])])
-        tool = self.kinematics.fk(self._joints(step))[0][:2]
-        return {"tool": tool, "target": step.ee_start, "action": action, "object": label}
+        label = np.full(len(LABEL), np.nan) if step.truth is None else np.array([*step.truth[:3], yaw(step.truth[3:])])
+        tool = tool_of(*self.kinematics.fk(self._joints(step))).values
+        target = self._action.tool_state(step.ee_start)
+        target[:] = target if np.isfinite(step.ee_start).all() else np.nan  # of video nobody knows it
+        return {"tool": tool, "target": target, "action": action, "objects": label[None]}
 
     def _joints(self, step: Step) -> np.ndarray:
         return arm_joints(self._bag, JOINTS, step, self.kinematics)
@@ -219,7 +225,7 @@ def merge_parts(work: Path, used: list[int], facts: list[dict[str, Any]]) -> Non
     for left in (*work.glob("[0-9]*.bev"), *work.glob("[0-9]*.npz")):
         left.unlink()
     seeds = [int(seed) for part in parts for seed in part["seeds"]]
-    seal(work, names, seeds, BevSpec(), facts)
+    seal(work, names, seeds, BevSpec(), TASK.action, facts)
 
 
 def yaw(quaternion: np.ndarray) -> float:

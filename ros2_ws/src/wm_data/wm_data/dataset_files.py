@@ -9,33 +9,32 @@ from typing import Any
 import numpy as np
 from jsonschema import Draft202012Validator
 
-from wm_core.specs import BevSpec
+from wm_core.specs import MAP_CHANNELS, ActionSpec, BevSpec
+from wm_core.specs_schema import ACTION_SCHEMA, MAP_SCHEMA, POSITION, TOOL_FIELDS
 
-SCHEMA_VERSION = 2
-KINDS = {  # dtype and shape after the first axis
-    "bev": ("uint8", None),
-    "tool": ("float32", (2,)),
-    "target": ("float32", (2,)),
-    "action": ("float32", (2,)),
-    "object": ("float32", (3,)),
+SCHEMA_VERSION = 3
+LABEL = ("x", "y", "z", "yaw")  # of an object [m, rad]
+KINDS = {  # dtype and shape after the first axis; names are sizes that dataset.json says
+    "bev": ("uint8", ("cameras", MAP_CHANNELS, "rows", "columns")),
+    "tool": ("float32", (len(TOOL_FIELDS),)),
+    "target": ("float32", (len(TOOL_FIELDS),)),
+    "action": ("float32", ("axes",)),
+    "objects": ("float32", ("objects", len(LABEL))),
     "episode": ("int32", ()),
     "world": ("int16", ()),
 }
 _COUNT = {"type": "integer", "minimum": 1}
 _SCHEMA: dict[str, Any] = {
     "type": "object",
-    "required": ["schema", "steps", "worlds", "seeds", "bev", "arrays", "bags"],
+    "required": ["schema", "steps", "worlds", "seeds", "bev", "action", "objects", "arrays", "bags"],
     "properties": {
         "schema": {"const": SCHEMA_VERSION},
         "steps": _COUNT,
         "worlds": {"type": "array", "items": {"type": "string"}, "minItems": 1},
         "seeds": {"type": "array", "items": {"type": "integer"}, "minItems": 1},
-        "bev": {
-            "type": "object",
-            "required": list(BevSpec.__dataclass_fields__),
-            "additionalProperties": False,
-            "properties": dict.fromkeys(BevSpec.__dataclass_fields__, {"type": "number"}),
-        },
+        "bev": MAP_SCHEMA,
+        "action": ACTION_SCHEMA,
+        "objects": _COUNT,
         "arrays": {
             "type": "object",
             "required": list(KINDS),
@@ -53,7 +52,9 @@ class DatasetError(ValueError):
     """A dataset that cannot be used: names folder, array and index, what was expected, what came, what to do."""
 
 
-def seal(folder: Path, worlds: list[str], seeds: list[int], spec: BevSpec, bags: list[dict[str, Any]]) -> None:
+def seal(
+    folder: Path, worlds: list[str], seeds: list[int], spec: BevSpec, action: ActionSpec, bags: list[dict[str, Any]]
+) -> None:
     """Write `dataset.json` for the arrays lying in `folder`: their shapes, sizes and, but for the maps, checksums."""
     arrays: dict[str, dict[str, Any]] = {}
     for name in KINDS:
@@ -67,6 +68,8 @@ def seal(folder: Path, worlds: list[str], seeds: list[int], spec: BevSpec, bags:
         "worlds": worlds,
         "seeds": seeds,
         "bev": asdict(spec),
+        "action": action.to_dict(),
+        "objects": arrays["objects"]["shape"][1],
         "arrays": arrays,
         "bags": bags,
     }
@@ -119,10 +122,9 @@ def _read(file: Path, name: str, facts: dict[str, Any]) -> np.ndarray:
     except (ValueError, OSError, EOFError) as error:
         raise DatasetError(f"{file}: expected a numpy array, got: {error}; {again}") from error
     kind, row = KINDS[name]
-    bev = facts["bev"]
-    if row is None:  # maps: any number of cameras
-        row = (*values.shape[1:2], 5, bev["rows"], bev["columns"])
-    wanted = (facts["steps"], *row)
+    sizes = {**facts["bev"], "axes": len(facts["action"]["axes"]), "objects": facts["objects"]}
+    sizes["cameras"] = (*values.shape, 0)[1]  # any number
+    wanted = (facts["steps"], *(sizes[side] if isinstance(side, str) else side for side in row))
     if values.dtype != kind or values.shape != wanted or list(values.shape) != promised["shape"]:
         raise DatasetError(f"{file}: expected {kind} {wanted}, got {values.dtype} {values.shape}; {again}")
     return values
@@ -141,10 +143,12 @@ def _check_values(folder: Path, facts: dict[str, Any], arrays: dict[str, np.ndar
     refuse("episode", np.diff(episode, prepend=0) < 0, "numbers that rise")
     refuse("episode", (episode < 0) | (episode >= len(facts["seeds"])), f"0..{len(facts['seeds']) - 1}, one per seed")
     refuse("world", (arrays["world"] < 0) | (arrays["world"] >= len(facts["worlds"])), f"an index of {facts['worlds']}")
-    refuse("tool", ~np.isfinite(arrays["tool"]).all(1), "finite positions")
+    place = slice(0, len(POSITION))  # of a tool state
+    refuse("tool", ~np.isfinite(arrays["tool"][:, place]).all(1), "finite positions")
     if not (np.isnan(action).all() and np.isnan(target).all()):  # else video
         refuse("action", ~np.isfinite(action).all(1), "finite actions in all steps, or NaN in all (video)")
-        refuse("target", ~np.isfinite(target).all(1), "finite positions")
-    label = arrays["object"]
-    refuse("object", np.isfinite(label).any(1) != np.isfinite(label).all(1), "a whole label or none")
-    refuse("object", np.isinf(label).any(1), "finite labels or NaN")
+        refuse("target", ~np.isfinite(target[:, place]).all(1), "finite positions")
+    label = arrays["objects"]
+    halves = np.isfinite(label).any(2) != np.isfinite(label).all(2)
+    refuse("objects", halves.any(1), "a whole label or none")
+    refuse("objects", np.isinf(label).any((1, 2)), "finite labels or NaN")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from wm_data.dataset import Dataset
+from wm_data.dataset import MOTION, Dataset
 from wm_data.dataset_files import DatasetError
 from wm_data.depth_labels import depth_labels
 
@@ -23,17 +23,18 @@ def labelled(data: Dataset, labels: str = RECORDED) -> Dataset:
     without a label are left out, and an episode is cut there. Raises DatasetError when none is left.
     """
     if labels == DEPTH:
-        data = replace(data, object=np.full_like(data.object, np.nan))
-    missing = ~np.isfinite(data.object[:, :2]).all(1)
+        data = replace(data, objects=np.full_like(data.objects, np.nan))
+    missing = ~np.isfinite(data.object_xy).all(1)
     if not missing.any():
         return data
-    poses = data.object.copy()
-    poses[missing] = np.nan
-    poses[missing, :2] = depth_labels(data)[missing]
+    data = replace(data, objects=data.objects.copy())
+    data.objects[missing] = np.nan
+    places = data.object_xy  # a view
+    places[missing] = depth_labels(data)[missing]
     for episode in np.unique(data.episode):
         steps = np.flatnonzero(data.episode == episode)
-        poses[steps, :2] = _filled(poses[steps, :2])
-    known = np.isfinite(poses[:, :2]).all(1)
+        places[steps] = _filled(places[steps])
+    known = np.isfinite(places).all(1)
     if not known.any():
         raise DatasetError(
             "expected one object on the table that the cameras see, got none in any step; check the rig's poses, or record"
@@ -47,8 +48,7 @@ def labelled(data: Dataset, labels: str = RECORDED) -> Dataset:
     order = {int(number): i for i, number in enumerate(np.unique(data.episode))}
     return replace(
         data,
-        **{name: getattr(data, name)[keep] for name in ("bev", "tool", "target", "action", "world")},
-        object=poses[keep],
+        **{name: getattr(data, name)[keep] for name in ("bev", *MOTION, "world")},
         episode=piece.astype(np.int32),
         seeds=[data.seeds[order[int(number)]] for number in old],
     )

@@ -50,11 +50,11 @@ def test_ranks_share_ties():
 
 def test_errors_are_of_windows_in_which_the_object_moves(dataset):
     starts = dataset.windows(2)
-    now = dataset.object[starts, :2].astype(float)
+    now = dataset.object_xy[starts].astype(float)
     errors = errors_after(5, dataset, starts, now, now, now)
     ends = starts[errors.window] + 5
     assert (dataset.episode[ends] == dataset.episode[starts[errors.window]]).all()
-    far = np.linalg.norm(dataset.object[ends, :2] - dataset.object[ends - 5, :2], axis=1)
+    far = np.linalg.norm(dataset.object_xy[ends] - dataset.object_xy[ends - 5], axis=1)
     assert far.min() > 0.01
     np.testing.assert_allclose(errors.of["copy_last"], far, rtol=1e-4)
 
@@ -70,7 +70,7 @@ def test_open_loop_beats_copying_with_a_trained_model(context):
 
 
 def test_open_loop_of_an_object_that_never_moves_is_refused(context):
-    still = replace(context.data, object=np.full_like(context.data.object, 0.4))
+    still = replace(context.data, objects=np.full_like(context.data.objects, 0.4))
     with pytest.raises(ValueError, match="found none; give more data"):
         open_loop.measure(replace(context, data=still))
 
@@ -141,7 +141,7 @@ def test_films_show_where_the_object_moves_most(context):
     data = context.data
     starts = film.choose(data, 3)
     assert len({data.episode[start] for start in starts}) == 3
-    far = [np.linalg.norm(data.object[s + film.SHOWN[-1], :2] - data.object[s, :2]) for s in starts]
+    far = [np.linalg.norm(data.object_xy[s + film.SHOWN[-1]] - data.object_xy[s]) for s in starts]
     assert far == sorted(far, reverse=True)
     path = film.imagine(context.bundles["shipped"], data, context, "shipped", starts[0])
     assert path.shape == (len(film.SHOWN), context.bundles["shipped"].latent_size)

@@ -29,7 +29,7 @@ def store(data, folder):
     folder.mkdir()
     for name in ("bev", *SMALL):
         np.save(folder / f"{name}.npy", getattr(data, name))
-    seal(folder, data.worlds, data.seeds, data.spec, [])
+    seal(folder, data.worlds, data.seeds, data.spec, data.action_spec, [])
     return folder
 
 
@@ -154,10 +154,10 @@ def test_of_its_training_data_only_the_validation_episodes_are_used(dataset, tmp
 
 def test_data_without_labels_or_commands_is_refused(dataset):
     bundles = {"one": Bundle.load(SHIPPED)}
-    unlabelled = dataset.object.copy()
+    unlabelled = dataset.objects.copy()
     unlabelled[50] = np.nan
     with pytest.raises(ValueError, match=r"got none in 1 of 480 steps, first in step 50 \(episode 1\)"):
-        held_out(bundles, replace(dataset, object=unlabelled))
+        held_out(bundles, replace(dataset, objects=unlabelled))
     with pytest.raises(ValueError, match="got video"):
         held_out(bundles, replace(dataset, action=np.full_like(dataset.action, np.nan)))
     with pytest.raises(ValueError, match="one: expected data with maps of"):

@@ -21,10 +21,10 @@ def held_out(bundles: dict[str, Bundle], data: Dataset) -> tuple[Dataset, list[s
     """
     if data.video:
         raise ValueError("expected data with commands, got video: there are no actions to imagine from")
-    if missing := np.flatnonzero(~np.isfinite(data.object[:, :2]).all(1)).tolist():
+    if missing := np.flatnonzero(~np.isfinite(data.object_xy).all(1)).tolist():
         raise ValueError(
             f"expected object labels in every step (ground_truth/object_pose), got none in {len(missing)} of"
-            f" {len(data.object)} steps, first in step {missing[0]} (episode {data.episode[missing[0]]});"
+            f" {len(data.objects)} steps, first in step {missing[0]} (episode {data.episode[missing[0]]});"
             " record them or label the bags first"
         )
     for label, bundle in bundles.items():

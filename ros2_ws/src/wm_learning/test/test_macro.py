@@ -49,7 +49,8 @@ def test_it_learns_what_pushes_do(bare, dataset, tmp_path):
     means, variances = beliefs(bundle, dataset)
     settings = MacroSettings(hidden=48, updates=150, batch=64, imagined=64)
     torch.manual_seed(0)
-    model = JumpDynamics(bundle.ensemble, bundle.state.own, settings.hidden, settings.k, bundle.action.scale["x"])
+    scales = torch.tensor(bundle.action.scales, dtype=torch.float32)
+    model = JumpDynamics(bundle.ensemble, bundle.state.own, settings.hidden, settings.k, scales)
     course = MacroTraining(model, bundle, dataset, means, variances, settings, np.arange(10), np.arange(10, 12))
     before = course.held_out_loss()
     Trainer(model, tmp_path, seed=0).run(course.phases())
@@ -57,7 +58,7 @@ def test_it_learns_what_pushes_do(bare, dataset, tmp_path):
 
 
 def test_the_tool_goes_where_it_is_commanded_without_learning():
-    model = JumpDynamics(members=2, state=3, hidden=8, k=4, action_scale=0.03)
+    model = JumpDynamics(members=2, state=3, hidden=8, k=4, scales=torch.tensor([0.03, 0.03]))
     for parameter in model.parameters():
         parameter.data.zero_()
     latent = torch.tensor([0.5, 0.0, 0.4, 0.0, 0.01, 0.0, 0.0, 0.0, 0.0])
@@ -68,7 +69,7 @@ def test_the_tool_goes_where_it_is_commanded_without_learning():
 
 def test_folding_changes_nothing():
     torch.manual_seed(0)
-    model = JumpDynamics(members=3, state=5, hidden=16, k=3, action_scale=0.03)
+    model = JumpDynamics(members=3, state=5, hidden=16, k=3, scales=torch.tensor([0.03, 0.03]))
     for parameter in model.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)  # biases start at zero
     model.mean += 0.3

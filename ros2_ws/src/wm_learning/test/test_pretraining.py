@@ -48,7 +48,7 @@ def stored(data, folder):
     folder.mkdir()
     for name in ("bev", *SMALL):
         np.save(folder / f"{name}.npy", getattr(data, name))
-    seal(folder, data.worlds, data.seeds, data.spec, [])
+    seal(folder, data.worlds, data.seeds, data.spec, data.action_spec, [])
     return folder
 
 
@@ -60,7 +60,7 @@ def test_the_motion_of_the_tool_stands_for_the_commands(dataset, video):
     inside = data.episode[1:] == data.episode[:-1]
     np.testing.assert_allclose(data.action[:-1][inside], dataset.action[80:-1][inside], atol=1e-3)
     assert np.linalg.norm(data.action, axis=1).max() < 1.01  # no leap from one episode to the next
-    np.testing.assert_array_equal(data.target, data.tool)
+    np.testing.assert_array_equal(data.target_xy, data.tool_xy)
     assert not data.video
 
 
@@ -71,7 +71,7 @@ def test_windows_of_a_video_never_meet_a_missing_label(video):
     data = completed(changed(video, edit))
     starts = data.windows(4)
     window = starts[:, None] + np.arange(4)
-    assert np.isfinite(data.object[window, :2]).all()
+    assert np.isfinite(data.object_xy[window]).all()
     assert (video.episode[window] == video.episode[starts][:, None]).all()
     assert not np.isin(window, [10, 50, 399]).any()
 
@@ -160,7 +160,7 @@ def test_video_is_named_on_the_command_line(few, video, tmp_path, monkeypatch):
 def test_of_data_with_commands_video_keeps_cameras_and_joints(dataset, video, tmp_path):
     loaded = load_data([stored(dataset.subset(np.arange(2, 12)), tmp_path / "full")], tmp_path / "run", video=True)
     assert loaded.video
-    assert np.isnan(loaded.object).all()
+    assert np.isnan(loaded.objects).all()
     assert loaded.fingerprint() == video.fingerprint()
 
 

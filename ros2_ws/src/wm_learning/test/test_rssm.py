@@ -163,7 +163,7 @@ def test_sequences_teach_what_a_push_does(dataset):
     model = make({"sequences": {"batch": 32}, "pictures": 2})
     training = RssmTraining(model, dataset, np.arange(10), np.arange(10, 12))
     eyes = seen(model, [0.0, 0.0]).repeat(len(dataset.episode), 1)  # that see well, and nothing but where it is
-    eyes[:, OBJECT] = torch.from_numpy(dataset.object[:, :2])
+    eyes[:, OBJECT] = torch.from_numpy(dataset.object_xy)
     training.embeddings = eyes.expand(3, -1, -1)
     optimizer = torch.optim.Adam(training.sequence_parameters(), 3e-3)
 

@@ -41,7 +41,7 @@ def test_every_group_of_a_state_is_a_simplex_and_stays_one():
 
 def test_arriving_where_the_object_is_at_the_goal_is_the_best_reward(training):
     steps = np.array([[20]])
-    there = training.data.object[20:21, :2]
+    there = training.data.object_xy[20:21]
     rewards = [training._rewards(steps, there + offset).item() for offset in (0, 0.05, 0.2)]
     assert rewards == sorted(rewards, reverse=True)
 

@@ -112,4 +112,4 @@ def test_a_subset_keeps_whole_episodes(dataset):
     part = dataset.subset(np.array([2, 5]))
     assert sorted(set(part.episode)) == [2, 5]
     assert len(part.bev) == len(part.action) == 80
-    assert np.array_equal(part.object[40:], dataset.object[dataset.episode == 5])
+    assert np.array_equal(part.objects[40:], dataset.objects[dataset.episode == 5])

@@ -64,7 +64,7 @@ def make_planner_core(bundle: Bundle, task: Task, kinematics: Kinematics, settin
 def warm_up(core: PlannerCore, kinematics: Kinematics) -> None:
     """Plan a few times for nothing: first calls are slow, and a robot must not wait for them. Nothing of it is remembered."""
     bundle, middle = core.bundle, (kinematics.lower + kinematics.upper) / 2
-    goal = ObjectGoal(bundle.initial_mean[:2].astype(float), tolerance=0.0)
+    goal = ObjectGoal(bundle.state.object_position(bundle.initial_mean).astype(float), tolerance=0.0)
     for _ in range(WARM_UP):
         core.tool_path.anchor(middle)
         core.step(bundle.initial_mean, bundle.initial_variance, np.zeros(2), goal, delay=0.01)

@@ -30,11 +30,11 @@ from wm_data.lerobot.layout import (
     OWN_SCHEMA,
     RIG,
     STATS,
-    TASK,
     TASKS,
     VERSION,
     VIDEO,
     VIDEO_MB,
+    WORDS,
     LeRobotError,
     Place,
     depth_key,
@@ -42,13 +42,13 @@ from wm_data.lerobot.layout import (
 )
 from wm_data.lerobot.rows import RowWriter, depth_png, number_features, numbers_of
 from wm_data.lerobot.video import VideoWriter
-from wm_tasks.settings import ACTION_SCALE, STEP_NS
+from wm_tasks.settings import STEP_NS, TASK
 
 FPS = 1_000_000_000 // STEP_NS
 _RECORDED = Reading()  # by wm
 
 
-def export(bags: list[Path], folder: Path, reading: Reading = _RECORDED, task: str = TASK) -> dict[str, Any]:
+def export(bags: list[Path], folder: Path, reading: Reading = _RECORDED, task: str = WORDS) -> dict[str, Any]:
     """Write the steps that a dataset of wm would be built from; `folder` appears when it is complete.
 
     `task`: the text of the task, in which {world} is replaced. Returns `meta/info.json`. Raises BagError and LeRobotError.
@@ -150,7 +150,7 @@ class _Writer:
         own = {
             "schema": OWN_SCHEMA,
             "intrinsics": intrinsics,
-            "action_scale_m": ACTION_SCALE,
+            "action": TASK.action.to_dict(),
             "depth_rounded_m": self._rounded,
             "bags": [bag_facts(bag) for bag in self._used],
             "episodes": self._own,

@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jsonschema import Draft202012Validator
 
+from wm_core.specs_schema import ACTION_SCHEMA
+
 VERSION = "v3.0"
 CHUNK_FILES = 1000
 DATA_MB, VIDEO_MB = 100, 200
@@ -23,8 +25,8 @@ EPISODES = f"meta/episodes/{_FILE}.parquet"
 DATA = f"data/{_FILE}.parquet"
 VIDEO = f"videos/{{video_key}}/{_FILE}.mp4"
 OWN, RIG = "meta/wm.json", "meta/rig.yaml"
-OWN_SCHEMA = 1
-TASK = "push what lies on the table ({world})"  # in the words of the data set, where no others are given
+OWN_SCHEMA = 2
+WORDS = "push what lies on the table ({world})"  # in the words of the data set, where no others are given
 
 STATE, ACTION, OBJECT = "observation.state", "action", "observation.object"
 JOINTS, COMMAND, POSE, STAMP = "wm.joints", "wm.command", "wm.object_pose", "wm.stamp_ns"
@@ -51,9 +53,10 @@ _INFO: dict[str, Any] = {
 }
 _OWN: dict[str, Any] = {
     "type": "object",
-    "required": ["schema", "bags", "episodes", "intrinsics"],
+    "required": ["schema", "bags", "episodes", "intrinsics", "action"],
     "properties": {
         "schema": {"const": OWN_SCHEMA},
+        "action": ACTION_SCHEMA,
         "intrinsics": {"enum": ["rig", "camera_info"]},
         "bags": {"type": "array", "minItems": 1, "items": {"type": "object"}},
         "episodes": {
@@ -124,6 +127,11 @@ def read_info(folder: Path) -> dict[str, Any]:
 def read_own(folder: Path) -> dict[str, Any]:
     """`meta/wm.json`, checked; raises LeRobotError."""
     own = _json(folder / OWN, "expected intrinsics, rig and bags as 'wm lerobot export' writes them")
+    version = own.get("schema") if isinstance(own, dict) else None
+    if version != OWN_SCHEMA:
+        raise LeRobotError(
+            f"{folder / OWN}: expected schema {OWN_SCHEMA}, got {version}; export its bags again: wm lerobot export BAGS OUT"
+        )
     _check(folder / OWN, own, _OWN)
     return own
 

@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 
 from wm_bags.steps.frames import Step, arm_joints
 from wm_core.kinematics import Kinematics
+from wm_core.specs_schema import POSITION, ROTATION
 from wm_data.dataset_build import yaw
+from wm_data.dataset_files import LABEL
 from wm_data.episode_bag import JOINTS as JOINT_TOPIC
 from wm_data.lerobot import stats
 from wm_data.lerobot.layout import (
@@ -26,9 +28,10 @@ from wm_data.lerobot.layout import (
     STATE,
     Place,
 )
-from wm_tasks.settings import ACTION_SCALE
+from wm_tasks.settings import TASK
 
 MILLIMETRES = 1000
+SEEN = ("x", "y", "yaw")  # of an object, in observation.object
 _INDICES = ("frame_index", "episode_index", "index", "task_index")
 
 
@@ -37,14 +40,16 @@ def number_features(kinematics: Kinematics, commands: bool, labels: bool) -> dic
     joints = list(kinematics.joint_names)
     features = {STATE: _numbers("float32", [*joints, "tool_x", "tool_y", "tool_z"])}
     if commands:
-        features[ACTION] = _numbers("float32", ["tool_dx", "tool_dy"])
+        features[ACTION] = _numbers("float32", [f"tool_d{axis}" for axis in TASK.action.axes])
     if labels:
-        features[OBJECT] = _numbers("float32", ["x", "y", "yaw"])
+        features[OBJECT] = _numbers("float32", list(SEEN))
     features[JOINTS] = _numbers("float64", joints)
     if commands:
-        features[COMMAND] = _numbers("float64", ["from_x", "from_y", "to_x", "to_y"])
+        features[COMMAND] = _numbers(
+            "float64", [f"{end}_{axis}" for end in ("from", "to") for axis in TASK.action.axes]
+        )
     if labels:
-        features[POSE] = _numbers("float64", ["x", "y", "z", "qx", "qy", "qz", "qw"])
+        features[POSE] = _numbers("float64", [*POSITION, *ROTATION])
     features[STAMP] = _numbers("int64", None)
     features["timestamp"] = _numbers("float32", None)
     return features | {name: _numbers("int64", None) for name in _INDICES}
@@ -57,11 +62,13 @@ def _numbers(dtype: str, names: list[str] | None) -> dict[str, Any]:
 def numbers_of(bag: Path, step: Step, kinematics: Kinematics) -> dict[str, np.ndarray]:
     """What a step's row holds but for images and indices: full precision in `wm.*`, what LeRobot learns from in float32."""
     q = arm_joints(bag, JOINT_TOPIC, step, kinematics)
-    pose = np.full(7, np.nan) if step.truth is None else np.asarray(step.truth, float)
+    pose = np.full(len(POSITION) + len(ROTATION), np.nan) if step.truth is None else np.asarray(step.truth, float)
+    place, turn = np.split(pose, [len(POSITION)])
+    label = dict(zip(LABEL, [*place, yaw(turn)], strict=True))
     return {
         STATE: np.concatenate([q, kinematics.fk(q)[0]]),
-        ACTION: (step.ee_end - step.ee_start) / ACTION_SCALE,
-        OBJECT: np.array([*pose[:2], yaw(pose[3:])]),
+        ACTION: TASK.action.unscaled(step.ee_end - step.ee_start),
+        OBJECT: np.array([label[name] for name in SEEN]),
         JOINTS: q,
         COMMAND: np.concatenate([step.ee_start, step.ee_end]),
         POSE: pose,

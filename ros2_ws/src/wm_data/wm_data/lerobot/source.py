@@ -17,6 +17,7 @@ from wm_bags.steps.frames import Frame, Step
 from wm_bags.steps.profile import Profile
 from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig
+from wm_core.specs import ActionSpec
 from wm_data.lerobot.layout import (
     ACTION,
     COMMAND,
@@ -38,7 +39,7 @@ from wm_data.lerobot.layout import (
     read_table,
 )
 from wm_data.lerobot.video import VideoReader
-from wm_tasks.settings import ACTION_SCALE, STEP_NS
+from wm_tasks.settings import STEP_NS, TASK
 
 _AGREE = 1e-4  # between what LeRobot learns from (float32) and the full precision beside it
 
@@ -70,6 +71,10 @@ class Source:
         if own and len(own["episodes"]) != len(rows):
             raise LeRobotError(
                 f"{folder / OWN}: expected {len(rows)} episodes, got {len(own['episodes'])}; the dataset was edited, export it again"
+            )
+        if own and (differs := TASK.action.mismatch(ActionSpec.from_dict(own["action"]))):
+            raise LeRobotError(
+                f"{folder / OWN}: expected actions of the task '{TASK.name}': {differs}; export its bags again"
             )
         profile = Profile.default(rig or folder / RIG)
         with_depth = {name: topics for name, topics in profile.cameras.items() if depth_key(name) in info["features"]}
@@ -118,11 +123,12 @@ class Source:
                 name: Frame(next(frames[name]), self._depth(table, name, row, i), K[name]) for name in cameras
             }
             pose = numbers[POSE][i] if POSE in numbers else np.full(7, np.nan)
-            command = numbers[COMMAND][i] if COMMAND in numbers else np.full(4, np.nan)
+            command = numbers[COMMAND][i] if COMMAND in numbers else np.full(2 * TASK.action.size, np.nan)
+            begin, end = np.split(command, 2)
             stamp_ns = int(numbers[STAMP][i]) if STAMP in numbers else i * STEP_NS
             truth = pose if np.isfinite(pose).all() else None
             joints = numbers[JOINTS if self.own else STATE][i]
-            step = Step(stamp_ns, step_frames, self.joint_names, joints, command[:2], command[2:], truth)
+            step = Step(stamp_ns, step_frames, self.joint_names, joints, begin, end, truth)
             yield episode, step
 
     # -- columns ---------------------------------------------------------------------------------------------------
@@ -158,8 +164,8 @@ class Source:
                     f"{where}, frame {frame}: {name}: expected finite numbers, got {array[frame].tolist()}"
                 )
         if ACTION in values:
-            exact = (values[COMMAND][:, 2:] - values[COMMAND][:, :2]) / ACTION_SCALE
-            self._agree(where, ACTION, values[ACTION], COMMAND, exact)
+            begin, end = np.split(values[COMMAND], 2, axis=1)
+            self._agree(where, ACTION, values[ACTION], COMMAND, TASK.action.unscaled(end - begin))
         if JOINTS in values:
             self._agree(where, STATE, values[STATE][:, : values[JOINTS].shape[1]], JOINTS, values[JOINTS])
         return values

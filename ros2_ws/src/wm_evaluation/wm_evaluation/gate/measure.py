@@ -135,9 +135,9 @@ def _predictions(name: str, context: Context) -> Predictions:
     for side, bundle in context.bundles.items():
         found = outcomes(bundle, data, context.seen(side).mean, STEPS)
         starts = found.start
-        now, before = data.object[starts, :2].astype(float), data.object[starts - 1, :2].astype(float)
-        end = np.minimum(starts + STEPS, len(data.object) - 1)
-        errors = errors_after(STEPS, data, starts, data.object[end, :2] - found.error[:, STEPS - 1], now, before)
+        now, before = data.object_xy[starts].astype(float), data.object_xy[starts - 1].astype(float)
+        end = np.minimum(starts + STEPS, len(data.objects) - 1)
+        errors = errors_after(STEPS, data, starts, data.object_xy[end] - found.error[:, STEPS - 1], now, before)
         if len(errors.window) < FEWEST:
             raise ValueError(
                 f"{name}: expected at least {FEWEST} held-out windows of {STEPS} steps in which the object moves, got"

@@ -89,7 +89,7 @@ def calls(context: Context, label: str) -> dict[str, Callable[[int], Any]]:
     rng = np.random.default_rng(0)
     steps = rng.integers(len(data.episode), size=REPEATS)
     maps = np.stack([fuse(list(np.asarray(data.bev[step], np.float32) / 255)) for step in steps[:32]])[:, None]
-    goals = data.object[rng.permutation(steps), :2].astype(np.float32)
+    goals = data.object_xy[rng.permutation(steps)].astype(np.float32)
     actions = rng.uniform(-0.7, 0.7, (CANDIDATES, bundle.horizon, bundle.action_size)).astype(np.float32)
     engine, costs = RolloutEngine(bundle), CostModel(TASK, REACH, calibration=Calibration.of(bundle))
     planner = make_planner("icem", bundle.horizon, bundle.action_size)
@@ -108,7 +108,7 @@ def calls(context: Context, label: str) -> dict[str, Callable[[int], Any]]:
             variance=seen.variance[step : step + 1],
             action=data.action[step : step + 1],
             embedding=seen.embedding[step : step + 1],
-            proprio=np.concatenate([data.tool[step], data.target[step]])[None],
+            proprio=np.concatenate([data.tool_xy[step], data.target_xy[step]])[None],
         )
 
     def rollout(i: int) -> Any:

@@ -37,8 +37,8 @@ def measure(context: Context) -> Section:
     for start in starts:
         name = f"{data.worlds[data.world[start]]}, seed {data.seeds[data.episode[start]]}, from step {_step_of(data, start)}"
         latents = {label: imagine(bundle, data, context, label, start) for label, bundle in context.bundles.items()}
-        truth = data.object[start + SHOWN[-1], :2]
-        moved = 1000 * float(np.linalg.norm(truth - data.object[start, :2]))
+        truth = data.object_xy[start + SHOWN[-1]]
+        moved = 1000 * float(np.linalg.norm(truth - data.object_xy[start]))
         errors = {
             label: 1000 * float(np.linalg.norm(context.bundles[label].state.object_position(path[-1]) - truth))
             for label, path in latents.items()
@@ -55,7 +55,7 @@ def measure(context: Context) -> Section:
 def choose(data: Dataset, count: int) -> list[int]:
     """Steps (count,) at which strips begin: of each episode the one after which the object moves most, worlds in turn."""
     starts = data.windows(BURN_IN + SHOWN[-1] + 1) + BURN_IN
-    far = np.linalg.norm(data.object[starts + SHOWN[-1], :2] - data.object[starts, :2], axis=1)
+    far = np.linalg.norm(data.object_xy[starts + SHOWN[-1]] - data.object_xy[starts], axis=1)
     best: dict[int, dict[int, tuple[float, int]]] = {}
     for start, distance in zip(starts.tolist(), far.tolist(), strict=True):
         episodes = best.setdefault(int(data.world[start]), {})
@@ -76,7 +76,7 @@ def imagine(bundle: Bundle, data: Dataset, context: Context, label: str, start: 
     mean, variance = seen.mean[start : start + 1], seen.variance[start : start + 1]
     actions = np.ascontiguousarray(data.action[None, start : start + SHOWN[-1]], np.float32)
     tool = RolloutEngine(bundle).rollout(mean[None], actions).mean_tool()[0].copy()
-    target = data.target[start].astype(np.float32)
+    target = data.target_xy[start].astype(np.float32)
     path = [mean[0]]
     for step in range(SHOWN[-1]):
         target = target + bundle.action.scaled(actions[0, step])
@@ -105,7 +105,7 @@ def _step_of(data: Dataset, step: int) -> int:
 
 def _strip(context: Context, start: int, latents: dict[str, np.ndarray]) -> bytes:
     data, spec = context.data, context.data.spec
-    path = (data.object[start + np.array(SHOWN), :2] - (spec.x_min, spec.y_min)) / spec.cell - 0.5  # in cells
+    path = (data.object_xy[start + np.array(SHOWN)] - (spec.x_min, spec.y_min)) / spec.cell - 0.5  # in cells
     margin, size = MARGIN / spec.cell, np.array([spec.rows, spec.columns]) - 0.5
     low, high = np.maximum(path.min(0) - margin, -0.5), np.minimum(path.max(0) + margin, size)
     low[0], high[0] = (low[0] + high[0]) / 2 + np.array([-0.5, 0.5]) * max(high[0] - low[0], 0.6 * (high[1] - low[1]))

@@ -63,13 +63,13 @@ def _object_errors(
 ) -> tuple[ByHorizon, dict[str, ByHorizon], dict[int, int]]:
     """Errors [mm] of the model and of the baselines, and numbers of windows, by horizon."""
     data, starts = context.data, found.start
-    now, before = data.object[starts, :2].astype(float), data.object[starts - 1, :2].astype(float)
+    now, before = data.object_xy[starts].astype(float), data.object_xy[starts - 1].astype(float)
     model: ByHorizon = {}
     baselines: dict[str, ByHorizon] = {name: {} for name in BASELINES.values()}
     counts = {}
     for h in (h for h in HORIZONS if h <= longest):
-        end = np.minimum(starts + h, len(data.object) - 1)
-        predicted = data.object[end, :2] - found.error[:, h - 1]
+        end = np.minimum(starts + h, len(data.objects) - 1)
+        predicted = data.object_xy[end] - found.error[:, h - 1]
         errors = errors_after(h, data, starts, predicted, now, before)
         if len(errors.window) < FEWEST:
             continue

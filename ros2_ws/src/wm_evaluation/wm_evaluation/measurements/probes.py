@@ -78,20 +78,20 @@ def measure(context: Context) -> Section:
 def _targets(data: Dataset) -> dict[str, Target]:
     """What probes are trained for, at all steps after the burn-in of each episode."""
     steps = data.windows(BURN_IN + 1) + BURN_IN
-    moved = (data.object[steps, :2] - data.object[steps - 1, :2]).astype(float)
-    near = np.linalg.norm(data.tool[steps] - data.object[steps, :2], axis=1) < REACH
+    moved = (data.object_xy[steps] - data.object_xy[steps - 1]).astype(float)
+    near = np.linalg.norm(data.tool_xy[steps] - data.object_xy[steps], axis=1) < REACH
     contact = (np.linalg.norm(moved, axis=1) > CONTACT) & near
     result = {
-        "position": Target(steps, data.object[steps, :2].astype(float)),
+        "position": Target(steps, data.object_xy[steps].astype(float)),
         "velocity": Target(steps, moved / (STEP_NS / 1e9)),
         "contact": Target(steps, contact[:, None].astype(float)),
     }
     for i, world in enumerate(data.worlds):
         # Labels from depth have no yaw.
-        mine = steps[(data.world[steps] == i) & np.isfinite(data.object[steps, 2])]
+        mine = steps[(data.world[steps] == i) & np.isfinite(data.object_at(("yaw",))[steps, 0])]
         folds = _symmetry(world)
         if folds and len(np.unique(data.episode[mine])) >= FOLDS:
-            angle = folds * data.object[mine, 2].astype(float)
+            angle = folds * data.object_at(("yaw",))[mine, 0].astype(float)
             result[f"yaw in {world}"] = Target(mine, np.stack([np.sin(angle), np.cos(angle)], 1))
     return result
 

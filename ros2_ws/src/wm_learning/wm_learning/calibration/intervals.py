@@ -58,7 +58,7 @@ def outcomes(
         data.episode[np.minimum(steps, len(data.episode) - 1)] != data.episode[starts, None]
     )
     reached = np.where(over, starts[:, None], steps)
-    truth, tool = data.object[reached, :2].astype(float), data.tool[reached].astype(float)
+    truth, tool = data.object_xy[reached].astype(float), data.tool_xy[reached].astype(float)
     actions = np.where(over[..., None], 0, data.action[np.minimum(steps - 1, len(data.episode) - 1)]).astype(np.float32)
     predicted, reach, wide = (np.full_like(truth, np.nan) for _ in range(3))
     far, apart = np.full(over.shape, np.nan), np.full(over.shape, np.nan)
@@ -69,7 +69,7 @@ def outcomes(
         wide[part, ends], far[part, ends] = deviation(futures, FLOOR), motion(futures)
         apart[part, ends] = futures.epistemic_std()
     error, tool_error = (np.where(over[..., None], np.nan, gap) for gap in (truth - predicted, tool - reach))
-    moved = np.linalg.norm(truth - data.object[starts, None, :2], axis=-1)
+    moved = np.linalg.norm(truth - data.object_xy[starts, None], axis=-1)
     return Outcomes(error, wide, far, moved, apart, tool_error, starts, data.episode[starts])
 
 

@@ -42,7 +42,7 @@ def new_model(bundle: Bundle) -> WorldModel:
     """A model of the bundle's family and configuration, with fresh weights."""
     family = FAMILIES[bundle.family]
     config: Any = configure(family.config, bundle.spec["data"]["training"][bundle.family])
-    return family.model(config, bundle.bev)
+    return family.model(config, bundle.bev, bundle.action)
 
 
 def change(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> dict[str, float]:

@@ -5,26 +5,25 @@ tool. Embedding (D,): [object xy, log variance xy, visibility logit, then the fa
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from wm_core.specs import ActionSpec, BevSpec, StateSpec
+from wm_core.task import load_task
 
 XY = ("x", "y")
 COMMON = StateSpec(1, XY, XY, 0, {"z": 0.0})  # what all families estimate
 OBJECT, TOOL, LAG = (COMMON.latent.slice(part) for part in ("object", "tool", "lag"))
-PLACE, STATE = (
-    slice(0, COMMON.latent.size),
-    slice(COMMON.latent.size, None),
-)  # of a latent: what is common, the family's own
+# Of a latent: what is common to all families, the family's own, and what a readout begins with.
+PLACE, STATE, READ = slice(0, COMMON.latent.size), slice(COMMON.latent.size, None), slice(0, COMMON.readout.size)
 LOG_VARIANCE, VISIBLE = (COMMON.embedding(0).slice(part) for part in ("log_variance", "visibility"))
 VISIBILITY = VISIBLE.start
 SEEN, FEATURES = slice(0, COMMON.embedding(0).size), slice(COMMON.embedding(0).size, None)  # of an embedding, likewise
 MEASURED, COMMANDED = (COMMON.proprio.slice(part) for part in ("tool", "target"))
-TOOL_HEIGHT = 0.027  # [m] at which the tool moves
+PLANE = len(XY)  # numbers of a position, a lag or a variance
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,14 @@ class Sizes:
     features: int  # of the family's own part of the embedding
     members: int  # of the ensemble, or samples of a stochastic model
     horizon: int = 12  # steps of one call of the rollout graph
-    action_scale: float = 0.03  # [m] per step
     step_duration: float = 0.1  # [s]
+    action: ActionSpec = field(default_factory=lambda: load_task().action)
+
+    def __post_init__(self) -> None:
+        if self.action.axes != XY:
+            raise ValueError(
+                f"expected actions along {list(XY)}, which the families know, got {list(self.action.axes)}"
+            )
 
     @property
     def latent(self) -> int:
@@ -52,9 +57,14 @@ class Sizes:
         return replace(COMMON, own=self.state)
 
     @property
-    def action(self) -> ActionSpec:
-        """What an action is."""
-        return ActionSpec(dict.fromkeys(XY, self.action_scale), (XY,), {"z": TOOL_HEIGHT})
+    def scales(self) -> Tensor:
+        """Displacement (A,) float32 [m] of an action of ones."""
+        return torch.tensor(self.action.scales, dtype=torch.float32)
+
+
+def sizes(state: int, features: int, members: int, action: ActionSpec | None) -> Sizes:
+    """Sizes of a model; without `action` for those of the task that is pursued by default."""
+    return Sizes(state, features, members) if action is None else Sizes(state, features, members, action=action)
 
 
 class WorldModel(nn.Module, ABC):
@@ -64,6 +74,7 @@ class WorldModel(nn.Module, ABC):
     config: Any
     sizes: Sizes
     bev: BevSpec
+    scales: Tensor  # (A,) [m] displacement of an action of ones
     decoder: nn.Module  # latent (b, L) -> image, readout
 
     @abstractmethod

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wm_learning.families.base import PLANE, READ
 from wm_learning.families.parts import EnsembleMLP, bounded_variance
 
 
@@ -29,7 +30,7 @@ class Folded(nn.Module):
             state = carry.expand(network.members, -1, -1).clone()
             state[:, -1] += network.output.bias[:, 0] @ apply
             last = torch.cat([network.output.weight @ apply, state], 1)
-        self.latent = carry.shape[1] - 2
+        self.latent = carry.shape[1] - PLANE
         self._width = carry.shape[0] - carry.shape[1] - 1
         for name, value in (("first", first), ("last", last)):
             self.register_buffer(name, value)
@@ -38,11 +39,11 @@ class Folded(nn.Module):
 
     def forward(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Latent (1 or members, 1 or n, L), actions (n, H w / 2, 2) -> readout (members, n, H, 4), variance (.., H, 2), final latent."""
-        steps = 2 * actions.shape[1] // self._width
+        steps = PLANE * actions.shape[1] // self._width
         actions = actions.reshape(-1, steps, self._width)
         # Adding zeros broadcasts a shared start latent over members and candidates.
         zeros = torch.zeros(self.first.shape[0], 1, 1) * actions[None, :, 0, :1]
-        state = F.pad(latent, (0, 2)) + zeros
+        state = F.pad(latent, (0, PLANE)) + zeros
         inputs = F.pad(actions, (0, 1), value=1.0) + zeros[..., None]
         states = []
         for step in range(steps):
@@ -53,4 +54,4 @@ class Folded(nn.Module):
             states.append(state)
         whole = torch.stack(states, 2)
         variance = torch.cumsum(bounded_variance(whole[..., self.latent :]), 2)
-        return whole[..., 0:4], variance, state[..., : self.latent]
+        return whole[..., READ], variance, state[..., : self.latent]

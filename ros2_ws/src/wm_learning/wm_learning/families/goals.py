@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from wm_learning.families.base import LAG, OBJECT, STATE, TOOL
+from wm_learning.families.base import LAG, OBJECT, PLACE, PLANE, STATE, TOOL
 
 DISTANCE = 0.1  # [m] unit of positions as inputs
 LAG_SCALE = 0.03  # [m]
@@ -25,7 +25,7 @@ def situation(latent: Tensor, goal: Tensor) -> Tensor:
 def policy_network(state: int, hidden: int) -> nn.Sequential:
     """Wishes (n, 2) from situations (n, 6 + state)."""
     return nn.Sequential(
-        nn.Linear(6 + state, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 2)
+        nn.Linear(PLACE.stop + state, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, PLANE)
     )
 
 

@@ -94,8 +94,11 @@ def latent_of(thing: Tensor, proprio: Tensor, state: Tensor) -> Tensor:
     return torch.cat([thing, tool, target - tool, state], -1)
 
 
-def move_tool(latent: Tensor, action: Tensor, next_lag: Tensor, scale: float) -> Tensor:
-    """Tool position after an action: the commanded position is known exactly, so only the lag behind it is to be learned."""
+def move_tool(latent: Tensor, action: Tensor, next_lag: Tensor, scale: Tensor) -> Tensor:
+    """Tool position after an action: the commanded one is known exactly, so only the lag behind it is to be learned.
+
+    `scale` (2,) [m]: of an action of ones.
+    """
     return latent[..., TOOL] + latent[..., LAG] + scale * action - next_lag
 
 

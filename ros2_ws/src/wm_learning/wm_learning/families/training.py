@@ -144,7 +144,7 @@ class Training(ABC):
         parts: list[list[Tensor]] = [[], [], [], []]
         for steps in window.T:
             maps = maps_of(self.data, steps)
-            truth = torch.from_numpy(self.data.object[steps, :2])
+            truth = torch.from_numpy(self.data.object_xy[steps])
             seen, full = augment(maps, truth, self.cells, draw.generator), fuse_maps(maps)
             share = visible_share(seen, full, truth, self.cells, self.model.bev.z_max)
             for part, values in zip(parts, (seen, full, truth, share), strict=True):
@@ -203,17 +203,17 @@ class Training(ABC):
 
     def tool_loss(self, latents: Tensor, steps: np.ndarray) -> Tensor:
         """Error of tool and lag in latents (members, b, H, L) at `steps` (b, H); every robot's joints tell it, no label does."""
-        tool = latents[..., TOOL] - self.tensor(self.data.tool[steps])
-        lag = latents[..., LAG] - self.tensor(self.data.target[steps] - self.data.tool[steps])
+        tool = latents[..., TOOL] - self.tensor(self.data.tool_xy[steps])
+        lag = latents[..., LAG] - self.tensor(self.data.target_xy[steps] - self.data.tool_xy[steps])
         return position_loss(tool, 0.005).mean() + position_loss(lag, 0.005).mean()
 
     def object(self, steps: np.ndarray) -> Tensor:
         """Object positions (..., 2) [m] at some steps."""
-        return self.tensor(self.data.object[steps, :2])
+        return self.tensor(self.data.object_xy[steps])
 
     def proprio(self, steps: np.ndarray) -> Tensor:
         """Measured and commanded tool position (b, 4) [m] at some steps."""
-        return self.tensor(np.concatenate([self.data.tool[steps], self.data.target[steps]], 1))
+        return self.tensor(np.concatenate([self.data.tool_xy[steps], self.data.target_xy[steps]], 1))
 
     def actions(self, following: np.ndarray) -> Tensor:
         """Actions (b, H, 2) that lead to the steps `following` (b, H)."""

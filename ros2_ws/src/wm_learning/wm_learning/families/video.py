@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from wm_core.futures import XY
+from wm_core.layout import columns
 from wm_data.dataset import Dataset
+from wm_data.dataset_files import LABEL
 from wm_data.depth_labels import depth_labels
-from wm_tasks.settings import ACTION_SCALE
 
 
 def completed(video: Dataset) -> Dataset:
@@ -21,11 +23,13 @@ def completed(video: Dataset) -> Dataset:
     known = np.isfinite(labels).all(1)
     new = np.diff(video.episode, prepend=-1) != 0
     moved = np.diff(video.tool, axis=0, append=video.tool[-1:])
+    objects = np.full_like(video.objects, np.nan)
+    objects[:, 0, columns([LABEL.index(name) for name in XY])] = labels
     moved[:-1][new[1:]] = 0  # nobody knows what came after the last step
     return replace(
         video,
-        object=np.concatenate([labels, np.full((len(labels), 1), np.nan, np.float32)], 1),
+        objects=objects,
         target=video.tool,
-        action=(moved / ACTION_SCALE).astype(np.float32),
+        action=video.action_spec.from_displacement(moved).astype(np.float32),
         episode=(np.cumsum(new | ~known | ~np.roll(known, 1)) - 1).astype(np.int32),
     )

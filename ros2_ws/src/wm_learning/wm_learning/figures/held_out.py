@@ -42,7 +42,7 @@ def evaluate(model: WorldModel, data: Dataset, embeddings: Tensor, episodes: np.
     model.eval()
     keep = np.isin(data.episode, episodes)
     seen = embeddings[0][torch.from_numpy(keep)]
-    see = torch.linalg.vector_norm(seen[:, :2] - torch.from_numpy(data.object[keep, :2]), dim=-1).numpy() * 1000
+    see = torch.linalg.vector_norm(seen[:, OBJECT] - torch.from_numpy(data.object_xy[keep]), dim=-1).numpy() * 1000
     filtered, beliefs, surprises = filter_episodes(model, data, embeddings[0], episodes)
     open_loop = open_loop_errors(model, data, beliefs, episodes)
     model.train()
@@ -67,13 +67,13 @@ def filter_episodes(
         smoothed = Surprise(1.0)
         for i, step in enumerate(steps):
             action = torch.from_numpy(data.action[step - 1 : step]) if i else torch.zeros(1, 2)
-            proprio = torch.from_numpy(np.concatenate([data.tool[step], data.target[step]])[None])
+            proprio = torch.from_numpy(np.concatenate([data.tool_xy[step], data.target_xy[step]])[None])
             mean, variance, _, _, surprise = model.filter(mean, variance, action, embeddings[step : step + 1], proprio)
             beliefs[int(step)] = mean[0]
             if i >= BURN_IN:
                 surprises.append(smoothed.update(float(surprise)))
                 errors.append(
-                    1000 * float(torch.linalg.vector_norm(mean[0, OBJECT] - torch.from_numpy(data.object[step, :2])))
+                    1000 * float(torch.linalg.vector_norm(mean[0, OBJECT] - torch.from_numpy(data.object_xy[step])))
                 )
     return np.array(errors), beliefs, np.array(surprises)
 

@@ -25,8 +25,8 @@ def errors_after(
     Windows that end after their episode, and those in which the object stays, are left out.
     """
     end = np.minimum(starts + h, len(data.episode) - 1)
-    truth = data.object[end, :2].astype(float)
+    truth = data.object_xy[end].astype(float)
     whole = (end == starts + h) & (data.episode[end] == data.episode[starts])
-    window = np.flatnonzero(whole & (np.linalg.norm(truth - data.object[starts, :2], axis=1) > MOVED))
+    window = np.flatnonzero(whole & (np.linalg.norm(truth - data.object_xy[starts], axis=1) > MOVED))
     guesses = {"model": predicted, "copy_last": now, "constant_velocity": now + h * (now - before)}
     return Errors(window, {m: np.linalg.norm(guess - truth, axis=1)[window] for m, guess in guesses.items()})

@@ -29,7 +29,7 @@ def train_macro(bundle: Path, data: Dataset, folder: Path, settings: MacroSettin
     loaded = Bundle.load(bundle)
     if loaded.has("jump"):
         raise BundleError(f"{bundle}: expected a bundle that does not jump yet; give the one it was made of, and out=")
-    if not np.isfinite(data.object).all() or data.video:
+    if not np.isfinite(data.objects).all() or data.video:
         raise ValueError(
             "expected commands and object labels in every step of the data; record them or label the bags first"
         )
@@ -42,7 +42,8 @@ def train_macro(bundle: Path, data: Dataset, folder: Path, settings: MacroSettin
     names = ("seed", "validation_share")
     training, held_out = split(data, RunSettings(**{name: known[name] for name in names if name in known}))
     means, variances = _beliefs(loaded, data, work / "beliefs.npz")
-    model = JumpDynamics(loaded.ensemble, loaded.state.own, settings.hidden, settings.k, loaded.action.scale["x"])
+    scales = torch.tensor(loaded.action.scales, dtype=torch.float32)
+    model = JumpDynamics(loaded.ensemble, loaded.state.own, settings.hidden, settings.k, scales)
     course = MacroTraining(model, loaded, data, means, variances, settings, training, held_out)
     spent = Trainer(model, work, settings.seed, settings.checkpoint_s).run(course.phases())
     told = {

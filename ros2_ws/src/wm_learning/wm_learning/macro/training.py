@@ -123,9 +123,9 @@ class MacroTraining:
         actions = data.action[starts[:, None] + np.arange(lead + k * chains.jumps)]
         begin, doubt = self._begin(starts, actions[:, :lead])
         latents, variances = model.jump(draw.tensor(begin), draw.tensor(actions[:, lead:]))
-        error = latents[..., OBJECT] - draw.tensor(data.object[ends, :2])
-        tool = latents[..., TOOL] - draw.tensor(data.tool[ends])
-        lag = latents[..., LAG] - draw.tensor(data.target[ends] - data.tool[ends])
+        error = latents[..., OBJECT] - draw.tensor(data.object_xy[ends])
+        tool = latents[..., TOOL] - draw.tensor(data.tool_xy[ends])
+        lag = latents[..., LAG] - draw.tensor(data.target_xy[ends] - data.tool_xy[ends])
         state = (latents[..., STATE] - draw.tensor(self._means[ends])[..., STATE]) / model.spread
         wide = variances + draw.tensor(doubt)[:, :, None]
         drift = (state**2).mean()

@@ -70,7 +70,7 @@ def train_bundle(
         raise SettingError(
             "expected commands in the data (wm/executed), got video; use it as pretrain=, beside data= with some"
         )
-    if not np.isfinite(data.object).all():
+    if not np.isfinite(data.objects).all():
         raise ValueError(
             "expected object labels in every step (ground_truth/object_pose); record them or label the bags first"
         )
@@ -78,7 +78,7 @@ def train_bundle(
     config: Any = configure(family.config, own or {})
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    model = family.model(config)
+    model = family.model(config, data.spec, data.action_spec)
     work = folder.with_name(f"{folder.name}.run")
     fingerprint = data.fingerprint()
     facts = {**asdict(settings), settings.family: asdict(config), "data": fingerprint}

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from wm_learning.families.base import PLACE
 from wm_learning.families.goals import policy_network, situation, to_unit_disk
 from wm_learning.families.parts import EnsembleMLP
 from wm_learning.families.returns import BINS, expected
@@ -17,8 +18,8 @@ class ActorCritic(nn.Module):
         """`state`: numbers of the family's own state in a latent."""
         super().__init__()
         self.actor = policy_network(state, hidden)
-        self.critics = EnsembleMLP(CRITICS, 6 + state, hidden, BINS)
-        self.slow = EnsembleMLP(CRITICS, 6 + state, hidden, BINS).requires_grad_(False)
+        self.critics = EnsembleMLP(CRITICS, PLACE.stop + state, hidden, BINS)
+        self.slow = EnsembleMLP(CRITICS, PLACE.stop + state, hidden, BINS).requires_grad_(False)
         self.slow.load_state_dict(self.critics.state_dict())
 
     def act(self, latent: Tensor, goal: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wm_core.bundle import Bundle
-from wm_learning.families.base import OBJECT, WorldModel
+from wm_learning.families.base import OBJECT, TOOL, WorldModel
 from wm_learning.families.returns import bin_loss
 from wm_learning.policy.demonstrations import Demonstrations, demonstrate
 from wm_learning.policy.imagination import Imagination, draw_goals
@@ -184,5 +184,5 @@ class PolicyTraining:
 
 def reward(latent: Tensor, action: Tensor, goal: Tensor) -> Tensor:
     """Minus what the planner's cost says of arriving at latents (n, L) by actions (n, 2)."""
-    costs = COSTS.place_terms(latent[:, 0:2], latent[:, 2:4], goal)
+    costs = COSTS.place_terms(latent[:, OBJECT], latent[:, TOOL], goal)
     return -(torch.stack(list(costs.values())).sum(0) + COSTS.weights["effort"] * (action**2).sum(-1))

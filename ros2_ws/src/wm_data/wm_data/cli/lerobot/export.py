@@ -11,7 +11,7 @@ REQUIREMENTS = "requirements-dev.txt"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from wm_data.lerobot.layout import TASK
+    from wm_data.lerobot.layout import WORDS
 
     parser.add_argument("bags", type=Path, nargs="+", metavar="BAG", help="bags or folders of bags")
     parser.add_argument("out", type=Path)
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--damaged", choices=["refuse", "skip"], default="refuse", help="skip: read what is around damage"
     )
-    parser.add_argument("--task", default=TASK, help="text of the task; {world} is replaced (default: %(default)s)")
+    parser.add_argument("--task", default=WORDS, help="text of the task; {world} is replaced (default: %(default)s)")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from wm_core.specs import BevSpec
-from wm_learning.families.base import Sizes, WorldModel
+from wm_core.specs import ActionSpec, BevSpec
+from wm_learning.families.base import WorldModel, sizes
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.encoder import Encoder
 from wm_learning.families.grounded.config import GroundedConfig
@@ -17,14 +17,16 @@ class GroundedModel(WorldModel):
 
     family = "grounded"
 
-    def __init__(self, config: GroundedConfig | None = None, bev: BevSpec | None = None) -> None:
+    def __init__(
+        self, config: GroundedConfig | None = None, bev: BevSpec | None = None, action: ActionSpec | None = None
+    ) -> None:
         super().__init__()
         self.config = config or GroundedConfig()
         self.bev = bev or BevSpec()
         code = self.config.code
-        self.sizes = Sizes(state=code, features=code, members=self.config.members)
+        self.sizes = sizes(state=code, features=code, members=self.config.members, action=action)
         self.encoder = Encoder(self.bev, code)
-        self.dynamics = EnsembleDynamics(self.config.members, code, self.config.hidden, self.sizes.action_scale)
+        self.dynamics = EnsembleDynamics(self.config.members, code, self.config.hidden, self.sizes.scales)
         self.belief = BeliefUpdate(code)
         self.decoder = Decoder(self.bev, code)
 

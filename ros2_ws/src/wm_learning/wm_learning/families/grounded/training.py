@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wm_learning.families.base import OBJECT, VISIBILITY
+from wm_learning.families.base import FEATURES, OBJECT, VISIBILITY
 from wm_learning.families.grounded.dynamics import CODE
 from wm_learning.families.grounded.model import GroundedModel
 from wm_learning.families.parts import latent_of
@@ -37,16 +37,16 @@ class GroundedTraining(Training):
         # Dynamics start from what was seen, when it was seen; otherwise from the label.
         seen = (view.share[:batch] > 0.5).float()[:, None]
         start = seen * embedding[:batch, OBJECT] + (1 - seen) * view.object[:batch]
-        latent = latent_of(start, self.proprio(first), embedding[:batch, 5:])
+        latent = latent_of(start, self.proprio(first), embedding[:batch, FEATURES])
         following = first[:, None] + 1 + np.arange(horizon)
         latents, variances = model.dynamics.rollout(latent[None], self.actions(following))
         predict, spread, error = self._predict_loss(latents, variances, following)
 
         chosen = latents[:, torch.arange(batch), torch.from_numpy(later - first - 1)]
-        aim = embedding[batch:, 5:].detach()
+        aim = embedding[batch:, FEATURES].detach()
         both_seen = view.share[batch:] * seen[:, 0]
         consistent = weighted_mean(((chosen[..., CODE] - aim) ** 2).mean((0, 2)), both_seen)
-        codes = torch.cat([embedding[:batch, 5:], chosen[:, :, CODE].mean(0)])
+        codes = torch.cat([embedding[:batch, FEATURES], chosen[:, :, CODE].mean(0)])
         picture = self.picture_loss(view, codes, torch.cat([seen[:, 0], both_seen]))
 
         loss = see + self.certainty_loss(embedding, view) + predict + 0.3 * spread + 0.3 * consistent + 20 * picture
@@ -73,7 +73,7 @@ class GroundedTraining(Training):
         latents, variances = model.dynamics.rollout(now.mean[None], self.actions(following))
         predict, spread, error = self._predict_loss(latents, variances + now.variance[:, None, OBJECT], following)
         aim = draw.tensor(self.embeddings[0, following[:, -1]])
-        code = ((latents[:, :, -1, CODE] - aim[:, 5:]) ** 2).mean((0, 2))
+        code = ((latents[:, :, -1, CODE] - aim[:, FEATURES]) ** 2).mean((0, 2))
         consistent = weighted_mean(code, torch.sigmoid(aim[:, VISIBILITY]))
         loss = 0.2 * filtered / self.sequences.burn_in + predict + 0.3 * spread + 0.1 * consistent
         report = {

@@ -8,8 +8,8 @@ visibility are read out by probes whose gradients stop at it. LeWorldModel (Maes
 import torch
 from torch import Tensor, nn
 
-from wm_core.specs import BevSpec
-from wm_learning.families.base import LAG, OBJECT, STATE, TOOL, Sizes, WorldModel
+from wm_core.specs import ActionSpec, BevSpec
+from wm_learning.families.base import LAG, OBJECT, PLANE, SEEN, STATE, TOOL, WorldModel, sizes
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.jepa.config import JepaConfig
 from wm_learning.families.parts import BeliefUpdate, EnsembleMLP, MapEncoder, bounded_variance, imagine, move_tool
@@ -23,18 +23,21 @@ class JepaModel(WorldModel):
     family = "jepa"
     centre: Tensor
 
-    def __init__(self, config: JepaConfig | None = None, bev: BevSpec | None = None) -> None:
+    def __init__(
+        self, config: JepaConfig | None = None, bev: BevSpec | None = None, action: ActionSpec | None = None
+    ) -> None:
         super().__init__()
         self.config = config or JepaConfig()
         self.bev = bev or BevSpec()
         state = self.config.state
-        self.sizes = Sizes(state=state, features=state, members=self.config.members)
+        self.sizes = sizes(state=state, features=state, members=self.config.members, action=action)
+        self.register_buffer("scales", self.sizes.scales, persistent=False)
         self.encoder = MapEncoder(self.bev, state)
-        self.predictor = EnsembleMLP(self.config.members, state + 6, self.config.hidden, state + 4)
+        self.predictor = EnsembleMLP(self.config.members, state + 3 * PLANE, self.config.hidden, 2 * PLANE + state)
         self.probe = nn.Sequential(
-            nn.Linear(state, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 5)
+            nn.Linear(state, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, SEEN.stop)
         )  # x, y, variances, visibility
-        self.motion_probe = nn.Sequential(nn.Linear(2 * state, 128), nn.ReLU(), nn.Linear(128, 2))
+        self.motion_probe = nn.Sequential(nn.Linear(2 * state, 128), nn.ReLU(), nn.Linear(128, PLANE))
         self.belief = BeliefUpdate(state)
         self.decoder = Decoder(self.bev, state)
         self.register_buffer("centre", torch.tensor(self.bev.centre), persistent=False)
@@ -47,22 +50,24 @@ class JepaModel(WorldModel):
     def embedding_of(self, state: Tensor) -> Tensor:
         """Embedding (b, D) of the encoder's output: what the probes read in it, then itself."""
         out = self.probe(state)
-        log_variance = torch.log(bounded_variance(out[:, 2:4]))
-        return torch.cat([self.centre + TABLE_SCALE * out[:, 0:2], log_variance, out[:, 4:5], state], 1)
+        place, spread, logit = out.split((PLANE, PLANE, 1), 1)
+        log_variance = torch.log(bounded_variance(spread))
+        return torch.cat([self.centre + TABLE_SCALE * place, log_variance, logit, state], 1)
 
     def step(self, latent: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """(members, n, L), (n, 2) -> next latent (members, n, L), predictive object variance (members, n, 2) [m^2]."""
-        state, scale = latent[..., STATE], self.sizes.action_scale
+        state, scale = latent[..., STATE], self.scales
         actions = action.expand(self.sizes.members, -1, -1)
         x = torch.cat([state, (latent[..., TOOL] - self.centre) / TABLE_SCALE, latent[..., LAG] / scale, actions], -1)
         out = self.predictor(x)
-        following = state + STATE_STEP * out[..., 4:]
+        lag, spread, change = out.split((PLANE, PLANE, state.shape[-1]), -1)
+        following = state + STATE_STEP * change
         # A probe says how far the object moves, the belief where from: so the two agree at the first step.
         change = torch.cat([state, following - state], -1).detach()
         thing = latent[..., OBJECT] + MOTION_SCALE * self.motion_probe(change)
-        next_lag = scale * out[..., 0:2]
+        next_lag = scale * lag
         tool = move_tool(latent, actions, next_lag, scale)
-        return torch.cat([thing, tool, next_lag, following], -1), bounded_variance(out[..., 2:4])
+        return torch.cat([thing, tool, next_lag, following], -1), bounded_variance(spread)
 
     def imagine(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """(members or 1, n or 1, L), (n, H, 2) -> latents (members, n, H, L), accumulated variance (members, n, H, 2)."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wm_learning.families.base import LOG_VARIANCE, OBJECT, STATE, VISIBILITY
+from wm_learning.families.base import FEATURES, LOG_VARIANCE, OBJECT, STATE, VISIBILITY
 from wm_learning.families.jepa.model import JepaModel
 from wm_learning.families.jepa.sigreg import sigreg
 from wm_learning.families.parts import latent_of
@@ -47,7 +47,7 @@ class JepaTraining(Training):
         embedding = model.embedding_of(states.detach())
         error = embedding[:, OBJECT] - view.object
         see = weighted_mean(position_loss(error), 0.02 + view.share.clamp(max=1))
-        picture = self.picture_loss(view.first(batch), embedding[:batch, 5:], view.share[:batch])
+        picture = self.picture_loss(view.first(batch), embedding[:batch, FEATURES], view.share[:batch])
 
         loss = (
             predict
@@ -66,7 +66,7 @@ class JepaTraining(Training):
         return loss, report
 
     def read(self, cached: Tensor) -> Tensor:
-        return self.model.embedding_of(cached[:, 5:])
+        return self.model.embedding_of(cached[:, FEATURES])
 
     def sequence_loss(self, draw: Draw, starts: np.ndarray) -> tuple[Tensor, dict[str, float]]:
         """Filter through the first embeddings, then predict from the belief."""
@@ -79,7 +79,7 @@ class JepaTraining(Training):
             read = read + 0.3 * weighted_mean(gaussian_nll(look, torch.exp(now.embedding[:, LOG_VARIANCE])), visible)
             aim = draw.tensor(self.embeddings[0, now.steps])
             off = now.mean[:, OBJECT] - now.object
-            state = ((now.mean[:, STATE] - aim[:, 5:]) ** 2).mean(-1)
+            state = ((now.mean[:, STATE] - aim[:, FEATURES]) ** 2).mean(-1)
             carried = carried + weighted_mean(state, torch.sigmoid(aim[:, VISIBILITY]))
             carried = carried + 0.3 * gaussian_nll(off, now.variance[:, OBJECT]).clamp(max=50).mean()
             carried = carried + position_loss(off).clamp(max=20).mean()
@@ -87,7 +87,7 @@ class JepaTraining(Training):
         latents, variances = model.imagine(now.mean[None], self.actions(following))
         aim = draw.tensor(self.embeddings[0][torch.from_numpy(following)])
         weight = torch.sigmoid(aim[..., VISIBILITY])[None].expand(model.sizes.members, -1, -1)
-        predict = weighted_mean(((latents[..., STATE] - aim[None, ..., 5:]) ** 2).mean(-1), weight)
+        predict = weighted_mean(((latents[..., STATE] - aim[None, ..., FEATURES]) ** 2).mean(-1), weight)
         error = latents[..., OBJECT] - self.object(following)
         spread = gaussian_nll(error, variances + now.variance[:, None, OBJECT]).mean()
         loss = (

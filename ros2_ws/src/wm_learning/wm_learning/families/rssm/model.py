@@ -10,8 +10,8 @@ from itertools import cycle
 import torch
 from torch import Tensor, nn
 
-from wm_core.specs import BevSpec
-from wm_learning.families.base import FEATURES, LAG, OBJECT, PLACE, SEEN, STATE, TOOL, VISIBLE, Sizes, WorldModel
+from wm_core.specs import ActionSpec, BevSpec
+from wm_learning.families.base import FEATURES, LAG, OBJECT, PLACE, PLANE, SEEN, STATE, TOOL, VISIBLE, WorldModel, sizes
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.encoder import Encoder
 from wm_learning.families.parts import KNOWN_VARIANCE, BeliefUpdate, EnsembleMLP, bounded_variance, imagine, move_tool
@@ -28,13 +28,16 @@ class RssmModel(WorldModel):
     family = "rssm"
     noise: Tensor
 
-    def __init__(self, config: RssmConfig | None = None, bev: BevSpec | None = None) -> None:
+    def __init__(
+        self, config: RssmConfig | None = None, bev: BevSpec | None = None, action: ActionSpec | None = None
+    ) -> None:
         super().__init__()
         self.config = config = config or RssmConfig()
         self.bev = bev or BevSpec()
         variables = config.groups * config.classes
         state = config.deterministic + variables
-        self.sizes = Sizes(state=state, features=config.features, members=config.members)
+        self.sizes = sizes(state=state, features=config.features, members=config.members, action=action)
+        self.register_buffer("scales", self.sizes.scales, persistent=False)
         self.memory = slice(STATE.start, STATE.start + config.deterministic)
         self.variables = slice(self.memory.stop, self.sizes.latent)
         self.encoder = Encoder(self.bev, config.features)
@@ -42,11 +45,11 @@ class RssmModel(WorldModel):
             config.deterministic,
             config.groups,
             config.classes,
-            inputs=6,
-            seen=config.features + 3,
+            inputs=3 * PLANE,
+            seen=config.features + PLANE + 1,
             hidden=config.hidden,
         )
-        self.motion = EnsembleMLP(1, state + 6, config.hidden, 6)  # one for all members
+        self.motion = EnsembleMLP(1, state + 3 * PLANE, config.hidden, 3 * PLANE)  # one for all members
         self.features = nn.Sequential(
             nn.Linear(state, config.hidden), nn.SiLU(), nn.Linear(config.hidden, config.features)
         )
@@ -71,7 +74,7 @@ class RssmModel(WorldModel):
     def drive(self, latent: Tensor, action: Tensor) -> Tensor:
         """What moves things (..., 6): object relative to tool, lag, action; nothing of it depends on where on the table it is."""
         relative = symlog((latent[..., OBJECT] - latent[..., TOOL]) / RELATIVE_SCALE)
-        return torch.cat([relative, latent[..., LAG] / self.sizes.action_scale, action.expand_as(relative)], -1)
+        return torch.cat([relative, latent[..., LAG] / self.scales, action.expand_as(relative)], -1)
 
     def outcome(
         self, latent: Tensor, action: Tensor, drive: Tensor, memory: Tensor, variables: Tensor
@@ -80,13 +83,13 @@ class RssmModel(WorldModel):
 
         The others may be the same for all members: latent, drive, memory (members or 1, n, ...), action (n, 2).
         """
-        members, scale = variables.shape[0], self.sizes.action_scale
+        members = variables.shape[0]
         state = torch.cat([memory.expand(members, -1, -1), variables], -1)
         out = self.motion(torch.cat([state, drive.expand(members, -1, -1)], -1))
-        moved = latent[..., OBJECT] + MOTION_SCALE * out[..., 0:2]
-        next_lag = scale * out[..., 2:4]
-        tool = move_tool(latent, action, next_lag, scale)
-        return torch.cat([moved, tool, next_lag, state], -1), bounded_variance(out[..., 4:6])
+        motion, lag, spread = out.split(PLANE, -1)
+        moved, next_lag = latent[..., OBJECT] + MOTION_SCALE * motion, self.scales * lag
+        tool = move_tool(latent, action, next_lag, self.scales)
+        return torch.cat([moved, tool, next_lag, state], -1), bounded_variance(spread)
 
     def step(self, latent: Tensor, action: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """(members, n, L), (n, 2), Gumbel noise (members, n or 1, groups, classes) -> next latent, variance (members, n, 2) [m^2]."""

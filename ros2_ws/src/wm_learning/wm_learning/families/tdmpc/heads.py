@@ -7,6 +7,7 @@ over bins of their symmetric logarithm, and a target takes the smaller of two cr
 import torch
 from torch import Tensor, nn
 
+from wm_learning.families.base import PLACE
 from wm_learning.families.goals import policy_network, situation, to_unit_disk
 from wm_learning.families.parts import EnsembleMLP
 from wm_learning.families.returns import BINS, expected
@@ -17,7 +18,7 @@ class Heads(nn.Module):
 
     def __init__(self, state: int, hidden: int, critics: int) -> None:
         super().__init__()
-        size = 6 + state
+        size = PLACE.stop + state
         self.reward_net = EnsembleMLP(1, size + 2, hidden, BINS)
         self.critics = EnsembleMLP(critics, size + 2, hidden, BINS)
         self.slow = EnsembleMLP(critics, size + 2, hidden, BINS).requires_grad_(False)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wm_core.specs import BevSpec
-from wm_learning.families.base import LAG, OBJECT, STATE, TOOL, Sizes, WorldModel
+from wm_core.specs import ActionSpec, BevSpec
+from wm_learning.families.base import LAG, OBJECT, PLANE, SEEN, STATE, TOOL, WorldModel, sizes
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.parts import BeliefUpdate, EnsembleMLP, MapEncoder, bounded_variance, imagine, move_tool
 from wm_learning.families.tdmpc.config import TdmpcConfig
@@ -30,18 +30,21 @@ class TdmpcModel(WorldModel):
     family = "tdmpc"
     centre: Tensor
 
-    def __init__(self, config: TdmpcConfig | None = None, bev: BevSpec | None = None) -> None:
+    def __init__(
+        self, config: TdmpcConfig | None = None, bev: BevSpec | None = None, action: ActionSpec | None = None
+    ) -> None:
         super().__init__()
         self.config = config or TdmpcConfig()
         self.bev = bev or BevSpec()
         state, features = self.config.state, self.config.features
         if state % GROUP:
             raise ValueError(f"expected a state of a multiple of {GROUP} numbers, got {state}")
-        self.sizes = Sizes(state=state, features=state, members=self.config.members)
+        self.sizes = sizes(state=state, features=state, members=self.config.members, action=action)
+        self.register_buffer("scales", self.sizes.scales, persistent=False)
         self.encoder = MapEncoder(self.bev, features)
-        self.place = nn.Sequential(nn.ReLU(), nn.Linear(features, 128), nn.ReLU(), nn.Linear(128, 5))
+        self.place = nn.Sequential(nn.ReLU(), nn.Linear(features, 128), nn.ReLU(), nn.Linear(128, SEEN.stop))
         self.to_state = nn.Linear(features, state)
-        self.dynamics = EnsembleMLP(self.config.members, state + 6, self.config.hidden, state + 6)
+        self.dynamics = EnsembleMLP(self.config.members, state + 3 * PLANE, self.config.hidden, 3 * PLANE + state)
         self.belief = BeliefUpdate(state)
         self.heads = Heads(state, self.config.values.hidden, self.config.values.critics)
         self.decoder = Decoder(self.bev, state)
@@ -50,21 +53,22 @@ class TdmpcModel(WorldModel):
     def encode(self, bev: Tensor) -> Tensor:
         features = self.encoder(bev)
         out = self.place(features)
-        log_variance = torch.log(bounded_variance(out[:, 2:4]))
+        place, spread, logit = out.split((PLANE, PLANE, 1), 1)
+        log_variance = torch.log(bounded_variance(spread))
         state = simnorm(self.to_state(features))
-        return torch.cat([self.centre + TABLE_SCALE * out[:, 0:2], log_variance, out[:, 4:5], state], 1)
+        return torch.cat([self.centre + TABLE_SCALE * place, log_variance, logit, state], 1)
 
     def step(self, latent: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """(members, n, L), (n, 2) -> next latent (members, n, L), predictive object variance (members, n, 2) [m^2]."""
-        state, scale = latent[..., STATE], self.sizes.action_scale
+        state, scale = latent[..., STATE], self.scales
         actions = action.expand(self.sizes.members, -1, -1)
         relative = (latent[..., OBJECT] - latent[..., TOOL]) / RELATIVE_SCALE
         out = self.dynamics(torch.cat([state, relative, latent[..., LAG] / scale, actions], -1))
-        moved = latent[..., OBJECT] + MOTION_SCALE * out[..., 0:2]
-        next_lag = scale * out[..., 2:4]
+        motion, lag, spread, change = out.split((PLANE, PLANE, PLANE, state.shape[-1]), -1)
+        moved, next_lag = latent[..., OBJECT] + MOTION_SCALE * motion, scale * lag
         tool = move_tool(latent, actions, next_lag, scale)
-        following = simnorm(torch.log(state.clamp(min=1e-4)) + out[..., 6:])
-        return torch.cat([moved, tool, next_lag, following], -1), bounded_variance(out[..., 4:6])
+        following = simnorm(torch.log(state.clamp(min=1e-4)) + change)
+        return torch.cat([moved, tool, next_lag, following], -1), bounded_variance(spread)
 
     def imagine(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """(members or 1, n or 1, L), (n, H, 2) -> latents (members, n, H, L), accumulated variance (members, n, H, 2)."""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wm_learning.families.base import OBJECT, STATE, VISIBILITY
+from wm_learning.families.base import FEATURES, OBJECT, STATE, VISIBILITY
 from wm_learning.families.parts import latent_of
 from wm_learning.families.returns import bin_loss, expected
 from wm_learning.families.tdmpc.model import TdmpcModel
@@ -42,9 +42,9 @@ class TdmpcTraining(Training):
         embedding = model.encode(view.maps)
         error = embedding[:, OBJECT] - view.object
         see = weighted_mean(position_loss(error), 0.02 + view.share.clamp(max=1))
-        picture = self.picture_loss(view.first(batch), embedding[:batch, 5:].detach(), view.share[:batch])
+        picture = self.picture_loss(view.first(batch), embedding[:batch, FEATURES].detach(), view.share[:batch])
 
-        states = embedding[:, 5:].view(length, batch, -1)
+        states = embedding[:, FEATURES].view(length, batch, -1)
         start = latent_of(view.object[:batch], self.proprio(window[:, 0]), states[0])
         following = window[:, 1:]
         latents, variances = model.imagine(start[None], self.actions(following))
@@ -98,7 +98,7 @@ class TdmpcTraining(Training):
         latents, variances = model.imagine(now.mean[None], self.actions(following))
         aim = draw.tensor(self.embeddings[0][torch.from_numpy(following)])
         seen = torch.sigmoid(aim[..., VISIBILITY])[None].expand(model.sizes.members, -1, -1)
-        consistency = weighted_mean(((latents[..., STATE] - aim[None, ..., 5:]) ** 2).mean(-1), seen)
+        consistency = weighted_mean(((latents[..., STATE] - aim[None, ..., FEATURES]) ** 2).mean(-1), seen)
         error = latents[..., OBJECT] - self.object(following)
         loss = (
             0.2 * filtered / self.sequences.burn_in
@@ -148,12 +148,12 @@ class TdmpcTraining(Training):
 
     def _rewards(self, following: np.ndarray, goals: np.ndarray) -> Tensor:
         """Rewards (b, H) of arriving at steps (b, H) of the dataset: minus what the planner's cost says of them."""
-        thing, tool = (values[following][..., :2] for values in (self.data.object, self.data.tool))
+        thing, tool = self.data.object_xy[following], self.data.tool_xy[following]
         costs = CostModel(TASK, REACH).place_terms(thing, tool, goals[:, None])
         return self.tensor(-np.sum(list(costs.values()), axis=0, dtype=np.float32))
 
     def _goals(self, draw: Draw, steps: np.ndarray) -> np.ndarray:
         """Goals (b, 2) [m]: half of them near where the object is, so that arriving is seen as well."""
         anywhere = draw.rng.uniform(OBJECT_REGION[0], OBJECT_REGION[1], (len(steps), 2))
-        near = self.data.object[steps, :2] + draw.rng.normal(0, 0.04, (len(steps), 2))
+        near = self.data.object_xy[steps] + draw.rng.normal(0, 0.04, (len(steps), 2))
         return np.where(draw.rng.random((len(steps), 1)) < 0.5, anywhere, near).astype(np.float32)
