@@ -166,3 +166,60 @@ def test_sourced_ros_is_used_and_kept_apart(shell):
     assert venv.endswith(".wm/jazzy/venv")
     assert "requirements.txt" in files and "requirements-ros.txt" not in files
     assert prefix == "/opt/ros/jazzy"
+
+
+# --- pybullet: compiled where there is no wheel, once, and said beforehand ------------------------------------------
+
+
+def fake_python(checkout: Path, minor: int) -> None:
+    """A virtual environment whose Python 3.MINOR has no pybullet; pip writes down what it is asked for, a wheel is an empty file."""
+    program = checkout / ".wm/venv/bin/python"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"""#!/usr/bin/env bash
+case "$*" in
+--version) echo "Python 3.{minor}.0" ;;
+*"sys.version_info <"*) [[ {minor} -ge 12 ]] ;;
+*"sys.version_info[:2]"*) echo cp3{minor} ;;
+*"import pybullet"*) exit 1 ;;
+*" wheel "*)
+    echo compile >> {checkout}/asked
+    while [[ $1 != --wheel-dir ]]; do shift; done
+    touch "$2/pybullet-$(sed -n 's/^pybullet==//p' {checkout}/constraints.txt)-cp3{minor}-cp3{minor}-linux_x86_64.whl" ;;
+*) echo "${{*: -1}}" >> {checkout}/asked ;;
+esac
+""")
+    program.chmod(0o755)
+
+
+STEP_3 = 'export PATH="$VENV/bin:$PATH"; cd $ROOT; announce_compiling; compile_pybullet'
+
+
+def test_pybullet_is_compiled_once_and_that_is_said_before(shell, checkout: Path):
+    fake_python(checkout, 13)
+    first = shell(STEP_3)
+    assert first.returncode == 0, first.stderr
+    assert "Python 3.13.0 has no ready-made pybullet" in first.stderr and "11 minutes of CPU time" in first.stderr
+    wheel = next((checkout / ".wm/wheels").iterdir())
+    assert (checkout / "asked").read_text().split() == ["setuptools", "compile", str(wheel)]
+    (checkout / "asked").unlink()
+    shutil.rmtree(checkout / ".wm/venv")
+    fake_python(checkout, 13)  # made anew
+    again = shell(STEP_3)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert (checkout / "asked").read_text().split() == [str(wheel)]
+
+
+def test_a_wheel_of_another_python_or_version_is_not_taken(shell, checkout: Path):
+    fake_python(checkout, 13)
+    (checkout / ".wm/wheels").mkdir()
+    for name in ("pybullet-3.2.7-cp312-cp312-linux_x86_64.whl", "pybullet-0.0.1-cp313-cp313-linux_x86_64.whl"):
+        (checkout / ".wm/wheels" / name).touch()
+    assert shell("pybullet_wheel").returncode == 1
+    assert "compiles it" in shell("announce_compiling").stderr
+
+
+def test_nothing_is_compiled_where_there_is_a_wheel(shell, checkout: Path):
+    fake_python(checkout, 11)
+    done = shell(STEP_3)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (checkout / "asked").exists() and not (checkout / ".wm/wheels").exists()

@@ -167,17 +167,50 @@ requirements_inputs() { # [development | benchmarks]
     (cd "$ROOT" && sha256sum "${files[@]}" constraints.txt)
 }
 
-# pybullet has no wheel for Python 3.12 and later. Compiled without numpy in sight it would hand out images as tuples.
-compile_pybullet() {
-    python -c 'import sys; sys.exit(sys.version_info < (3, 12))' || return 0
-    python -c 'import pybullet' 2>/dev/null && return
-    pip_install numpy setuptools || return
-    # without debug information; gcc 14 refuses what earlier ones took
-    CFLAGS="-O2 -g0 -Wno-error=incompatible-pointer-types" \
-        pip_install --no-build-isolation --no-cache-dir pybullet
+# pybullet has no wheel for Python 3.12 and later. What is compiled here stays in WHEELS, for every virtual environment
+# of this checkout that is made anew.
+WHEELS="$ROOT/.wm/wheels"
+
+no_pybullet() { # whether the virtual environment needs one that is compiled
+    "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 12))' &&
+        ! "$VENV/bin/python" -c 'import pybullet' 2>/dev/null
 }
 
-pip_install() { python -m pip install --disable-pip-version-check --no-input -c constraints.txt "$@"; }
+pybullet_wheel() { # prints the wheel of the pinned version for this Python; fails where there is none yet
+    local version tag
+    version=$(sed -n 's/^pybullet==//p' "$ROOT/constraints.txt")
+    tag=$("$VENV/bin/python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
+    compgen -G "$WHEELS/pybullet-$version-$tag-*.whl"
+}
+
+announce_compiling() {
+    no_pybullet && ! pybullet_wheel >/dev/null || return 0
+    say "$("$VENV/bin/python" --version) has no ready-made pybullet, so the next step compiles it: about 11 minutes of CPU time, only once."
+    say "The result is kept in ${WHEELS#"$ROOT/"}. Python 3.10 and 3.11 need no compiling."
+}
+
+compile_pybullet() {
+    no_pybullet || return 0
+    local wheel made="$WHEELS.new"
+    if ! wheel=$(pybullet_wheel); then
+        rm -rf "$made"
+        mkdir -p "$WHEELS" "$made"
+        pip_install numpy setuptools || return # without numpy in sight it would hand out images as tuples
+        # without debug information; gcc 14 refuses what earlier ones took
+        CFLAGS="-O2 -g0 -Wno-error=incompatible-pointer-types" \
+            pip_do wheel --no-build-isolation --no-cache-dir --no-deps --wheel-dir "$made" pybullet || return
+        mv "$made"/pybullet-*.whl "$WHEELS" && rm -rf "$made" # never half a wheel in WHEELS
+        wheel=$(pybullet_wheel) || return
+    fi
+    pip_install --no-deps "$wheel"
+}
+
+pip_do() { # COMMAND [arguments]
+    local command=$1
+    shift
+    python -m pip "$command" --disable-pip-version-check --no-input -c constraints.txt "$@"
+}
+pip_install() { pip_do install "$@"; }
 
 install_requirements() { # STAMP INPUTS [development | benchmarks]
     local file options=() status=0
@@ -264,8 +297,10 @@ steps() { # [development | benchmarks]: does what is not done yet
     fresh packages "$inputs" || ensure_packages "$inputs" || return
     ! was_killed pip && fresh venv "$(venv_inputs)" || ensure_venv || return
     inputs=$(requirements_inputs)
-    fresh requirements "$inputs" ||
+    fresh requirements "$inputs" || {
+        announce_compiling
         step 3 "installing Python packages (some minutes the first time)" install_requirements requirements "$inputs" || return
+    }
     mapfile -t stale < <(stale_packages)
     [[ ${#stale[@]} == 0 ]] || step 4 "building ${stale[*]}" build_packages "${stale[@]}" || return
     [[ -n "${1:-}" ]] || return 0
