@@ -3,10 +3,14 @@
 import sys
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+import animation
 import doctor
 import lock
 import mend_wheels
@@ -96,3 +100,35 @@ def test_every_requirement_is_pinned_and_in_the_constraints(name: str):
 
 def _constraints() -> str:
     return (ROOT / "constraints.txt").read_text()
+
+
+# --- the animation of README.md --------------------------------------------------------------------------------------
+
+
+def film(file: Path, count: int) -> None:
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.pix_fmt, stream.width, stream.height = "yuv420p", 640, 320
+        for i in range(count):
+            picture = np.full((320, 640, 3), 20 * i, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def test_a_film_becomes_an_animation(tmp_path: Path):
+    film(tmp_path / "run.mp4", 8)
+    images = animation.frames(tmp_path / "run.mp4", 2, 7)
+    animation.write_gif(images, tmp_path / "run.gif")
+    with Image.open(tmp_path / "run.gif") as gif:
+        assert (gif.n_frames, gif.size, gif.info["loop"]) == (5, (480, 240), 0)
+        gif.seek(4)
+        assert abs(int(np.asarray(gif.convert("RGB")).mean()) - 120) < 10
+    with pytest.raises(SystemExit, match="no frames from 9"):
+        animation.frames(tmp_path / "run.mp4", 9, None)
+
+
+def test_the_animation_of_the_readme_is_small():
+    file = ROOT / "docs/run.gif"
+    assert file.stat().st_size < 2e6
+    with Image.open(file) as gif:
+        assert gif.n_frames > 30 and gif.width == animation.WIDTH
