@@ -19,7 +19,7 @@ def broken(source: Path, folder: Path) -> Path:
 
 
 def nonsense(source: Path, folder: Path, gain: float) -> Path:
-    """A copy that takes every action for `gain` times as large: it pushes, and things move otherwise than it predicts."""
+    """A copy that takes every action for `gain` times as large: it pushes, and the object moves otherwise than it predicts."""
     spec = _copy(source, folder, f"gain{gain:g}")
     for name, action in (("filter", "action"), ("rollout", "actions")):
         graph = onnx.load(folder / f"{name}.onnx")

@@ -44,10 +44,10 @@ class StatePush(gymnasium.Env):
         return -(np.linalg.norm(achieved - desired, axis=-1) > self._close).astype(np.float32)
 
     def _state(self, observation: dict[str, np.ndarray], info: dict) -> dict[str, np.ndarray]:
-        thing, ee = info["object_position"][:2], observation["ee"]
+        object_xy, ee = info["object_position"][:2], observation["ee"]
         values = {
-            "observation": np.concatenate([ee, thing - ee[:2]]),
-            "achieved_goal": thing,
+            "observation": np.concatenate([ee, object_xy - ee[:2]]),
+            "achieved_goal": object_xy,
             "desired_goal": observation["goal"],
         }
         return {name: np.asarray(value, np.float32) for name, value in values.items()}

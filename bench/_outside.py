@@ -40,8 +40,8 @@ def push_cost(states: Tensor, goal: Tensor) -> Tensor:
 
     States (..., 21): position and velocity of the tool, position, rotation, velocity and spin of the cube, its position again.
     """
-    tool, thing, speed = states[..., 0:3], states[..., -3:], torch.linalg.vector_norm(states[..., 12:15], dim=-1)
-    terms = PUSH.place_terms(thing[..., :2], tool[..., :2], goal[:2])
+    tool, object_xyz, speed = states[..., 0:3], states[..., -3:], torch.linalg.vector_norm(states[..., 12:15], dim=-1)
+    terms = PUSH.place_terms(object_xyz[..., :2], tool[..., :2], goal[:2])
     height = HEIGHT_WEIGHT * (tool[..., 2] - OBJECT_HEIGHT).abs()
     return sum(terms.values()) + height + SPEED_WEIGHT * (speed - CALM).clamp(min=0)
 
@@ -58,7 +58,7 @@ class Outside:
     steps: int  # of the environment
     episodes: int  # of the evaluation
     cost: StateCost | None  # None: rewards and values are learned
-    given: str  # what the agent is told beyond observations and rewards
+    given: str  # what the agent is given beyond observations and rewards
     settings: Mapping[str, Any]
     features: Features | None = None
     published: Mapping[str, str] = field(default_factory=dict)

@@ -12,9 +12,9 @@ from _outside import push_cost, push_features
 GOAL = torch.tensor([0.1, 0.0, 0.02])
 
 
-def state(tool: tuple[float, float, float], thing: tuple[float, float, float]) -> torch.Tensor:
+def state(tool: tuple[float, float, float], object_xyz: tuple[float, float, float]) -> torch.Tensor:
     """A state (21,) of panda-gym's push."""
-    return torch.cat([torch.tensor(tool), torch.zeros(15), torch.tensor(thing)])
+    return torch.cat([torch.tensor(tool), torch.zeros(15), torch.tensor(object_xyz)])
 
 
 def test_pushing_costs_least_at_the_goal_then_behind_the_cube():

@@ -109,7 +109,7 @@ def explore(world: str, method: str, seed: int, minutes: float, bundle: Path | N
         script = make_explorer(TASK, REACH, np.random.default_rng(seed))
         wander = RandomPolicy(seed)
         explorer = Watch(
-            loop, (lambda tool, thing, goal: script.action(tool, thing)) if method == "scripted" else wander
+            loop, (lambda tool, object_xy, goal: script.action(tool, object_xy)) if method == "scripted" else wander
         )
     record = Record()
     loop.reset(seed)

@@ -100,7 +100,7 @@ def test_what_a_package_imports_is_in_the_requirements(package: Path):
             assert required & set(installed.get(name, ())), f"{path}: {name} is in none of {files}"
 
 
-# -- one thing once --------------------------------------------------------------------------------------------------
+# -- each in one place -----------------------------------------------------------------------------------------------
 
 # What is called in one place: others go through it. Paths of source files, tests aside.
 ONLY_IN = {

@@ -54,6 +54,6 @@ sys.exit(f"imported: {heavy}" if heavy else 0)
 
 
 def test_the_script_names_every_verb():
-    told = subprocess.run([ROOT / "wm", "--help"], capture_output=True, text=True, check=True).stdout
-    listed = {word.strip(" ,") for line in told.splitlines() if line.startswith("  ") for word in line.split()[:12]}
+    printed = subprocess.run([ROOT / "wm", "--help"], capture_output=True, text=True, check=True).stdout
+    listed = {word.strip(" ,") for line in printed.splitlines() if line.startswith("  ") for word in line.split()[:12]}
     assert {verb.words[1] for verb in VERBS} <= listed

@@ -21,7 +21,9 @@ def frames(film: Path, first: int, last: int | None) -> list[Image.Image]:
         images = [frame.to_image() for frame in container.decode(video=0)][first:last]
     if not images:
         raise SystemExit(f"{film}: no frames from {first} to {last}; choose others")
-    return [image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS) for image in images]
+    return [
+        image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS) for image in images
+    ]
 
 
 def write_gif(images: list[Image.Image], file: Path) -> None:

@@ -22,7 +22,7 @@ enter_venv() {
     fi
 }
 
-# The virtual environment, the built overlay, the Fast DDS profile, and one thread a process unless told otherwise.
+# The virtual environment, the built overlay, the Fast DDS profile, and one thread a process unless set otherwise.
 enter_workspace() {
     enter_venv
     if [[ -f "$BUILT/install/local_setup.bash" ]]; then

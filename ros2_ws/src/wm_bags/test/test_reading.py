@@ -302,9 +302,9 @@ def test_half_a_split_is_refused_or_read_without_it(tmp_path):
 
 
 def test_a_type_that_nobody_knows_is_named(tmp_path):
-    strings(tmp_path / "bag" / "bag_0.mcap", 1, kind="strange_msgs/msg/Thing", encoding="").close()
+    strings(tmp_path / "bag" / "bag_0.mcap", 1, kind="strange_msgs/msg/Unknown", encoding="").close()
     with pytest.raises(
-        BagError, match="/words at 0.000 s .*expected a strange_msgs/msg/Thing.*does not define the type"
+        BagError, match="/words at 0.000 s .*expected a strange_msgs/msg/Unknown.*does not define the type"
     ):
         read(tmp_path / "bag")
 

@@ -164,7 +164,7 @@ def test_all_topics_of_a_kind_are_found_when_they_appear(ros, tmp_path):
     assert set(contents(tmp_path / "bag")) == {"special/a", "special/b"}
 
 
-def test_kill_9_leaves_what_was_told_as_written(ros, tmp_path):
+def test_kill_9_leaves_what_was_reported_as_written(ros, tmp_path):
     sent = states(100)
     with Run(tmp_path / "bag") as run:
         joints = run.publisher(JointState, "joint_states", STATE)

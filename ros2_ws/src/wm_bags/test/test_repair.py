@@ -175,8 +175,10 @@ def test_the_command_says_how_much_was_kept_and_where_it_stopped(bag, tmp_path, 
     file = bag / "bag_0.mcap"
     file.write_bytes(file.read_bytes()[:20_000])
     assert main(["bag", "repair", str(bag)]) == 0
-    told = capsys.readouterr().out
-    assert "bag_0.mcap: 15 messages in 20000 bytes, damaged" in told and "to 20000" in told
-    assert "the file ends in a chunk record" in told and "15 messages kept" in told and "bag_0.mcap.cut" in told
+    printed = capsys.readouterr().out
+    assert "bag_0.mcap: 15 messages in 20000 bytes, damaged" in printed and "to 20000" in printed
+    assert (
+        "the file ends in a chunk record" in printed and "15 messages kept" in printed and "bag_0.mcap.cut" in printed
+    )
     assert main(["bag", "repair", str(tmp_path / "nothing")]) == 1
     assert "NOT REPAIRED" in capsys.readouterr().err

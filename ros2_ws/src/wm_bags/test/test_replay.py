@@ -241,11 +241,11 @@ def test_offered_qos_is_that_of_the_recording():
 @ros
 def test_a_type_that_is_not_installed_or_was_another_is_skipped_by_name(listen, tmp_path):
     store = get_typestore(Stores.ROS2_JAZZY)
-    store.register(get_types_from_msg("int32 x", "foreign_msgs/msg/Thing"))
+    store.register(get_types_from_msg("int32 x", "foreign_msgs/msg/Number"))
     store.register(get_types_from_msg("int32 level", "wm_msgs/msg/Drift"))
     with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
         for topic, kind, fields in (
-            ("/thing", "foreign_msgs/msg/Thing", {"x": 1}),
+            ("/number", "foreign_msgs/msg/Number", {"x": 1}),
             ("/drift", "wm_msgs/msg/Drift", {"level": 1}),
             ("/a", "std_msgs/msg/String", {"data": "/a 0"}),
         ):
@@ -255,7 +255,7 @@ def test_a_type_that_is_not_installed_or_was_another_is_skipped_by_name(listen, 
     assert Player(tmp_path / "bag", choice(), said.append).run().published == {"/a": 1}
     listener.until(lambda: listener.heard == ["/a 0"])
     assert "/drift" in said[0] and "another definition" in said[0]
-    assert "/thing" in said[1] and "foreign_msgs/msg/Thing is not installed" in said[1]
+    assert "/number" in said[1] and "foreign_msgs/msg/Number is not installed" in said[1]
 
 
 def test_what_cannot_be_replayed_is_refused_with_the_reason(tmp_path, capsys):

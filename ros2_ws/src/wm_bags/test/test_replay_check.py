@@ -104,19 +104,23 @@ def test_what_came_while_the_trigger_waited_was_taken_in_first():
     assert names(second.inputs) == ["executed"]  # the node began to plan at 7 ms
 
 
-@pytest.mark.parametrize("told_ms", [2, 4, 7, 9])
-def test_what_a_node_waits_for_came_before_its_answer_however_close_to_it_that_was_sent(told_ms):
+@pytest.mark.parametrize("answered_ms", [2, 4, 7, 9])
+def test_what_a_node_waits_for_came_before_its_answer_however_close_to_it_that_was_sent(answered_ms):
     role = replace(
         PLANNER,
         worked_ns=lambda answers: 3 * MS,
         awaits=lambda message, stamp_ns: message.topic == "executed" and message.stamp_ns < stamp_ns,
     )
-    told = [message("executed", told_ms, 100), message("joints", told_ms, 200), message("executed", told_ms, 200)]
+    answers = [
+        message("executed", answered_ms, 100),
+        message("joints", answered_ms, 200),
+        message("executed", answered_ms, 200),
+    ]
     begins = [message("belief", 0, 100), message("command", 1, 100), message("belief", 3, 200)]
-    in_order = sorted([*begins, *told, message("command", 10, 200)], key=lambda each: each.sent_ns)
+    in_order = sorted([*begins, *answers, message("command", 10, 200)], key=lambda each: each.sent_ns)
     _, (_, second, *_) = cut(role, *in_order)
     assert [each.topic for each in second.inputs if each.stamp_ns == 100 * MS] == ["executed"]
-    assert (len(second.inputs) == 3) == (told_ms < 7)  # of the others only what was sent before it began
+    assert (len(second.inputs) == 3) == (answered_ms < 7)  # of the others only what was sent before it began
 
 
 def test_what_was_sent_before_what_a_node_waited_for_came_before_it():

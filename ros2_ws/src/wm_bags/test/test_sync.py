@@ -69,7 +69,7 @@ def test_what_a_camera_of_another_beat_cannot_give_is_cut(rate, jitter, seed):
 
 
 @given(missing=st.integers(2, 30))
-def test_a_gap_is_told_with_its_length(missing):
+def test_a_gap_is_reported_with_its_length(missing):
     stamps = [i * STEP_NS for i in range(50) if not 10 <= i < 10 + missing]
     cuts = [each for each in synchronise(stamps) if isinstance(each, Cut)]
     assert [cut.kind for cut in cuts] == ["gap"]

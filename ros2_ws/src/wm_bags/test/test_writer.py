@@ -283,8 +283,8 @@ def test_a_full_disk_leaves_a_whole_bag(tmp_path):
         text=True,
         check=True,
     )
-    told, closed, counts = result.stdout.splitlines()
-    assert "bag_0.mcap: the first" in told and "bytes are safe, then File too large" in told and "MB free" in told
+    error, closed, counts = result.stdout.splitlines()
+    assert "bag_0.mcap: the first" in error and "bytes are safe, then File too large" in error and "MB free" in error
     assert closed.startswith("close:")
     written, dropped = map(int, counts.split())
     assert written == 9 and dropped == 3

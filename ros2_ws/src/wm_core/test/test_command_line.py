@@ -85,9 +85,9 @@ def test_help_and_usage_errors(package, capsys, words, status, said):
 
 def test_a_group_may_be_a_verb_itself(package, capsys):
     listing = '"""List."""\ndef add_arguments(parser): ...\ndef run(options):\n    print("all")\n    return 0\n'
-    package(**{"cli/things/__init__": listing, "cli/things/greet": GREET})
-    assert main(["things"]) == 0
-    assert main(["things", "greet", "world"]) == 3
+    package(**{"cli/items/__init__": listing, "cli/items/greet": GREET})
+    assert main(["items"]) == 0
+    assert main(["items", "greet", "world"]) == 3
     assert capsys.readouterr().out == "all\ngood day, world\n"
 
 

@@ -77,7 +77,7 @@ def test_what_is_known_of_a_bundle(registry, tmp_path):
     assert Bundle.load(registry.path("tuned")).id == "tuned"
 
 
-def test_metrics_that_could_not_be_measured_are_told_as_none(registry, tmp_path):
+def test_metrics_that_could_not_be_measured_are_none(registry, tmp_path):
     folder = shutil.copytree(SHIPPED, tmp_path / "unmeasured")
     spec = yaml.safe_load((folder / "bundle.yaml").read_text())
     spec["id"], spec["metrics"] = "unmeasured", {"open_loop_moving_mm": {"model": {"1": float("nan"), "5": 4.0}}}

@@ -113,7 +113,7 @@ class DynamicsNode(WmNode):
         self._frame = message.header.frame_id
         if message.model_id != self._slot.current.bundle.id and not self._follow(message.model_id):
             return
-        if self._answered is not None and message == self._answered[0]:
+        if self._answered is not None and _same(message, self._answered[0]):
             # A simulator in lockstep still waits, since nobody heard what was believed of its frames.
             self._beliefs.publish(self._answered[1])
             self.counts["repeated"] += 1
@@ -262,6 +262,15 @@ class DynamicsNode(WmNode):
             novelty_cause=novelty.cause if novelty else "",
             **self.record(),
         )
+
+
+def _same(message: Observation, other: Observation) -> bool:
+    """Whether an observation is another one sent again; fields that nobody measured are NaN, so the messages are never equal."""
+    return (
+        message.header == other.header
+        and message.model_id == other.model_id
+        and np.array_equal(message.embedding, other.embedding)
+    )
 
 
 def main() -> int:

@@ -118,7 +118,7 @@ def test_a_spoiled_bundle_is_refused(stored, tmp_path):
         load_bundles([SHIPPED, spoiled])
 
 
-def test_bundles_of_one_name_are_told_apart_by_their_folders(tmp_path):
+def test_bundles_of_one_name_are_distinguished_by_their_folders(tmp_path):
     folders = [shutil.copytree(SHIPPED, tmp_path / name / "bundle") for name in ("a", "b")]
     assert list(load_bundles(folders)) == ["a/bundle", "b/bundle"]
     assert list(load_bundles([SHIPPED])) == ["default"]

@@ -89,7 +89,7 @@ def test_old_worlds_are_judged_together_and_shown_each():
     better = Domain(goals(30, 48), [predictions(0.6)])
     rows = verdicts(better, Domain(goals(50, 49, worlds=("block", "mug")), [predictions(1.0)]))
     assert rows["old: goals reached within 2 cm [%]"].candidate == "98.0 (98/100)"
-    assert rows["old:   of these in mug"].verdict == "told"
+    assert rows["old:   of these in mug"].verdict == "shown"
 
 
 @pytest.mark.parametrize("coverage", [Estimate(0.8, 0.7, 0.9), Estimate(0.99, 0.98, 1.0), None])
@@ -161,7 +161,7 @@ def test_a_refusal_is_printed_reported_and_recorded(registry, data, candidate, t
 
 
 def test_a_better_bundle_is_promoted(registry, data, candidate, tmp_path):
-    """The shipped one beside one that has forgotten how things are pushed."""
+    """The shipped one beside one that has forgotten how objects are pushed."""
     worse = shutil.copytree(candidate, tmp_path / "worse")
     spec = yaml.safe_load((worse / "bundle.yaml").read_text())
     (worse / "bundle.yaml").write_text(yaml.safe_dump({**spec, "id": "worse"}))

@@ -24,10 +24,10 @@ class Work:
     def __init__(self, seed: int) -> None:
         self._rng, self._pusher, self._goal = np.random.default_rng(seed), make_expert(TASK), np.full(2, np.nan)
 
-    def __call__(self, tool: np.ndarray, thing: np.ndarray) -> np.ndarray:
-        while not np.linalg.norm(thing - self._goal) > self.NEXT:
+    def __call__(self, tool: np.ndarray, object_xy: np.ndarray) -> np.ndarray:
+        while not np.linalg.norm(object_xy - self._goal) > self.NEXT:
             self._goal = self._rng.uniform(*OBJECT_REGION)
-        return self._pusher(tool, thing, self._goal)
+        return self._pusher(tool, object_xy, self._goal)
 
 
 def explore(seed: int) -> Act:

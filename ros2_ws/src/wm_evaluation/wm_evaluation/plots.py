@@ -11,7 +11,14 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from wm_evaluation.stats import Estimate
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito 2008, told apart by all
+COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+)  # Okabe and Ito 2008, distinguishable by all
 BASELINE = "#777777"
 DPI = 130  # of pictures; the report shows them in the size they are drawn for
 STYLE: Any = {

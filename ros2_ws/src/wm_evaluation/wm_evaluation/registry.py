@@ -105,7 +105,7 @@ ENTRIES = (
     ),
     Entry(
         "out_of_distribution",
-        "whether other worlds are noticed: friction, mass, looks, light, cameras, things in the way",
+        "whether other worlds are noticed: friction, mass, looks, light, cameras, objects in the way",
         (Headline("AUROC of novelty, mean of factors", ("mean_auroc",), 3, best="high"),),
     ),
     Entry(

@@ -180,7 +180,7 @@ def test_late_points_are_dropped_as_the_arm_controller_does(guard, kinematics, s
 
 
 def test_speed_is_measured_from_where_the_last_command_brought_the_arm(guard, kinematics, start, step):
-    """The arm lags; its controller interpolates from what it was told, and so does the guard."""
+    """The arm lags; its controller interpolates from what it was sent, and so does the guard."""
     assert guard.check(step(dx=0.03), T0, T0).kind is Kind.PASS
     now = T0 + 100 * MS
     lagging = start + 0.5 * (np.asarray(step(dx=0.03).positions[0]) - start)

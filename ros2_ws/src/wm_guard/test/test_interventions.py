@@ -1,4 +1,4 @@
-"""Which of the guard's verdicts are told as interventions."""
+"""Which of the guard's verdicts are reported as interventions."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ from wm_guard.interventions import Interference, Interventions
 MS = 1_000_000
 
 
-def told(verdicts):
-    """Kinds told for (time [ms], kind, reason)."""
+def reported(verdicts):
+    """Kinds reported for (time [ms], kind, reason)."""
     interventions, nowhere = Interventions(), np.full(3, np.nan)
     kinds = (
         interventions.begins(Verdict(kind, reason, "", None, 0, nowhere, nowhere), time * MS)
@@ -20,24 +20,24 @@ def told(verdicts):
     return [kind for kind in kinds if kind is not None]
 
 
-def test_a_streak_is_told_once_at_its_beginning():
-    assert told([(t, Kind.LIMITED, "tool_speed") for t in range(0, 5000, 100)]) == [Interference.LIMITED]
+def test_a_streak_is_reported_once_at_its_beginning():
+    assert reported([(t, Kind.LIMITED, "tool_speed") for t in range(0, 5000, 100)]) == [Interference.LIMITED]
     flicker = [(t, kind, "") for t in range(0, 3000, 200) for kind in (Kind.LIMITED, Kind.PASS)]
-    assert told(flicker) == [Interference.LIMITED]
-    assert told([(0, Kind.REFUSED, "jump"), (100, Kind.HOLD, "no_command"), (1200, Kind.REFUSED, "late")]) == [
+    assert reported(flicker) == [Interference.LIMITED]
+    assert reported([(0, Kind.REFUSED, "jump"), (100, Kind.HOLD, "no_command"), (1200, Kind.REFUSED, "late")]) == [
         Interference.HOLD,
         Interference.HOLD,
     ]
 
 
-def test_an_emergency_stop_is_told_even_in_a_hold_and_goes_on_until_its_reset():
+def test_an_emergency_stop_is_reported_even_in_a_hold_and_goes_on_until_its_reset():
     verdicts = [(0, Kind.REFUSED, "jump"), (50, Kind.HOLD, "e_stop")]
     verdicts += [(t, Kind.REFUSED, "e_stop") for t in range(100, 9000, 3000)]
-    assert told(verdicts) == [Interference.HOLD, Interference.E_STOP]
+    assert reported(verdicts) == [Interference.HOLD, Interference.E_STOP]
 
 
 def test_passing_commands_are_nobodys_intervention():
-    assert told([(t, Kind.PASS, "") for t in range(0, 2000, 100)]) == []
+    assert reported([(t, Kind.PASS, "") for t in range(0, 2000, 100)]) == []
 
 
 @pytest.mark.parametrize("kind", Interference)

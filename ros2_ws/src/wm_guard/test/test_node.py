@@ -170,7 +170,7 @@ class Robot:
         return self.trajectories[len(self.executed) - 1], self.executed[-1]
 
     def answered(self) -> bool:
-        """Every trajectory has come that was told of: the telling comes first."""
+        """Every trajectory has come that was announced: the announcement comes first."""
         return len(self.trajectories) == len(self.executed)
 
     def forget(self) -> None:
@@ -300,7 +300,7 @@ def test_the_emergency_stop_latches(robot, step):
         assert not robot.executed[-1].reason.startswith("e_stop")
     assert not robot.trigger("wm/e_stop_reset").message.startswith("reset")
     stop_and_reset = [Intervention.E_STOP, Intervention.E_STOP_RESET]
-    robot.until(lambda: [told.kind for told in robot.interventions if told.kind in stop_and_reset] == stop_and_reset)
+    robot.until(lambda: [each.kind for each in robot.interventions if each.kind in stop_and_reset] == stop_and_reset)
 
 
 def test_deactivation_holds_the_arm(robot, step):

@@ -142,7 +142,7 @@ class GuardNode(WmNode):
         was_stopped = self.guard.mode is Mode.STOPPED
         try:
             verdict = self.guard.e_stop(self._now())
-        finally:  # latched already, and told whatever else may fail
+        finally:  # latched already, and reported whatever else may fail
             self._e_stopped.publish(Bool(data=True))
         self._send(verdict, None)
         if not was_stopped:  # asked for again, as by who missed the answer, it goes on
@@ -169,8 +169,8 @@ class GuardNode(WmNode):
         return self.get_clock().now().nanoseconds
 
     def _send(self, verdict: Verdict, command: Command | None) -> None:
-        """Nothing is sent without a known position. Told before it is sent: whatever the arm's motion causes comes later
-        than the telling for everybody, so that a lockstep run is the same each time.
+        """Nothing is sent without a known position. What is sent is published on `wm/executed` first: whatever the arm's
+        motion causes comes later for everybody, so that a lockstep run is the same each time.
         """
         if verdict.motion is not None:
             trajectory = to_trajectory(verdict.motion, self.guard.joint_names, self._frame)
@@ -206,7 +206,7 @@ class GuardNode(WmNode):
         self.diagnose(level, summary, **values)
 
     def _other_publishers(self) -> str:
-        """Who publishes joint states, when more than one does: what they say cannot be told apart."""
+        """Who publishes joint states, when more than one does: what they say cannot be distinguished."""
         found = self.get_publishers_info_by_topic(self._joint_states.topic_name)
         names = tuple(sorted(f"{each.node_namespace.rstrip('/')}/{each.node_name}" for each in found))
         if len(names) > 1 and names != self._sources:

@@ -24,7 +24,7 @@ def base(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(scope="module")
 def new(dataset: Dataset) -> Dataset:
-    """Other episodes than those of the base: the same ones played faster would do, so every action is told larger."""
+    """Other episodes than those of the base: the same ones played faster would do, so every action is recorded larger."""
     return replace(dataset.subset(np.arange(6)), action=1.1 * dataset.subset(np.arange(6)).action, seeds=list(range(6)))
 
 
@@ -41,10 +41,10 @@ def test_a_fine_tuned_bundle_says_what_it_came_from_and_what_changed(base, datas
     folder = finetune(base, new, tmp_path / "tuned", FEW, old=dataset)
     before, after = Bundle.load(base), Bundle.load(folder)
     assert after.id != before.id and after.family == before.family
-    told = after.spec["data"]["finetuning"]
-    assert told["base"] == before.id
-    assert set(told["held_out_mm"]) == {"new", "old"}
-    assert told["weights_moved"]["encoder"] > 0 and told["weights_moved"]["dynamics"] > 0
+    recorded = after.spec["data"]["finetuning"]
+    assert recorded["base"] == before.id
+    assert set(recorded["held_out_mm"]) == {"new", "old"}
+    assert recorded["weights_moved"]["encoder"] > 0 and recorded["weights_moved"]["dynamics"] > 0
     # What was held out can be found again, in either part; episodes the base did not see stay unseen.
     for data in (new, dataset):
         assert 0 < len(np.unique(unseen(folder, data).episode)) < len(np.unique(data.episode))
@@ -53,8 +53,8 @@ def test_a_fine_tuned_bundle_says_what_it_came_from_and_what_changed(base, datas
 
 def test_a_frozen_encoder_stays_as_it_is(base, new, tmp_path):
     folder = finetune(base, new, tmp_path / "tuned", replace(FEW, encoder="freeze"))
-    told = Bundle.load(folder).spec["data"]["finetuning"]["weights_moved"]
-    assert told["encoder"] == 0 and told["dynamics"] > 0
+    recorded = Bundle.load(folder).spec["data"]["finetuning"]["weights_moved"]
+    assert recorded["encoder"] == 0 and recorded["dynamics"] > 0
 
 
 def test_a_fine_tuning_that_was_killed_goes_on_to_the_same_weights(base, new, tmp_path):

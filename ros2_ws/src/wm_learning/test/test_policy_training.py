@@ -111,8 +111,8 @@ def test_success_is_to_come_to_the_goal(bundle):
 
 
 def test_goals_are_on_the_table_and_a_third_of_them_near():
-    thing = np.tile([0.5, 0.0], (3000, 1))
-    distance = np.linalg.norm(draw_goals(np.random.default_rng(0), thing) - thing, axis=-1)
+    object_xy = np.tile([0.5, 0.0], (3000, 1))
+    distance = np.linalg.norm(draw_goals(np.random.default_rng(0), object_xy) - object_xy, axis=-1)
     assert distance.max() < 0.35 and 0.2 < (distance < 0.05).mean() < 0.4
 
 

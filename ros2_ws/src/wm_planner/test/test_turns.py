@@ -8,11 +8,11 @@ from wm_planner.turns import Turns
 
 
 class Planner:
-    """Answers each belief with what it has been told until then."""
+    """Answers each belief with what was reported until then."""
 
     def __init__(self):
         self.turns: Turns[int] = Turns(patience_s=2.0)
-        self.told, self.answers = [], []
+        self.reported, self.answers = [], []
 
     def believe(self, stamp, now_s=0.0):
         """A belief whose joint state came before."""
@@ -21,14 +21,14 @@ class Planner:
         self.go_on(now_s)
 
     def executed(self, stamp):
-        self.told.append(stamp)
-        self.turns.told(stamp)
+        self.reported.append(stamp)
+        self.turns.reported(stamp)
         self.go_on(0.0)
 
     def go_on(self, now_s, heard=True):
         belief = self.turns.take(now_s, lambda: heard)
         if belief is not None:
-            self.answers.append((belief, tuple(self.told)))
+            self.answers.append((belief, tuple(self.reported)))
             self.turns.sent(belief)
 
 

@@ -1,6 +1,6 @@
 """The PursueGoal action and its plain services: one goal at a time, a new one preempts the old one.
 
-What begins and ends is told on `wm/goal`, so that a recording can be replayed: its stamp says between which beliefs.
+What begins and ends is published on `wm/goal`, so that a recording can be replayed: its stamp says between which beliefs.
 """
 
 import math

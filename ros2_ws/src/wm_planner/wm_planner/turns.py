@@ -9,7 +9,7 @@ PATIENCE_S = 2.0  # for what is under way, however busy the machine is; then it 
 
 
 class Turns(Generic[Belief]):
-    """Keeps a belief until the arm was measured at its time and the guard has told what became of the last command.
+    """Keeps a belief until the arm was measured at its time and the guard has reported what became of the last command.
 
     Both are on other topics, and the second is on its way together with the next belief where the simulator sends frames that
     answer no command, as after a reset: planning before it comes would go on from where the guard may have refused to go.
@@ -21,12 +21,12 @@ class Turns(Generic[Belief]):
         self._belief: Belief | None = None
         self._stamp_ns = self._measured_ns = 0
         self._came_s = 0.0
-        self._open_ns: int | None = None  # stamp of the command of which nothing was told yet
-        self._told_ns: int | None = None  # stamp of the last command of which something was
+        self._open_ns: int | None = None  # stamp of the command of which nothing was reported yet
+        self._reported_ns: int | None = None  # stamp of the last command of which something was
 
     def came(self, belief: Belief, stamp_ns: int, now_s: float) -> None:
         """A belief; one that still waits is skipped, and so is one that comes again after its command was carried out."""
-        if stamp_ns == self._told_ns:
+        if stamp_ns == self._reported_ns:
             return
         self._belief, self._stamp_ns, self._came_s = belief, stamp_ns, now_s
 
@@ -38,13 +38,13 @@ class Turns(Generic[Belief]):
         """A command that answers the measurement of `stamp_ns`."""
         self._open_ns = stamp_ns
 
-    def told(self, stamp_ns: int) -> None:
+    def reported(self, stamp_ns: int) -> None:
         """What the guard made of a command; what it did by itself ends no turn."""
         if stamp_ns == self._open_ns:
-            self._open_ns, self._told_ns = None, stamp_ns
+            self._open_ns, self._reported_ns = None, stamp_ns
 
     def take(self, now_s: float, heard: Callable[[], bool]) -> Belief | None:
-        """The belief to be answered now, once. `heard`: whether anybody tells what becomes of commands; asked only if need be."""
+        """The belief to be answered now, once. `heard`: whether anybody reports what becomes of commands; asked only if need be."""
         patient = self._belief is not None and now_s - self._came_s < self._patience_s
         if patient and (self._measured_ns < self._stamp_ns or (self._open_ns is not None and heard())):
             return None

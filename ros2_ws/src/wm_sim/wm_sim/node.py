@@ -200,7 +200,7 @@ class SimNode(WmNode):
             self._window.reset(seed, object_xy)
         self._owed = False
         self._go_on(before_ns)
-        # No arm gets home in an instant by its own power: who watches over its joint states is told before they come.
+        # No arm gets home in an instant by its own power: who watches over its joint states is informed before they come.
         self._placed.publish(joint_state_message(to_msg(self._driver.now_ns), *self._sim.joint_state()))
         self._reset_at = time.monotonic()
         self._valid_from_ns = self._driver.now_ns

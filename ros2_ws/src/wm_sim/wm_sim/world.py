@@ -164,7 +164,7 @@ class World:
     min_distance: float
     randomise: Randomisation
     light: Light = Light()
-    fixtures: tuple[Part, ...] = ()  # things that stand still
+    fixtures: tuple[Part, ...] = ()  # parts that stand still
 
     def check_reach(self, robot: RobotProfile) -> None:
         """Raise WorldError unless objects start and shall go where the robot's tool can be commanded."""
@@ -208,8 +208,8 @@ def load_world(name_or_path: str | Path) -> World:
 
 
 def _world(file: Path, data: dict[str, Any]) -> World:
-    table, thing, goal = data["table"], data["object"], data["goal"]
-    centre = thing.get("centre_of_mass") or _centre(thing["parts"])
+    table, body, goal = data["table"], data["object"], data["goal"]
+    centre = body.get("centre_of_mass") or _centre(body["parts"])
     return World(
         data["name"],
         data["rig"],
@@ -217,10 +217,10 @@ def _world(file: Path, data: dict[str, Any]) -> World:
         tuple(table["centre"]),
         tuple(table["colour"]),
         table["friction"],
-        thing["mass"],
-        thing["friction"],
+        body["mass"],
+        body["friction"],
         tuple(centre),
-        tuple(_part(part) for part in thing["parts"]),
+        tuple(_part(part) for part in body["parts"]),
         _region(file, "start", data["start"]),
         _region(file, "goal", goal),
         goal["min_distance"],

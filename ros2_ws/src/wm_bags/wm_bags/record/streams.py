@@ -52,7 +52,7 @@ class Streams:
         self._node, self._choice, self._put = node, choice, put
         self._group = _Polled()
         self._streams: dict[str, _Stream] = {}
-        self._told: set[str] = set()  # topics that were warned of
+        self._warned: set[str] = set()  # topics that were warned of
         self.lost = 0
         for each in expected:
             topic = Topic(node.resolve_topic_name(each.name), definition_of(each.type))
@@ -133,8 +133,8 @@ class Streams:
         return True
 
     def _warn(self, topic: str, problem: str) -> None:
-        if topic not in self._told:
-            self._told.add(topic)
+        if topic not in self._warned:
+            self._warned.add(topic)
             self._node.get_logger().warning(f"{topic}: {problem}")
 
 

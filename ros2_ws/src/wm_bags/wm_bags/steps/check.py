@@ -56,7 +56,7 @@ class BagCheck:
         try:
             reader = StepReader(bag, self.profile, kinematics, step_ns, reach, self._watch)
         except BagError:
-            if everything:  # what is there is told all the same
+            if everything:  # what is there is reported all the same
                 for message in bag.messages(self.topics):
                     self._watch(message)
             raise

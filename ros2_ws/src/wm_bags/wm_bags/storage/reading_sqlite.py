@@ -69,7 +69,7 @@ class SqliteStorage:
             ):
                 definitions[kind] = encoding, text
         counts: dict[int, int] = {}
-        with suppress(sqlite3.DatabaseError):  # damage is told when it is read
+        with suppress(sqlite3.DatabaseError):  # damage is reported when it is read
             counts = dict(self._connection.execute("SELECT topic_id, count(*) FROM messages GROUP BY topic_id"))
         topics: dict[str, Topic] = {}
         for number, name, kind, form, digest in self._connection.execute(

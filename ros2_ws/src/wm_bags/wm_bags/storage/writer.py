@@ -114,9 +114,9 @@ class BagWriter:
                 self._finish_file()
             self._write_metadata()
         except OSError as error:
-            told = self._error(error)
+            failure = self._error(error)
             self._abandon()
-            raise told from error
+            raise failure from error
         finally:
             self._closed = True
 

@@ -25,7 +25,7 @@ from wm_sim.world import load_world
 
 LIVE_FIRST = 3  # goals of the robot with the bundle before, at least
 LIVE_S = 300.0  # [s] of wall time that anything of the robot is waited for
-# Success in the old worlds is what must not be lost; a fine-tuned model pays for a world in which the same push moves things farther.
+# Success in the old worlds is what must not be lost; a fine-tuned model pays for a world in which the same push moves the object farther.
 LIMITS = Limits(error_rise=0.25)
 GOAL_S = 9.0  # [s] of robot time that a goal takes in an unknown world, with settling
 KEPT_GOALS = 15  # recorded for the gate alone
@@ -183,10 +183,10 @@ def _report(
 ) -> dict[str, Any]:
     """All figures of the page, as JSON."""
     before, after = live.of(shipped), live.of(tuned.id)
-    told = {name: value for name, value in asdict(settings).items() if name not in ("out", "finetuning")}
+    shown = {name: value for name, value in asdict(settings).items() if name not in ("out", "finetuning")}
     return {
         "world": world,
-        "settings": told,
+        "settings": shown,
         "bundles": {"before": shipped, "after": tuned.id},
         "seconds": seconds,
         "minutes": round(sum(seconds.values()) / 60, 1),

@@ -27,7 +27,7 @@ from wm_core.qos import LATCHED
 from wm_core.services import await_answers
 
 APPEAR_S = 60.0
-TRANSITION_S = 120.0  # configuring loads models, on a machine that does other things too
+TRANSITION_S = 120.0  # configuring loads models, on a machine that is busy with other work
 SETTLE_S = 60.0  # for one step, however busy the machine is
 ANSWER_S = 5.0  # from when a node has taken in what it was given until its answers are here; a planner may wait before
 ATTEMPTS = 5  # to give it images: camera topics may lose some
@@ -149,19 +149,19 @@ class ReplayedNode:
 
     def _happen(self, event: GoalEvent) -> None:
         """Begin or cancel a goal where that was recorded; all other ends come by themselves."""
-        told = self._told()
+        before = self._answered()
         if event.event == GoalEvent.BEGIN:
             assert self._pursue is not None
             self._until(self._pursue.server_is_ready, APPEAR_S, "to offer wm/pursue_goal")
             goal = self._pursue.send_goal_async(PursueGoal.Goal(goal=event.goal, timeout=event.timeout))
             self._until(goal.done, APPEAR_S, "to answer a goal")
             if goal.result().accepted:
-                self._until(lambda: self._told() > told, APPEAR_S, "to begin a goal")
+                self._until(lambda: self._answered() > before, APPEAR_S, "to begin a goal")
         elif event.message == "cancelled":
             self._ask(self._cancel, Trigger.Request(), APPEAR_S)
         self.settle()
 
-    def _told(self) -> int:
+    def _answered(self) -> int:
         """Number of events that it answered."""
         return sum(answer.topic == self.role.events for answer in self._answers)
 

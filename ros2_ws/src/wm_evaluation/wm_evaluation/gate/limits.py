@@ -9,7 +9,7 @@ import numpy as np
 from wm_evaluation.stats import Estimate, difference, ratio
 
 NEW, OLD = "new", "old"  # domains
-BETTER, SAME, WORSE, TOLD = "better", "same", "worse", "told"  # of one measure; told: shown, not judged
+BETTER, SAME, WORSE, SHOWN = "better", "same", "worse", "shown"  # of one measure; shown: not judged
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _success(domain: str, goals: Goals | None, limits: Limits) -> list[Criterion
 def _success_row(domain: str, name: str, goals: Goals, mine: np.ndarray, limits: Limits | None) -> Criterion:
     reached = {side: goals.reached[side][mine].astype(float) for side in (OLD, NEW)}
     change = difference(reached[NEW], reached[OLD], np.flatnonzero(mine))
-    verdict = TOLD
+    verdict = SHOWN
     if limits is not None:
         verdict = BETTER if change.low > 0 else WORSE if change.value < -limits.success_drop - 1e-9 else SAME
     shares = {
@@ -113,11 +113,11 @@ def _success_row(domain: str, name: str, goals: Goals, mine: np.ndarray, limits:
 
 
 def _time(domain: str, goals: Goals | None) -> list[Criterion]:
-    """Time to the goal: a reason to promote in the new domain, told in the old one."""
+    """Time to the goal: a reason to promote in the new domain, shown in the old one."""
     if goals is None:
         return []
     change = difference(goals.seconds[NEW], goals.seconds[OLD], np.arange(len(goals.world)))
-    verdict = TOLD
+    verdict = SHOWN
     if domain == NEW:
         verdict = BETTER if change.high < 0 else WORSE if change.low > 0 else SAME
     means = {side: f"{values.mean():.2f}" for side, values in goals.seconds.items()}

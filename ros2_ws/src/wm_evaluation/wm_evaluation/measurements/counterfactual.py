@@ -152,16 +152,16 @@ def _alternatives(stage: Stage, rng: np.random.Generator) -> tuple[np.ndarray, n
             restore()
             explore, line = make_explorer(TASK, REACH, rng), _line(stage.drive.commanded, stage.object, rng)
             for step in range(HORIZONS[-1]):
-                tool, thing = stage.drive.commanded, stage.object
-                action = line if k % 2 else explore.action(tool, thing)
+                tool, object_xy = stage.drive.commanded, stage.object
+                action = line if k % 2 else explore.action(tool, object_xy)
                 actions[k, step], truth[k, step] = stage.drive.act(action), stage.object
         restore()
     return actions, truth
 
 
-def _line(tool: np.ndarray, thing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _line(tool: np.ndarray, object_xy: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """An action (2,) straight from the tool to a point within 5 cm of the object, at half to full speed."""
-    towards = thing + rng.uniform(-0.05, 0.05, 2) - tool
+    towards = object_xy + rng.uniform(-0.05, 0.05, 2) - tool
     return rng.uniform(0.5, 1.0) * towards / max(float(np.linalg.norm(towards)), ACTION_SCALE)
 
 

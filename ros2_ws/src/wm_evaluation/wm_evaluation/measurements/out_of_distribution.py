@@ -111,5 +111,6 @@ def _picture(figures: dict[str, Any]) -> Picture:
     axis.set(yticks=place, yticklabels=names, xlabel="AUROC of novelty", xlim=(0, 1.02))
     axis.legend()
     return Picture(
-        png(figure), "How surely an episode in a varied world is told from one in the world as it is; grey: not at all."
+        png(figure),
+        "How surely an episode in a varied world is distinguished from one in the world as it is; grey: not at all.",
     )

@@ -1,7 +1,7 @@
 """Networks that jump: a latent and the actions of k steps -> the latent k steps later.
 
 As one-step dynamics do, they see the object only relative to the tool; the commanded tool position is known exactly at every
-step of a jump, so they are told how it passes the object and learn only what comes of it.
+step of a jump, so they are given how it passes the object and learn only what comes of it.
 """
 
 import torch

@@ -35,8 +35,8 @@ class Imagination:
         return float(arrived.float().mean())
 
 
-def draw_goals(rng: np.random.Generator, thing: np.ndarray) -> np.ndarray:
+def draw_goals(rng: np.random.Generator, object_xy: np.ndarray) -> np.ndarray:
     """Goals (n, 2) float32 [m] for objects at (n, 2): anywhere, or one in three near, so that arriving is practised as well."""
-    anywhere = rng.uniform(OBJECT_REGION[0], OBJECT_REGION[1], (len(thing), 2))
-    near = np.clip(thing + rng.normal(0, 0.03, (len(thing), 2)), OBJECT_REGION[0], OBJECT_REGION[1])
-    return np.where(rng.random((len(thing), 1)) < 1 / 3, near, anywhere).astype(np.float32)
+    anywhere = rng.uniform(OBJECT_REGION[0], OBJECT_REGION[1], (len(object_xy), 2))
+    near = np.clip(object_xy + rng.normal(0, 0.03, (len(object_xy), 2)), OBJECT_REGION[0], OBJECT_REGION[1])
+    return np.where(rng.random((len(object_xy), 1)) < 1 / 3, near, anywhere).astype(np.float32)

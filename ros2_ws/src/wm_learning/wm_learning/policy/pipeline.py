@@ -59,13 +59,13 @@ def train_policy(bundle: Path, data: Dataset, folder: Path, settings: PolicySett
     identity = hashlib.sha256(
         json.dumps({**asdict(settings), "bundle": loaded.id}, sort_keys=True).encode()
     ).hexdigest()
-    told = {
+    record = {
         "training": asdict(settings),
         "of": loaded.id,
         "revision": revision(),
         "training_s": round(spent),
         "imagined_success": imagined,
     }
-    add_policy(bundle, folder, Act(nets), CostToGo(nets), model, f"{loaded.id}-{identity[:4]}", told)
+    add_policy(bundle, folder, Act(nets), CostToGo(nets), model, f"{loaded.id}-{identity[:4]}", record)
     print(f"exported {folder} after {spent:.0f} s of training")
     return folder
