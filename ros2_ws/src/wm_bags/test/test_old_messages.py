@@ -64,10 +64,10 @@ def test_an_old_observation_is_one_of_today():
     assert is_old(KIND, OLD) and not is_old(KIND, definition_of(KIND).text) and not is_old(KIND, "")
     message = deserialize_message(present_data(KIND, OLD, recorded()), Observation)
     assert (message.header.stamp.sec, message.header.stamp.nanosec, message.header.frame_id) == (3, 7, "panda_link0")
-    (thing,) = message.objects
-    assert (thing.id, thing.presence, thing.pose.position.x) == ("object_0", 1.0, 0.1 + 0.2)
-    np.testing.assert_array_equal(thing.pose_std[:2], np.array([0.01, 0.02], np.float32))
-    assert thing.visibility == np.float32(0.9) and np.isnan(thing.pose_std[2:]).all()
+    (block,) = message.objects
+    assert (block.id, block.presence, block.pose.position.x) == ("object_0", 1.0, 0.1 + 0.2)
+    np.testing.assert_array_equal(block.pose_std[:2], np.array([0.01, 0.02], np.float32))
+    assert block.visibility == np.float32(0.9) and np.isnan(block.pose_std[2:]).all()
     assert (message.tool.position.x, message.tool.position.z) == (0.4, 0.027)
     assert list(message.cameras) == ["front", "side"] and np.isnan(message.embedding[2])
 

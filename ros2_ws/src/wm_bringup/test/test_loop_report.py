@@ -42,11 +42,11 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten seconds: a goal missed with `old`, one that the change falls into, one reached with `new`; one command is missing."""
     folder = tmp_path_factory.mktemp("bags") / "live"
     messages: list[tuple[int, str, object]] = []
-    thing = ObjectState(id="object_0", pose=Pose(position=Point(x=0.5, y=0.1)))
+    block = ObjectState(id="object_0", pose=Pose(position=Point(x=0.5, y=0.1)))
     for cycle in range(1, 100):
         model = "new" if cycle >= SWAP else "old"
         error = 0.05 if cycle < SWAP else 0.002
-        messages.append((cycle, "/wm/belief", Belief(header=header(cycle), model_id=model, objects=[thing])))
+        messages.append((cycle, "/wm/belief", Belief(header=header(cycle), model_id=model, objects=[block])))
         messages.append((cycle, "/wm/prediction_error", PredictionError(header=header(cycle), error=error)))
         messages.append(
             (cycle, "/wm/drift", Drift(header=header(cycle), level=0.05 * cycle if model == "old" else 0.0))

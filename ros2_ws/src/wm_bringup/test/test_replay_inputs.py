@@ -1,4 +1,4 @@
-"""What perception had when it made an observation, although more was on its way: told by the observation itself."""
+"""What perception had when it made an observation, although more was on its way: the observation itself says so."""
 
 from geometry_msgs.msg import Point
 from rclpy.serialization import serialize_message
@@ -43,7 +43,7 @@ def step(stamp_ms, inputs, cameras, joints_ms):
     return Step(stamp_ms * MS, inputs, None, [recorded("wm/observation", seen, stamp_ms)])
 
 
-def told(step):
+def inputs_of(step):
     return [(message.topic.split("/")[0], message.stamp_ns // MS) for message in step.inputs]
 
 
@@ -58,7 +58,7 @@ def test_a_joint_state_that_had_not_come_yet_waits():
     late = step(100, [joints(50), joints(100), *images(100, "left", "right")], ["left", "right"], 50)
     after = step(200, [joints(200), *images(200, "left", "right")], ["left", "right"], 200)
     assert used.order(late) and used.order(after)
-    assert ("joint_states", 100) not in told(late) and ("joint_states", 100) in told(after)
+    assert ("joint_states", 100) not in inputs_of(late) and ("joint_states", 100) in inputs_of(after)
 
 
 def test_of_equal_joint_states_the_nearest_was_used():
@@ -74,7 +74,7 @@ def test_a_camera_that_was_not_waited_for_comes_after_the_image_that_ended_the_w
     partial = step(100, inputs, ["left"], 100)
     after = step(200, [joints(200), *images(200, "right")], ["left", "right"], 200)
     assert used.order(partial) and used.order(after)
-    assert told(partial) == [
+    assert inputs_of(partial) == [
         ("joint_states", 100),
         ("left", 100),
         ("left", 100),
@@ -82,7 +82,7 @@ def test_a_camera_that_was_not_waited_for_comes_after_the_image_that_ended_the_w
         ("right", 100),
         ("right", 100),
     ]
-    assert told(after) == [("left", 200), ("joint_states", 200), ("right", 200), ("right", 200)]
+    assert inputs_of(after) == [("left", 200), ("joint_states", 200), ("right", 200), ("right", 200)]
 
 
 def test_images_that_the_recording_lost_are_noticed():

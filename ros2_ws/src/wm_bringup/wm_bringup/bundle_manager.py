@@ -102,9 +102,9 @@ class BundleManager(Node):
         if not message.objects:
             return
         scene, now = self._scene, time.monotonic()
-        thing = message.objects[0]
+        track = message.objects[0]
         scene.apart = float(np.linalg.norm(tool_state(message.tool).xy - object_xy(message.objects)))
-        scene.in_sight = thing.visibility > VISIBLE and thing.time_unseen == 0
+        scene.in_sight = track.visibility > VISIBLE and track.time_unseen == 0
         scene.believed_at, self._heard = now, min(self._heard, now)
         if self._swap is not None and message.model_id == self._swap.target.id:
             self._swap.first_ns = self._swap.first_ns or to_ns(message.header.stamp)

@@ -215,7 +215,7 @@ class Registry:
 
     def _event(self, id: str, kind: str, why: str, gate: Mapping[str, Any] | None) -> Entry:
         if kind != REFUSED:
-            self.path(id)  # what the robot is told to load is there
+            self.path(id)  # what the robot is to load is there
         with self._locked():
             state = self.state()
             entry = self._known(state, id)
@@ -301,14 +301,14 @@ def _entry(spec: Mapping[str, Any], digest: str, why: str, bags: Sequence[str]) 
         parts = {"training": data["fingerprint"]}
     base = (data.get("training") or {}).get("base", "")
     named = (*(data.get("bags") or ()), *bags)
-    metrics = _told(spec.get("metrics") or {})
+    metrics = _without_nan(spec.get("metrics") or {})
     return Entry(spec["id"], spec["family"], digest, _now(), base, parts, named, metrics, why)
 
 
-def _told(values: Any) -> Any:
+def _without_nan(values: Any) -> Any:
     """Metrics as JSON can say them: what could not be measured (NaN) is null."""
     if isinstance(values, Mapping):
-        return {key: _told(value) for key, value in values.items()}
+        return {key: _without_nan(value) for key, value in values.items()}
     return None if isinstance(values, float) and not math.isfinite(values) else values
 
 

@@ -166,14 +166,14 @@ def test_what_wm_collects_comes_out_of_both_modes_alike(tmp_path):
         np.testing.assert_array_equal(getattr(lenient, name), getattr(exact, name), err_msg=name)
 
 
-def test_faulty_steps_are_cut_out_and_told_beside_the_dataset(tmp_path):
+def test_faulty_steps_are_cut_out_and_reported_beside_the_dataset(tmp_path):
     bag = bag_of(tmp_path / "bag", lambda i, step: degrees(i - 2, step), steps=8)
     data = build_dataset([bag], tmp_path / "dataset", workers=1)
     assert data.episode.tolist() == [0, 0, 0, 0, 1, 1, 1]
     assert data.seeds == [0, 0]
     np.testing.assert_allclose(data.target_xy[4:, 0], [0.5, 0.52, 0.54], atol=1e-6)
-    told = json.loads((tmp_path / "dataset/report.json").read_text())["bags"][0]
-    assert told["lost_s"] == {"joints": pytest.approx(0.1)}
+    report = json.loads((tmp_path / "dataset/report.json").read_text())["bags"][0]
+    assert report["lost_s"] == {"joints": pytest.approx(0.1)}
     assert "expected radians within the limits" in (tmp_path / "dataset/report.html").read_text()
 
 

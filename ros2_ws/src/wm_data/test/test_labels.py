@@ -85,7 +85,7 @@ def unlabelled(data: Dataset, steps: np.ndarray) -> Dataset:
     return replace(data, objects=places)
 
 
-def test_depth_labels_an_object_that_nobody_told_of(dataset):
+def test_depth_labels_an_object_that_nobody_described(dataset):
     found = labelled(unlabelled(dataset, np.arange(len(dataset.episode))))
     assert np.isfinite(found.object_xy).all()
     assert len(found.episode) > 0.8 * len(dataset.episode)

@@ -57,7 +57,7 @@ class BeliefFilter:
         self._novelty.reset()
 
     def _restart(self) -> None:
-        """Forget where things are, but not how they look and how well predictions fit."""
+        """Forget where objects are, but not how they look and how well predictions fit."""
         self._mean = self._bundle.initial_mean[None].copy()
         self._variance = self._bundle.initial_variance[None].copy()
         self._stamp_ns: int | None = None

@@ -13,13 +13,13 @@ SHOWN = 4  # ghosts along the path
 
 def future_markers(header: Header, futures: Futures) -> MarkerArray:
     """Branch 0: object path (orange), tool path (blue), and ghosts of the object as wide as its uncertainty (two deviations)."""
-    thing, tool = futures.object()[:, 0].mean(0), futures.tool_at()[:, 0].mean(0)
+    object_xy, tool = futures.object()[:, 0].mean(0), futures.tool_at()[:, 0].mean(0)
     deviation = np.sqrt(futures.object()[:, 0].var(0) + futures.object_variance()[:, 0].mean(0))
     markers = [
-        _line(header, 0, thing, ColorRGBA(r=1.0, g=0.5, b=0.1, a=1.0)),
+        _line(header, 0, object_xy, ColorRGBA(r=1.0, g=0.5, b=0.1, a=1.0)),
         _line(header, 1, tool, ColorRGBA(r=0.2, g=0.5, b=1.0, a=1.0)),
     ]
-    steps = sorted({round(step) for step in np.linspace(0, len(thing) - 1, min(SHOWN, len(thing)))})
+    steps = sorted({round(step) for step in np.linspace(0, len(object_xy) - 1, min(SHOWN, len(object_xy)))})
     for i, step in enumerate(steps):
         size = np.maximum(4 * deviation[step], 0.004)
         markers.append(
@@ -28,9 +28,9 @@ def future_markers(header: Header, futures: Futures) -> MarkerArray:
                 ns="future",
                 id=2 + i,
                 type=Marker.SPHERE,
-                pose=Pose(position=_point(thing[step])),
+                pose=Pose(position=_point(object_xy[step])),
                 scale=Vector3(x=float(size[0]), y=float(size[1]), z=0.004),
-                color=ColorRGBA(r=1.0, g=0.5, b=0.1, a=0.6 * (1 - step / (len(thing) + 1))),
+                color=ColorRGBA(r=1.0, g=0.5, b=0.1, a=0.6 * (1 - step / (len(object_xy) + 1))),
             )
         )
     return MarkerArray(markers=markers)

@@ -66,8 +66,8 @@ def test_a_difference_of_the_right_direction_and_wrong_size_has_the_right_sign(s
     assert found.size_errors() == pytest.approx(abs(factor - 1), abs=1e-6)
 
 
-def future(thing: list[tuple[float, float]], tool: list[tuple[float, float]]) -> dict[str, bool]:
-    found = audit.violations(np.array(thing)[None], np.array(tool)[None], 0.03, TABLE)
+def future(object_xy: list[tuple[float, float]], tool: list[tuple[float, float]]) -> dict[str, bool]:
+    found = audit.violations(np.array(object_xy)[None], np.array(tool)[None], 0.03, TABLE)
     return {name: bool(values[0]) for name, values in found.items() if values[0]}
 
 
@@ -77,8 +77,8 @@ AWAY = [(0.35, 0.0)] * 7
 
 def test_a_push_is_consistent():
     tool = [(0.44 + 0.02 * i, 0.0) for i in range(7)]
-    thing = [(max(0.5, x + 0.042), 0.0) for x, _ in tool]
-    assert future(thing, tool) == {}
+    object_xy = [(max(0.5, x + 0.042), 0.0) for x, _ in tool]
+    assert future(object_xy, tool) == {}
     assert future(STILL, AWAY) == {}
 
 
@@ -96,8 +96,8 @@ def test_what_cannot_be_is_named():
 
 def test_an_object_may_slide_on_for_some_steps_after_a_push():
     tool = [(0.42, 0.0), (0.45, 0.0), (0.42, 0.0), (0.39, 0.0), (0.36, 0.0), (0.36, 0.0), (0.36, 0.0)]
-    thing = [(0.5, 0.0), (0.51, 0.0), (0.52, 0.0), (0.527, 0.0), (0.53, 0.0), (0.53, 0.0), (0.53, 0.0)]
-    assert future(thing, tool) == {}
+    object_xy = [(0.5, 0.0), (0.51, 0.0), (0.52, 0.0), (0.527, 0.0), (0.53, 0.0), (0.53, 0.0), (0.53, 0.0)]
+    assert future(object_xy, tool) == {}
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_the_stage_shows_all_bundles_the_same_and_branches_leave_no_trace(bundle
     stage.close()
 
 
-def test_in_an_imagined_world_the_tool_goes_where_it_is_told_and_pushes(bundle):
+def test_in_an_imagined_world_the_tool_goes_where_it_is_sent_and_pushes(bundle):
     stage = Stage({"one": bundle}, load_world("tabletop_block"))
     (belief, _) = imagined_success.begin(stage, 9_902)
     stage.close()

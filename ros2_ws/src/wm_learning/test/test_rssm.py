@@ -114,8 +114,8 @@ def test_a_hidden_object_leaves_the_variables_to_the_prior_and_its_place_to_the_
     with torch.no_grad():
         for _ in range(4):
             mean, variance, *_ = model.filter(mean, variance, still, seen(model, [0.5, 0.1]), proprio)
-        told = model.update(mean, variance, still, seen(model, [0.3, -0.3], visible=False), proprio, noise, 0.0)
-    after, after_variance, predicted, _, surprise, prior, posterior, _ = told
+        outputs = model.update(mean, variance, still, seen(model, [0.3, -0.3], visible=False), proprio, noise, 0.0)
+    after, after_variance, predicted, _, surprise, prior, posterior, _ = outputs
     torch.testing.assert_close(posterior, prior)
     torch.testing.assert_close(after[:, OBJECT], predicted, atol=1e-4, rtol=0)
     assert (after_variance[:, OBJECT] > variance[:, OBJECT]).all()
@@ -162,9 +162,9 @@ def test_a_loss_depends_on_its_draw_alone(dataset):
 def test_sequences_teach_what_a_push_does(dataset):
     model = make({"sequences": {"batch": 32}, "pictures": 2})
     training = RssmTraining(model, dataset, np.arange(10), np.arange(10, 12))
-    eyes = seen(model, [0.0, 0.0]).repeat(len(dataset.episode), 1)  # that see well, and nothing but where it is
-    eyes[:, OBJECT] = torch.from_numpy(dataset.object_xy)
-    training.embeddings = eyes.expand(3, -1, -1)
+    embeddings = seen(model, [0.0, 0.0]).repeat(len(dataset.episode), 1)  # that see well, and nothing but where it is
+    embeddings[:, OBJECT] = torch.from_numpy(dataset.object_xy)
+    training.embeddings = embeddings.expand(3, -1, -1)
     optimizer = torch.optim.Adam(training.sequence_parameters(), 3e-3)
 
     def held_out():

@@ -33,7 +33,7 @@ WARM_UP = 3
 
 
 @dataclass(frozen=True)
-class Eyes:
+class LoadedPipeline:
     """What sees with one bundle."""
 
     bundle: Bundle
@@ -73,7 +73,7 @@ class PerceptionNode(WmNode):
         self._rig = rig.only(names) if names else rig
         self._kinematics = Kinematics(self._robot)
         self._reset_streams()
-        self._slot = BundleSlot(self, self._eyes)
+        self._slot = BundleSlot(self, self._load_pipeline)
         self.service(UseBundle, "~/use_bundle", self._on_use)
         self._observations = self.publisher(Observation, "wm/observation", STATE)
         self._clouds = self.publisher(PointCloud2, "wm/object_cloud", STATE)
@@ -113,7 +113,7 @@ class PerceptionNode(WmNode):
         self.subscribe(Image, topic("depth_topic"), lambda message: self._on_image("depth", name, message), SENSOR)
         self.subscribe(CameraInfo, topic("info_topic"), lambda message: self._on_info(name, message), SENSOR)
 
-    def _eyes(self, bundle: Bundle) -> Eyes:
+    def _load_pipeline(self, bundle: Bundle) -> LoadedPipeline:
         """Warmed up: the first calls of a network are slow, and a robot must not wait for them."""
         kinematics = Kinematics(self._robot)  # its buffers serve one thread
         pipeline = PerceptionPipeline(bundle, self._rig, kinematics)
@@ -128,7 +128,7 @@ class PerceptionNode(WmNode):
         middle = (kinematics.lower + kinematics.upper) / 2
         for _ in range(WARM_UP):
             pipeline.process(frames, middle)
-        return Eyes(bundle, pipeline, Geometry(self._rig, Kinematics(self._robot), bundle.bev))
+        return LoadedPipeline(bundle, pipeline, Geometry(self._rig, Kinematics(self._robot), bundle.bev))
 
     def _on_use(self, request: UseBundle.Request, response: UseBundle.Response) -> UseBundle.Response:
         """From the next measurement on; the nodes that follow change with the first message of the new bundle."""
@@ -197,7 +197,10 @@ class PerceptionNode(WmNode):
             )
 
     def _on_set(self, images: ImageSet) -> None:
-        eyes, q = self._slot.current, self._joints.nearest(images.stamp_ns, round(self.value("joint_tolerance") * 1e9))
+        loaded, q = (
+            self._slot.current,
+            self._joints.nearest(images.stamp_ns, round(self.value("joint_tolerance") * 1e9)),
+        )
         if q is None:
             self._await_joints(images)
             return
@@ -207,14 +210,14 @@ class PerceptionNode(WmNode):
             for name in images.colour
         }
         try:
-            data = eyes.pipeline.process(frames, q)
+            data = loaded.pipeline.process(frames, q)
         except ValueError as error:
             self.reject("bad_image_set", str(error))
             return
         if not np.isfinite(data.embedding).all():
             self.reject("bad_embedding", "expected a finite embedding, got NaN")
             return
-        self._observed = observation_message(self._header(images.stamp_ns), eyes.bundle, data)
+        self._observed = observation_message(self._header(images.stamp_ns), loaded.bundle, data)
         self._observations.publish(self._observed)
         self.counts["observations"] += 1
         self.timed("encode_ms", data.encode_ms)

@@ -25,7 +25,7 @@ TASK = load_task("push")
 REACH = load_robot().reach_region
 GOAL = ObjectGoal(np.array([0.60, 0.0]), 0.01)
 STEP_NS = 100_000_000
-TOOL, THING = np.array([0.42, 0.0]), np.array([0.48, 0.0])
+TOOL, OBJECT_XY = np.array([0.42, 0.0]), np.array([0.48, 0.0])
 
 
 def make_core(bundle=BUNDLE, horizon=12, macro=False, costs=None, **options):
@@ -49,7 +49,7 @@ def core():
 
 def decide(core, **options):
     mean = BUNDLE.initial_mean.copy()
-    mean[0:4] = [*THING, *TOOL]
+    mean[0:4] = [*OBJECT_XY, *TOOL]
     return core.step(mean, np.full(BUNDLE.latent_size, 1e-6, np.float32), TOOL, GOAL, **options)
 
 
@@ -57,7 +57,7 @@ def test_the_object_is_pushed_towards_the_goal(core):
     decision = decide(core)
     outlook = core.outlook(decision)
     ends = outlook.futures.mean_object()[0, -1]
-    assert np.linalg.norm(ends - GOAL.xy) < np.linalg.norm(THING - GOAL.xy)
+    assert np.linalg.norm(ends - GOAL.xy) < np.linalg.norm(OBJECT_XY - GOAL.xy)
     assert sum(outlook.cost_terms.values()) == pytest.approx(decision.plan.cost, rel=1e-3)
 
 
@@ -79,7 +79,7 @@ def test_a_trusted_policy_decides_alone(following):
     decision = decide(following(policy_trust=10.0))
     assert decision.planner == "policy" and decision.plan.candidates == 1
     np.testing.assert_allclose(decision.action, [1, 0], atol=1e-3)
-    assert np.isnan(decision.plan.cost)  # nothing was compared; people and records are told afterwards
+    assert np.isnan(decision.plan.cost)  # nothing was compared; it is computed afterwards for people and records
     with pytest.raises(ValueError, match="a policy to follow"):
         make_core(follow=True)
 
@@ -117,7 +117,7 @@ def test_what_is_under_way_is_taken_into_account(core):
         core.commanded.record(step * STEP_NS, STEP_NS, start, start + [0.03, 0.0])
     core.tool_path.continue_from(TOOL + [0.06, 0.0])
     late = decide(core, stamp_ns=0, delay=0.2)
-    assert late.latent[0] > THING[0] + 0.01
+    assert late.latent[0] > OBJECT_XY[0] + 0.01
     assert late.latent[2] == pytest.approx(TOOL[0] + 0.06, abs=0.005)
     assert late.motion.ee_start == pytest.approx(TOOL + [0.06, 0.0], abs=1e-6)
 
@@ -150,7 +150,7 @@ def test_a_long_plan_in_jumps_pushes_towards_the_goal(jumping):
     assert list(outlook.futures.steps) == [*range(1, 13), 15, 18, 21, 24]
     assert sum(outlook.cost_terms.values()) == pytest.approx(decision.plan.cost, rel=1e-3)
     ends = outlook.futures.mean_object()[0, -1]
-    assert np.linalg.norm(ends - GOAL.xy) < np.linalg.norm(THING - GOAL.xy)
+    assert np.linalg.norm(ends - GOAL.xy) < np.linalg.norm(OBJECT_XY - GOAL.xy)
     assert np.linalg.norm(decision.motion.ee_end - decision.motion.ee_start) <= jumping.action.scale["x"] + 1e-6
 
 

@@ -20,10 +20,10 @@ TASK = load_task("push")
 REACH = load_robot().reach_region
 
 
-def future(thing, tool, spread=0.0):
+def future(object_xy, tool, spread=0.0):
     """One branch of five equal steps, two ensemble members `spread` apart."""
     members = np.array([-0.5, 0.5])[:, None, None, None] * spread
-    objects = np.tile(np.asarray(thing, float), (2, 1, 5, 1)) + members
+    objects = np.tile(np.asarray(object_xy, float), (2, 1, 5, 1)) + members
     tools = np.tile(np.asarray(tool, float), (2, 1, 5, 1))
     readout = np.concatenate([objects, tools], -1)
     return Futures(
@@ -31,11 +31,11 @@ def future(thing, tool, spread=0.0):
     )
 
 
-def terms(thing, tool, actions=0.0, **options):
+def terms(object_xy, tool, actions=0.0, **options):
     return {
         k: float(v[0])
         for k, v in CostModel(TASK, REACH)
-        .terms(future(thing, tool, **options), np.full((1, 5, 2), actions), GOAL)
+        .terms(future(object_xy, tool, **options), np.full((1, 5, 2), actions), GOAL)
         .items()
     }
 
@@ -149,7 +149,12 @@ def test_pushing_costs_what_it_did(saved, saved_futures, same):
 
 def test_pushing_costs_bit_for_bit_what_the_formula_says(saved, saved_futures, same):
     """The formula in one piece, with its order of operations."""
-    thing, tool, goal, actions = saved_futures.mean_object(), saved_futures.mean_tool(), saved["goal"], saved["actions"]
+    object_xy, tool, goal, actions = (
+        saved_futures.mean_object(),
+        saved_futures.mean_tool(),
+        saved["goal"],
+        saved["actions"],
+    )
     share = (np.diff(saved["ends"], prepend=0) / 12).astype(np.float32)
 
     def length(vectors):
@@ -159,20 +164,20 @@ def test_pushing_costs_bit_for_bit_what_the_formula_says(saved, saved_futures, s
         beyond = [(low - points[..., i]).clip(0) + (points[..., i] - high).clip(0) for i, (low, high) in enumerate(box)]
         return beyond[0] + beyond[1]
 
-    away = thing - goal
+    away = object_xy - goal
     distance = length(away)
     back = away / (distance[..., None] + 1e-6)
     gate = (distance / 0.02).clip(None, 1.0)
-    gap = length(tool - thing)
-    cosine = ((tool - thing) * back).sum(-1) / (gap + 1e-6)
-    straying = outside(thing, ((0.35, 0.65), (-0.25, 0.25))) + outside(tool, ((0.28, 0.72), (-0.32, 0.32)))
+    gap = length(tool - object_xy)
+    cosine = ((tool - object_xy) * back).sum(-1) / (gap + 1e-6)
+    straying = outside(object_xy, ((0.35, 0.65), (-0.25, 0.25))) + outside(tool, ((0.28, 0.72), (-0.32, 0.32)))
     expected = {
         "goal": (10.0 * distance) @ share,
         "fine": (1.0 * (distance / (distance + 0.015))) @ share,
-        "approach": (4.0 * (gate * length(tool - thing - 0.055 * back))) @ share,
+        "approach": (4.0 * (gate * length(tool - object_xy - 0.055 * back))) @ share,
         "side": (3.0 * (gate * ((0.75 - cosine).clip(0) * (1 - gap / 0.085).clip(0)))) @ share,
         "workspace": (60.0 * straying) @ share,
-        "terminal": 15.0 * length(thing[:, -1] - goal),
+        "terminal": 15.0 * length(object_xy[:, -1] - goal),
         "effort": 0.02 * (actions**2).sum(-1).mean(1),
         "smoothness": 0.02 * (np.diff(actions, axis=1) ** 2).sum(-1).sum(1) / 12,
         "uncertainty": 2.0 * (same.uncertainty(saved_futures) @ share),

@@ -96,9 +96,9 @@ class Rest:
             mean[0:4] = [*xy, *TOOL]
         message = Belief(model_id=model_id, mean=np.asarray(mean, float).tolist(), variance=[1e-5] * BUNDLE.latent_size)
         message.header.stamp, message.header.frame_id = to_msg(self.step * 10**8), "table"
-        thing = ObjectState(id="object_0", visibility=1.0)
-        thing.pose.position.x, thing.pose.position.y = float(xy[0]), float(xy[1])
-        message.objects, message.tool = [thing], tool_message(ToolState.at(*TOOL, 0.027))
+        block = ObjectState(id="object_0", visibility=1.0)
+        block.pose.position.x, block.pose.position.y = float(xy[0]), float(xy[1])
+        message.objects, message.tool = [block], tool_message(ToolState.at(*TOOL, 0.027))
         joints = JointState(name=list(ARM.joint_names), position=self.q.tolist())
         joints.header.stamp = message.header.stamp
         count = len(self.commands)

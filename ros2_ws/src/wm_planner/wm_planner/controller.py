@@ -11,7 +11,7 @@ from wm_core.futures import Futures
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner.costs import CostModel
 from wm_planner.delay import predict
-from wm_planner.exploration import ExplorationCosts, ExploreGoal, Urge
+from wm_planner.exploration import ExplorationCosts, ExplorationTarget, ExploreGoal
 from wm_planner.goal import ObjectGoal
 from wm_planner.planners import Planner, PlanResult
 from wm_planner.policy import POLICY, Policy
@@ -37,7 +37,7 @@ class Decision:
     motion: ToolMotion
     plan: PlanResult | None  # None when there was nothing to plan
     latent: np.ndarray | None  # (L,) from which was planned
-    goal: ObjectGoal | Urge | None
+    goal: ObjectGoal | ExplorationTarget | None
     delay: float  # [s] compensated
     plan_ms: float
     deferred: bool = False  # the best plan's outcome is too uncertain to execute it
@@ -143,12 +143,12 @@ class PlannerCore:
         if delay_ns > 0:
             latent = predict(self._engine.bundle, latent, variance, ee, self.commanded, stamp_ns, delay_ns)
             self._continue_at(effective_ns)
-        thing = self._engine.bundle.state.object_position(latent)
-        close = float(np.linalg.norm(thing - ee)) < BLIND_REACH
+        object_xy = self._engine.bundle.state.object_position(latent)
+        close = float(np.linalg.norm(object_xy - ee)) < BLIND_REACH
         if close and time_unseen > LOOK_AFTER:
-            return self._back_off(thing, ee, effective_ns, delay)
+            return self._back_off(object_xy, ee, effective_ns, delay)
         speed = self._blind_speed if time_unseen > 0 and close else 1.0
-        aim = goal.urge(thing.astype(float), stamp_ns) if isinstance(goal, ExploreGoal) else goal
+        aim = goal.target(object_xy.astype(float), stamp_ns) if isinstance(goal, ExploreGoal) else goal
 
         def evaluate(actions: np.ndarray) -> np.ndarray:
             actions = np.float32(speed) * self._each_step(actions)
@@ -181,9 +181,11 @@ class PlannerCore:
         spent_ms = 1e3 * (time.perf_counter() - began)
         return Decision(action, motion, result, latent, aim, delay, spent_ms, planner=name)
 
-    def _terms(self, futures: Futures, actions: np.ndarray, aim: ObjectGoal | Urge) -> dict[str, np.ndarray]:
+    def _terms(
+        self, futures: Futures, actions: np.ndarray, aim: ObjectGoal | ExplorationTarget
+    ) -> dict[str, np.ndarray]:
         """Weighted cost terms (N,) of futures."""
-        if isinstance(aim, Urge):
+        if isinstance(aim, ExplorationTarget):
             return self._exploration.terms(futures, actions, aim)
         return self._costs.terms(futures, actions, aim.xy)
 
@@ -210,9 +212,9 @@ class PlannerCore:
         self.commanded.record(effective_ns, self._step_ns, motion.ee_start, motion.ee_end)
         return (motion.ee_end - motion.ee_start) / self._scale
 
-    def _back_off(self, thing: np.ndarray, ee: np.ndarray, effective_ns: int, delay: float) -> Decision:
+    def _back_off(self, object_xy: np.ndarray, ee: np.ndarray, effective_ns: int, delay: float) -> Decision:
         """Straight away from the believed object at half speed: that moves nothing, and gives the cameras a look."""
-        away = (ee - thing) / max(float(np.linalg.norm(ee - thing)), 1e-6)
+        away = (ee - object_xy) / max(float(np.linalg.norm(ee - object_xy)), 1e-6)
         motion = self.tool_path.move(0.5 * self._scale * away)
         self._warm = None
         return Decision(self._record(effective_ns, motion), motion, None, None, None, delay, 0.0)

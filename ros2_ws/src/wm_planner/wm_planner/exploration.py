@@ -2,7 +2,7 @@
 
 What is worth seeing is where the members of the ensemble disagree about the object (Shyam et al. 2019, "Model-based active
 exploration"; Sekar et al. 2020, "Planning to explore via self-supervised world models"). Disagreement alone pushes the same way for
-ever, or not at all where all members are wrong alike: an urge of a few seconds says where to and how fast.
+ever, or not at all where all members are wrong alike: a target of a few seconds says where to and how fast.
 """
 
 from dataclasses import dataclass, field, fields
@@ -15,15 +15,15 @@ from wm_core.task import Region
 from wm_planner.costs import CostModel, outside
 
 SHORTEST_PUSH = 0.06  # [m]
-THERE = 0.025  # [m] from its place an urge is satisfied
-LASTS_S = (2.0, 5.0)  # [s] an urge
+THERE = 0.025  # [m] a target this near is reached
+LASTS_S = (2.0, 5.0)  # [s] a target
 SPEEDS = (0.25, 1.0)  # share of full speed
-PUSHES = ("goal", "approach", "side")  # terms of an object's goal that lead to an urge's place as well
+PUSHES = ("goal", "approach", "side")  # terms of an object's goal that lead to a target's place as well
 ASIDE = 0.012  # [m] standard deviation of how far off the object's centre it is pushed
 
 
 @dataclass(frozen=True)
-class Urge:
+class ExplorationTarget:
     """What is tried now."""
 
     xy: np.ndarray  # (2,) [m] where the object shall go
@@ -33,31 +33,31 @@ class Urge:
 
 
 class ExploreGoal:
-    """The goal of exploring: urges, each until its place is reached or its time is over."""
+    """The goal of exploring: targets one after another, each until its place is reached or its time is over."""
 
     def __init__(self, places: Region, seed: int = 0) -> None:
-        """`places`: where urges lead to, the task's region of exploring."""
+        """`places`: where targets lead to, the task's region of exploring."""
         self._places = places
         self._seed = seed
         self._rng: np.random.Generator | None = None
-        self._urge: Urge | None = None
+        self._target: ExplorationTarget | None = None
 
-    def urge(self, thing: np.ndarray, stamp_ns: int) -> Urge:
-        """What to try with the object at `thing` (2,) [m].
+    def target(self, object_xy: np.ndarray, stamp_ns: int) -> ExplorationTarget:
+        """What to try with the object at `object_xy` (2,) [m].
 
-        Drawn from the seed and the goal's first stamp, so that the same beliefs bring the same urges.
+        Drawn from the seed and the goal's first stamp, so that the same beliefs bring the same targets.
         """
         if self._rng is None:
             self._rng = np.random.default_rng([self._seed, stamp_ns])
-        urge = self._urge
-        if urge is None or stamp_ns >= urge.until_ns or float(np.linalg.norm(thing - urge.xy)) < THERE:
-            self._urge = urge = self._drawn(self._rng, thing, stamp_ns)
-        return urge
+        target = self._target
+        if target is None or stamp_ns >= target.until_ns or float(np.linalg.norm(object_xy - target.xy)) < THERE:
+            self._target = target = self._drawn(self._rng, object_xy, stamp_ns)
+        return target
 
-    def _drawn(self, rng: np.random.Generator, thing: np.ndarray, stamp_ns: int) -> Urge:
+    def _drawn(self, rng: np.random.Generator, object_xy: np.ndarray, stamp_ns: int) -> ExplorationTarget:
         places = rng.uniform(self._places.lower, self._places.upper, (32, 2))
-        far = np.linalg.norm(places - thing, axis=1) > SHORTEST_PUSH  # most of the middle, wherever the object is
-        return Urge(
+        far = np.linalg.norm(places - object_xy, axis=1) > SHORTEST_PUSH  # most of the middle, wherever the object is
+        return ExplorationTarget(
             places[int(far.argmax())],
             float(rng.uniform(*SPEEDS)),
             float(ASIDE * rng.normal()),
@@ -81,10 +81,10 @@ class ExplorationWeights:
 
 @dataclass(frozen=True)
 class ExplorationCosts:
-    """Costs (N,) of futures with respect to an urge.
+    """Costs (N,) of futures with respect to a target.
 
     disagreement: what the members disagree about the object, up to `enough`; lowers the cost. goal, approach, side: as for an
-    object's goal, by those terms of the task, towards the urge's place. pace: squared difference to the urge's speed. workspace: how
+    object's goal, by those terms of the task, towards the target's place. pace: squared difference to the target's speed. workspace: how
     far outside its region any member sees the object coast, or the tool; whatever the model has learned, a pushed
     object may slide on for v^2 / 2 a at its speed v, with the deceleration a of a slippery world. doubt: how far above
     `most_doubt` the object may be off: such plans would not be executed.
@@ -99,21 +99,23 @@ class ExplorationCosts:
 
     TERMS = tuple(term.name for term in fields(ExplorationWeights))
 
-    def terms(self, futures: Futures, actions: np.ndarray, urge: Urge) -> dict[str, np.ndarray]:
+    def terms(self, futures: Futures, actions: np.ndarray, target: ExplorationTarget) -> dict[str, np.ndarray]:
         """Weighted terms (N,) by name; `actions` (N, H, A)."""
         weights, region = self.weights, self.costs.task.exploring.objects
         share = (np.diff(futures.steps, prepend=0) / futures.steps[-1]).astype(np.float32)
-        thing, tool = futures.mean_object(), futures.mean_tool()
-        forward = urge.xy - futures.object_start()[:1]
+        object_xy, tool = futures.mean_object(), futures.mean_tool()
+        forward = target.xy - futures.object_start()[:1]
         left = np.stack([-forward[:, 1], forward[:, 0]], -1) / (np.linalg.norm(forward, axis=-1, keepdims=True) + 1e-6)
-        places = self._pushes.place_terms(thing, tool - np.float32(urge.aside) * left, urge.xy.astype(thing.dtype))
+        places = self._pushes.place_terms(
+            object_xy, tool - np.float32(target.aside) * left, target.xy.astype(object_xy.dtype)
+        )
         straying = outside(self._coasting(futures), region).max(0)
         straying = straying + outside(tool, self.costs.reach)
         speed = np.linalg.norm(actions, axis=-1)
         return {
             "disagreement": -weights.disagreement * (futures.epistemic_std().clip(None, self.enough) @ share),
             **{name: places[name] @ share for name in PUSHES if name in places},
-            "pace": weights.pace * ((speed - urge.speed) ** 2).mean(1),
+            "pace": weights.pace * ((speed - target.speed) ** 2).mean(1),
             "smoothness": weights.smoothness * (np.diff(actions, axis=1) ** 2).sum(-1).sum(1) / actions.shape[1],
             "workspace": weights.workspace * straying.max(1),
             "doubt": weights.doubt * (self.costs.uncertainty(futures) - self.most_doubt).clip(0.0, None).max(1),
@@ -128,14 +130,14 @@ class ExplorationCosts:
 
     def _coasting(self, futures: Futures) -> np.ndarray:
         """Where the object would come to rest (E, N, H, 2) [m] if it were let go at each instant."""
-        thing = futures.object()
-        members, count, _, axes = thing.shape
+        object_xy = futures.object()
+        members, count, _, axes = object_xy.shape
         start = np.broadcast_to(futures.object_start()[:, None], (members, count, 1, axes))
         passed = np.diff(futures.steps, prepend=0)[:, None].astype(np.float32) * np.float32(self.step_duration)
-        velocity = np.diff(thing, axis=2, prepend=start) / passed
+        velocity = np.diff(object_xy, axis=2, prepend=start) / passed
         speed = np.linalg.norm(velocity, axis=-1, keepdims=True)
-        return thing + velocity * speed / (2 * self.slippery)
+        return object_xy + velocity * speed / (2 * self.slippery)
 
-    def cost(self, futures: Futures, actions: np.ndarray, urge: Urge) -> np.ndarray:
+    def cost(self, futures: Futures, actions: np.ndarray, target: ExplorationTarget) -> np.ndarray:
         """Total cost (N,)."""
-        return sum(self.terms(futures, actions, urge).values())  # type: ignore[return-value]
+        return sum(self.terms(futures, actions, target).values())  # type: ignore[return-value]

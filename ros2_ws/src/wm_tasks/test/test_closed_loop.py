@@ -31,7 +31,7 @@ def test_the_model_pushes_the_block_to_its_goal_from_pixels(loop):
 
 
 def test_a_policy_on_the_true_state_replaces_perception_and_planner(loop):
-    away = loop.episode(10_000, goal=(0.5, 0.1), max_steps=5, policy=lambda tool, thing, goal: np.array([0.0, 1.0]))
+    away = loop.episode(10_000, goal=(0.5, 0.1), max_steps=5, policy=lambda tool, object_xy, goal: np.array([0.0, 1.0]))
     assert away.goal == (0.5, 0.1)
     assert all(step.observation is None and step.plan is None for step in away.trace)
     travelled = away.trace[-1].ee_target - away.trace[0].ee_target

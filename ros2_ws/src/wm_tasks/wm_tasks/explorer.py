@@ -70,7 +70,7 @@ class Explorer(Client):
         self._truth: np.ndarray | None = None
         self._drawn_with = -1  # the seed of the present scene
         self._trouble = ""  # what a person should know
-        self._told = ""
+        self._warned = ""
         self._said_s = 0.0
         self.create_subscription(Belief, "wm/belief", self._on_belief, STATE)
         self.create_subscription(PoseStamped, "ground_truth/object_pose", self._on_truth, STATE)
@@ -137,18 +137,18 @@ class Explorer(Client):
 
     def _rescue(self, reason: str) -> None:
         """Somebody must put the object back: the simulator, or a person."""
-        if self._trouble != self._told:
+        if self._trouble != self._warned:
             self.get_logger().warning(
                 f"{reason}; " + ("resetting the scene" if self._may_reset else "put it back to the middle of the table")
             )
             self.report.losses += 1
-        self._told = self._trouble
+        self._warned = self._trouble
         if not self._may_reset:
             self._pass_time(1.0)
             return
         self.report.resets += 1
         self._draw_scene()
-        self._told = ""
+        self._warned = ""
         self._core.rescued()
 
     def _draw_scene(self) -> None:
@@ -217,12 +217,12 @@ class Explorer(Client):
 
     def _say(self, what: str) -> None:
         """A line, unless it was the last one."""
-        if what != self._told:
+        if what != self._warned:
             self.get_logger().warning(what)
-        self._told = what
+        self._warned = what
 
     def _say_how_it_goes(self) -> None:
-        self._told = ""
+        self._warned = ""
         if self.report.robot_s - self._said_s >= SAY_S:
             self._said_s = self.report.robot_s
             self.get_logger().info(self.report.line())

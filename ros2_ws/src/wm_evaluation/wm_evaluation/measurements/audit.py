@@ -44,7 +44,7 @@ class Start:
     episode: int
     kinds: tuple[str, ...]  # (K,) of the sequences
     actions: np.ndarray  # (K, H, 2)
-    thing: np.ndarray  # (K, H + 1, 2) [m] true object positions, the first before the sequence
+    object_xy: np.ndarray  # (K, H + 1, 2) [m] true object positions, the first before the sequence
     tool: np.ndarray  # (K, H + 1, 2) [m]
     means: dict[str, np.ndarray]
 
@@ -59,7 +59,7 @@ def measure(context: Context) -> Section:
     radius = inner_radius(world)
     corners = np.add(world.table_centre, np.outer([-0.5, 0.5], world.table_size))
     episodes = np.array([start.episode for start in starts])
-    shares = {"real": _shares([violations(s.thing, s.tool, radius, corners) for s in starts], episodes)}
+    shares = {"real": _shares([violations(s.object_xy, s.tool, radius, corners) for s in starts], episodes)}
     by_kind: dict[str, dict[str, dict[str, Estimate]]] = {}
     for label, bundle in context.bundles.items():
         engine = RolloutEngine(bundle)
@@ -68,8 +68,8 @@ def measure(context: Context) -> Section:
             futures = engine.rollout(start.means[label], start.actions)
             first = np.broadcast_to(futures.start, (*futures.readout.shape[:2], 1, bundle.readout.size))
             path = np.concatenate([first, futures.readout], 2)
-            thing, tool = (bundle.readout.of(path, part, XY) for part in ("object", "tool"))
-            found.append(violations(thing, tool, radius, corners))
+            object_xy, tool = (bundle.readout.of(path, part, XY) for part in ("object", "tool"))
+            found.append(violations(object_xy, tool, radius, corners))
         shares[label] = _shares(found, episodes)
         by_kind[label] = {
             kind: _shares([_of(v, start, kind) for v, start in zip(found, starts, strict=True)], episodes)
@@ -99,15 +99,15 @@ def measure(context: Context) -> Section:
     return Section("audit", "Physical consistency", protocol, figures, [Table(header, rows)])
 
 
-def violations(thing: np.ndarray, tool: np.ndarray, radius: float, corners: np.ndarray) -> dict[str, np.ndarray]:
+def violations(object_xy: np.ndarray, tool: np.ndarray, radius: float, corners: np.ndarray) -> dict[str, np.ndarray]:
     """Whether futures (...) break the rules anywhere: positions (..., H + 1, 2) [m] of object and tool, the table's
     lower and upper corners (2, 2) [m].
 
     `radius` [m]: of a disk that fits into the object however it is turned.
     """
-    gap = np.linalg.norm(tool - thing, axis=-1)
-    speed = np.linalg.norm(np.diff(thing, axis=-2), axis=-1)  # [m] per step
-    steps = range(SLIDES, thing.shape[-2])
+    gap = np.linalg.norm(tool - object_xy, axis=-1)
+    speed = np.linalg.norm(np.diff(object_xy, axis=-2), axis=-1)  # [m] per step
+    steps = range(SLIDES, object_xy.shape[-2])
     free = np.stack([(gap[..., step - SLIDES : step + 1] > FREE).all(-1) for step in steps], -1)
     speeding = np.diff(speed, axis=-1)[..., SLIDES - 2 :] > MOVES
     return {
@@ -115,7 +115,7 @@ def violations(thing: np.ndarray, tool: np.ndarray, radius: float, corners: np.n
         "teleport": (speed > 2 * ACTION_SCALE).any(-1),
         "motion without contact": (free & (speed[..., SLIDES - 1 :] > MOVES)).any(-1),
         "energy from nothing": (free & speeding).any(-1),
-        "off the table": ((thing < corners[0]) | (thing > corners[1])).any((-1, -2)),
+        "off the table": ((object_xy < corners[0]) | (object_xy > corners[1])).any((-1, -2)),
     }
 
 
@@ -165,12 +165,12 @@ def _follow(
 ) -> Start:
     count = len(SEQUENCES)
     actions = np.zeros((count, STEPS, 2), np.float32)
-    thing, tool = np.zeros((count, STEPS + 1, 2)), np.zeros((count, STEPS + 1, 2))
+    object_xy, tool = np.zeros((count, STEPS + 1, 2)), np.zeros((count, STEPS + 1, 2))
     with stage.drive.saved() as restore:
         for k, kind in enumerate(SEQUENCES):
             restore()
             explore, wander = make_explorer(TASK, REACH, rng), RandomPolicy(seed)
-            thing[k, 0], tool[k, 0] = stage.object, stage.tool
+            object_xy[k, 0], tool[k, 0] = stage.object, stage.tool
             for step in range(STEPS):
                 if kind == "explored":
                     action = explore.action(stage.drive.commanded, stage.object)
@@ -179,9 +179,9 @@ def _follow(
                 else:
                     action = planned[step]
                 actions[k, step] = stage.drive.act(action)
-                thing[k, step + 1], tool[k, step + 1] = stage.object, stage.tool
+                object_xy[k, step + 1], tool[k, step + 1] = stage.object, stage.tool
         restore()
-    return Start(seed, SEQUENCES, actions, thing, tool, means)
+    return Start(seed, SEQUENCES, actions, object_xy, tool, means)
 
 
 def _of(found: dict[str, np.ndarray], start: Start, kind: str) -> dict[str, np.ndarray]:

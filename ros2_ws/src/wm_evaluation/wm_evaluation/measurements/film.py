@@ -19,7 +19,7 @@ EPISODES = 6
 MARGIN = 0.09  # [m] of table shown around the object's path
 UNSEEN = (0.86, 0.88, 0.91)  # colour of cells that no camera saw
 PROTOCOL = """\
-In each strip the belief is filtered up to step 0; from there the model sees nothing and is told the recorded actions. Upper row: the
+In each strip the belief is filtered up to step 0; from there the model sees nothing and is given the recorded actions. Upper row: the
 cameras' fused map from above, around the object's path (cells that nobody sees, below the arm, are light; x, away from the robot's
 base, points up). Other rows: the graph `decode` of the imagined latents, which are those of the belief filter with the object hidden;
 the tool is drawn as a dark disk. The cross is the true position of the object. Chosen are the episodes in which the object moves

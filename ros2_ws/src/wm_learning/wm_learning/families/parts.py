@@ -88,10 +88,10 @@ def hide(embedding: Tensor, hidden: Tensor) -> Tensor:
     return torch.cat([embedding[:, : VISIBLE.start], logit, embedding[:, FEATURES]], 1)
 
 
-def latent_of(thing: Tensor, proprio: Tensor, state: Tensor) -> Tensor:
+def latent_of(object_xy: Tensor, proprio: Tensor, state: Tensor) -> Tensor:
     """Latent (b, L) of object position (b, 2), measured and commanded tool position (b, 4) and the family's own state (b, S)."""
     tool, target = proprio[:, MEASURED], proprio[:, COMMANDED]
-    return torch.cat([thing, tool, target - tool, state], -1)
+    return torch.cat([object_xy, tool, target - tool, state], -1)
 
 
 def move_tool(latent: Tensor, action: Tensor, next_lag: Tensor, scale: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ class Filtered:
     mean: Tensor  # (b, L)
     variance: Tensor  # (b, L)
     object: Tensor  # (b, 2) where it is [m]
-    told: tuple[Tensor, ...]  # what else the filter said
+    extra: tuple[Tensor, ...]  # what else the filter returned
 
 
 class Training(ABC):
@@ -187,8 +187,8 @@ class Training(ABC):
             cached = draw.tensor(self.embeddings[view, steps])
             hidden = draw.tensor((t >= hidden_from) & (t < hidden_from + hidden_for))
             embedding = hide(self.read(cached), hidden)
-            mean, variance, *told = (update or model.filter)(mean, variance, action, embedding, self.proprio(steps))
-            yield Filtered(steps, cached, embedding, mean, variance, self.object(steps), tuple(told))
+            mean, variance, *extra = (update or model.filter)(mean, variance, action, embedding, self.proprio(steps))
+            yield Filtered(steps, cached, embedding, mean, variance, self.object(steps), tuple(extra))
             action = self.tensor(self.data.action[steps])
 
     def read(self, cached: Tensor) -> Tensor:

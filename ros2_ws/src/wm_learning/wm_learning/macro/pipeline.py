@@ -46,7 +46,7 @@ def train_macro(bundle: Path, data: Dataset, folder: Path, settings: MacroSettin
     model = JumpDynamics(loaded.ensemble, loaded.state.own, settings.hidden, settings.k, scales)
     course = MacroTraining(model, loaded, data, means, variances, settings, training, held_out)
     spent = Trainer(model, work, settings.seed, settings.checkpoint_s).run(course.phases())
-    told = {
+    record = {
         "steps": settings.k,
         "jumps": settings.jumps,
         "training": facts,
@@ -54,7 +54,7 @@ def train_macro(bundle: Path, data: Dataset, folder: Path, settings: MacroSettin
         "training_s": round(spent),
     }
     identity = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:4]
-    named = {"id": f"{loaded.id}-jumps{settings.k}-{identity}", "macro": told}
+    named = {"id": f"{loaded.id}-jumps{settings.k}-{identity}", "macro": record}
     add_graphs(bundle, folder, {"jump": folded(model.eval())}, named)
     calibrate_new(calibrate_jumps, folder, data.subset(held_out))
     print(f"exported {folder} after {spent:.0f} s of training")

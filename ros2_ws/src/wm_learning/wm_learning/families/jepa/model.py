@@ -1,4 +1,4 @@
-"""JEPA: encoder and action-conditioned predictor in a latent that was never told what an object is.
+"""JEPA: encoder and action-conditioned predictor in a latent that was never given an object's position.
 
 Latent (L,) = [object xy, tool xy, lag xy (m), state]. The state comes from the encoder alone; object position, its variance and
 visibility are read out by probes whose gradients stop at it. LeWorldModel (Maes et al. 2026) and V-JEPA 2-AC (Assran et al.
@@ -64,10 +64,10 @@ class JepaModel(WorldModel):
         following = state + STATE_STEP * change
         # A probe says how far the object moves, the belief where from: so the two agree at the first step.
         change = torch.cat([state, following - state], -1).detach()
-        thing = latent[..., OBJECT] + MOTION_SCALE * self.motion_probe(change)
+        object_xy = latent[..., OBJECT] + MOTION_SCALE * self.motion_probe(change)
         next_lag = scale * lag
         tool = move_tool(latent, actions, next_lag, scale)
-        return torch.cat([thing, tool, next_lag, following], -1), bounded_variance(spread)
+        return torch.cat([object_xy, tool, next_lag, following], -1), bounded_variance(spread)
 
     def imagine(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """(members or 1, n or 1, L), (n, H, 2) -> latents (members, n, H, L), accumulated variance (members, n, H, 2)."""

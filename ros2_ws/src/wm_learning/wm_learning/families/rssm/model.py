@@ -72,7 +72,7 @@ class RssmModel(WorldModel):
     # -- one step ------------------------------------------------------------------------------------------------
 
     def drive(self, latent: Tensor, action: Tensor) -> Tensor:
-        """What moves things (..., 6): object relative to tool, lag, action; nothing of it depends on where on the table it is."""
+        """What moves the object (..., 6): object relative to tool, lag, action; nothing of it depends on where on the table it is."""
         relative = symlog((latent[..., OBJECT] - latent[..., TOOL]) / RELATIVE_SCALE)
         return torch.cat([relative, latent[..., LAG] / self.scales, action.expand_as(relative)], -1)
 

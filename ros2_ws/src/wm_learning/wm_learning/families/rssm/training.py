@@ -51,11 +51,11 @@ class RssmTraining(Training):
         action = torch.zeros(batch, 2, device=draw.device)
         beliefs = []
         for steps, seen in zip(window.T, by_step, strict=True):
-            mean, variance, *told = believe(mean, variance, action, seen, self.proprio(steps))
-            beliefs.append((mean, *told[-3:]))
+            mean, variance, *extra = believe(mean, variance, action, seen, self.proprio(steps))
+            beliefs.append((mean, *extra[-3:]))
             action = self.tensor(self.data.action[steps])
-        means, *told = (torch.stack(parts) for parts in zip(*beliefs, strict=True))
-        evidence, numbers = self._evidence(window.T, means[..., STATE], told, by_step.detach())
+        means, *extra = (torch.stack(parts) for parts in zip(*beliefs, strict=True))
+        evidence, numbers = self._evidence(window.T, means[..., STATE], extra, by_step.detach())
         picture = self.picture_loss(view, means[..., STATE].flatten(0, 1), view.share)
         loss = see + self.certainty_loss(embedding, view) + evidence + 20 * picture
         error = embedding[:, OBJECT] - view.object
@@ -68,8 +68,8 @@ class RssmTraining(Training):
         beliefs = list(self.filtered(draw, starts, self._believer(draw, len(starts))))
         now, steps = beliefs[-1], np.stack([then.steps for then in beliefs])  # (burn_in, b)
         means, variances = (torch.stack([getattr(then, name) for then in beliefs]) for name in ("mean", "variance"))
-        told = [torch.stack(parts) for parts in zip(*(then.told[-3:] for then in beliefs), strict=True)]
-        evidence, numbers = self._evidence(steps, means[..., STATE], told, draw.tensor(self.embeddings[0, steps]))
+        extra = [torch.stack(parts) for parts in zip(*(then.extra[-3:] for then in beliefs), strict=True)]
+        evidence, numbers = self._evidence(steps, means[..., STATE], extra, draw.tensor(self.embeddings[0, steps]))
         off = means[..., OBJECT] - self.object(steps)
         known = gaussian_nll(off, variances[..., OBJECT]).clamp(max=50).mean()
         filtered = position_loss(off).clamp(max=20).mean() + 0.3 * known
@@ -116,13 +116,13 @@ class RssmTraining(Training):
         return draw.tensor(draw.mine(noise))
 
     def _evidence(
-        self, steps: np.ndarray, state: Tensor, told: Sequence[Tensor], aim: Tensor
+        self, steps: np.ndarray, state: Tensor, extra: Sequence[Tensor], aim: Tensor
     ) -> tuple[Tensor, dict[str, float]]:
         """Loss of beliefs at `steps` (T, b) in a row, and numbers to report.
 
-        `state` (T, b, S) must explain the embeddings `aim` (T, b, D); `told`: prior, posterior and motion of `RssmModel.update`.
+        `state` (T, b, S) must explain the embeddings `aim` (T, b, D); `extra`: prior, posterior and motion of `RssmModel.update`.
         """
-        prior, posterior, moved = told
+        prior, posterior, moved = extra
         balance = self.model.config.balance
         error = (self.model.features(state) - aim[..., FEATURES]) ** 2
         looks = weighted_mean(error.sum(-1), torch.sigmoid(aim[..., VISIBILITY]))

@@ -148,8 +148,8 @@ class TdmpcTraining(Training):
 
     def _rewards(self, following: np.ndarray, goals: np.ndarray) -> Tensor:
         """Rewards (b, H) of arriving at steps (b, H) of the dataset: minus what the planner's cost says of them."""
-        thing, tool = self.data.object_xy[following], self.data.tool_xy[following]
-        costs = CostModel(TASK, REACH).place_terms(thing, tool, goals[:, None])
+        object_xy, tool = self.data.object_xy[following], self.data.tool_xy[following]
+        costs = CostModel(TASK, REACH).place_terms(object_xy, tool, goals[:, None])
         return self.tensor(-np.sum(list(costs.values()), axis=0, dtype=np.float32))
 
     def _goals(self, draw: Draw, steps: np.ndarray) -> np.ndarray:
