@@ -35,7 +35,7 @@ class Planned:
         """`params`: of icem."""
         self._engine = RolloutEngine(bundle)
         self._costs = CostModel.of(bundle, TASK, REACH, weights)
-        self._planner = make_planner("icem", horizon, bundle.action_size, seed, **params)
+        self._planner = make_planner("icem", horizon, bundle.action, seed, **params)
         self._warm: np.ndarray | None = None
 
     def __call__(self, mean: np.ndarray, commanded: np.ndarray, goal: np.ndarray) -> np.ndarray:

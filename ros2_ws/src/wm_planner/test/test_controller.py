@@ -32,7 +32,7 @@ def make_core(bundle=BUNDLE, horizon=12, macro=False, costs=None, **options):
     engine = RolloutEngine(bundle, macro)
     core = PlannerCore(
         engine,
-        make_planner("icem", engine.count(horizon), bundle.action_size),
+        make_planner("icem", engine.count(horizon), bundle.action),
         costs or CostModel.of(bundle, TASK, REACH, macro=macro),
         ToolPath(ARM, BUNDLE.step_duration),
         **options,

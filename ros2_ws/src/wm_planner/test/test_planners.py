@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from wm_planner.planners import PARAMS, PlanningError, make_planner
+from wm_core.specs import ActionSpec
+from wm_planner.planners import PARAMS, PLANNERS, PlanningError, make_planner
 from wm_planner.planners.base import coloured_noise, to_unit_disk
 
 HORIZON = 12
@@ -97,6 +98,22 @@ def test_a_good_seed_is_found_by_the_shortest_search(name):
     alone, seeded = (make_planner(name, HORIZON, 2, **params).plan(cost, seeds=s) for s in (None, BEST_ACTIONS))
     assert seeded.cost <= cost(BEST_ACTIONS)[0] + 1e-6 < alone.cost
     assert seeded.candidates >= alone.candidates + 1
+
+
+@pytest.mark.parametrize("name", PLANNERS)
+def test_candidates_are_as_the_actions_allow(name):
+    spec = ActionSpec({"x": 0.02, "y": 0.02, "yaw": 0.1, "grip": 0.01}, (("x", "y"),))
+    seen = []
+
+    def widely(actions):
+        seen.append(actions)
+        return -np.abs(actions).sum((1, 2))  # the larger the better
+
+    plan = make_planner(name, HORIZON, spec).plan(widely).actions
+    actions = np.concatenate([part.reshape(-1, spec.size) for part in (*seen, plan[None])])
+    assert np.linalg.norm(actions[:, :2], axis=1).max() <= 1 + 1e-6 and np.abs(actions).max() <= 1
+    if name != "random":
+        assert np.linalg.norm(actions, axis=1).max() > 1.2  # each group and axis by itself
 
 
 @settings(max_examples=30)

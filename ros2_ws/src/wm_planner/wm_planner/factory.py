@@ -50,7 +50,7 @@ def make_planner_core(bundle: Bundle, task: Task, kinematics: Kinematics, settin
     search = search_of(settings.planner)
     return PlannerCore(
         engine,
-        make_planner(search, count, bundle.action_size, settings.seed, **settings.planner_params),
+        make_planner(search, count, bundle.action, settings.seed, **settings.planner_params),
         CostModel.of(bundle, task, kinematics.robot.reach_region, settings.weights, settings.macro),
         ToolPath(kinematics, bundle.step_duration),
         settings.blind_speed,

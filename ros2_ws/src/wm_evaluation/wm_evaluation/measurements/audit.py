@@ -156,7 +156,7 @@ def _planned(context: Context, label: str, mean_: np.ndarray, goal: np.ndarray, 
     """What the planner would do (H, 2), seen from the judged bundle."""
     bundle = context.bundles[label]
     engine, costs = RolloutEngine(bundle), CostModel.of(bundle, TASK, REACH)
-    planner = make_planner("icem", STEPS, bundle.action_size, seed)
+    planner = make_planner("icem", STEPS, bundle.action, seed)
     return planner.plan(lambda actions: costs.cost(engine.rollout(mean_, actions), actions, goal), None, None).actions
 
 

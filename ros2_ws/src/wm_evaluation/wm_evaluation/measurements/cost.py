@@ -92,7 +92,7 @@ def calls(context: Context, label: str) -> dict[str, Callable[[int], Any]]:
     goals = data.object_xy[rng.permutation(steps)].astype(np.float32)
     actions = rng.uniform(-0.7, 0.7, (CANDIDATES, bundle.horizon, bundle.action_size)).astype(np.float32)
     engine, costs = RolloutEngine(bundle), CostModel(TASK, REACH, calibration=Calibration.of(bundle))
-    planner = make_planner("icem", bundle.horizon, bundle.action_size)
+    planner = make_planner("icem", bundle.horizon, bundle.action)
 
     def at(i: int) -> int:
         return int(steps[i % REPEATS])

@@ -59,7 +59,7 @@ def demonstrate(
     engine, costs = RolloutEngine(bundle), CostModel(TASK, REACH, calibration=Calibration.of(bundle))
     goals = draw_goals(rng, starts[:, OBJECT])
     teachers = [
-        make_planner("icem", bundle.horizon, bundle.action_size, seed + i, iterations=iterations)
+        make_planner("icem", bundle.horizon, bundle.action, seed + i, iterations=iterations)
         for i in range(len(starts))
     ]
     warm: list[np.ndarray | None] = [None] * len(starts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+Clip = Callable[[np.ndarray], np.ndarray]  # actions (..., A) -> the nearest that are allowed, float32
 # Costs (N,) of action sequences (N, H, A) float32; one call is one batched rollout of the world model.
 Evaluate = Callable[[np.ndarray], np.ndarray]
 
@@ -19,7 +20,7 @@ class PlanningError(RuntimeError):
 class PlanResult:
     """Outcome of one planning cycle."""
 
-    actions: np.ndarray  # (H, A) float32, each |a| <= 1
+    actions: np.ndarray  # (H, A) float32, allowed
     cost: float
     iterations: int
     candidates: int
@@ -41,6 +42,7 @@ class Planner(ABC):
     def __init__(self, horizon: int, action_size: int, seed: int = 0) -> None:
         self.horizon = horizon
         self.action_size = action_size
+        self.clip: Clip = to_unit_disk
         self._seed = seed
         self.reset()
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_planner.planners.base import Planner, _Search, to_unit_disk
+from wm_planner.planners.base import Planner, _Search
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class CEM(Planner):
             if search.late():
                 return
             noise = self._rng.standard_normal((params.samples, *mean.shape))
-            candidates = to_unit_disk(mean + std * noise)
-            candidates[0] = to_unit_disk(mean)
+            candidates = self.clip(mean + std * noise)
+            candidates[0] = self.clip(mean)
             candidates, seeds = np.concatenate([candidates, seeds]), seeds[:0]
             costs = search.evaluate(candidates)
             elites = candidates[np.argsort(costs)[: params.elites]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_planner.planners.base import Planner, _Search, coloured_noise, to_unit_disk
+from wm_planner.planners.base import Planner, _Search, coloured_noise
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Gradient(Planner):
         # The best of a few random starts, and the warm start.
         steps, width = mean.shape
         noise = coloured_noise(self._rng, 24 * params.starts, steps, width, params.noise_beta)
-        pool = to_unit_disk(mean + params.std * noise)
-        pool[0] = to_unit_disk(mean)
+        pool = self.clip(mean + params.std * noise)
+        pool[0] = self.clip(mean)
         pool = np.concatenate([pool, seeds])
         order = np.argsort(search.evaluate(pool))
         points = pool[np.concatenate([[0], order[order != 0][: params.starts - 1]])]
@@ -44,12 +44,12 @@ class Gradient(Planner):
             if search.late():
                 return
             probes = np.concatenate([points[:, None] + offsets, points[:, None] - offsets, points[:, None]], 1)
-            costs = search.evaluate(to_unit_disk(probes.reshape(-1, *mean.shape))).reshape(len(points), -1)
+            costs = search.evaluate(self.clip(probes.reshape(-1, *mean.shape))).reshape(len(points), -1)
             with np.errstate(invalid="ignore"):  # two infinite costs have no difference: stay
                 difference = costs[:, :size] - costs[:, size : 2 * size]
             gradient = np.nan_to_num(difference / (2 * params.difference), posinf=0, neginf=0).reshape(points.shape)
             first = 0.8 * first + 0.2 * gradient
             second = 0.95 * second + 0.05 * gradient**2
             step = (first / (1 - 0.8**iteration)) / (np.sqrt(second / (1 - 0.95**iteration)) + 1e-8)
-            points = to_unit_disk(points - params.rate * step / np.sqrt(iteration))
+            points = self.clip(points - params.rate * step / np.sqrt(iteration))
         search.evaluate(points)

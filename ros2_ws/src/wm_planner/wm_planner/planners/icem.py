@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_planner.planners.base import Planner, _Search, coloured_noise, to_unit_disk
+from wm_planner.planners.base import Planner, _Search, coloured_noise
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class ICEM(Planner):
                 return
             count = max(2 * params.elites, round(params.samples / params.shrink**iteration))
             noise = coloured_noise(self._rng, count, self.horizon, self.action_size, params.noise_beta)
-            fresh = to_unit_disk(mean + std * noise)
-            fresh[0] = to_unit_disk(mean)
+            fresh = self.clip(mean + std * noise)
+            fresh[0] = self.clip(mean)
             candidates = np.concatenate([fresh, kept])
             costs = search.evaluate(candidates)
             elites = candidates[np.argsort(costs)[: params.elites]]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_planner.planners.base import Planner, _Search, coloured_noise, to_unit_disk
+from wm_planner.planners.base import Planner, _Search, coloured_noise
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class MPPI(Planner):
             if search.late():
                 return
             noise = coloured_noise(self._rng, params.samples, self.horizon, self.action_size, params.noise_beta)
-            candidates = to_unit_disk(mean + std * noise)
-            candidates[0] = to_unit_disk(mean)
+            candidates = self.clip(mean + std * noise)
+            candidates[0] = self.clip(mean)
             candidates, seeds = np.concatenate([candidates, seeds]), seeds[:0]
             costs = search.evaluate(candidates)
             finite = np.isfinite(costs)
@@ -43,4 +43,4 @@ class MPPI(Planner):
             weights = np.where(finite, np.exp(-np.minimum((costs - lowest) / scale, 700)), 0)
             mean = np.tensordot(weights / weights.sum(), candidates, 1).astype(np.float32)
             std *= params.std_decay
-        search.evaluate(to_unit_disk(mean)[None])
+        search.evaluate(self.clip(mean)[None])

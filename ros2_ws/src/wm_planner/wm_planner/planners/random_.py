@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from wm_planner.planners.base import Planner, _Search, coloured_noise, to_unit_disk
+from wm_planner.planners.base import Planner, _Search, coloured_noise
 
 
 class Random(Planner):
@@ -10,4 +10,4 @@ class Random(Planner):
 
     def _search(self, search: _Search, mean: np.ndarray, seeds: np.ndarray) -> None:
         steps, width = mean.shape
-        search.evaluate(to_unit_disk(coloured_noise(self._rng, 1, steps, width, 1.0)))
+        search.evaluate(self.clip(coloured_noise(self._rng, 1, steps, width, 1.0)))
