@@ -59,8 +59,7 @@ def demonstrate(
     engine, costs = RolloutEngine(bundle), CostModel(TASK, REACH, calibration=Calibration.of(bundle))
     goals = draw_goals(rng, starts[:, OBJECT])
     teachers = [
-        make_planner("icem", bundle.horizon, bundle.action, seed + i, iterations=iterations)
-        for i in range(len(starts))
+        make_planner("icem", bundle.horizon, bundle.action, seed + i, iterations=iterations) for i in range(len(starts))
     ]
     warm: list[np.ndarray | None] = [None] * len(starts)
     world = Imagination(model, rng.integers(model.sizes.members, size=len(starts)))
