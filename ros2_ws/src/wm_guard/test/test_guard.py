@@ -346,6 +346,18 @@ def test_refusals_right_after_a_reset_are_no_news(guard, kinematics, start, step
     assert not guard.check(step(dx=0.03), now, now).expected
 
 
+def test_the_first_command_after_a_reset_is_slowed_and_no_news(guard, kinematics, start, step):
+    far = Request(kinematics.joint_names, 0, [100 * MS], [start + 0.3])
+    assert guard.check(far, T0, T0).kind is Kind.LIMITED
+    now = T0 + 200 * MS
+    guard.place(start, now, now)
+    guard.observe(kinematics.joint_names, start, now, now)
+    verdict = guard.check(far, now, now)
+    assert verdict.kind is Kind.LIMITED and verdict.expected
+    again = guard.check(far, now, now)
+    assert again.kind is Kind.LIMITED and not again.expected
+
+
 def test_silence_right_after_a_reset_is_held_and_no_news(guard, step, start):
     guard.check(step(dx=0.03), T0, T0)
     assert not guard.watchdog(T0 + 200 * MS).expected

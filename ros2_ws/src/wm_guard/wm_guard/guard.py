@@ -44,8 +44,8 @@ class Verdict:
     """What goes to the arm. `motion` is None only when no joint position is known, so that not even a hold can be sent.
 
     `reason`: short code, empty for PASS; `text`: the rest. `effective_ns`: when the motion starts; `ee_start`, `ee_end`
-    (3,) [m]: commanded tool position then and at the end. `expected`: a hold that is no news, for the arm
-    was just placed elsewhere or is stopped already.
+    (3,) [m]: commanded tool position then and at the end. `expected`: no news, for the arm was just
+    placed elsewhere or is stopped already.
     """
 
     kind: Kind
@@ -137,8 +137,9 @@ class Guard:
         self.counts[verdict.kind.value if verdict.kind is Kind.PASS else verdict.reason] += 1
         self.mode, self.reason = Mode.PASSING, ""
         self._command_ns = now_ns
+        expected = verdict.kind is Kind.LIMITED and self._just_placed(now_ns)  # planned from where the arm was before
         self._placed_ns = None
-        return verdict
+        return replace(verdict, expected=expected)
 
     def watchdog(self, now_ns: int) -> Verdict | None:
         """Call every `limits.watchdog_period`: a hold once when commands or joint states stay away, else None."""
