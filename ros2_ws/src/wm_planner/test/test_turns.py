@@ -55,8 +55,10 @@ def test_a_belief_that_waits_gives_way_to_a_newer_one(planner):
 
 def test_a_belief_that_comes_again_is_answered_again_only_while_nothing_came_of_its_command(planner):
     planner.believe(1)
-    planner.believe(1)
-    planner.go_on(3.0)  # nobody reported what became of the first command: it is taken for lost
+    for again_s in (1.0, 2.0, 2.9):
+        planner.believe(1, again_s)
+    assert planner.answers == [(1, ())]
+    planner.believe(1, 3.0)  # nobody reported what became of the first command: it is taken for lost
     assert planner.answers == [(1, ()), (1, ())]
     planner.executed(1)
     planner.believe(1)

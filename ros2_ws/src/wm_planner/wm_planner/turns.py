@@ -28,7 +28,9 @@ class Turns(Generic[Belief]):
         """A belief; one that still waits is skipped, and so is one that comes again after its command was carried out."""
         if stamp_ns == self._reported_ns:
             return
-        self._belief, self._stamp_ns, self._came_s = belief, stamp_ns, now_s
+        if self._belief is None or stamp_ns != self._stamp_ns:  # else patience began with the first
+            self._came_s = now_s
+        self._belief, self._stamp_ns = belief, stamp_ns
 
     def measured(self, stamp_ns: int) -> None:
         """A joint state."""
