@@ -3,6 +3,7 @@
 A dimension is a number, or the name of one: capital letters are sizes that a bundle fixes, lower case ones are free in every call.
 """
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -190,7 +191,8 @@ def table() -> str:
         rows.append(f"| `{graph.name}`{f' ({notes})' if notes else ''} | {inputs} | {outputs} |")
     used = {side for graph in GRAPH_SPECS for tensor in graph.tensors for side in tensor.shape}
     names = "; ".join(f"{name}: {meaning}" for name, meaning in SIZES.items() if name in used)
-    return "\n".join([*rows, "", f"{names}. Other letters are free in every call.", ""])
+    legend = textwrap.wrap(f"{names}. Other letters are free in every call.", 120)
+    return "\n".join([*rows, "", *legend, ""])
 
 
 def _fits(wanted: Sequence[int | None], found: Sequence) -> bool:
