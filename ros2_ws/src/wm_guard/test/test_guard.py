@@ -347,7 +347,7 @@ def test_refusals_right_after_a_reset_are_no_news(guard, kinematics, start, step
 
 
 def test_the_first_command_after_a_reset_is_slowed_and_no_news(guard, kinematics, start, step):
-    far = Request(kinematics.joint_names, 0, [100 * MS], [start + 0.3])
+    far = Request(kinematics.joint_names, 0, [100 * MS], [start + 0.2])
     assert guard.check(far, T0, T0).kind is Kind.LIMITED
     now = T0 + 200 * MS
     guard.place(start, now, now)
