@@ -66,6 +66,20 @@ def test_frames_that_were_sent_again_while_the_node_was_busy_are_one_step():
     assert [names(step.expected) for step in steps] == [["observation"], ["observation"]]
 
 
+def test_a_belief_that_was_sent_again_is_one_step():
+    sent = [
+        message("joints", 1, 100),
+        message("belief", 2, 100),
+        message("belief", 1002, 100),
+        message("command", 1003, 100),
+        message("plan", 1004, 100),
+        message("belief", 1005, 200),
+        message("command", 1006, 200),
+    ]
+    _, (first, second) = cut(PLANNER, *once(sent, {"belief"}))
+    assert names(first.expected) == ["command", "plan"] and names(second.expected) == ["command"]
+
+
 def test_a_goal_begins_after_the_belief_that_it_names_whenever_it_was_sent():
     _, (before, first, second) = cut(
         PLANNER,

@@ -85,6 +85,16 @@ def test_a_camera_that_was_not_waited_for_comes_after_the_image_that_ended_the_w
     assert inputs_of(after) == [("left", 200), ("joint_states", 200), ("right", 200), ("right", 200)]
 
 
+def test_images_before_the_first_observation_were_not_heard():
+    used = UsedInputs(FACTS)
+    first = step(
+        200, [*images(100, "left", "right"), joints(200), *images(200, "left", "right")], ["left", "right"], 200
+    )
+    after = step(400, [*images(300, "left"), joints(400), *images(400, "left", "right")], ["left", "right"], 400)
+    assert used.order(first) and used.order(after)
+    assert ("left", 100) not in inputs_of(first) and ("left", 300) in inputs_of(after)
+
+
 def test_images_that_the_recording_lost_are_noticed():
     one = step(100, [joints(100), *images(100, "left", "right")[:3]], ["left", "right"], 100)
     assert not UsedInputs(FACTS).order(one)

@@ -41,7 +41,7 @@ class Role:
 
 def once(messages: Iterable[Recorded], topics: Collection[str]) -> Iterator[Recorded]:
     """Without what came again on some topics: a simulator in lockstep that waits for an answer sends the same frames again, and what
-    was observed in them is then reported again. Whether that happens depends on how busy the machine is."""
+    was observed in them and believed of them is then reported again. Whether that happens depends on how busy the machine is."""
     newest: dict[str, int] = {}
     for message in messages:
         if message.topic in topics:  # others may have no stamp

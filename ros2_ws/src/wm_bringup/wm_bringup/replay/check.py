@@ -80,7 +80,7 @@ def check(bag: Path, bundles: Sequence[Path] = (), overrides: Mapping[str, Mappi
             checks = [_Check(node, facts, report) for node in nodes]
             topics = set().union(*(role.topics for role in facts.roles))
             frames = {topic for topic, kind in facts.kinds.items() if kind is Image}
-            for message in once(recording.messages(topics), {*frames, OBSERVATION}):
+            for message in once(recording.messages(topics), {*frames, OBSERVATION, BELIEF}):
                 for each in checks:
                     each.add(message)
             for each in checks:

@@ -31,6 +31,7 @@ class UsedInputs:
         self._past: deque[Recorded] = deque(maxlen=MEMORY)  # joint states that the node has had
         self._given: list[Recorded] = []  # the image that it was given before its step
         self._later: list[Recorded] = []  # what came while it was busy
+        self._listening = False  # until its first observation it may not have heard what the recorder did
 
     def order(self, step: Step) -> bool:
         """Sort the inputs of a step with an observation; False when the recording does not hold all of its images."""
@@ -41,12 +42,15 @@ class UsedInputs:
         first, unused, later = [], [], []
         for message in inputs:
             image = self._kinds[message.topic] is Image
+            if image and not self._listening and message.stamp_ns < step.stamp_ns - self._tolerance_ns:
+                continue
             if message in late or (image and message.stamp_ns > step.stamp_ns + self._tolerance_ns):
                 later.append(message)
             elif image and message.topic not in used and self._of(message, step):
                 unused.append(message)
             else:
                 first.append(message)
+        self._listening = True
         found = {message.topic for message in [*self._given, *first] if self._of(message, step)}
         self._past += (message for message in first if message.topic == self._joints)
         self._given = self._overdue(later, step, used)
