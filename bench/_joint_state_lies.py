@@ -5,6 +5,7 @@ their place. What is sent to the arm is compared with where the arm truly is.
 """
 
 import math
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -57,7 +58,8 @@ class Lies:
     """Lies of one kind: what a second publisher says when the arm is at `q`."""
 
     def __init__(self, kind: str, rng: np.random.Generator, start: np.ndarray) -> None:
-        self._rng, self._start, self._history = rng, start, []
+        self._rng, self._start = rng, start
+        self._history: deque[tuple[int, np.ndarray]] = deque()
         self._other = rng.uniform(arm().lower, arm().upper)
         self._joint, self._offset = int(rng.integers(7)), float(rng.choice([-1, 1]) * rng.uniform(0.02, 1.0))
         self._late = int(rng.integers(20, 1000)) * MS
@@ -76,8 +78,9 @@ class Lies:
     def _stale(self, q: np.ndarray, now: int) -> State:
         """The arm as it was a while ago, with a stamp of now."""
         self._history.append((now, q.copy()))
-        old = [past for at, past in self._history if at <= now - self._late]
-        return _of(old[-1] if old else self._history[0][1], now)
+        while len(self._history) > 1 and self._history[1][0] <= now - self._late:
+            self._history.popleft()
+        return _of(self._history[0][1], now)
 
     def _old_stamp(self, q: np.ndarray, now: int) -> State:
         return _of(self._other, now - self._late)
