@@ -167,7 +167,6 @@ def test_a_recorder_is_added_on_request(tmp_path, monkeypatch):
         ({}, "no display", False, "runs/latest.png"),
         ({"headless": "true"}, "", False, "runs/latest.png"),
         ({"headless": "true", "picture": ""}, "", False, ""),
-        ({"headless": "true", "picture": "false"}, "", False, ""),
         ({"headless": "false"}, "", True, ""),
         ({"headless": "false", "picture": "a.png"}, "", True, "a.png"),
     ],
