@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-import yaml
-from jsonschema import Draft202012Validator
 
 from wm_core.bundle_schema import SCHEMA, SCHEMA_VERSION
+from wm_core.checked_yaml import faults, load_yaml
 from wm_core.graph_specs import BY_NAME, OPTIONAL, REQUIRED, sizes_of
 from wm_core.layout import Layout
 from wm_core.specs import ActionSpec, BevSpec, ObservationSpec, SpecError, StateSpec
@@ -174,16 +173,14 @@ def _read_spec(folder: Path) -> dict[str, Any]:
         raise BundleError(
             f"expected a model bundle with {file}, found none; give the folder of a bundle, e.g. bundles/default"
         )
-    try:
-        spec = yaml.safe_load(file.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BundleError(f"{file}: expected YAML, got {error}") from error
+    spec = load_yaml(file, BundleError)
     found = spec.get("schema") if isinstance(spec, dict) else None
     if found == 1:
         raise BundleError(f"{file}: expected schema {SCHEMA_VERSION}, got 1; convert it: ./wm bundles convert {folder}")
-    for fault in sorted(Draft202012Validator(SCHEMA).iter_errors(spec), key=lambda e: list(map(str, e.path))):
-        where = ".".join(map(str, fault.path)) or "bundle.yaml"
-        raise BundleError(f"{file}: {where}: {fault.message}; export the bundle again with this version of wm")
+    for field_name, message in faults(SCHEMA, spec):
+        raise BundleError(
+            f"{file}: {field_name or 'bundle.yaml'}: {message}; export the bundle again with this version of wm"
+        )
     return spec
 
 

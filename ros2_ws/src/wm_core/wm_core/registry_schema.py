@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from wm_core import checked_yaml
 
 FILE_SCHEMA = 1
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
@@ -53,5 +53,5 @@ SCHEMA: dict[str, Any] = {
 
 def faults(document: Any) -> Iterator[str]:
     """What is wrong with a registry.json, with where it is."""
-    for fault in sorted(Draft202012Validator(SCHEMA).iter_errors(document), key=lambda e: list(map(str, e.path))):
-        yield f"{'.'.join(map(str, fault.path)) or 'registry.json'}: {fault.message}"
+    for field, message in checked_yaml.faults(SCHEMA, document):
+        yield f"{field or 'registry.json'}: {message}"

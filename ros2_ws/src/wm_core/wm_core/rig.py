@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
-from jsonschema import Draft202012Validator
 
+from wm_core.checked_yaml import load_checked
 from wm_core.robot import TABLE, RobotProfile
 
 _VECTOR = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
@@ -73,15 +72,9 @@ class CameraRig:
         """Read a rig file; raises RigError naming file and field."""
         file = Path(path)
         try:
-            data = yaml.safe_load(file.read_text())
+            data = load_checked(file, _SCHEMA, RigError)
         except OSError as error:
             raise RigError(f"expected a camera rig file, cannot read {file}: {error.strerror}") from error
-        except yaml.YAMLError as error:
-            raise RigError(f"{file}: expected YAML, got {error}") from error
-        problems = sorted(Draft202012Validator(_SCHEMA).iter_errors(data), key=lambda e: list(map(str, e.path)))
-        if problems:
-            field = ".".join(map(str, problems[0].path)) or "file"
-            raise RigError(f"{file}: {field}: {problems[0].message}")
         cameras = tuple(_camera(file, entry) for entry in data["cameras"])
         names = [camera.name for camera in cameras]
         if len(set(names)) != len(names):

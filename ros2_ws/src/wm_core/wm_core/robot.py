@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
-from jsonschema import Draft202012Validator
 
+from wm_core.checked_yaml import load_checked
 from wm_core.paths import robots_dir
 from wm_core.robot_schema import SCHEMA
 from wm_core.rotations import rotation_of
@@ -154,13 +153,9 @@ def load_robot(name_or_path: str | Path = DEFAULT_ROBOT) -> RobotProfile:
     """
     file = _profile_file(name_or_path)
     try:
-        data = yaml.safe_load(file.read_text())
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        data = load_checked(file, SCHEMA, RobotError)
+    except OSError as error:
         raise RobotError(f"{file}: expected YAML, got {error}") from error
-    problems = sorted(Draft202012Validator(SCHEMA).iter_errors(data), key=lambda e: list(map(str, e.path)))
-    if problems:
-        field = ".".join(map(str, problems[0].path)) or "file"
-        raise RobotError(f"{file}: {field}: {problems[0].message}")
     return _profile(file, data)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from wm_core import checked_yaml
 
 AXES = ("x", "y", "z", "yaw", "pitch", "grip")  # of an action; each moves the field of a ToolState in the same place
 TOOL_FIELDS = ("x", "y", "z", "yaw", "pitch", "opening")
@@ -101,8 +101,9 @@ class SpecError(ValueError):
 
 def faults(schema: dict[str, Any], data: Any, name: str) -> list[str]:
     """What of `data`, the block `name` of a file, does not follow a schema, with where it is."""
-    found = sorted(Draft202012Validator(schema).iter_errors(data), key=lambda fault: list(map(str, fault.path)))
-    return [f"{'.'.join([name, *map(str, fault.path)])}: {fault.message}" for fault in found]
+    return [
+        f"{'.'.join(filter(None, [name, field]))}: {message}" for field, message in checked_yaml.faults(schema, data)
+    ]
 
 
 def check(schema: dict[str, Any], data: Any, name: str) -> None:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
-from jsonschema import Draft202012Validator
 
+from wm_core.checked_yaml import load_checked
 from wm_core.paths import tasks_dir
 from wm_core.specs import ActionSpec, SpecError
 from wm_core.task_schema import SCHEMA
@@ -141,13 +140,9 @@ def load_task(name_or_path: str | Path = DEFAULT_TASK) -> Task:
     """
     file = task_path(name_or_path)
     try:
-        data = yaml.safe_load(file.read_text())
+        data = load_checked(file, SCHEMA, TaskError)
     except OSError as error:
         raise TaskError(f"expected a task file, cannot read {file}: {error.strerror}; known are {_known()}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TaskError(f"{file}: expected YAML, got {error}") from error
-    for fault in sorted(Draft202012Validator(SCHEMA).iter_errors(data), key=lambda e: list(map(str, e.path))):
-        raise TaskError(f"{file}: {'.'.join(map(str, fault.path)) or 'file'}: {fault.message}")
     try:
         action = ActionSpec.from_dict(data["action"])
     except SpecError as error:

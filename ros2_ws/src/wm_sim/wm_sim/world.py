@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
-from jsonschema import Draft202012Validator
 
+from wm_core.checked_yaml import load_checked
 from wm_core.paths import worlds_dir
 from wm_core.robot import RobotProfile
 
@@ -196,15 +195,7 @@ def load_world(name_or_path: str | Path) -> World:
     if not file.is_file():
         known = ", ".join(sorted(path.stem for path in worlds_dir().glob("*.yaml")))
         raise WorldError(f"expected a world file, {file} does not exist; known worlds: {known}")
-    try:
-        data = yaml.safe_load(file.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise WorldError(f"{file}: expected YAML, got {error}") from error
-    problems = sorted(Draft202012Validator(_SCHEMA).iter_errors(data), key=lambda e: list(map(str, e.path)))
-    if problems:
-        field = ".".join(map(str, problems[0].path)) or "file"
-        raise WorldError(f"{file}: {field}: {problems[0].message}")
-    return _world(file, data)
+    return _world(file, load_checked(file, _SCHEMA, WorldError))
 
 
 def _world(file: Path, data: dict[str, Any]) -> World:

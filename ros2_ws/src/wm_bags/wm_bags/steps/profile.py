@@ -5,10 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jsonschema import Draft202012Validator
-
 from wm_bags.storage.errors import BagError
+from wm_core.checked_yaml import faults, load_yaml
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
 from wm_core.robot import DEFAULT_ROBOT
@@ -110,16 +108,12 @@ class Profile:
         """Read a profile; a relative rig file is looked for beside it. Raises BagError naming file and field."""
         path = Path(path)
         try:
-            content = yaml.safe_load(path.read_text())
+            content = load_yaml(path, BagError)
         except OSError as error:
             raise BagError(f"{path}: expected a profile, cannot read it: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise BagError(f"{path}: expected YAML, got {error}") from error
-        problems = sorted(Draft202012Validator(_SCHEMA).iter_errors(content), key=lambda e: list(map(str, e.path)))
-        if problems:
-            place = ".".join(map(str, problems[0].absolute_path)) or "file"
+        for place, message in faults(_SCHEMA, content):
             raise BagError(
-                f"{path}: {place}: {problems[0].message[:200]}; begin with what `./wm bag profile BAG` proposes"
+                f"{path}: {place or 'file'}: {message[:200]}; begin with what `./wm bag profile BAG` proposes"
             )
         motion, joints = content["motion"], content["joints"]
         if motion["source"] not in ("measured", "none") and "topic" not in motion:
