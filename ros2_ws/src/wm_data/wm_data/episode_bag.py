@@ -89,29 +89,9 @@ class EpisodeWriter:
         for camera, frame in step.frames.items():
             height, width = frame.depth.shape
             optical = self._header(step.stamp_ns, f"{camera}_color_optical_frame")
-            self._write(
-                camera + COLOUR,
-                step.stamp_ns,
-                header=optical,
-                height=height,
-                width=width,
-                encoding="rgb8",
-                is_bigendian=0,
-                step=3 * width,
-                data=np.ascontiguousarray(frame.rgb).reshape(-1),
-            )
+            self._image(camera + COLOUR, step.stamp_ns, optical, "rgb8", frame.rgb)
             millimetres = np.clip(np.rint(frame.depth * 1000), 0, 65535).astype("<u2")
-            self._write(
-                camera + DEPTH,
-                step.stamp_ns,
-                header=optical,
-                height=height,
-                width=width,
-                encoding="16UC1",
-                is_bigendian=0,
-                step=2 * width,
-                data=millimetres.view(np.uint8).reshape(-1),
-            )
+            self._image(camera + DEPTH, step.stamp_ns, optical, "16UC1", millimetres)
             self._write(
                 camera + INFO,
                 step.stamp_ns,
@@ -184,6 +164,21 @@ class EpisodeWriter:
             "geometry_msgs/msg/Pose",
             position=self._message("geometry_msgs/msg/Point", x=x, y=y, z=z),
             orientation=self._message("geometry_msgs/msg/Quaternion", x=qx, y=qy, z=qz, w=qw),
+        )
+
+    def _image(self, topic: str, stamp_ns: int, header: Any, encoding: str, pixels: np.ndarray) -> None:
+        """Write an image (H, W) or (H, W, C) of little-endian numbers."""
+        rows = np.ascontiguousarray(pixels).view(np.uint8).reshape(len(pixels), -1)
+        self._write(
+            topic,
+            stamp_ns,
+            header=header,
+            height=pixels.shape[0],
+            width=pixels.shape[1],
+            encoding=encoding,
+            is_bigendian=0,
+            step=rows.shape[1],
+            data=rows.reshape(-1),
         )
 
     def _write(self, topic: str, stamp_ns: int, **fields: Any) -> None:

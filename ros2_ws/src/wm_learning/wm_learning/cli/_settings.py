@@ -1,9 +1,10 @@
 """Settings that verbs take as words `name=value`, `data=` among them as often as wished."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from wm_core.config import SettingError, from_words, layered, read_yaml
+from wm_core.config import SettingError, configure, from_words, layered, read_yaml
 
 
 def folders(words: list[str], name: str) -> tuple[list[Path], list[str]]:
@@ -36,3 +37,16 @@ def trained_bundle(values: dict[str, Any]) -> Path:
     if not isinstance(bundle, str):
         raise SettingError("expected bundle=FOLDER of a trained bundle")
     return Path(bundle)
+
+
+def extend(words: list[str], kind: type[Any], train: Callable[[Path, Any, Path, Any], Any], name: str) -> None:
+    """Give a trained bundle a further part: `train(bundle, data, out, settings)`, with settings of `kind` out of the words.
+
+    What is built of bags is kept in `out`.`name`.run. Raises SettingError.
+    """
+    from wm_data.loading import load_data
+
+    places, out, values = settings(words)
+    bundle = trained_bundle(values)
+    chosen = configure(kind, values)
+    train(bundle, load_data(places, Path(f"{out}.{name}.run")), out, chosen)

@@ -5,10 +5,8 @@ those of the training, e.g. k=4, the steps of a jump. An interrupted run goes on
 """
 
 import argparse
-from pathlib import Path
 
-from wm_core.config import configure
-from wm_learning.cli._settings import settings, trained_bundle
+from wm_learning.cli._settings import extend
 
 REQUIREMENTS = "requirements-dev.txt"
 
@@ -18,12 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from wm_data.loading import load_data
     from wm_learning.macro.pipeline import train_macro
     from wm_learning.macro.training import MacroSettings
 
-    places, out, values = settings(options.settings)
-    bundle = trained_bundle(values)
-    chosen = configure(MacroSettings, values)
-    train_macro(bundle, load_data(places, Path(f"{out}.macro.run")), out, chosen)
+    extend(options.settings, MacroSettings, train_macro, "macro")
     return 0

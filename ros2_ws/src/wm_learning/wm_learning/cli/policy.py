@@ -5,10 +5,8 @@ those of the training, e.g. distill.rounds=2. An interrupted run goes on when it
 """
 
 import argparse
-from pathlib import Path
 
-from wm_core.config import configure
-from wm_learning.cli._settings import settings, trained_bundle
+from wm_learning.cli._settings import extend
 
 REQUIREMENTS = "requirements-dev.txt"
 
@@ -18,12 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from wm_data.loading import load_data
     from wm_learning.policy.pipeline import train_policy
     from wm_learning.policy.training import PolicySettings
 
-    places, out, values = settings(options.settings)
-    bundle = trained_bundle(values)
-    chosen = configure(PolicySettings, values)
-    train_policy(bundle, load_data(places, Path(f"{out}.policy.run")), out, chosen)
+    extend(options.settings, PolicySettings, train_policy, "policy")
     return 0
