@@ -9,9 +9,9 @@ from _common import flat, parser, recorded, shipped, table, write_json
 from _results import Line
 
 from wm_core.bundle import Bundle
+from wm_core.goal import ExploreGoal, PoseGoal
 from wm_dynamics.rollout import RolloutEngine
-from wm_planner.exploration import ExploreGoal
-from wm_planner.goal import ObjectGoal, Progress
+from wm_planner.goal import Progress
 from wm_tasks.baselines import RandomPolicy
 from wm_tasks.closed_loop import ClosedLoop, Policy, Step
 from wm_tasks.explorers import make_explorer
@@ -55,7 +55,7 @@ class Explore:
     def __init__(self, loop: ClosedLoop, seed: int) -> None:
         self._loop, self._core, self._seed = loop, ExplorerCore(REGIONS, seed, EXPLORE_S), seed
         self._order: Order | None = None
-        self._progress = Progress(ExploreGoal(REGIONS.places, seed), 0.0, CYCLES)
+        self._progress = Progress(ExploreGoal(seed), 0.0, CYCLES)
 
     def step(self, record: Record) -> str:
         """One step; why the object is lost, or nothing."""
@@ -67,9 +67,7 @@ class Explore:
             if order.kind is Kind.RESCUE:
                 self._core.rescued()
                 return order.reason
-            goal = (
-                ExploreGoal(REGIONS.places, self._seed) if order.xy is None else ObjectGoal(order.xy, RETURN_TOLERANCE)
-            )
+            goal = ExploreGoal(self._seed) if order.xy is None else _brought_to(order.xy)
             self._order, self._progress = order, Progress(goal, order.seconds, CYCLES)
             record.returns += order.kind is Kind.RETURN
         step = self._loop.step(self._progress)
@@ -85,12 +83,16 @@ class Explore:
         return ""
 
 
+def _brought_to(xy: np.ndarray) -> PoseGoal:
+    return PoseGoal(dict(zip(TASK.goal_axes, xy, strict=True)), RETURN_TOLERANCE)
+
+
 class Watch:
     """A policy that sees the truth, watched by perception and belief."""
 
     def __init__(self, loop: ClosedLoop, policy: Policy) -> None:
         self._loop, self._policy = loop, policy
-        self._progress = Progress(ExploreGoal(REGIONS.places), np.inf, CYCLES)
+        self._progress = Progress(ExploreGoal(), np.inf, CYCLES)
 
     def step(self, record: Record) -> str:
         step = self._loop.step(self._progress, self._policy, watched=True)

@@ -100,9 +100,21 @@ class SceneState:
         arrays = (nothing(3), nothing(4), nothing(6), nothing(len(ERROR_FIELDS)), nothing(3), nothing(0), nothing(0))
         return SceneState(presence, *arrays, tuple(identities))
 
+    @staticmethod
+    def of_pose(position: np.ndarray, rotation: np.ndarray) -> "SceneState":
+        """One object at a pose: position (3,) [m], unit quaternion (4,) x, y, z, w; nothing else is known of it."""
+        scene = SceneState.unknown(("object_0",))
+        scene.presence[:], scene.position[:], scene.rotation[:] = 1.0, position, rotation
+        return scene
+
     @property
     def slots(self) -> int:
         return len(self.identities)
+
+    @property
+    def xy(self) -> np.ndarray:
+        """(..., K, 2) [m]: a view."""
+        return self.position[..., :2]
 
     @property
     def yaw(self) -> np.ndarray:

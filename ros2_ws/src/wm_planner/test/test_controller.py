@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from wm_core.bundle import Bundle
+from wm_core.goal import GoalError, PoseGoal, ZoneGoal
 from wm_core.kinematics import Kinematics
 from wm_core.paths import bundles_dir
 from wm_core.robot import load_robot
@@ -12,7 +13,6 @@ from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner.controller import BLIND_SPEED, LOOK_AFTER, PlannerCore
 from wm_planner.costs import CostModel
-from wm_planner.goal import ObjectGoal
 from wm_planner.planners import make_planner
 from wm_planner.policy import Policy
 from wm_planner.tool_path import ToolPath
@@ -23,7 +23,7 @@ BUNDLE = Bundle.load(bundles_dir() / "default")
 ARM = Kinematics(load_robot())
 TASK = load_task("push")
 REACH = load_robot().reach_region
-GOAL = ObjectGoal(np.array([0.60, 0.0]), 0.01)
+GOAL = PoseGoal({"x": 0.60, "y": 0.0}, 0.01)
 STEP_NS = 100_000_000
 TOOL, OBJECT_XY = np.array([0.42, 0.0]), np.array([0.48, 0.0])
 
@@ -57,7 +57,7 @@ def test_the_object_is_pushed_towards_the_goal(core):
     decision = decide(core)
     outlook = core.outlook(decision)
     ends = outlook.futures.mean_object()[0, -1]
-    assert np.linalg.norm(ends - GOAL.xy) < np.linalg.norm(OBJECT_XY - GOAL.xy)
+    assert np.linalg.norm(ends - GOAL.position) < np.linalg.norm(OBJECT_XY - GOAL.position)
     assert sum(outlook.cost_terms.values()) == pytest.approx(decision.plan.cost, rel=1e-3)
 
 
@@ -141,6 +141,12 @@ def test_a_belief_that_is_not_finite_is_refused(core):
         core.step(np.full(BUNDLE.latent_size, np.nan), np.ones(BUNDLE.latent_size), TOOL, GOAL)
 
 
+@pytest.mark.parametrize("goal", [ZoneGoal({"x": 0.4}, {"x": 0.5}), PoseGoal({"x": 0.5, "y": 0.0, "yaw": 0.0}, 0.01)])
+def test_a_goal_that_no_cost_is_about_is_refused(core, goal):
+    with pytest.raises(GoalError, match="a pose of .'x', 'y'."):
+        core.step(BUNDLE.initial_mean, BUNDLE.initial_variance, TOOL, goal)
+
+
 def test_a_long_plan_in_jumps_pushes_towards_the_goal(jumping):
     far = make_core(jumping, macro=True, horizon=24)
     decision = decide(far)
@@ -150,7 +156,7 @@ def test_a_long_plan_in_jumps_pushes_towards_the_goal(jumping):
     assert list(outlook.futures.steps) == [*range(1, 13), 15, 18, 21, 24]
     assert sum(outlook.cost_terms.values()) == pytest.approx(decision.plan.cost, rel=1e-3)
     ends = outlook.futures.mean_object()[0, -1]
-    assert np.linalg.norm(ends - GOAL.xy) < np.linalg.norm(OBJECT_XY - GOAL.xy)
+    assert np.linalg.norm(ends - GOAL.position) < np.linalg.norm(OBJECT_XY - GOAL.position)
     assert np.linalg.norm(decision.motion.ee_end - decision.motion.ee_start) <= jumping.action.scale["x"] + 1e-6
 
 

@@ -1,5 +1,6 @@
 """Cost terms prefer what a person would."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from wm_core.bundle import Bundle, BundleError
 from wm_core.futures import Futures
 from wm_core.robot import load_robot
 from wm_core.specs import ActionSpec, StateSpec
-from wm_core.task import load_task
+from wm_core.task import TaskError, load_task
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner.costs import CostModel
@@ -195,3 +196,8 @@ def test_terms_of_single_places_are_the_same_numbers(saved):
     assert [f"place_{name}" for name in terms] == [name for name in saved if name.startswith("place_")]
     for name, values in terms.items():
         np.testing.assert_allclose(values, saved[f"place_{name}"], rtol=1e-6, atol=1e-9)
+
+
+def test_goals_along_axes_that_no_term_is_about_are_refused():
+    with pytest.raises(TaskError, match="push.yaml: goal.axes: expected .'x', 'y'., .* got .'x', 'y', 'yaw'."):
+        CostModel(replace(TASK, goal_axes=("x", "y", "yaw")), REACH)

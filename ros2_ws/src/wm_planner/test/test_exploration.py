@@ -5,6 +5,7 @@ import pytest
 
 from wm_core.bundle import Bundle
 from wm_core.futures import Futures
+from wm_core.goal import ExploreGoal
 from wm_core.kinematics import Kinematics
 from wm_core.robot import load_robot
 from wm_core.specs import ActionSpec, StateSpec
@@ -12,8 +13,7 @@ from wm_core.task import load_task
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner.controller import PlannerCore
 from wm_planner.costs import CostModel
-from wm_planner.exploration import ExplorationCosts, ExplorationTarget, ExploreGoal
-from wm_planner.goal import Progress
+from wm_planner.exploration import ExplorationCosts, ExplorationTarget, ExplorationTargets
 from wm_planner.planners import make_planner
 from wm_planner.tool_path import ToolPath
 
@@ -76,9 +76,9 @@ def test_plans_that_would_be_deferred_cost_more_than_disagreement_brings():
 
 
 def test_targets_last_some_seconds_and_lead_to_other_places_in_the_middle():
-    goal, places = ExploreGoal(PLACES, 3), []
+    targets, places = ExplorationTargets(PLACES, 3), []
     for step in range(600):
-        target = goal.target(START, step * 10**8)
+        target = targets.target(START, step * 10**8)
         assert step * 10**8 < target.until_ns <= step * 10**8 + 5 * 10**9
         places.append(tuple(target.xy))
     distinct = np.array(sorted(set(places)))
@@ -88,24 +88,16 @@ def test_targets_last_some_seconds_and_lead_to_other_places_in_the_middle():
 
 
 def test_a_target_that_is_reached_is_followed_by_another():
-    goal = ExploreGoal(PLACES, 3)
-    first = goal.target(START, 0)
-    assert goal.target(START, 10**8) is first
-    assert goal.target(first.xy, 2 * 10**8) is not first
+    targets = ExplorationTargets(PLACES, 3)
+    first = targets.target(START, 0)
+    assert targets.target(START, 10**8) is first
+    assert targets.target(first.xy, 2 * 10**8) is not first
 
 
 def test_the_same_beliefs_bring_the_same_targets_and_other_goals_others():
-    once, again, later = (ExploreGoal(PLACES, 3).target(START, stamp_ns) for stamp_ns in (7, 7, 8))
+    once, again, later = (ExplorationTargets(PLACES, 3).target(START, stamp_ns) for stamp_ns in (7, 7, 8))
     np.testing.assert_array_equal(once.xy, again.xy)
     assert (once.xy != later.xy).any()
-
-
-def test_exploring_is_over_with_its_time_and_never_reached():
-    progress = Progress(ExploreGoal(PLACES), 1.0, 3)
-    for step in range(11):
-        assert not progress.timed_out
-        progress.update(START, step * 10**8)
-    assert progress.timed_out and not progress.reached and not progress.near and np.isnan(progress.distance)
 
 
 def test_one_cycle_explains_itself_by_the_terms_of_exploring(straight):
@@ -113,8 +105,6 @@ def test_one_cycle_explains_itself_by_the_terms_of_exploring(straight):
     path = ToolPath(kinematics, bundle.step_duration)
     path.anchor((kinematics.lower + kinematics.upper) / 2)
     core = PlannerCore(RolloutEngine(bundle), make_planner("icem", 12, 2), CostModel.of(bundle, TASK, REACH), path)
-    decision = core.step(
-        bundle.initial_mean, bundle.initial_variance, path.position, ExploreGoal(PLACES, 1), stamp_ns=10**9
-    )
+    decision = core.step(bundle.initial_mean, bundle.initial_variance, path.position, ExploreGoal(1), stamp_ns=10**9)
     assert isinstance(decision.goal, ExplorationTarget) and np.linalg.norm(decision.action) <= 1 + 1e-6
     assert set(core.outlook(decision).cost_terms) == set(ExplorationCosts.TERMS)

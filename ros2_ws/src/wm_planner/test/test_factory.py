@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from wm_core.bundle import Bundle, BundleError
+from wm_core.goal import PoseGoal
 from wm_core.kinematics import Kinematics
 from wm_core.paths import bundles_dir
 from wm_core.robot import load_robot
 from wm_core.task import load_task
 from wm_planner.factory import PlannerSettings, make_planner_core, warm_up
-from wm_planner.goal import ObjectGoal
 from wm_planner.settings import cost_parameters, parameters, planner_settings
 
 BUNDLE = Bundle.load(bundles_dir() / "default")
@@ -19,7 +19,7 @@ ARM = Kinematics(load_robot())
 
 def decide(core):
     core.tool_path.anchor((ARM.lower + ARM.upper) / 2)
-    goal = ObjectGoal(np.array([0.6, 0.0]), 0.01)
+    goal = PoseGoal({"x": 0.6, "y": 0.0}, 0.01)
     return core.step(BUNDLE.initial_mean, BUNDLE.initial_variance, np.array([0.42, 0.0]), goal, stamp_ns=10**9)
 
 

@@ -5,13 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wm_core.goal import ExploreGoal, GoalError, PoseGoal
+from wm_core.scene import SceneState, rotation_of
 from wm_core.task import load_task
 from wm_planner.delay import DelayEstimator
-from wm_planner.goal import GoalError, ObjectGoal, Progress, object_goal
+from wm_planner.goal import Progress, pose_goal
 
 BASE = "table"
 TASK = load_task("push")
 SECOND = 10**9
+GOAL = PoseGoal({"x": 0.5, "y": 0.0}, 0.01)
+
+
+def seen(x):
+    """A scene with the object at (x, 0)."""
+    return SceneState.of_pose(np.array([x, 0.0, 0.0]), rotation_of(np.array(0.0)))
 
 
 @pytest.mark.parametrize(
@@ -25,29 +33,37 @@ SECOND = 10**9
 )
 def test_goals_that_cannot_be_pursued_are_refused(xy, frame, tolerance, expected):
     with pytest.raises(GoalError, match=expected):
-        object_goal(xy, frame, BASE, tolerance, TASK)
+        pose_goal(dict(zip("xy", xy, strict=True)), frame, BASE, tolerance, TASK)
 
 
 def test_no_tolerance_means_the_task_s():
-    assert object_goal((0.5, 0.0), BASE, BASE, 0.0, TASK).tolerance == 0.01
-    assert object_goal((0.5, 0.0), BASE, BASE, 0.02, TASK).tolerance == 0.02
+    assert pose_goal(GOAL.pose, BASE, BASE, 0.0, TASK).tolerance == 0.01
+    assert pose_goal(GOAL.pose, BASE, BASE, 0.02, TASK).tolerance == 0.02
 
 
 def test_reached_means_staying_there():
-    progress = Progress(ObjectGoal(np.array([0.5, 0.0]), 0.01), 10.0, cycles=3)
+    progress = Progress(GOAL, 10.0, cycles=3)
     for step, x in enumerate([0.4, 0.495, 0.47, 0.495, 0.5, 0.505], 1):
-        progress.update(np.array([x, 0.0]), step * SECOND // 10)
+        progress.update(seen(x), step * SECOND // 10)
         assert progress.reached == (step == 6)
     assert progress.steps == 6 and progress.duration == pytest.approx(0.5)  # since the first belief
 
 
 def test_time_runs_out():
-    progress = Progress(ObjectGoal(np.array([0.5, 0.0]), 0.01), 1.0, cycles=3)
+    progress = Progress(GOAL, 1.0, cycles=3)
     for stamp_ns in (5 * SECOND, 6 * SECOND - 1):  # from the first belief, whatever the clock says
-        progress.update(np.array([0.4, 0.0]), stamp_ns)
+        progress.update(seen(0.4), stamp_ns)
         assert not progress.timed_out
-    progress.update(np.array([0.4, 0.0]), 6 * SECOND)
+    progress.update(seen(0.4), 6 * SECOND)
     assert progress.timed_out
+
+
+def test_exploring_is_over_with_its_time_and_never_reached():
+    progress = Progress(ExploreGoal(), 1.0, 3)
+    for step in range(11):
+        assert not progress.timed_out
+        progress.update(seen(0.5), step * SECOND // 10)
+    assert progress.timed_out and not progress.reached and not progress.near and np.isnan(progress.distance)
 
 
 @given(st.lists(st.tuples(st.floats(), st.floats()), max_size=100))

@@ -8,11 +8,11 @@ import numpy as np
 from wm_core.bundle import Bundle
 from wm_core.executed import ExecutedMotion
 from wm_core.futures import Futures
+from wm_core.goal import ExploreGoal, Goal, GoalError, PoseGoal
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner.costs import CostModel
 from wm_planner.delay import predict
-from wm_planner.exploration import ExplorationCosts, ExplorationTarget, ExploreGoal
-from wm_planner.goal import ObjectGoal
+from wm_planner.exploration import ExplorationCosts, ExplorationTarget, ExplorationTargets
 from wm_planner.planners import Planner, PlanResult
 from wm_planner.policy import POLICY, Policy
 from wm_planner.tool_path import ToolMotion, ToolPath
@@ -37,7 +37,7 @@ class Decision:
     motion: ToolMotion
     plan: PlanResult | None  # None when there was nothing to plan
     latent: np.ndarray | None  # (L,) from which was planned
-    goal: ObjectGoal | ExplorationTarget | None
+    goal: PoseGoal | ExplorationTarget | None
     delay: float  # [s] compensated
     plan_ms: float
     deferred: bool = False  # the best plan's outcome is too uncertain to execute it
@@ -102,8 +102,9 @@ class PlannerCore:
         return self._engine.bundle
 
     def reset(self) -> None:
-        """Forget the warm start, e.g. for a new goal."""
+        """Forget the warm start and what was explored, e.g. for a new goal."""
         self._planner.reset()
+        self.targets: ExplorationTargets | None = None
         self._warm: np.ndarray | None = None
 
     def forget(self) -> None:
@@ -122,7 +123,7 @@ class PlannerCore:
         mean: np.ndarray,
         variance: np.ndarray,
         ee: np.ndarray,
-        goal: ObjectGoal | ExploreGoal,
+        goal: Goal,
         *,
         stamp_ns: int = 0,
         delay: float = 0.0,
@@ -132,7 +133,8 @@ class PlannerCore:
         """One cycle from belief mean and variance (L,) and measured tool position `ee` (2,) [m] at `stamp_ns`.
 
         `delay` [s]: from the belief's stamp to when the command takes effect. `time_unseen` [s]: since the object was
-        last seen. Raises PlanningError without finite costs, ValueError on a belief that is not finite.
+        last seen. Raises PlanningError without finite costs, ValueError on a belief that is not finite, GoalError on a goal
+        of a kind that nothing plans for.
         """
         began = time.perf_counter()
         if not (np.isfinite(mean).all() and np.isfinite(variance).all() and np.isfinite(ee).all()):
@@ -148,7 +150,7 @@ class PlannerCore:
         if close and time_unseen > LOOK_AFTER:
             return self._back_off(object_xy, ee, effective_ns, delay)
         speed = self._blind_speed if time_unseen > 0 and close else 1.0
-        aim = goal.target(object_xy.astype(float), stamp_ns) if isinstance(goal, ExploreGoal) else goal
+        aim = self._aim(goal, object_xy.astype(float), stamp_ns)
 
         def evaluate(actions: np.ndarray) -> np.ndarray:
             actions = np.float32(speed) * self._each_step(actions)
@@ -161,8 +163,8 @@ class PlannerCore:
             return float(self._costs.uncertainty(futures)[:, soon].max())
 
         intended = None
-        if self._policy is not None and isinstance(aim, ObjectGoal):
-            intended = self._each_instant(self._policy.intend(latent, aim.xy))
+        if self._policy is not None and isinstance(aim, PoseGoal):
+            intended = self._each_instant(self._policy.intend(latent, aim.position))
         doubt = np.inf if intended is None or not self._follow else doubt_of(intended)
         if intended is not None and doubt <= self._policy_trust:
             result, name = PlanResult.unsearched(intended), POLICY
@@ -181,13 +183,21 @@ class PlannerCore:
         spent_ms = 1e3 * (time.perf_counter() - began)
         return Decision(action, motion, result, latent, aim, delay, spent_ms, planner=name)
 
-    def _terms(
-        self, futures: Futures, actions: np.ndarray, aim: ObjectGoal | ExplorationTarget
-    ) -> dict[str, np.ndarray]:
+    def _aim(self, goal: Goal, object_xy: np.ndarray, stamp_ns: int) -> PoseGoal | ExplorationTarget:
+        """What to plan for now with the object at `object_xy` (2,) [m]."""
+        task = self._costs.task
+        if isinstance(goal, ExploreGoal):
+            self.targets = self.targets or ExplorationTargets(task.exploring.places, goal.seed)
+            return self.targets.target(object_xy, stamp_ns)
+        if not isinstance(goal, PoseGoal) or set(goal.pose) != set(task.goal_axes):
+            raise GoalError(f"expected a goal of exploring, or of a pose of {list(task.goal_axes)}, got {goal}")
+        return goal
+
+    def _terms(self, futures: Futures, actions: np.ndarray, aim: PoseGoal | ExplorationTarget) -> dict[str, np.ndarray]:
         """Weighted cost terms (N,) of futures."""
         if isinstance(aim, ExplorationTarget):
             return self._exploration.terms(futures, actions, aim)
-        return self._costs.terms(futures, actions, aim.xy)
+        return self._costs.terms(futures, actions, aim.position)
 
     def _each_step(self, actions: np.ndarray) -> np.ndarray:
         """Actions (N, n, A) of n instants, held until the next: (N, H, A)."""

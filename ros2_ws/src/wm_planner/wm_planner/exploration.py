@@ -32,8 +32,8 @@ class ExplorationTarget:
     until_ns: int
 
 
-class ExploreGoal:
-    """The goal of exploring: targets one after another, each until its place is reached or its time is over."""
+class ExplorationTargets:
+    """Targets one after another, each until its place is reached or its time is over."""
 
     def __init__(self, places: Region, seed: int = 0) -> None:
         """`places`: where targets lead to, the task's region of exploring."""
@@ -45,7 +45,7 @@ class ExploreGoal:
     def target(self, object_xy: np.ndarray, stamp_ns: int) -> ExplorationTarget:
         """What to try with the object at `object_xy` (2,) [m].
 
-        Drawn from the seed and the goal's first stamp, so that the same beliefs bring the same targets.
+        Drawn from the seed and the first stamp, so that the same beliefs bring the same targets.
         """
         if self._rng is None:
             self._rng = np.random.default_rng([self._seed, stamp_ns])

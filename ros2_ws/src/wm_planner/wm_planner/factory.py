@@ -8,12 +8,12 @@ import numpy as np
 
 from wm_core.bundle import Bundle
 from wm_core.compatibility import check_fit, check_robot
+from wm_core.goal import PoseGoal
 from wm_core.kinematics import Kinematics
 from wm_core.task import Task
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner.controller import BLIND_SPEED, DEFER_ABOVE, POLICY_TRUST, PlannerCore
 from wm_planner.costs import CostModel
-from wm_planner.goal import ObjectGoal
 from wm_planner.planners import make_planner
 from wm_planner.policy import POLICY, policy_for, search_of
 from wm_planner.tool_path import ToolPath
@@ -64,7 +64,8 @@ def make_planner_core(bundle: Bundle, task: Task, kinematics: Kinematics, settin
 def warm_up(core: PlannerCore, kinematics: Kinematics) -> None:
     """Plan a few times for nothing: first calls are slow, and a robot must not wait for them. Nothing of it is remembered."""
     bundle, middle = core.bundle, (kinematics.lower + kinematics.upper) / 2
-    goal = ObjectGoal(bundle.state.object_position(bundle.initial_mean).astype(float), tolerance=0.0)
+    place = bundle.state.object_position(bundle.initial_mean).astype(float)
+    goal = PoseGoal(dict(zip(bundle.state.position, place, strict=True)), tolerance=1.0)
     for _ in range(WARM_UP):
         core.tool_path.anchor(middle)
         core.step(bundle.initial_mean, bundle.initial_variance, np.zeros(2), goal, delay=0.01)

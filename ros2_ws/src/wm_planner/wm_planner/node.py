@@ -6,12 +6,14 @@ from contextlib import suppress
 import numpy as np
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Header
-from wm_msgs.msg import Belief, Command, Goal, Plan
+from wm_msgs.msg import Belief, Command, Plan
+from wm_msgs.msg import Goal as GoalMessage
 
 from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
-from wm_core.conversions import object_xy, tool_state
+from wm_core.conversions import scene_state, tool_state
 from wm_core.follow_params import FOLLOW
+from wm_core.goal import ExploreGoal, Goal, GoalError
 from wm_core.joint_states import MALFORMED, JointStateError
 from wm_core.kinematics import Kinematics
 from wm_core.lifecycle import OK, WARN, WmNode, run
@@ -24,10 +26,9 @@ from wm_planner import settings
 from wm_planner.controller import Decision, PlannerCore
 from wm_planner.conversions import command_message, plan_message, sent_motion
 from wm_planner.delay import DelayEstimator
-from wm_planner.exploration import ExploreGoal
 from wm_planner.factory import make_planner_core, warm_up
 from wm_planner.followed_arm import FollowedArm
-from wm_planner.goal import GoalError, ObjectGoal, object_goal
+from wm_planner.goal import pose_goal
 from wm_planner.planners import PlanningError
 from wm_planner.pursuit import E_STOPPED, Pursuit
 from wm_planner.turns import PATIENCE_S, Turns
@@ -117,11 +118,12 @@ class PlannerNode(WmNode):
         return core
 
     def _use(self, before: PlannerCore | None = None) -> None:
-        """Plan with what the slot holds; where the arm is and was sent is known from `before`."""
+        """Plan with what the slot holds; where the arm is and was sent, and what is explored, is known from `before`."""
         self._core = self._slot.current
         self._bundle = self._core.bundle
         if before is not None:
             self._core.tool_path, self._core.commanded = before.tool_path, before.commanded
+            self._core.targets = before.targets
 
     # -- the latency path ----------------------------------------------------------------------------------------
 
@@ -184,7 +186,7 @@ class PlannerNode(WmNode):
             return self._core.hold(stamp_ns=stamp_ns, delay=delay), Command.IDLE
         problem = self._problem(belief, stamp_ns)
         if belief.objects:
-            progress.update(object_xy(belief.objects), stamp_ns)
+            progress.update(scene_state(belief.objects), stamp_ns)
         if problem:
             self.reject("holds", problem)
             return self._core.hold(problem, stamp_ns=stamp_ns, delay=delay), Command.HOLD
@@ -264,23 +266,22 @@ class PlannerNode(WmNode):
             self._pursuit.end(E_STOPPED)
         self._stopped = message.data
 
-    def _accept(self, goal: Goal) -> ObjectGoal | ExploreGoal:
-        if goal.kind not in (Goal.OBJECT_POSE, Goal.EXPLORE):
-            kind = {Goal.IMAGE: "image", Goal.TEXT: "text"}.get(goal.kind, str(goal.kind))
+    def _accept(self, goal: GoalMessage) -> Goal:
+        if goal.kind not in (GoalMessage.OBJECT_POSE, GoalMessage.EXPLORE):
+            kind = {GoalMessage.IMAGE: "image", GoalMessage.TEXT: "text"}.get(goal.kind, str(goal.kind))
             raise GoalError(
                 f"expected a goal of kind OBJECT_POSE or EXPLORE, got '{kind}': this bundle does not pursue such goals"
             )
         if self._stopped:
             raise GoalError("the emergency stop is set; reset it with wm/e_stop_reset first")
-        if goal.kind == Goal.EXPLORE:
-            try:
-                return ExploreGoal(self._task.exploring.places, self.value("seed"))
-            except TaskError as error:
-                raise GoalError(str(error)) from error
-        pose = goal.object_pose
-        place = (pose.pose.position.x, pose.pose.position.y)
+        if goal.kind == GoalMessage.EXPLORE:
+            if self._task.regions.exploring is None:
+                raise GoalError(f"expected a task with regions of exploring, '{self._task.name}' has none; add them")
+            return ExploreGoal(self.value("seed"))
+        message = goal.object_pose
+        pose = {axis: getattr(message.pose.position, axis) for axis in self._task.goal_axes}
         tolerance = goal.tolerance or self.value("tolerance")
-        return object_goal(place, pose.header.frame_id, self._robot.table_frame, tolerance, self._task)
+        return pose_goal(pose, message.header.frame_id, self._robot.table_frame, tolerance, self._task)
 
     # -- diagnostics ---------------------------------------------------------------------------------------------
 

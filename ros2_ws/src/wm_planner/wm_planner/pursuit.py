@@ -13,13 +13,14 @@ from rclpy.task import Future
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from wm_msgs.action import PursueGoal
-from wm_msgs.msg import Goal, GoalEvent
+from wm_msgs.msg import Goal as GoalMessage
+from wm_msgs.msg import GoalEvent
 from wm_msgs.srv import SetGoal
 
+from wm_core.goal import Goal, GoalError
 from wm_core.lifecycle import WmNode
 from wm_core.qos import STATE
-from wm_planner.exploration import ExploreGoal
-from wm_planner.goal import GoalError, ObjectGoal, Progress
+from wm_planner.goal import Progress
 
 E_STOPPED = "emergency stop"  # how a goal ends that one has ended
 
@@ -30,7 +31,7 @@ class Pursuit:
     def __init__(
         self,
         node: WmNode,
-        accept: Callable[[Goal], ObjectGoal | ExploreGoal],
+        accept: Callable[[GoalMessage], Goal],
         default_timeout: float,
         cycles: int,
         answered: Callable[[], Header],
@@ -44,7 +45,7 @@ class Pursuit:
         self._cycles = cycles
         self._answered = answered
         self._model_id = model_id
-        self._message = Goal()
+        self._message = GoalMessage()
         self._handle: ServerGoalHandle | None = None
         self._done: Future | None = None
         self.progress: Progress | None = None
@@ -145,7 +146,7 @@ class Pursuit:
         self.end("cancelled")
         return response
 
-    def _begin(self, message: Goal, timeout: float) -> None:
+    def _begin(self, message: GoalMessage, timeout: float) -> None:
         goal = self._accept(message)
         self.end("preempted")
         self._message = message

@@ -13,10 +13,12 @@ import numpy as np
 
 from wm_core.bundle import Bundle
 from wm_core.executed import ExecutedMotion
+from wm_core.goal import PoseGoal
 from wm_core.kinematics import Kinematics
 from wm_core.paths import bundles_dir, rigs_dir
 from wm_core.rig import CameraRig
 from wm_core.robot import DEFAULT_ROBOT, RobotProfile, load_robot
+from wm_core.scene import SceneState, scene_of
 from wm_core.task import DEFAULT_TASK, Task, load_task
 from wm_dynamics.belief import BeliefState
 from wm_guard.guard import Guard, Kind
@@ -24,7 +26,7 @@ from wm_guard.limits import Limits, Request
 from wm_perception.pipeline import ObservationData
 from wm_planner.controller import Decision
 from wm_planner.factory import PlannerSettings, make_planner_core
-from wm_planner.goal import ObjectGoal, Progress
+from wm_planner.goal import Progress
 from wm_planner.planners import PlanResult
 from wm_sim.arm_sim import ArmSim
 from wm_sim.controller import Point
@@ -63,7 +65,7 @@ class EpisodeResult:
     """Outcome of one episode, scored on ground truth."""
 
     seed: int
-    goal: tuple[float, float]
+    goal: tuple[float, ...]  # along the task's goal axes [m]
     start_distance_m: float
     final_distance_m: float
     steps: int
@@ -151,7 +153,8 @@ class ClosedLoop:
         `hide(index, trace)`: whether no camera sees the object in a step.
         """
         start = self.reset(seed)
-        target = ObjectGoal(np.asarray(start["goal_xy"] if goal is None else goal, float), self.task.success.tolerance)
+        place = np.asarray(start["goal_xy"] if goal is None else goal, float)
+        target = PoseGoal(dict(zip(self.task.goal_axes, place, strict=True)), self.task.success.tolerance)
         begin_ns = self.sim.time_ns
         progress = Progress(target, np.inf, self.task.success.cycles)
         max_steps = max_steps or self.task.max_steps
@@ -160,12 +163,11 @@ class ClosedLoop:
             hidden = hide is not None and hide(len(trace), trace)
             self.sim.disturb(hidden=hidden)
             trace.append(self.step(progress, policy, oracle=oracle, hidden=hidden))
-        final = self.sim.object_pose()[0][:2]
         return EpisodeResult(
             seed,
-            (float(target.xy[0]), float(target.xy[1])),
-            float(np.linalg.norm(start["object_xy"] - target.xy)),
-            float(np.linalg.norm(final - target.xy)),
+            tuple(target.position.tolist()),
+            float(np.linalg.norm(start["object_xy"] - place)),
+            float(target.distance(SceneState.of_pose(*self.sim.object_pose()))),
             len(trace),
             (self.sim.time_ns - begin_ns) / 1e9,
             progress.reached,
@@ -201,7 +203,8 @@ class ClosedLoop:
         stamp_ns = self.sim.time_ns
         names, positions, _ = self.sim.joint_state()
         joints = positions[: len(self.kinematics.joint_names)]
-        truth = self.sim.object_pose()[0][:2]
+        true_scene = SceneState.of_pose(*self.sim.object_pose())
+        truth = true_scene.xy[0]
         ee_target = self._tool_path.position
         observation = belief = None
         if policy is None or watched:
@@ -209,11 +212,11 @@ class ClosedLoop:
                 stamp_ns, capture(self.sim), joints, self._motion, truth if oracle else None
             )
         if policy is None and belief is not None:
-            progress.update(belief.object_xy, stamp_ns)
+            progress.update(scene_of(self.bundle.state, belief.mean), stamp_ns)
             decision = self._decide(belief, progress, stamp_ns)
         elif policy is not None:
-            progress.update(truth, stamp_ns)
-            aim = progress.goal.xy if isinstance(progress.goal, ObjectGoal) else np.full(2, np.nan)
+            progress.update(true_scene, stamp_ns)
+            aim = progress.goal.position if isinstance(progress.goal, PoseGoal) else np.full(2, np.nan)
             action = np.asarray(policy(ee_target, truth, aim), float)
             motion = self._tool_path.move(self.bundle.action.scaled(action))
             decision = Decision(action, motion, None, None, None, 0.0, 0.0)

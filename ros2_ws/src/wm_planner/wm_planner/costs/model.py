@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from wm_core.bundle import Bundle, BundleError
-from wm_core.futures import Futures
+from wm_core.futures import XY, Futures
 from wm_core.task import Region, Task
 from wm_dynamics.calibration import Calibration
 from wm_planner.costs.base import COSTS, Array, CostContext, CostTerm, CostToGo, Places, PlaceTerm, shares
@@ -28,9 +28,11 @@ class CostModel:
     ) -> None:
         """`reach`: of the tool. `weights`: in place of some of the task's, by name. `calibration`, `cost_to_go`: of the bundle.
 
-        Raises TaskError for terms and options that nobody registered, ValueError for weights of terms that the task does not
-        list, or of what is not known.
+        Raises TaskError for terms and options that nobody registered and for goals along other axes than x and y, ValueError for
+        weights of terms that the task does not list, or of what is not known.
         """
+        if task.goal_axes != XY:
+            raise task.error("goal.axes", f"expected {list(XY)}, which cost terms are about, got {list(task.goal_axes)}")
         self.task = task
         self.reach = reach
         self.calibration = calibration
