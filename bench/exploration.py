@@ -63,7 +63,7 @@ class Explore:
         if self._order is None:
             order = Order(Kind.EXPLORE, EXPLORE_S)
             if last is not None:
-                order = self._core.next(Scene(last.object_xy, last.time_unseen, False))
+                order = self._core.next(Scene(last.scene.xy[0], last.time_unseen, False))
             if order.kind is Kind.RESCUE:
                 self._core.rescued()
                 return order.reason
@@ -74,7 +74,7 @@ class Explore:
         record.steps.append(step)
         record.exploring.append(self._order.kind is Kind.EXPLORE)
         record.scenes.append(record.losses)
-        scene = Scene(step.belief.object_xy, step.belief.time_unseen, False)  # type: ignore[union-attr]
+        scene = Scene(step.belief.scene.xy[0], step.belief.time_unseen, False)  # type: ignore[union-attr]
         progress = self._progress
         if progress.reached or progress.timed_out or self._core.breaks_off(self._order, scene):
             self._core.ended(self._order)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message, serialize_message
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
-from wm_msgs.msg import Belief, Observation, Plan
+from wm_msgs.msg import Belief, Command, Observation, Plan
 
 from wm_bags.replay.compare import Tally, differences
 from wm_bags.replay.old_messages import UNKNOWN, is_old, present, present_data
@@ -100,7 +100,26 @@ def test_old_beliefs_and_plans_are_those_of_today():
     assert [tool.position.x for tool in made.tool] == [0.4, 0.5]
 
 
-@pytest.mark.parametrize("message", [Belief(), Observation(), Plan()])
+def test_an_old_command_is_one_of_today():
+    times = SimpleNamespace(sec=1, nanosec=5)
+    joints = SimpleNamespace(
+        positions=np.array([0.1, 0.2]), velocities=np.zeros(0), accelerations=np.zeros(0), effort=np.zeros(0), time_from_start=times,
+    )  # fmt: skip
+    old = SimpleNamespace(
+        header=header(), effective=times, action=np.array([0.5, 0.0], np.float32), ee_start=point(0.4, 0.1, 0.027),
+        ee_end=point(0.41, 0.1, 0.027), trajectory=SimpleNamespace(header=header(), joint_names=["a", "b"], points=[joints]),
+        status=1, reason="slow",
+    )  # fmt: skip
+    made = present("wm_msgs/msg/Command", old)
+    assert isinstance(made, Command) and made.effective.nanosec == 5 and list(made.action) == [0.5, 0.0]
+    assert (made.tool_start.position.x, made.tool_end.position.x, made.tool_end.position.z) == (0.4, 0.41, 0.027)
+    assert np.isnan([made.tool_end.yaw, made.tool_end.pitch, made.tool_end.opening]).all()
+    (first,) = made.trajectory.points
+    assert list(first.positions) == [0.1, 0.2] and first.time_from_start.sec == 1
+    assert (made.trajectory.joint_names, made.status, made.reason) == (["a", "b"], 1, "slow")
+
+
+@pytest.mark.parametrize("message", [Belief(), Command(), Observation(), Plan()])
 def test_messages_of_today_stay_as_they_are(message):
     assert present(f"wm_msgs/msg/{type(message).__name__}", message) is message
 

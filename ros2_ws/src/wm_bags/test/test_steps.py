@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from rosbags.rosbag2 import Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from wm_bags.steps.check import BagCheck
+from wm_bags.steps.motion import tool_motion
 from wm_bags.steps.profile import Profile
 from wm_bags.steps.propose import propose
 from wm_bags.storage.errors import BagError
@@ -367,3 +369,12 @@ def test_the_report_names_faults_and_seconds(robot, profile_file, tmp_path, caps
     assert second["lost_s"]["NaN"] == pytest.approx(0.2)
     page = (tmp_path / "out" / "report.html").read_text()
     assert "<svg" in page and "20 messages with NaN" in page
+
+
+def test_recorded_commands_of_any_version_say_where_the_tool_moves():
+    start, end = (SimpleNamespace(x=x, y=0.1, z=0.027) for x in (0.4, 0.43))
+    first = SimpleNamespace(ee_start=start, ee_end=end)
+    today = SimpleNamespace(tool_start=SimpleNamespace(position=start), tool_end=SimpleNamespace(position=end))
+    for command in (first, today):
+        before, after = tool_motion(command)
+        assert before.position.tolist() == [0.4, 0.1, 0.027] and after.position.tolist() == [0.43, 0.1, 0.027]

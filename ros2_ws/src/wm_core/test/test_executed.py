@@ -6,8 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wm_core.executed import ExecutedMotion
+from wm_core.scene import ToolState
+from wm_core.specs import ActionSpec
 
-A, B, C = np.array([0.4, 0.0]), np.array([0.43, 0.0]), np.array([0.43, 0.03])
+A, B, C = (ToolState.at(x, y, 0.027, opening=np.nan) for x, y in ((0.4, 0.0), (0.43, 0.0), (0.43, 0.03)))
+ACTION = ActionSpec({"x": 0.03, "y": 0.03})
+
+
+def between(start, end, share):
+    return ToolState(start.values + share * (end.values - start.values))
 
 
 def moved():
@@ -19,23 +26,21 @@ def moved():
 
 def test_the_target_moves_linearly_and_then_stays():
     motion = moved()
-    np.testing.assert_allclose(motion.target(0), A)
-    np.testing.assert_allclose(motion.target(150), (A + B) / 2)
-    np.testing.assert_allclose(motion.target(250), (B + C) / 2)
-    np.testing.assert_allclose(motion.target(10_000), C)
+    for t_ns, place in ((0, A), (150, between(A, B, 0.5)), (250, between(B, C, 0.5)), (10_000, C)):
+        np.testing.assert_allclose(motion.target(t_ns).values, place.values)
 
 
 def test_a_newer_motion_replaces_an_older_one_from_its_begin_on():
     motion = moved()
-    motion.record(150, 100, (A + B) / 2, A)  # the guard turned back
-    np.testing.assert_allclose(motion.target(140), A + 0.4 * (B - A))
-    np.testing.assert_allclose(motion.target(1000), A)
+    motion.record(150, 100, between(A, B, 0.5), A)  # the guard turned back
+    np.testing.assert_allclose(motion.target(140).values, between(A, B, 0.4).values)
+    np.testing.assert_allclose(motion.target(1000).values, A.values)
 
 
 def test_an_action_is_the_motion_between_two_times():
-    np.testing.assert_allclose(moved().action(100, 200, 0.03), [1.0, 0.0])
-    np.testing.assert_allclose(moved().action(150, 250, 0.03), [0.5, 0.5])
-    np.testing.assert_allclose(ExecutedMotion().action(0, 100, 0.03), [0, 0])
+    np.testing.assert_allclose(moved().action(100, 200, ACTION), [1.0, 0.0], atol=1e-12)
+    np.testing.assert_allclose(moved().action(150, 250, ACTION), [0.5, 0.5])
+    np.testing.assert_allclose(ExecutedMotion().action(0, 100, ACTION), [0, 0])
 
 
 @given(st.integers(0, 400), st.integers(0, 400), st.integers(0, 400))
@@ -43,7 +48,7 @@ def test_actions_add_up(t0, t1, t2):
     t0, t1, t2 = sorted((t0, t1, t2))
     motion = moved()
     np.testing.assert_allclose(
-        motion.action(t0, t1, 0.03) + motion.action(t1, t2, 0.03), motion.action(t0, t2, 0.03), atol=1e-9
+        motion.action(t0, t1, ACTION) + motion.action(t1, t2, ACTION), motion.action(t0, t2, ACTION), atol=1e-9
     )
 
 
@@ -54,9 +59,10 @@ def test_memory_is_bounded():
     assert len(motion) == 4
 
 
-@pytest.mark.parametrize("start", [[np.nan, 0], [0, 0, 0]])
-def test_nonsense_is_refused(start):
-    with pytest.raises(ValueError, match="finite positions"):
-        ExecutedMotion().record(0, 1, start, [0, 0])
+def test_nonsense_is_refused():
+    with pytest.raises(ValueError, match="finite numbers"):
+        ExecutedMotion().record(0, 1, ToolState.at(np.nan, 0.0, 0.0), A)
+    with pytest.raises(ValueError, match="expected a tool state"):
+        ExecutedMotion().record(0, 1, ToolState(np.zeros(3)), A)
     with pytest.raises(ValueError, match="none was recorded"):
         ExecutedMotion().target(0)

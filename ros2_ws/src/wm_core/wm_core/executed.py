@@ -1,14 +1,17 @@
-"""What was really commanded to the arm: the commanded tool position at any time."""
+"""What was really commanded to the arm: the commanded tool at any time."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
 
+from wm_core.scene import ToolState
+from wm_core.specs import ActionSpec
+
 
 @dataclass(frozen=True)
 class Motion:
-    """A straight tool motion from `start` (2,) at `begin_ns` to `end` (2,) at `end_ns` [m]."""
+    """A straight tool motion from `start` (6,) at `begin_ns` to `end` (6,) at `end_ns`: values of ToolState."""
 
     begin_ns: int
     end_ns: int
@@ -17,7 +20,7 @@ class Motion:
 
 
 class ExecutedMotion:
-    """Piecewise linear commanded tool position; a newer motion replaces an older one from its begin on."""
+    """Piecewise linear commanded tool state; a newer motion replaces an older one from its begin on."""
 
     def __init__(self, memory: int = 64) -> None:
         self._motions: list[Motion] = []
@@ -29,36 +32,32 @@ class ExecutedMotion:
     def __len__(self) -> int:
         return len(self._motions)
 
-    def record(self, effective_ns: int, duration_ns: int, ee_start: np.ndarray, ee_end: np.ndarray) -> None:
-        """Remember a motion that takes effect at `effective_ns` and lasts `duration_ns`; positions (2,) [m]."""
-        start, end = np.asarray(ee_start, float), np.asarray(ee_end, float)
-        if start.shape != (2,) or end.shape != (2,) or not (np.isfinite(start).all() and np.isfinite(end).all()):
-            raise ValueError(f"expected two finite positions of shape (2,), got {ee_start} and {ee_end}")
+    def record(self, effective_ns: int, duration_ns: int, start: ToolState, end: ToolState) -> None:
+        """Remember a motion that takes effect at `effective_ns` and lasts `duration_ns`, between two tool states (6,)."""
+        if not (np.isfinite(start.position).all() and np.isfinite(end.position).all()):
+            raise ValueError(f"expected finite numbers, got a motion from {start.position} to {end.position}")
         if duration_ns < 0:
             raise ValueError(f"expected a duration of at least 0 ns, got {duration_ns}")
         while self._motions and self._motions[-1].begin_ns >= effective_ns:
             self._motions.pop()
-        self._motions.append(Motion(effective_ns, effective_ns + duration_ns, start, end))
+        self._motions.append(Motion(effective_ns, effective_ns + duration_ns, start.values.copy(), end.values.copy()))
         del self._motions[: -self._memory]
 
-    def target(self, t_ns: int) -> np.ndarray:
-        """Commanded tool position (2,) [m] at a time; constant before the first and after the last motion."""
+    def target(self, t_ns: int) -> ToolState:
+        """Commanded tool state (6,) at a time; constant before the first and after the last motion."""
         if not self._motions:
             raise ValueError("expected at least one executed motion, none was recorded")
         index = bisect_right(self._motions, t_ns, key=lambda motion: motion.begin_ns) - 1
         if index < 0:
-            return self._motions[0].start.copy()
+            return ToolState(self._motions[0].start.copy())
         motion = self._motions[index]
         if t_ns >= motion.end_ns or motion.end_ns == motion.begin_ns:
-            return motion.end.copy()
+            return ToolState(motion.end.copy())
         share = (t_ns - motion.begin_ns) / (motion.end_ns - motion.begin_ns)
-        return motion.start + share * (motion.end - motion.start)
+        return ToolState(motion.start + share * (motion.end - motion.start))
 
-    def action(self, t0_ns: int, t1_ns: int, scale: float | np.ndarray) -> np.ndarray:
-        """Action (2,) that moved the commanded position from time t0 to t1, in units of `scale` [m], one or one an axis.
-
-        Zero when nothing was commanded.
-        """
+    def action(self, t0_ns: int, t1_ns: int, spec: ActionSpec) -> np.ndarray:
+        """Action (A,) that moved the commanded tool from time t0 to t1; zero when nothing was commanded."""
         if not self._motions:
-            return np.zeros(2)
-        return (self.target(t1_ns) - self.target(t0_ns)) / scale
+            return np.zeros(spec.size)
+        return spec.from_displacement(self.target(t1_ns).values - self.target(t0_ns).values)

@@ -92,9 +92,9 @@ def record(writer, stamps):
     return writer.close()
 
 
-def point_of(step, x):
-    """A fault of a point: another x."""
-    return lambda point: replace(point, x=x)
+def tool_at(x):
+    """A fault of a tool: another x."""
+    return lambda tool: replace(tool, position=replace(tool.position, x=x))
 
 
 def pose_of(x):
@@ -143,7 +143,7 @@ FAULTS = {
     "infinite joints": ("joint_states", {"position": always(np.array([INF] * 7))}, "finite numbers"),
     "fewer positions than names": ("joint_states", {"position": always(np.zeros(6))}, "7 positions .* got 6"),
     "no joints": ("joint_states", None, "expected joint states"),
-    "NaN command": ("wm/executed", {"ee_end": point_of("ee_end", NAN)}, "finite numbers"),
+    "NaN command": ("wm/executed", {"tool_end": tool_at(NAN)}, "finite numbers"),
     "NaN label": ("ground_truth/object_pose", {"pose": pose_of(NAN)}, "finite numbers"),
     "no quaternion": ("ground_truth/object_pose", {"pose": turned(1e300)}, "unit quaternion"),
     "NaN intrinsics": (INFO, {"k": always(np.full(9, NAN))}, "finite numbers"),

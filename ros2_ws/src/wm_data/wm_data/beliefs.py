@@ -6,6 +6,7 @@ import numpy as np
 
 from wm_core.bundle import Bundle
 from wm_core.executed import ExecutedMotion
+from wm_core.scene import ToolState
 from wm_data.dataset import Dataset
 from wm_dynamics.belief import BeliefFilter, BeliefState
 from wm_perception.bev import fuse
@@ -40,11 +41,7 @@ def states(bundle: Bundle, data: Dataset, seen: np.ndarray, episode: int) -> Ite
     for i, step in enumerate(np.flatnonzero(data.episode == episode)):
         stamp_ns = (i + 1) * STEP_NS
         visibility = float(1 / (1 + np.exp(-bundle.embedding.of(seen[step], "visibility")[0])))
-        target = data.target_at(bundle.state.tool)[step].astype(float)
-        motion.record(stamp_ns, STEP_NS, target, target + bundle.action.scaled(data.action[step]))
-        yield (
-            int(step),
-            belief.update(
-                stamp_ns, seen[step], visibility, data.tool_at(bundle.state.tool)[step].astype(float), motion
-            ),
-        )
+        tool, target = (ToolState(values[step].astype(float)) for values in (data.tool, data.target))
+        end = ToolState(target.values + bundle.action.to_displacement(data.action[step]))
+        motion.record(stamp_ns, STEP_NS, target, end)
+        yield int(step), belief.update(stamp_ns, seen[step], visibility, tool, motion)

@@ -124,18 +124,14 @@ class EpisodeWriter:
         if step.truth is not None:
             self._write(TRUTH, step.stamp_ns, header=header, pose=self._pose(step.truth))
         stamp = header.stamp
-        start, end = (
-            self._message("geometry_msgs/msg/Point", x=float(p[0]), y=float(p[1]), z=0.0)
-            for p in (step.ee_start, step.ee_end)
-        )
         self._write(
             EXECUTED,
             step.stamp_ns,
             header=header,
             effective=stamp,
             action=np.zeros(2, np.float32),
-            ee_start=start,
-            ee_end=end,
+            tool_start=self._tool(step.ee_start),
+            tool_end=self._tool(step.ee_end),
             trajectory=self._message("trajectory_msgs/msg/JointTrajectory", header=header, joint_names=[], points=[]),
             status=1,
             reason="",
@@ -143,6 +139,12 @@ class EpisodeWriter:
             ACTIVE=1,
             HOLD=2,
         )
+
+    def _tool(self, xy: np.ndarray) -> Any:
+        """A tool at a place (2,) [m] in the plane in which it moves; nothing else is known of it."""
+        x, y = map(float, xy)
+        position = self._message("geometry_msgs/msg/Point", x=x, y=y, z=0.0)
+        return self._message("wm_msgs/msg/ToolState", position=position, yaw=math.nan, pitch=math.nan, opening=math.nan)
 
     def close(self) -> Path:
         """Finish the bag; it appears under its own name."""

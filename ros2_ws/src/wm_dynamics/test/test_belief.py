@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from wm_core.executed import ExecutedMotion
+from wm_core.scene import ToolState
 from wm_dynamics.belief import BeliefFilter
 
 STEP_NS = 100_000_000
-AWAY = np.array([0.30, -0.25])  # a tool that touches nothing
+AWAY = ToolState.at(0.30, -0.25, 0.027)  # touches nothing
 
 
 @pytest.fixture
@@ -44,34 +45,34 @@ def watch(belief, seen_at):
 
 def test_the_first_sight_is_believed(belief, watch, seen_at):
     state = watch([0.5, 0.1], 1)
-    np.testing.assert_allclose(state.object_xy, [0.5, 0.1], atol=0.005)
+    np.testing.assert_allclose(state.scene.xy[0], [0.5, 0.1], atol=0.005)
     assert state.restarted
 
 
 def test_repeated_sight_makes_surer(belief, watch, seen_at):
     first = watch([0.5, 0.1], 1)
     later = watch([0.5, 0.1], 10, begin=2)
-    assert (later.object_std <= first.object_std).all()
-    np.testing.assert_allclose(later.object_xy, [0.5, 0.1], atol=0.004)
+    assert (later.scene.std(("x", "y")) <= first.scene.std(("x", "y"))).all()
+    np.testing.assert_allclose(later.scene.xy[0], [0.5, 0.1], atol=0.004)
 
 
 def test_a_hidden_object_is_not_forgotten(belief, watch, seen_at):
     watch([0.5, 0.1], 8)
     hidden = watch([0.3, 0.3], 10, begin=9, visible=False)  # what a blind encoder says does not count
-    np.testing.assert_allclose(hidden.object_xy, [0.5, 0.1], atol=0.02)
+    np.testing.assert_allclose(hidden.scene.xy[0], [0.5, 0.1], atol=0.02)
     assert hidden.time_unseen == pytest.approx(1.0)
     assert np.isnan(hidden.error)
 
 
 def test_a_hidden_object_moves_when_it_is_pushed(belief, watch, seen_at):
-    motion, place, tool = ExecutedMotion(), np.array([0.5, 0.0]), np.array([0.43, 0.0])
+    motion, place, tool = ExecutedMotion(), np.array([0.5, 0.0]), ToolState.at(0.43, 0.0, 0.027)
     for i in range(1, 6):
         belief.update(i * STEP_NS, *seen_at(place), tool, motion)
     for i in range(6, 11):
-        motion.record((i - 1) * STEP_NS, STEP_NS, tool, tool + [0.03, 0])
-        tool = tool + [0.03, 0]
+        before, tool = tool, ToolState.at(0.43 + 0.03 * (i - 5), 0.0, 0.027)
+        motion.record((i - 1) * STEP_NS, STEP_NS, before, tool)
         state = belief.update(i * STEP_NS, *seen_at(place, visible=False), tool, motion)
-    assert state.object_xy[0] > 0.56
+    assert state.scene.xy[0, 0] > 0.56
 
 
 def test_missed_frames_are_bridged(belief, watch, seen_at):
@@ -85,7 +86,7 @@ def test_time_that_jumps_restarts(belief, watch, seen_at, stamp):
     watch([0.5, 0.1], 5, begin=40)
     state = belief.update(stamp, *seen_at([0.4, -0.1]), AWAY, ExecutedMotion())
     assert state.restarted
-    np.testing.assert_allclose(state.object_xy, [0.4, -0.1], atol=0.005)
+    np.testing.assert_allclose(state.scene.xy[0], [0.4, -0.1], atol=0.005)
 
 
 @pytest.mark.parametrize("stamp", [5 * STEP_NS, 4 * STEP_NS])
@@ -95,7 +96,7 @@ def test_an_observation_that_is_late_or_repeated_changes_nothing(belief, watch, 
         belief.update(stamp, *seen_at([0.4, -0.1]), AWAY, ExecutedMotion())
     after = watch([0.5, 0.1], 1, begin=6)
     assert not after.restarted
-    np.testing.assert_allclose(after.object_xy, [0.5, 0.1], atol=0.004)
+    np.testing.assert_allclose(after.scene.xy[0], [0.5, 0.1], atol=0.004)
 
 
 def test_surprise_stays_while_there_is_nothing_to_compare(belief, watch):
@@ -111,7 +112,7 @@ def test_an_object_put_elsewhere_surprises_and_is_believed_soon(belief, watch, s
     first = watch([0.4, -0.1], 1, begin=11)
     assert first.surprise > 1
     after = watch([0.4, -0.1], 2, begin=12)
-    np.testing.assert_allclose(after.object_xy, [0.4, -0.1], atol=0.006)
+    np.testing.assert_allclose(after.scene.xy[0], [0.4, -0.1], atol=0.006)
 
 
 def test_nonsense_is_refused_and_changes_nothing(belief, watch, seen_at):
@@ -121,9 +122,9 @@ def test_nonsense_is_refused_and_changes_nothing(belief, watch, seen_at):
         with pytest.raises(ValueError, match="finite embedding"):
             belief.update(6 * STEP_NS, bad, visibility, AWAY, ExecutedMotion())
     with pytest.raises(ValueError, match="tool position"):
-        belief.update(6 * STEP_NS, embedding, visibility, np.array([np.nan, 0]), ExecutedMotion())
+        belief.update(6 * STEP_NS, embedding, visibility, ToolState.at(np.nan, 0.0, 0.027), ExecutedMotion())
     after = watch([0.5, 0.1], 1, begin=6)
-    np.testing.assert_allclose(after.object_xy, before.object_xy, atol=0.003)
+    np.testing.assert_allclose(after.scene.xy[0], before.scene.xy[0], atol=0.003)
 
 
 def test_an_observation_that_overflows_does_not_spoil_the_belief_for_good(belief, watch, seen_at):
@@ -134,7 +135,7 @@ def test_an_observation_that_overflows_does_not_spoil_the_belief_for_good(belief
         belief.update(6 * STEP_NS, embedding, visibility, AWAY, ExecutedMotion())
     after = watch([0.5, 0.1], 5, begin=7)
     assert np.isfinite(after.mean).all()
-    np.testing.assert_allclose(after.object_xy, [0.5, 0.1], atol=0.005)
+    np.testing.assert_allclose(after.scene.xy[0], [0.5, 0.1], atol=0.005)
 
 
 @pytest.mark.parametrize("visibility", [np.nan, -0.1, 1.1])

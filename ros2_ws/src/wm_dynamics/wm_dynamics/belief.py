@@ -7,6 +7,7 @@ import numpy as np
 
 from wm_core.bundle import Bundle
 from wm_core.executed import ExecutedMotion
+from wm_core.scene import SceneState, ToolState, scene_of
 from wm_dynamics.novelty import Novelty, NoveltyDetector, slip_of
 from wm_dynamics.surprise import Surprise
 
@@ -19,15 +20,14 @@ SETTLE_STEPS = 2  # updates after a restart whose error is no surprise
 
 @dataclass(frozen=True)
 class BeliefState:
-    """What the robot believes at one instant; metres, base frame."""
+    """What the robot believes at one instant; metres, radians, frame of the table."""
 
     stamp_ns: int
     mean: np.ndarray  # (L,)
     variance: np.ndarray  # (L,)
-    object_xy: np.ndarray  # (2,)
-    object_std: np.ndarray  # (2,)
-    ee: np.ndarray  # (2,) measured
-    ee_target: np.ndarray  # (2,) commanded
+    scene: SceneState  # the objects at this instant, with variances
+    tool: ToolState  # (6,) measured
+    target: ToolState  # (6,) commanded; as measured where nothing was
     visibility: float
     time_unseen: float  # [s]
     predicted_object: np.ndarray  # (2,) before this observation
@@ -79,24 +79,23 @@ class BeliefFilter:
         self._stamp_ns, self._seen_ns = before._stamp_ns, before._seen_ns
 
     def update(
-        self, stamp_ns: int, embedding: np.ndarray, visibility: float, ee: np.ndarray, motion: ExecutedMotion
+        self, stamp_ns: int, embedding: np.ndarray, visibility: float, tool: ToolState, motion: ExecutedMotion
     ) -> BeliefState:
         """Fuse one observation made at `stamp_ns`.
 
-        `embedding` (D,), `visibility` 0..1, `ee` (2,) measured tool position [m], `motion` what was executed so far.
+        `embedding` (D,), `visibility` 0..1, `tool` (6,) measured, `motion` what was executed so far.
         Missed frames are bridged by prediction; a jump in time of over 2 s, ahead or back, or an object seen elsewhere
         twice in a row restarts the belief. Raises ValueError on non-finite or wrongly shaped input and on observations
         that are not newer than the last, and leaves the belief as it was.
         """
         began = time.perf_counter()
         embedding = np.asarray(embedding, np.float32).reshape(1, -1)
-        ee = np.asarray(ee, float)
         if embedding.shape[1] != self._bundle.embedding_size or not np.isfinite(embedding).all():
             raise ValueError(
                 f"expected {self._bundle.embedding_size} finite embedding values, got {embedding.shape[1]} values: {embedding}"
             )
-        if ee.shape != (2,) or not np.isfinite(ee).all():
-            raise ValueError(f"expected a finite tool position (2,), got {ee}")
+        if not np.isfinite(tool.get(self._bundle.state.tool)).all():
+            raise ValueError(f"expected a finite tool position along {self._bundle.state.tool}, got {tool.values}")
         if not 0 <= visibility <= 1:
             raise ValueError(f"expected a visibility of 0..1, got {visibility}")
         steps = self._steps_since(stamp_ns)
@@ -110,17 +109,17 @@ class BeliefFilter:
             t0 = start_ns + (stamp_ns - start_ns) * i // count
             t1 = start_ns + (stamp_ns - start_ns) * (i + 1) // count
             last = i + 1 == count
-            action = motion.action(t0, t1, self._bundle.action.scales)
-            target = motion.target(t1) if len(motion) else ee
+            action = motion.action(t0, t1, self._bundle.action)
+            target = motion.target(t1) if len(motion) else tool
             before = position(self._mean[0]).astype(float)
-            out = self._filter(action, embedding if last else self._hidden, ee, target)
+            out = self._filter(action, embedding if last else self._hidden, tool, target)
             self._mean, self._variance = out["posterior_mean"], out["posterior_variance"]
         contradiction = 0.0
         if not _finite(out) or self._kidnapped(float(out["surprise"][0]), visibility):
             contradiction = float(out["surprise"][0]) if _finite(out) else 0.0
             self._restart()
             restarted = True
-            out = self._filter(np.zeros(2), embedding, ee, target)
+            out = self._filter(np.zeros(self._bundle.action_size), embedding, tool, target)
             if not _finite(out):
                 raise ValueError(
                     "expected an observation that the filter can use, got values so large that it overflows"
@@ -128,7 +127,9 @@ class BeliefFilter:
             self._mean, self._variance = out["posterior_mean"], out["posterior_variance"]
         self._stamp_ns = stamp_ns
         self._updates += 1
-        return self._state(stamp_ns, embedding[0], visibility, ee, target, before, out, restarted, contradiction, began)
+        return self._state(
+            stamp_ns, embedding[0], visibility, tool, target, before, out, restarted, contradiction, began
+        )
 
     def _kidnapped(self, normalised: float, visibility: float) -> bool:
         """Whether what is seen contradicts the belief again and again: the past is of no use any more."""
@@ -149,9 +150,10 @@ class BeliefFilter:
         return max(1, round(gap / self._step_ns))
 
     def _filter(
-        self, action: np.ndarray, embedding: np.ndarray, ee: np.ndarray, target: np.ndarray
+        self, action: np.ndarray, embedding: np.ndarray, tool: ToolState, target: ToolState
     ) -> dict[str, np.ndarray]:
-        proprio = np.concatenate([ee, target]).astype(np.float32)[None]
+        known = [each.get(self._bundle.state.tool) for each in (tool, target)]
+        proprio = np.concatenate(known).astype(np.float32)[None]
         return self._bundle.run(
             "filter",
             mean=self._mean,
@@ -166,8 +168,8 @@ class BeliefFilter:
         stamp_ns: int,
         embedding: np.ndarray,
         visibility: float,
-        ee: np.ndarray,
-        target: np.ndarray,
+        tool: ToolState,
+        target: ToolState,
         before: np.ndarray,
         out: dict[str, np.ndarray],
         restarted: bool,
@@ -190,10 +192,9 @@ class BeliefFilter:
             stamp_ns,
             mean,
             variance,
-            position(mean).astype(float),
-            np.sqrt(position(variance)).astype(float),
-            ee,
-            np.asarray(target, float),
+            scene_of(self._bundle.state, mean, variance),
+            tool,
+            target,
             visibility,
             (stamp_ns - self._seen_ns) / 1e9,
             predicted,

@@ -9,10 +9,10 @@ from std_msgs.msg import Header
 from wm_msgs.msg import Belief, Branch, Command, Drift, Future, Observation, PredictionError
 
 from wm_core.bundle import Bundle
-from wm_core.conversions import object_messages, tool_message, tool_messages, track_messages
+from wm_core.conversions import object_messages, tool_message, tool_messages, tool_state, track_messages
 from wm_core.executed import ExecutedMotion
 from wm_core.futures import Futures
-from wm_core.scene import ToolState, scene_of
+from wm_core.scene import ToolState
 from wm_core.specs_schema import TOOL_FIELDS
 from wm_core.stamps import to_msg, to_ns
 from wm_dynamics.belief import BeliefState
@@ -21,17 +21,16 @@ from wm_dynamics.drift import DriftState
 
 
 def belief_message(header: Header, bundle: Bundle, state: BeliefState, observation: Observation) -> Belief:
-    """What is believed after an observation; the commanded tool is as high as the measured one."""
-    scene = scene_of(bundle.state, state.mean, state.variance)
-    target = bundle.action.tool_state(state.ee_target)
-    target[TOOL_FIELDS.index("z")] = observation.tool.position.z
-    slots = bundle.state.objects
+    """What is believed after an observation; of the commanded tool what the bundle uses, the rest is as measured."""
+    slots = state.scene.slots
+    target, used = state.tool.values.copy(), [TOOL_FIELDS.index(name) for name in bundle.state.tool]
+    target[used] = state.target.values[used]
     return Belief(
         header=header,
         model_id=bundle.id,
         mean=state.mean.tolist(),
         variance=state.variance.tolist(),
-        objects=object_messages(scene, [state.visibility] * slots, [state.time_unseen] * slots),
+        objects=object_messages(state.scene, [state.visibility] * slots, [state.time_unseen] * slots),
         tool=observation.tool,
         tool_target=tool_message(ToolState(target)),
         surprise=state.surprise,
@@ -71,12 +70,7 @@ def record_executed(motion: ExecutedMotion, command: Command) -> None:
     """Add an executed command to the motion; raises ValueError when it is not usable."""
     points = command.trajectory.points
     duration_ns = to_ns(points[-1].time_from_start) if points else 0
-    motion.record(
-        to_ns(command.effective),
-        duration_ns,
-        np.array([command.ee_start.x, command.ee_start.y]),
-        np.array([command.ee_end.x, command.ee_end.y]),
-    )
+    motion.record(to_ns(command.effective), duration_ns, tool_state(command.tool_start), tool_state(command.tool_end))
 
 
 def branch_message(

@@ -17,6 +17,7 @@ from wm_core.executed import ExecutedMotion
 from wm_core.lifecycle import OK, WARN, WmNode, run
 from wm_core.params import Param
 from wm_core.qos import STATE
+from wm_core.scene import ToolState
 from wm_core.stamps import to_ns
 from wm_dynamics.belief import VISIBLE, BeliefFilter, BeliefState
 from wm_dynamics.calibration import Calibration
@@ -55,7 +56,7 @@ def predictor(bundle: Bundle) -> Predictor:
     made = Predictor(bundle, Calibration.of(bundle), BeliefFilter(bundle), RolloutEngine(bundle), drift)
     hidden, motion = np.zeros(bundle.embedding_size, np.float32), ExecutedMotion()
     for stamp in range(3):
-        made.filter.update(stamp * 10**8 + 1, hidden, 0.0, np.zeros(2), motion)
+        made.filter.update(stamp * 10**8 + 1, hidden, 0.0, ToolState.at(0.0, 0.0, 0.0), motion)
     made.filter.reset()
     actions = np.zeros((1, bundle.horizon, bundle.action_size), np.float32)
     futures = made.engine.rollout(bundle.initial_mean, actions)
@@ -128,7 +129,7 @@ class DynamicsNode(WmNode):
                 stamp_ns,
                 np.asarray(message.embedding, np.float32),
                 message.objects[0].visibility,
-                tool_state(message.tool).get(bundle.state.tool),
+                tool_state(message.tool),
                 self._motion,
             )
         except ValueError as error:

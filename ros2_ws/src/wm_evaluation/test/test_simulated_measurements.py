@@ -139,7 +139,7 @@ def test_the_stage_shows_all_bundles_the_same_and_branches_leave_no_trace(bundle
     for _ in range(3):
         states = stage.observe()
         assert np.array_equal(states["one"].mean, states["two"].mean)
-        assert np.linalg.norm(states["one"].object_xy - stage.object) < 0.02
+        assert np.linalg.norm(states["one"].scene.xy[0] - stage.object) < 0.02
         here = stage.drive.commanded
         with stage.drive.saved() as restore:
             stage.drive.act(np.array([0.0, 1.0]))

@@ -8,6 +8,7 @@ from wm_core.bundle import Bundle
 from wm_core.executed import ExecutedMotion
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
+from wm_core.scene import ToolState
 from wm_dynamics.belief import BeliefState
 from wm_sim.action_driver import ActionDriver
 from wm_sim.arm_sim import ArmSim
@@ -74,11 +75,14 @@ class Stage:
 
     def act(self, action: np.ndarray) -> np.ndarray:
         """One control period under an action (2,); returns the action that was executed, within the tool's reach."""
-        start = self.drive.commanded
+        start = self._commanded()
         executed = self.drive.act(action)
-        self._motion.record(self._now_ns, STEP_NS, start, self.drive.commanded)
+        self._motion.record(self._now_ns, STEP_NS, start, self._commanded())
         self._now_ns += STEP_NS
         return executed
+
+    def _commanded(self) -> ToolState:
+        return ToolState(TASK.action.tool_state(self.drive.commanded))
 
     def close(self) -> None:
         self.sim.close()

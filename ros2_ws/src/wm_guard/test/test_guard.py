@@ -36,8 +36,8 @@ def test_a_good_step_passes_as_it_came(guard, kinematics, start, step):
     assert verdict.kind is Kind.PASS and verdict.reason == ""
     assert verdict.motion.times_ns.tolist() == [100 * MS]
     np.testing.assert_allclose(verdict.motion.positions, request.positions)
-    np.testing.assert_allclose(verdict.ee_start, kinematics.fk(start)[0], atol=1e-9)
-    np.testing.assert_allclose(verdict.ee_end - verdict.ee_start, [0.03, 0, 0], atol=1e-3)
+    np.testing.assert_allclose(verdict.tool_start.position, kinematics.fk(start)[0], atol=1e-9)
+    np.testing.assert_allclose(verdict.tool_end.position - verdict.tool_start.position, [0.03, 0, 0], atol=1e-3)
     assert verdict.effective_ns == T0 and guard.mode is Mode.PASSING and guard.counts == {"pass": 1}
 
 
@@ -89,7 +89,7 @@ def test_malformed_commands_are_answered_with_a_hold(guard, kinematics, start, s
     assert (verdict.kind, verdict.reason) == (Kind.REFUSED, reason)
     assert guard.mode is Mode.HOLDING and guard.reason == reason and guard.counts == {reason: 1}
     np.testing.assert_allclose(verdict.motion.positions, [start])
-    np.testing.assert_allclose(verdict.ee_end, kinematics.fk(start)[0], atol=1e-9)
+    np.testing.assert_allclose(verdict.tool_end.position, kinematics.fk(start)[0], atol=1e-9)
     assert guard.check(step(dx=0.03), T0, T0).kind is Kind.PASS  # recovers
 
 
@@ -187,7 +187,7 @@ def test_speed_is_measured_from_where_the_last_command_brought_the_arm(guard, ki
     guard.observe(kinematics.joint_names, lagging, now, now)
     verdict = guard.check(step(dx=0.06), now, now)
     assert verdict.kind is Kind.PASS
-    np.testing.assert_allclose(verdict.ee_end - verdict.ee_start, [0.03, 0, 0], atol=1e-3)
+    np.testing.assert_allclose(verdict.tool_end.position - verdict.tool_start.position, [0.03, 0, 0], atol=1e-3)
 
 
 def test_the_watchdog_holds_once_within_its_timeout_and_the_next_command_recovers(guard, kinematics, start, step):
@@ -256,7 +256,7 @@ def test_after_the_arm_was_moved_by_hand_the_guard_starts_from_the_measured_join
     # At no joint's full speed from where the controller was left, should it still be there.
     assert (verdict.kind, verdict.reason) == (Kind.LIMITED, "joint_velocity")
     assert verdict.motion.times_ns[0] >= 0.499 / kinematics.velocity[0] * 1e9
-    np.testing.assert_allclose(verdict.ee_start, kinematics.fk(moved)[0])
+    np.testing.assert_allclose(verdict.tool_start.position, kinematics.fk(moved)[0])
     guard.observe(kinematics.joint_names, moved, now + 20 * MS, now + 20 * MS)
     assert guard.check(stay, now + 20 * MS, now + 20 * MS).kind is Kind.PASS
 

@@ -216,8 +216,8 @@ def test_commands_pass_or_are_replaced_by_a_hold(robot, kinematics, start, step)
     assert trajectory.joint_names == list(kinematics.joint_names)
     assert list(trajectory.points[0].positions) == pytest.approx(list(step(dx=0.02).positions[0]))
     assert executed.status == Command.ACTIVE and executed.reason == "" and executed.trajectory == trajectory
-    assert position(executed.ee_start) == pytest.approx([0.45, 0, 0.1], abs=1e-3)
-    assert position(executed.ee_end) == pytest.approx([0.47, 0, 0.1], abs=1e-3)
+    assert position(executed.tool_start.position) == pytest.approx([0.45, 0, 0.1], abs=1e-3)
+    assert position(executed.tool_end.position) == pytest.approx([0.47, 0, 0.1], abs=1e-3)
 
     trajectory, executed = robot.command(step(dx=0.07))  # 0.5 m/s and more from where the arm is now commanded to be
     assert executed.status == Command.ACTIVE and list(executed.action) == [1.0, 0.0]
@@ -226,7 +226,7 @@ def test_commands_pass_or_are_replaced_by_a_hold(robot, kinematics, start, step)
     trajectory, executed = robot.command(low)
     assert executed.status == Command.HOLD and executed.reason.startswith("workspace")
     assert list(executed.action) == [0.0, 0.0]
-    assert executed.ee_end.z == pytest.approx(0.1, abs=0.01)
+    assert executed.tool_end.position.z == pytest.approx(0.1, abs=0.01)
     assert list(trajectory.points[0].positions) != pytest.approx(list(low.positions[0]))
     assert robot.counts()["workspace"] == "1"
 

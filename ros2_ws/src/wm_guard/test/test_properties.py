@@ -94,7 +94,7 @@ def test_what_goes_out_is_within_limits(kinematics, start, commands):
         if verdict.motion is not None:
             arm.accept(verdict.motion, max(now, now + c["stamp_ms"] * MS) if 0 < c["stamp_ms"] <= 200 else now)
             assert_within_limits(arm, kinematics)
-            np.testing.assert_allclose(verdict.ee_end, kinematics.fk(arm.path[-1])[0], atol=1e-9)
+            np.testing.assert_allclose(verdict.tool_end.position, kinematics.fk(arm.path[-1])[0], atol=1e-9)
         now += c["wait_ms"] * MS
         held = guard.watchdog(now)
         if held is not None:

@@ -3,11 +3,11 @@
 import array
 
 from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import Point
 from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_msgs.msg import Command
 
+from wm_core.conversions import tool_message
 from wm_core.stamps import NS_PER_S, to_msg, to_ns
 from wm_guard.guard import Kind, Verdict
 from wm_guard.limits import Motion, Request
@@ -43,8 +43,8 @@ def to_executed(verdict: Verdict, trajectory: JointTrajectory, command: Command 
         header=command.header if command else Header(stamp=effective, frame_id=trajectory.header.frame_id),
         effective=effective,
         action=passed.action if passed else [0.0] * (len(command.action) if command else 2),
-        ee_start=Point(**dict(zip("xyz", verdict.ee_start.tolist(), strict=True))),
-        ee_end=Point(**dict(zip("xyz", verdict.ee_end.tolist(), strict=True))),
+        tool_start=tool_message(verdict.tool_start),
+        tool_end=tool_message(verdict.tool_end),
         trajectory=trajectory,
         status=passed.status if passed else Command.HOLD,
         reason=reason,

@@ -9,6 +9,8 @@ import numpy as np
 
 from wm_core.joint_states import JointStateError, JointStates, read_joints
 from wm_core.kinematics import Kinematics
+from wm_core.scene import ToolState, tool_of
+from wm_core.specs_schema import TOOL_FIELDS
 from wm_guard.holds import stop
 from wm_guard.limits import Limits, Motion, Refusal, Request, check_jump, check_positions, parse, shortest_durations
 
@@ -43,8 +45,8 @@ class Mode(Enum):
 class Verdict:
     """What goes to the arm. `motion` is None only when no joint position is known, so that not even a hold can be sent.
 
-    `reason`: short code, empty for PASS; `text`: the rest. `effective_ns`: when the motion starts; `ee_start`, `ee_end`
-    (3,) [m]: commanded tool position then and at the end. `expected`: no news, for the arm was just
+    `reason`: short code, empty for PASS; `text`: the rest. `effective_ns`: when the motion starts; `tool_start`,
+    `tool_end` (6,): commanded tool then and at the end, NaN where it is not known. `expected`: no news, for the arm was just
     placed elsewhere or is stopped already.
     """
 
@@ -53,8 +55,8 @@ class Verdict:
     text: str
     motion: Motion | None
     effective_ns: int
-    ee_start: np.ndarray
-    ee_end: np.ndarray
+    tool_start: ToolState
+    tool_end: ToolState
     expected: bool = False
 
 
@@ -282,7 +284,7 @@ class Guard:
         return int(np.ceil(min(seconds, LONGEST_HOLD_S) * NS))
 
     def _nothing(self, kind: Kind, reason: str, text: str, now_ns: int) -> Verdict:
-        nowhere = np.full(3, np.nan)
+        nowhere = ToolState(np.full(len(TOOL_FIELDS), np.nan))
         return Verdict(kind, reason, text, None, now_ns, nowhere, nowhere)
 
     def _send(
@@ -297,6 +299,6 @@ class Guard:
     ) -> Verdict:
         effective_ns = max(stamp_ns, now_ns)
         start = self._states.path.at(effective_ns) if self._states.path else path[0]
-        ee_start, ee_end = self._kinematics.fk(start)[0], self._kinematics.fk(path[-1])[0]
+        tools = (tool_of(*self._kinematics.fk(q)) for q in (start, path[-1]))
         motion = Motion(stamp_ns, ends_ns - (stamp_ns or now_ns), path[1:])
-        return Verdict(kind, reason, text, motion, effective_ns, ee_start, ee_end)
+        return Verdict(kind, reason, text, motion, effective_ns, *tools)

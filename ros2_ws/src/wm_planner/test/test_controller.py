@@ -8,6 +8,7 @@ from wm_core.goal import GoalError, PoseGoal, ZoneGoal
 from wm_core.kinematics import Kinematics
 from wm_core.paths import bundles_dir
 from wm_core.robot import load_robot
+from wm_core.scene import ToolState
 from wm_core.task import load_task
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import RolloutEngine
@@ -25,7 +26,12 @@ TASK = load_task("push")
 REACH = load_robot().reach_region
 GOAL = PoseGoal({"x": 0.60, "y": 0.0}, 0.01)
 STEP_NS = 100_000_000
-TOOL, OBJECT_XY = np.array([0.42, 0.0]), np.array([0.48, 0.0])
+TOOL, OBJECT_XY = ToolState.at(0.42, 0.0, TOOL_HEIGHT), np.array([0.48, 0.0])
+
+
+def ahead(distance):
+    """The tool so far ahead [m] of TOOL."""
+    return ToolState.at(TOOL.xy[0] + distance, 0.0, TOOL_HEIGHT)
 
 
 def make_core(bundle=BUNDLE, horizon=12, macro=False, costs=None, **options):
@@ -38,7 +44,7 @@ def make_core(bundle=BUNDLE, horizon=12, macro=False, costs=None, **options):
         **options,
     )
     elbow_up = np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785])
-    core.tool_path.anchor(ARM.ik(np.array([*TOOL, TOOL_HEIGHT]), TOOL_DOWN, elbow_up))
+    core.tool_path.anchor(ARM.ik(TOOL.position, TOOL_DOWN, elbow_up))
     return core
 
 
@@ -49,7 +55,7 @@ def core():
 
 def decide(core, **options):
     mean = BUNDLE.initial_mean.copy()
-    mean[0:4] = [*OBJECT_XY, *TOOL]
+    mean[0:4] = [*OBJECT_XY, *TOOL.xy]
     return core.step(mean, np.full(BUNDLE.latent_size, 1e-6, np.float32), TOOL, GOAL, **options)
 
 
@@ -65,7 +71,7 @@ def test_a_plan_of_unknown_outcome_is_not_executed():
     careful = make_core(defer_above=1e-9)
     decision = decide(careful)
     assert decision.deferred and "deferred: the object may end up" in decision.motion.reason
-    np.testing.assert_allclose(decision.motion.ee_end, decision.motion.ee_start)
+    np.testing.assert_allclose(decision.motion.end.values, decision.motion.start.values)
 
 
 @pytest.fixture
@@ -95,7 +101,7 @@ def test_a_policy_is_as_careful_as_a_search(following):
     assert deferred.deferred and deferred.planner == ""
     unseen = decide(following(policy_trust=10.0), time_unseen=0.1)
     assert unseen.planner == "policy" and 0 < np.linalg.norm(unseen.action) <= BLIND_SPEED + 1e-6
-    assert decide(following(), time_unseen=LOOK_AFTER + 0.1).motion.ee_end[0] < TOOL[0] - 0.01
+    assert decide(following(), time_unseen=LOOK_AFTER + 0.1).motion.end.xy[0] < TOOL.xy[0] - 0.01
 
 
 def test_what_is_out_of_sight_is_pushed_slowly(core):
@@ -107,31 +113,30 @@ def test_what_is_out_of_sight_is_pushed_slowly(core):
 
 def test_the_hand_that_hides_the_object_for_long_backs_off(core):
     decision = decide(core, time_unseen=LOOK_AFTER + 0.1)
-    assert decision.motion.ee_end[0] < TOOL[0] - 0.01
+    assert decision.motion.end.xy[0] < TOOL.xy[0] - 0.01
 
 
 def test_what_is_under_way_is_taken_into_account(core):
     """Two steps towards the object are still to be executed when this belief comes: it will have moved by then."""
     for step in range(2):
-        start = TOOL + [0.03 * step, 0.0]
-        core.commanded.record(step * STEP_NS, STEP_NS, start, start + [0.03, 0.0])
-    core.tool_path.continue_from(TOOL + [0.06, 0.0])
+        core.commanded.record(step * STEP_NS, STEP_NS, ahead(0.03 * step), ahead(0.03 * step + 0.03))
+    core.tool_path.continue_from(ahead(0.06).xy)
     late = decide(core, stamp_ns=0, delay=0.2)
     assert late.latent[0] > OBJECT_XY[0] + 0.01
-    assert late.latent[2] == pytest.approx(TOOL[0] + 0.06, abs=0.005)
-    assert late.motion.ee_start == pytest.approx(TOOL + [0.06, 0.0], abs=1e-6)
+    assert late.latent[2] == pytest.approx(TOOL.xy[0] + 0.06, abs=0.005)
+    assert late.motion.start.xy == pytest.approx(ahead(0.06).xy, abs=1e-6)
 
 
 def test_a_command_that_follows_soon_goes_on_from_where_the_arm_will_be(core):
-    core.commanded.record(0, STEP_NS, TOOL, TOOL + [0.03, 0.0])
-    core.tool_path.continue_from(TOOL + [0.03, 0.0])
+    core.commanded.record(0, STEP_NS, TOOL, ahead(0.03))
+    core.tool_path.continue_from(ahead(0.03).xy)
     soon = decide(core, stamp_ns=0, delay=0.05)
-    assert soon.motion.ee_start == pytest.approx(TOOL + [0.015, 0.0], abs=1e-6)
+    assert soon.motion.start.xy == pytest.approx(ahead(0.015).xy, abs=1e-6)
 
 
 def test_a_hold_moves_nothing_and_has_no_outlook(core):
     decision = core.hold()
-    assert (decision.motion.ee_end == decision.motion.ee_start).all()
+    assert (decision.motion.end.xy == decision.motion.start.xy).all()
     with pytest.raises(ValueError, match="got a hold"):
         core.outlook(decision)
 
@@ -157,7 +162,7 @@ def test_a_long_plan_in_jumps_pushes_towards_the_goal(jumping):
     assert sum(outlook.cost_terms.values()) == pytest.approx(decision.plan.cost, rel=1e-3)
     ends = outlook.futures.mean_object()[0, -1]
     assert np.linalg.norm(ends - GOAL.position) < np.linalg.norm(OBJECT_XY - GOAL.position)
-    assert np.linalg.norm(decision.motion.ee_end - decision.motion.ee_start) <= jumping.action.scale["x"] + 1e-6
+    assert np.linalg.norm(decision.motion.end.xy - decision.motion.start.xy) <= jumping.action.scale["x"] + 1e-6
 
 
 def test_what_is_uncertain_only_in_the_long_run_is_no_reason_to_defer(jumping):

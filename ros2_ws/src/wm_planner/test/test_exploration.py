@@ -105,6 +105,6 @@ def test_one_cycle_explains_itself_by_the_terms_of_exploring(straight):
     path = ToolPath(kinematics, bundle.step_duration)
     path.anchor((kinematics.lower + kinematics.upper) / 2)
     core = PlannerCore(RolloutEngine(bundle), make_planner("icem", 12, 2), CostModel.of(bundle, TASK, REACH), path)
-    decision = core.step(bundle.initial_mean, bundle.initial_variance, path.position, ExploreGoal(1), stamp_ns=10**9)
+    decision = core.step(bundle.initial_mean, bundle.initial_variance, path.tool, ExploreGoal(1), stamp_ns=10**9)
     assert isinstance(decision.goal, ExplorationTarget) and np.linalg.norm(decision.action) <= 1 + 1e-6
     assert set(core.outlook(decision).cost_terms) == set(ExplorationCosts.TERMS)

@@ -8,6 +8,7 @@ from wm_core.goal import PoseGoal
 from wm_core.kinematics import Kinematics
 from wm_core.paths import bundles_dir
 from wm_core.robot import load_robot
+from wm_core.scene import ToolState
 from wm_core.task import load_task
 from wm_planner.factory import PlannerSettings, make_planner_core, warm_up
 from wm_planner.settings import cost_parameters, parameters, planner_settings
@@ -20,7 +21,7 @@ ARM = Kinematics(load_robot())
 def decide(core):
     core.tool_path.anchor((ARM.lower + ARM.upper) / 2)
     goal = PoseGoal({"x": 0.6, "y": 0.0}, 0.01)
-    return core.step(BUNDLE.initial_mean, BUNDLE.initial_variance, np.array([0.42, 0.0]), goal, stamp_ns=10**9)
+    return core.step(BUNDLE.initial_mean, BUNDLE.initial_variance, ToolState.at(0.42, 0.0, 0.027), goal, stamp_ns=10**9)
 
 
 def test_the_node_s_defaults_are_those_of_the_settings():

@@ -178,9 +178,8 @@ def test_a_goal_moves_the_tool_and_is_reached(rest):
     command = rest.believe()
     assert command.status == Command.ACTIVE
     assert np.linalg.norm(command.action) > 0.1
-    assert (command.ee_end.x - command.ee_start.x, command.ee_end.y - command.ee_start.y) == pytest.approx(
-        0.03 * np.array(command.action), abs=1e-6
-    )
+    start, end = command.tool_start.position, command.tool_end.position
+    assert (end.x - start.x, end.y - start.y) == pytest.approx(0.03 * np.array(command.action), abs=1e-6)
     rest.until(lambda: rest.plans and rest.feedback)
     assert rest.plans[0].horizon == len(rest.plans[0].objects[0].poses) == 12
     assert rest.feedback[0].distance == pytest.approx(0.1)
@@ -256,7 +255,7 @@ def test_after_a_hold_by_the_guard_planning_starts_from_the_measured_arm(rest):
     rest.q = ARM.ik(np.array([0.5, 0.1, TOOL_HEIGHT]), TOOL_DOWN, Q)
     executed.publish(hold_at(rest.q, 10**8, rest.commands[-1].header))
     command = rest.believe()
-    assert (command.ee_start.x, command.ee_start.y) == pytest.approx((0.5, 0.1), abs=1e-3)
+    assert (command.tool_start.position.x, command.tool_start.position.y) == pytest.approx((0.5, 0.1), abs=1e-3)
 
 
 def test_a_hold_of_the_same_instant_counts_from_the_next_belief_on_in_whatever_order_they_came(rest):
@@ -271,12 +270,12 @@ def test_a_hold_of_the_same_instant_counts_from_the_next_belief_on_in_whatever_o
     executed.publish(hold)
     executed.publish(passed)
     second = rest.believe()
-    assert (second.ee_start.x, second.ee_start.y) == pytest.approx(
-        (rest.commands[0].ee_end.x, rest.commands[0].ee_end.y)
+    assert (second.tool_start.position.x, second.tool_start.position.y) == pytest.approx(
+        (rest.commands[0].tool_end.position.x, rest.commands[0].tool_end.position.y)
     )
     executed.publish(Command(header=second.header, status=Command.ACTIVE))
     third = rest.believe()
-    assert (third.ee_start.x, third.ee_start.y) == pytest.approx((0.5, 0.1), abs=1e-3)
+    assert (third.tool_start.position.x, third.tool_start.position.y) == pytest.approx((0.5, 0.1), abs=1e-3)
 
 
 @pytest.mark.parametrize(("trust", "planner", "fallbacks"), [(10.0, "policy", 0), (0.0, "icem", 1)])
@@ -329,8 +328,8 @@ def test_a_prepared_bundle_takes_over_with_its_first_belief_and_the_goal_goes_on
     last = rest.believe(model_id="another")
     assert last.status == Command.ACTIVE and np.linalg.norm(last.action) > 0.1
     rest.until(lambda: rest.plans[-1].model_id == "another")
-    assert (last.ee_start.x, last.ee_start.y) == pytest.approx(
-        (rest.commands[-2].ee_end.x, rest.commands[-2].ee_end.y), abs=1e-6
+    assert (last.tool_start.position.x, last.tool_start.position.y) == pytest.approx(
+        (rest.commands[-2].tool_end.position.x, rest.commands[-2].tool_end.position.y), abs=1e-6
     )  # from where it was sent
     assert len(moved) + 2 == len(rest.commands) and handle.status in (
         GoalStatus.STATUS_ACCEPTED,

@@ -41,20 +41,20 @@ def test_whatever_is_asked_limits_hold_and_nothing_jumps(displacements):
         speeds = np.abs(np.diff(np.vstack([last, motion.joints]), axis=0)) / np.diff([0, *motion.times])[:, None]
         assert (speeds <= VELOCITY_SHARE * ARM.velocity + 1e-6).all()
         assert (motion.joints >= ARM.lower).all() and (motion.joints <= ARM.upper).all()
-        assert load_robot().reach_region.contains(motion.ee_end, 1e-9)
-        np.testing.assert_allclose(ARM.fk(motion.joints[-1])[0][:2], motion.ee_end, atol=1e-3)
+        assert load_robot().reach_region.contains(motion.end.xy, 1e-9)
+        np.testing.assert_allclose(ARM.fk(motion.joints[-1])[0][:2], motion.end.xy, atol=1e-3)
         last = motion.joints[-1]
 
 
 def test_too_fast_is_shortened_and_said():
     motion = path().move(np.array([0.2, 0.2]))
     assert "velocity limit" in motion.reason
-    assert 0 < np.linalg.norm(motion.ee_end - motion.ee_start) < 0.28
+    assert 0 < np.linalg.norm(motion.end.xy - motion.start.xy) < 0.28
 
 
 def test_holding_stays():
     motion = path().hold("because")
-    np.testing.assert_array_equal(motion.ee_start, motion.ee_end)
+    np.testing.assert_array_equal(motion.start.values, motion.end.values)
     np.testing.assert_array_equal(motion.joints, HOME[None])
     assert motion.reason == "because"
 
@@ -82,8 +82,8 @@ def test_a_path_follows_any_of_its_axes_and_holds_the_others(axes, displacement,
     yaw = np.arctan2(turned[1, 0], turned[0, 0])
     np.testing.assert_allclose([*(after - before), yaw], moved, atol=1e-4)
     np.testing.assert_allclose(rotation[2], rest[2], atol=1e-4)  # upright
-    np.testing.assert_allclose(motion.ee_end - motion.ee_start, displacement, atol=1e-9)
-    np.testing.assert_allclose(tool.position, motion.ee_end)
+    np.testing.assert_allclose(motion.end.get(axes) - motion.start.get(axes), displacement, atol=1e-9)
+    np.testing.assert_allclose(tool.position, motion.end.get(axes))
 
 
 def test_a_path_starts_from_the_measured_yaw_and_stays_within_its_bounds():
@@ -91,7 +91,7 @@ def test_a_path_starts_from_the_measured_yaw_and_stays_within_its_bounds():
     tool.anchor(HOME)
     for _ in range(6):
         motion = tool.move(np.array([0.01, 0.1]))
-    np.testing.assert_allclose(motion.ee_end, [0.04, 0.3])
+    np.testing.assert_allclose(motion.end.get(("z", "yaw")), [0.04, 0.3])
     again = ToolPath(ARM, STEP, axes=("z", "yaw"))
     again.anchor(motion.joints[-1])
     np.testing.assert_allclose(again.position, [0.04, 0.3], atol=1e-4)

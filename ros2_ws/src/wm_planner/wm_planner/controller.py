@@ -9,6 +9,7 @@ from wm_core.bundle import Bundle
 from wm_core.executed import ExecutedMotion
 from wm_core.futures import Futures
 from wm_core.goal import ExploreGoal, Goal, GoalError, PoseGoal
+from wm_core.scene import ToolState
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner.costs import CostModel
 from wm_planner.delay import predict
@@ -90,7 +91,7 @@ class PlannerCore:
         self._follow = follow
         self._policy_trust = policy_trust
         self._spans = engine.spans(planner.horizon)
-        self._scale = engine.bundle.action.scales
+        self._action = engine.bundle.action
         self._step_ns = round(engine.bundle.step_duration * 1e9)
         # What has been sent: tells where the arm will be when the next command takes effect.
         self.commanded = ExecutedMotion()
@@ -122,7 +123,7 @@ class PlannerCore:
         self,
         mean: np.ndarray,
         variance: np.ndarray,
-        ee: np.ndarray,
+        tool: ToolState,
         goal: Goal,
         *,
         stamp_ns: int = 0,
@@ -130,20 +131,21 @@ class PlannerCore:
         time_unseen: float = 0.0,
         deadline_s: float | None = None,
     ) -> Decision:
-        """One cycle from belief mean and variance (L,) and measured tool position `ee` (2,) [m] at `stamp_ns`.
+        """One cycle from belief mean and variance (L,) and the measured tool (6,) at `stamp_ns`.
 
         `delay` [s]: from the belief's stamp to when the command takes effect. `time_unseen` [s]: since the object was
         last seen. Raises PlanningError without finite costs, ValueError on a belief that is not finite, GoalError on a goal
         of a kind that nothing plans for.
         """
         began = time.perf_counter()
+        ee = tool.get(self._engine.bundle.state.tool)
         if not (np.isfinite(mean).all() and np.isfinite(variance).all() and np.isfinite(ee).all()):
             raise ValueError("expected a finite belief, got one with NaN or infinity")
         latent = np.asarray(mean, np.float32)
         delay_ns = round(1e9 * delay)
         effective_ns = stamp_ns + delay_ns
         if delay_ns > 0:
-            latent = predict(self._engine.bundle, latent, variance, ee, self.commanded, stamp_ns, delay_ns)
+            latent = predict(self._engine.bundle, latent, variance, tool, self.commanded, stamp_ns, delay_ns)
             self._continue_at(effective_ns)
         object_xy = self._engine.bundle.state.object_position(latent)
         close = float(np.linalg.norm(object_xy - ee)) < BLIND_REACH
@@ -178,7 +180,7 @@ class PlannerCore:
         if doubt > self._defer_above:
             reason = f"deferred: the object may end up {1000 * doubt:.0f} mm off, at most {1000 * self._defer_above:.0f} wanted"
             return replace(self.hold(reason, stamp_ns=stamp_ns, delay=delay), deferred=True)
-        motion = self.tool_path.move(self._scale * result.actions[0].astype(float))
+        motion = self.tool_path.move(self._action.scaled(result.actions[0].astype(float)))
         action = self._record(effective_ns, motion)
         spent_ms = 1e3 * (time.perf_counter() - began)
         return Decision(action, motion, result, latent, aim, delay, spent_ms, planner=name)
@@ -213,19 +215,19 @@ class PlannerCore:
     def _continue_at(self, effective_ns: int) -> None:
         """A command that follows the last one sooner or later than usual goes on from where the arm will be by then."""
         if len(self.commanded):
-            place = self.commanded.target(effective_ns)
+            place = self.commanded.target(effective_ns).get(self._action.axes)
             if float(np.linalg.norm(place - self.tool_path.position)) > SAME_PLACE:
                 self.tool_path.continue_from(place)
 
     def _record(self, effective_ns: int, motion: ToolMotion) -> np.ndarray:
-        """Remember a motion as commanded; returns the action (2,) that it is."""
-        self.commanded.record(effective_ns, self._step_ns, motion.ee_start, motion.ee_end)
-        return (motion.ee_end - motion.ee_start) / self._scale
+        """Remember a motion as commanded; returns the action (A,) that it is."""
+        self.commanded.record(effective_ns, self._step_ns, motion.start, motion.end)
+        return self._action.from_displacement(motion.end.values - motion.start.values)
 
     def _back_off(self, object_xy: np.ndarray, ee: np.ndarray, effective_ns: int, delay: float) -> Decision:
         """Straight away from the believed object at half speed: that moves nothing, and gives the cameras a look."""
         away = (ee - object_xy) / max(float(np.linalg.norm(ee - object_xy)), 1e-6)
-        motion = self.tool_path.move(0.5 * self._scale * away)
+        motion = self.tool_path.move(self._action.scaled(0.5 * away))
         self._warm = None
         return Decision(self._record(effective_ns, motion), motion, None, None, None, delay, 0.0)
 

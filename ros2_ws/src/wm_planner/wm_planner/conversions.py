@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
-from geometry_msgs.msg import Point
 from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_msgs.msg import Belief, Command, Plan
 
-from wm_core.conversions import tool_messages, track_messages
+from wm_core.conversions import tool_message, tool_messages, track_messages
 from wm_core.stamps import NS_PER_S, to_msg, to_ns
 from wm_planner.controller import Decision, Outlook
 from wm_planner.tool_path import ToolMotion
@@ -30,15 +29,15 @@ def trajectory_message(names: tuple[str, ...], motion: ToolMotion, stamp: Time) 
 
 
 def command_message(
-    belief: Belief, decision: Decision, names: tuple[str, ...], effective_ns: int, status: int, height: float
+    belief: Belief, decision: Decision, names: tuple[str, ...], effective_ns: int, status: int
 ) -> Command:
     motion, effective = decision.motion, to_msg(effective_ns)
     return Command(
         header=belief.header,
         effective=effective,
         action=np.asarray(decision.action, np.float32).tolist(),
-        ee_start=_point(motion.ee_start, height),
-        ee_end=_point(motion.ee_end, height),
+        tool_start=tool_message(motion.start),
+        tool_end=tool_message(motion.end),
         trajectory=trajectory_message(names, motion, effective),
         status=status,
         reason=motion.reason,
@@ -80,10 +79,6 @@ def _each_step(start: np.ndarray, path: np.ndarray, steps: np.ndarray) -> np.nda
     knots, places = np.concatenate([[0], steps]), np.vstack([start, path])
     every = np.arange(1, steps[-1] + 1)
     return np.stack([np.interp(every, knots, axis) for axis in places.T], 1)
-
-
-def _point(xy: np.ndarray, z: float = 0.0) -> Point:
-    return Point(x=float(xy[0]), y=float(xy[1]), z=z)
 
 
 def sent_motion(executed: Command) -> tuple[list[str], int, list[int], list[list[float]]]:

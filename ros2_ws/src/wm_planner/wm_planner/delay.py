@@ -6,6 +6,7 @@ import numpy as np
 
 from wm_core.bundle import Bundle
 from wm_core.executed import ExecutedMotion
+from wm_core.scene import ToolState
 
 
 class DelayEstimator:
@@ -32,27 +33,27 @@ def predict(
     bundle: Bundle,
     mean: np.ndarray,
     variance: np.ndarray,
-    ee: np.ndarray,
+    tool: ToolState,
     motion: ExecutedMotion,
     stamp_ns: int,
     delay_ns: int,
 ) -> np.ndarray:
-    """Belief mean (L,) at `stamp_ns + delay_ns`, under what was commanded for that time; `ee` (2,) [m]: measured at the stamp."""
+    """Belief mean (L,) at `stamp_ns + delay_ns`, under what was commanded for that time; `tool` (6,): measured at the stamp."""
     # Pushing on a table is quasi-static: the object follows the distance that the tool moves, so a share of a step is a
     # step with a share of the action.
     step_ns = round(bundle.step_duration * 1e9)
     mean, variance = np.asarray(mean, np.float32)[None], np.asarray(variance, np.float32)[None]
     for begin in range(0, delay_ns, step_ns):
         t0, t1 = stamp_ns + begin, stamp_ns + min(begin + step_ns, delay_ns)
-        action = motion.action(t0, t1, bundle.action.scales)
-        ee = np.asarray(ee) + bundle.action.scaled(action)
-        target = motion.target(t1) if len(motion) else ee
+        action = motion.action(t0, t1, bundle.action)
+        tool = ToolState(tool.values + bundle.action.to_displacement(action))
+        target = motion.target(t1) if len(motion) else tool
         mean = bundle.run(
             "filter",
             mean=mean,
             variance=variance,
             action=np.asarray(action, np.float32)[None],
             embedding=bundle.unseen,
-            proprio=np.concatenate([ee, target]).astype(np.float32)[None],
+            proprio=np.concatenate([each.get(bundle.state.tool) for each in (tool, target)]).astype(np.float32)[None],
         )["posterior_mean"]
     return mean[0]

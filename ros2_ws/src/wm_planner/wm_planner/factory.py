@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from wm_core.bundle import Bundle
 from wm_core.compatibility import check_fit, check_robot
 from wm_core.goal import PoseGoal
@@ -68,7 +66,7 @@ def warm_up(core: PlannerCore, kinematics: Kinematics) -> None:
     goal = PoseGoal(dict(zip(bundle.state.position, place, strict=True)), tolerance=1.0)
     for _ in range(WARM_UP):
         core.tool_path.anchor(middle)
-        core.step(bundle.initial_mean, bundle.initial_variance, np.zeros(2), goal, delay=0.01)
+        core.step(bundle.initial_mean, bundle.initial_variance, core.tool_path.tool, goal, delay=0.01)
     core.reset()
     core.forget()
     core.tool_path.forget()

@@ -151,10 +151,8 @@ class PlannerNode(WmNode):
         self._follow_arm(stamp_ns)
         delay = 0.0 if self.value("lockstep") else self._delay.delay_s(self._age(stamp_ns))
         decision, status = self._decide(belief, stamp_ns, delay, arrived)
-        names = self._kinematics.joint_names
-        self._commands.publish(
-            command_message(belief, decision, names, stamp_ns + round(delay * 1e9), status, self._robot.tool.height)
-        )
+        names, effective_ns = self._kinematics.joint_names, stamp_ns + round(delay * 1e9)
+        self._commands.publish(command_message(belief, decision, names, effective_ns, status))
         self._turns.sent(stamp_ns)
         if not self.value("lockstep"):
             self._delay.measured(self._age(stamp_ns), time.monotonic() - arrived)
@@ -198,7 +196,7 @@ class PlannerNode(WmNode):
             decision = self._core.step(
                 mean,
                 variance,
-                tool_state(belief.tool).get(self._bundle.state.tool),
+                tool_state(belief.tool),
                 progress.goal,
                 stamp_ns=stamp_ns,
                 delay=delay,

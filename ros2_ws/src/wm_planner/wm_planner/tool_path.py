@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wm_core.kinematics import Kinematics, KinematicsError
+from wm_core.scene import ToolState
 
 VELOCITY_SHARE = 0.9  # of the URDF's joint velocity limits
 AXES = ("x", "y", "z", "yaw")  # that a tool path can follow
@@ -13,10 +14,10 @@ AXES = ("x", "y", "z", "yaw")  # that a tool path can follow
 
 @dataclass(frozen=True)
 class ToolMotion:
-    """A straight tool motion over one step and the joint positions that make it; places along the path's axes [m, rad]."""
+    """A straight tool motion over one step, between two tool states (6,), and the joint positions that make it."""
 
-    ee_start: np.ndarray  # (n,)
-    ee_end: np.ndarray  # (n,)
+    start: ToolState
+    end: ToolState
     times: np.ndarray  # (k,) [s] from the start, ascending
     joints: np.ndarray  # (k, n) [rad]
     reason: str  # empty, or why the motion was shortened
@@ -67,6 +68,12 @@ class ToolPath:
         return self._pose[self._axes]
 
     @property
+    def tool(self) -> ToolState:
+        """Commanded tool state (6,), without the gripper's opening."""
+        x, y, z, yaw = self._pose
+        return ToolState.at(x, y, z, yaw, opening=np.nan)
+
+    @property
     def joints(self) -> np.ndarray:
         """Commanded joints (n,) [rad]."""
         if self._q is None:
@@ -95,14 +102,14 @@ class ToolPath:
 
     def hold(self, reason: str = "") -> ToolMotion:
         """Stay where commanded."""
-        return ToolMotion(self.position, self.position, np.array([self._step]), self.joints[None], reason)
+        return ToolMotion(self.tool, self.tool, np.array([self._step]), self.joints[None], reason)
 
     def move(self, displacement: np.ndarray) -> ToolMotion:
         """Move the commanded tool position by `displacement` (n,) along the axes [m, rad] within one step.
 
         Clamped to the bounds, shortened to the joint velocity limits; holds when there is no solution. `reason` tells.
         """
-        q0, start = self.joints, self.position
+        q0, start, before = self.joints, self.position, self.tool
         reason = ""
         end = np.clip(start + displacement, self._lower, self._upper)
         for _ in range(4):
@@ -114,7 +121,7 @@ class ToolPath:
             if excess <= 1.0:
                 self._q = joints[-1]
                 self._pose[self._axes] = end
-                return ToolMotion(start, end, self._times(), joints, reason)
+                return ToolMotion(before, self.tool, self._times(), joints, reason)
             reason = f"shortened to {100 / excess:.0f} % by a joint velocity limit"
             end = start + (end - start) * 0.98 / excess
         return self.hold("no motion within the joint velocity limits")

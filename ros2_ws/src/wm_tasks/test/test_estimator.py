@@ -19,10 +19,10 @@ def test_from_what_the_cameras_see_to_a_belief():
     assert set(frames) == {camera.name for camera in sim.rig.cameras}
 
     seen = estimator.update(10**8, frames, joints, ExecutedMotion())
-    assert np.linalg.norm(seen.belief.object_xy - start["object_xy"]) < 0.02
+    assert np.linalg.norm(seen.belief.scene.xy[0] - start["object_xy"]) < 0.02
     estimator.reset()
     known = estimator.update(10**8, frames, joints, ExecutedMotion(), truth=np.array([0.5, 0.1]))
-    np.testing.assert_allclose(known.belief.object_xy, [0.5, 0.1], atol=2e-3)
+    np.testing.assert_allclose(known.belief.scene.xy[0], [0.5, 0.1], atol=2e-3)
     np.testing.assert_array_equal(known.observation.bev, seen.observation.bev)
     estimator.reset()
     again = estimator.update(10**8, frames, joints, ExecutedMotion())

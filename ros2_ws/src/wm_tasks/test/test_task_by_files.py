@@ -209,7 +209,7 @@ def test_a_task_that_lifts_the_tool_moves_the_arm_up_and_down(sweep, bundle):
     path.anchor(home)
     action = task.action.clip(np.array([0.0, 3.0, 4.0]))  # too long: shortened to the unit ball
     motion = path.move(task.action.select(task.action.to_displacement(action.astype(float))))
-    np.testing.assert_allclose(motion.ee_end - motion.ee_start, [0.0, 0.012, 0.016], atol=1e-6)
+    np.testing.assert_allclose(motion.end.position - motion.start.position, [0.0, 0.012, 0.016], atol=1e-6)
     np.testing.assert_allclose(arm.fk(motion.joints[-1])[0], [0.45, 0.012, height + 0.016], atol=1e-4)
 
 

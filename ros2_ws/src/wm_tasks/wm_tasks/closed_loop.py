@@ -18,7 +18,7 @@ from wm_core.kinematics import Kinematics
 from wm_core.paths import bundles_dir, rigs_dir
 from wm_core.rig import CameraRig
 from wm_core.robot import DEFAULT_ROBOT, RobotProfile, load_robot
-from wm_core.scene import SceneState, scene_of
+from wm_core.scene import SceneState
 from wm_core.task import DEFAULT_TASK, Task, load_task
 from wm_dynamics.belief import BeliefState
 from wm_guard.guard import Guard, Kind
@@ -57,7 +57,7 @@ class Step:
     @property
     def believed_xy(self) -> np.ndarray:
         """Where the object is thought to be."""
-        return self.object_xy if self.belief is None else self.belief.object_xy
+        return self.object_xy if self.belief is None else self.belief.scene.xy[0]
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ class ClosedLoop:
                 stamp_ns, capture(self.sim), joints, self._motion, truth if oracle else None
             )
         if policy is None and belief is not None:
-            progress.update(scene_of(self.bundle.state, belief.mean), stamp_ns)
+            progress.update(belief.scene, stamp_ns)
             decision = self._decide(belief, progress, stamp_ns)
         elif policy is not None:
             progress.update(true_scene, stamp_ns)
@@ -247,7 +247,7 @@ class ClosedLoop:
         return self._planner.step(
             belief.mean,
             belief.variance,
-            belief.ee,
+            belief.tool,
             progress.goal,
             stamp_ns=stamp_ns,
             time_unseen=belief.time_unseen,
@@ -265,7 +265,7 @@ class ClosedLoop:
             raise RuntimeError(f"expected a trajectory from the guard, got none: {verdict.text}")
         points = [Point(int(t), q) for t, q in zip(sent.times_ns, sent.positions, strict=True)]
         self._driver.controller.accept(self.kinematics.joint_names, sent.start_ns, points, stamp_ns)
-        self._motion.record(verdict.effective_ns, int(sent.times_ns[-1]), verdict.ee_start[:2], verdict.ee_end[:2])
+        self._motion.record(verdict.effective_ns, int(sent.times_ns[-1]), verdict.tool_start, verdict.tool_end)
         if verdict.kind is Kind.REFUSED:
             self._tool_path.anchor(joints)
         return verdict.kind.value

@@ -58,5 +58,4 @@ class StateEstimator:
             for part, value in (("object", truth), ("log_variance", -14.0), ("visibility", 14.0)):
                 embedding[self._bundle.embedding.columns(part)] = value
             seen = replace(seen, embedding=embedding, object_xy=truth, visibility=1.0)
-        tool = seen.tool.get(self._bundle.state.tool)
-        return Estimate(seen, self._filter.update(stamp_ns, seen.embedding, seen.visibility, tool, motion))
+        return Estimate(seen, self._filter.update(stamp_ns, seen.embedding, seen.visibility, seen.tool, motion))

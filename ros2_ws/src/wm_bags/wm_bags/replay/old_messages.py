@@ -5,15 +5,16 @@ A bag carries the definitions that it was recorded with, so its messages are rea
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from builtin_interfaces.msg import Time
+from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, Pose, Twist, Vector3
 from rclpy.serialization import serialize_message
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 from std_msgs.msg import Header
-from wm_msgs.msg import Belief, ObjectState, ObjectTrack, Observation, Plan, ToolState
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+from wm_msgs.msg import Belief, Command, ObjectState, ObjectTrack, Observation, Plan, ToolState
 
 NAN = float("nan")
 NAME = "object_0"  # there was one
@@ -21,25 +22,28 @@ NAME = "object_0"  # there was one
 UNKNOWN = {
     "wm_msgs/msg/Observation": ("tool.yaw", "tool.pitch"),
     "wm_msgs/msg/Belief": ("tool.yaw", "tool.pitch", "tool_target.yaw", "tool_target.pitch", "tool_target.opening"),
+    "wm_msgs/msg/Command": tuple(
+        f"{tool}.{name}" for tool in ("tool_start", "tool_end") for name in ("yaw", "pitch", "opening")
+    ),
     "wm_msgs/msg/Plan": ("tool.position.z", "tool.yaw", "tool.pitch", "tool.opening"),
 }
 
 
 def present(kind: str, message: Any) -> Any:
     """A message of any recording as one of today: a deserialised message of the type `kind`."""
-    made = _MADE.get(kind)
-    return message if made is None or not hasattr(message, "object") else made(message)
+    old = _OLD.get(kind)
+    return old.made(message) if old is not None and hasattr(message, old.field) else message
 
 
 def is_old(kind: str, definition: str) -> bool:
     """Whether messages of a type that were recorded with a definition (ros2msg) are of the first version."""
-    return kind in _MADE and bool(definition) and _has_one_object(kind, definition)
+    return kind in _OLD and bool(definition) and _has_old_field(kind, definition)
 
 
 def present_data(kind: str, definition: str, data: bytes) -> bytes:
     """Serialised message of today for one of the first version, which was recorded with a definition (ros2msg)."""
     message = _store(kind, definition).deserialize_cdr(data, kind)
-    return serialize_message(_MADE[kind](message))
+    return serialize_message(_OLD[kind].made(message))
 
 
 @cache
@@ -50,8 +54,8 @@ def _store(kind: str, definition: str) -> Typestore:
 
 
 @cache
-def _has_one_object(kind: str, definition: str) -> bool:
-    return any(name == "object" for name, _ in _store(kind, definition).fielddefs[kind][1])
+def _has_old_field(kind: str, definition: str) -> bool:
+    return any(name == _OLD[kind].field for name, _ in _store(kind, definition).fielddefs[kind][1])
 
 
 def _observation(old: Any) -> Observation:
@@ -96,10 +100,44 @@ def _plan(old: Any) -> Plan:
     )
 
 
-_MADE: dict[str, Callable[[Any], Any]] = {
-    "wm_msgs/msg/Observation": _observation,
-    "wm_msgs/msg/Belief": _belief,
-    "wm_msgs/msg/Plan": _plan,
+def _command(old: Any) -> Command:
+    trajectory = old.trajectory
+    points = [
+        JointTrajectoryPoint(
+            positions=list(map(float, point.positions)),
+            velocities=list(map(float, point.velocities)),
+            accelerations=list(map(float, point.accelerations)),
+            effort=list(map(float, point.effort)),
+            time_from_start=_duration(point.time_from_start),
+        )
+        for point in trajectory.points
+    ]
+    return Command(
+        header=_header(old.header),
+        effective=_time(old.effective),
+        action=list(map(float, old.action)),
+        tool_start=_tool(old.ee_start),
+        tool_end=_tool(old.ee_end),
+        trajectory=JointTrajectory(
+            header=_header(trajectory.header), joint_names=list(trajectory.joint_names), points=points
+        ),
+        status=old.status,
+        reason=old.reason,
+    )
+
+
+class _Old(NamedTuple):
+    """What was another message in the first version."""
+
+    field: str  # that only the old message has
+    made: Callable[[Any], Any]  # of an old message: that of today
+
+
+_OLD = {
+    "wm_msgs/msg/Observation": _Old("object", _observation),
+    "wm_msgs/msg/Belief": _Old("object", _belief),
+    "wm_msgs/msg/Plan": _Old("object", _plan),
+    "wm_msgs/msg/Command": _Old("ee_start", _command),
 }
 
 
@@ -126,4 +164,12 @@ def _point(point: Any) -> Point:
 
 
 def _header(header: Any) -> Header:
-    return Header(stamp=Time(sec=header.stamp.sec, nanosec=header.stamp.nanosec), frame_id=header.frame_id)
+    return Header(stamp=_time(header.stamp), frame_id=header.frame_id)
+
+
+def _time(stamp: Any) -> Time:
+    return Time(sec=stamp.sec, nanosec=stamp.nanosec)
+
+
+def _duration(duration: Any) -> Duration:
+    return Duration(sec=duration.sec, nanosec=duration.nanosec)

@@ -8,6 +8,7 @@ import numpy as np
 from wm_bags.storage.errors import BagError
 from wm_core.executed import ExecutedMotion
 from wm_core.kinematics import Kinematics, KinematicsError
+from wm_core.scene import ToolState, tool_of
 
 MEMORY = 4096  # motions kept: at 1 kHz, four seconds
 FINEST_NS = 5_000_000  # sampled positions nearer to each other than this add nothing
@@ -37,7 +38,7 @@ class CommandedMotion:
     def clear(self) -> None:
         """Forget everything: the clock has jumped."""
         self._path = ExecutedMotion(MEMORY)
-        self._last: tuple[int, np.ndarray] | None = None
+        self._last: tuple[int, ToolState] | None = None
 
     def add(self, message: Any, stamp_ns: int) -> None:
         """Take a command with its stamp; raises BagError for one that is not finite or does not fit the robot."""
@@ -46,21 +47,17 @@ class CommandedMotion:
         except (KinematicsError, ValueError, AttributeError, IndexError) as error:
             raise BagError(str(error)) from error
 
-    def target(self, t_ns: int) -> np.ndarray | None:
-        """Commanded tool position (2,) [m] in the base frame; None before the first command."""
+    def target(self, t_ns: int) -> ToolState | None:
+        """Commanded tool (6,); None before the first command."""
         return self._path.target(t_ns) if len(self._path) else None
 
     def _command(self, message: Any, stamp_ns: int) -> None:
         points = message.trajectory.points
         duration_ns = _nanoseconds(points[-1].time_from_start) if len(points) else self._step_ns
-        start, end = (np.array([point.x, point.y]) for point in (message.ee_start, message.ee_end))
-        if not (np.isfinite(start).all() and np.isfinite(end).all()):
-            raise ValueError(f"expected finite numbers, got a motion from {start} to {end}; record it again")
-        self._path.record(_nanoseconds(message.effective), duration_ns, start, end)
+        self._path.record(_nanoseconds(message.effective), duration_ns, *tool_motion(message))
 
     def _tool_pose(self, message: Any, stamp_ns: int) -> None:
-        position = message.pose.position
-        self._sample(stamp_ns, np.array([position.x, position.y]))
+        self._sample(stamp_ns, _tool_at(message.pose.position))
 
     def _joint_trajectory(self, message: Any, stamp_ns: int) -> None:
         begin = _nanoseconds(message.header.stamp) or stamp_ns
@@ -85,17 +82,30 @@ class CommandedMotion:
             names, positions = message.name, message.position
         self._sample(stamp_ns, self._tool(names, positions))
 
-    def _tool(self, names: Sequence[str], positions: Sequence[float]) -> np.ndarray:
+    def _tool(self, names: Sequence[str], positions: Sequence[float]) -> ToolState:
         own = [self._names.get(name, name) for name in names]
-        return self._kinematics.fk(self._kinematics.arm_joints(own, np.asarray(positions, float) * self._unit))[0][:2]
+        joints = self._kinematics.arm_joints(own, np.asarray(positions, float) * self._unit)
+        return tool_of(*self._kinematics.fk(joints))
 
-    def _sample(self, stamp_ns: int, place: np.ndarray) -> None:
+    def _sample(self, stamp_ns: int, place: ToolState) -> None:
         if self._last is not None and 0 < stamp_ns - self._last[0] <= HELD_NS:
             before, start = self._last
             self._path.record(before, stamp_ns - before, start, place)
         else:
             self._path.record(stamp_ns, 0, place, place)
         self._last = stamp_ns, place
+
+
+def tool_motion(command: Any) -> tuple[ToolState, ToolState]:
+    """Where a recorded wm_msgs/Command of any version moves the tool from and to; of the first one, only points are known."""
+    if hasattr(command, "ee_start"):
+        return _tool_at(command.ee_start), _tool_at(command.ee_end)
+    return _tool_at(command.tool_start.position), _tool_at(command.tool_end.position)
+
+
+def _tool_at(point: Any) -> ToolState:
+    """A tool of which only the position is known."""
+    return ToolState.at(point.x, point.y, point.z, np.nan, np.nan, np.nan)
 
 
 def _nanoseconds(stamp: Any) -> int:

@@ -159,17 +159,18 @@ class StepReader:
             return
         if self._motion is not None:
             start, end = self._motion.target(step.stamp_ns), self._motion.target(until_ns)
-            problem, nothing = "", np.full(2, np.nan)
+            kind = ""
             if start is None or end is None:
-                problem, start, end = "expected a command before the first image, got none", nothing, nothing
-            elif np.linalg.norm(end - start) > self._reach:
-                problem = f"expected a motion of at most {self._reach:.3f} m in a step, got {start} to {end}"
-            if problem:
+                kind, problem = "missing", "expected a command before the first image, got none"
+            elif np.linalg.norm(end.xy - start.xy) > self._reach:
+                kind = "too fast"
+                problem = f"expected a motion of at most {self._reach:.3f} m in a step, got {start.xy} to {end.xy}"
+            else:
+                step = replace(step, ee_start=start.xy, ee_end=end.xy)
+            if kind:
                 yield from self._drop_short()
-                kind = "missing" if start is nothing else "too fast"
                 yield Cut(kind, self._profile.motion, step.stamp_ns, step.stamp_ns + self._step_ns, problem)
                 return
-            step = replace(step, ee_start=start, ee_end=end)
         if self._episode is None:
             self._held.append(step)
             if len(self._held) < SHORTEST:

@@ -10,6 +10,7 @@ import numpy as np
 from wm_bags.steps.check import REACH, STEP_NS, BagCheck
 from wm_bags.steps.episodes import Episode
 from wm_bags.steps.frames import Step, refusal
+from wm_bags.steps.motion import tool_motion
 from wm_bags.steps.profile import Profile
 from wm_bags.steps.reader import OUTSIDE, SHORTEST
 from wm_bags.steps.sync import JITTER, Cut
@@ -101,7 +102,7 @@ class StrictCheck(BagCheck):
             self._newest = {}
 
     def _command(self, topic: str, command: Any, stamp_ns: int) -> None:
-        start, end = (np.array([point.x, point.y]) for point in (command.ee_start, command.ee_end))
+        start, end = (tool.xy for tool in tool_motion(command))
         if self._open and np.linalg.norm(end - start) > self._reach:
             raise refusal(
                 self.bag,

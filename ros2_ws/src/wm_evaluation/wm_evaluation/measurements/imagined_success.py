@@ -37,7 +37,7 @@ class ImaginedWorld:
         self._bundle, self._engine, self._member = bundle, RolloutEngine(bundle), member
         self.latent = start.mean.copy()
         self._variance = start.variance[None].copy()
-        self.commanded = start.ee_target.astype(float)
+        self.commanded = start.target.xy.astype(float)
 
     @property
     def object(self) -> np.ndarray:
@@ -125,7 +125,7 @@ def simulate(stage: Stage, seed: int, act: Act) -> float:
     _, goal = begin(stage, seed)
     for _ in range(MAX_STEPS):
         belief = next(iter(stage.observe().values()))
-        if np.linalg.norm(belief.object_xy - goal) < REACHED:
+        if np.linalg.norm(belief.scene.xy[0] - goal) < REACHED:
             break
         stage.act(act(belief.mean, stage.drive.commanded, goal))
     return float(np.linalg.norm(stage.object - goal))

@@ -105,12 +105,12 @@ def watch(stage: Stage, seed: int) -> list[Hidden]:
         stage.sim.disturb(hidden=hidden)
         states = stage.observe()
         if not hidden:
-            believed = {label: state.object_xy for label, state in states.items()}
+            believed = {label: state.scene.xy[0] for label, state in states.items()}
         elif believed:
             hidden_for += 1
             moved = float(np.linalg.norm(place - seen_at))
             if hidden_for in HIDDEN and moved > MOVED:
-                errors = {label: float(np.linalg.norm(state.object_xy - place)) for label, state in states.items()}
+                errors = {label: float(np.linalg.norm(state.scene.xy[0] - place)) for label, state in states.items()}
                 frozen = {label: float(np.linalg.norm(xy - place)) for label, xy in believed.items()}
                 found.append(Hidden(seed, hidden_for, moved, errors, frozen))
         if hidden_for == HIDDEN[-1]:

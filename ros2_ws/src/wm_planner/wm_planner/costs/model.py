@@ -32,7 +32,9 @@ class CostModel:
         weights of terms that the task does not list, or of what is not known.
         """
         if task.goal_axes != XY:
-            raise task.error("goal.axes", f"expected {list(XY)}, which cost terms are about, got {list(task.goal_axes)}")
+            raise task.error(
+                "goal.axes", f"expected {list(XY)}, which cost terms are about, got {list(task.goal_axes)}"
+            )
         self.task = task
         self.reach = reach
         self.calibration = calibration
