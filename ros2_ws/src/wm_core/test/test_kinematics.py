@@ -28,6 +28,9 @@ def test_inverse_kinematics_reaches_the_table(x, y):
     reached, rotation = ARM.fk(q)
     np.testing.assert_allclose(reached, position, atol=1e-4)
     np.testing.assert_allclose(rotation, TOOL_DOWN, atol=1e-3)
+    tool = ARM.tool(q)
+    np.testing.assert_array_equal(tool.position, reached)
+    np.testing.assert_allclose([tool.yaw, tool.pitch], 0.0, atol=1e-3)
     assert (q >= ARM.lower).all() and (q <= ARM.upper).all()
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wm_core.rotations import quaternion_of, rotation_of, rpy_of
+from wm_core.rotations import parts_of, pose_of, quaternion_of, rotation_of, rpy_of
 
 ANGLES = st.tuples(*[st.floats(-360, 360)] * 3)
 
@@ -37,3 +37,13 @@ def test_a_quaternion_turns_vectors_as_its_matrix_does(rpy, vector):
     axis, v = np.array([x, y, z]), np.array(vector)
     turned = v + 2 * w * np.cross(axis, v) + 2 * np.cross(axis, np.cross(axis, v))
     np.testing.assert_allclose(turned, rotation @ v, atol=1e-9 * (1 + np.abs(v).max()))
+
+
+def test_a_pose_is_a_rotation_and_a_position():
+    turn, place = rotation_of([0.0, 0.0, 90.0]), [0.1, 0.2, 0.3]
+    pose = pose_of(turn, place)
+    np.testing.assert_allclose(pose @ [1.0, 0.0, 0.0, 1.0], [0.1, 1.2, 0.3, 1.0])
+    rotation, position = parts_of(pose)
+    np.testing.assert_array_equal(rotation, turn)
+    position += 1.0  # a view
+    np.testing.assert_allclose(pose_of(turn, np.add(place, 1.0)), pose)

@@ -237,3 +237,11 @@ def test_images_and_exploring_have_no_distance_in_a_scene():
 def test_goals_without_sense_are_refused(make, message):
     with pytest.raises(GoalError, match=message):
         make()
+
+
+def test_a_scene_of_one_pose_knows_nothing_else():
+    found = SceneState.of_pose(np.array([0.5, 0.1, 0.02]), rotation_of(np.array(0.3)))
+    np.testing.assert_array_equal(found.xy, [[0.5, 0.1]])
+    assert found.presence.tolist() == [1.0] and found.yaw[0] == pytest.approx(0.3)
+    assert np.isnan(found.velocity).all() and np.isnan(found.variance).all()
+    assert PoseGoal({"x": 0.5, "y": 0.1, "yaw": 0.3}, 0.01, 0.1).reached(found)

@@ -8,8 +8,9 @@ from wm_msgs.msg import ObjectState, ObjectTrack
 from wm_msgs.msg import ToolState as ToolMessage
 
 from wm_core.scene import ERROR_FIELDS, SceneState, ToolState
+from wm_core.specs_schema import VELOCITY
 
-POSE_ERRORS = ERROR_FIELDS[:6]
+POSE_ERRORS = tuple(name for name in ERROR_FIELDS if name not in VELOCITY)
 
 
 def tool_message(tool: ToolState) -> ToolMessage:

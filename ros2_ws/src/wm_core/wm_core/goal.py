@@ -15,6 +15,7 @@ from wm_core.specs_schema import HELD_FIELDS, POSITION
 
 RELATIONS = ("on", "in", "left_of", "right_of", "in_front_of", "behind", "apart")
 LEVER = 0.08  # [m] by which a wrong yaw counts as a wrong position
+UP = POSITION.index("z")
 TOUCHING = 0.01  # [m] an object that rests on another is as close to its top
 
 
@@ -137,13 +138,11 @@ class RelationGoal(Goal):
         if self.relation == "apart":
             return np.maximum(self.gap - np.linalg.norm(apart, axis=-1), 0)
         if self.relation in ("on", "in"):
-            aside = np.maximum(np.abs(apart[..., :2]) - other_half[..., :2], 0)
-            if self.relation == "in":
-                up = np.maximum(np.abs(apart[..., 2]) - other_half[..., 2], 0)
-            else:
-                rest = half[..., 2] + other_half[..., 2]
-                up = np.maximum(np.abs(apart[..., 2] - rest) - TOUCHING, 0)
-            return np.sqrt((aside**2).sum(-1) + up**2)
+            beyond = np.abs(apart) - other_half
+            if self.relation == "on":
+                at_rest = apart - (half + other_half)
+                beyond[..., UP] = np.abs(at_rest[..., UP]) - TOUCHING
+            return np.linalg.norm(np.maximum(beyond, 0), axis=-1)
         axis, sign = {"left_of": (1, 1), "right_of": (1, -1), "behind": (0, 1), "in_front_of": (0, -1)}[self.relation]
         wanted = self.gap + half[..., axis] + other_half[..., axis]
         return np.maximum(wanted - sign * apart[..., axis], 0)

@@ -7,6 +7,7 @@ import pinocchio
 
 from wm_core.robot import RobotProfile
 from wm_core.robot_description import describe, joint_problems
+from wm_core.scene import ToolState, tool_of
 
 HINT = " (limits: of the robot's profile)"
 
@@ -77,6 +78,10 @@ class Kinematics:
         """Tool position (3,) [m] and rotation (3, 3) in the table frame for joint angles (n,) [rad]."""
         pose = self._place(q, self._tip)
         return pose.translation.copy(), pose.rotation.copy()
+
+    def tool(self, q: np.ndarray) -> ToolState:
+        """Tool state (6,) for joint angles (n,) [rad]; the gripper's opening is not known."""
+        return tool_of(*self.fk(q))
 
     def link_pose(self, link: str, q: np.ndarray) -> np.ndarray:
         """Pose (4, 4) of a link in the table frame."""

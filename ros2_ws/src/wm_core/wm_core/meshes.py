@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from wm_core.rotations import pose_of
+
 CYLINDER_SIDES = 32
 
 
@@ -114,17 +116,16 @@ def _floats(text: str) -> list[float]:
 
 
 def _origin(element: ElementTree.Element) -> np.ndarray:
-    pose = np.eye(4)
     origin = element.find("origin")
-    if origin is not None:
-        roll, pitch, yaw = _floats(origin.get("rpy", "0 0 0"))
-        cr, sr, cp, sp, cy, sy = np.cos(roll), np.sin(roll), np.cos(pitch), np.sin(pitch), np.cos(yaw), np.sin(yaw)
-        pose[:3, :3] = np.array(
-            [
-                [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
-                [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
-                [-sp, cp * sr, cp * cr],
-            ]
-        )
-        pose[:3, 3] = _floats(origin.get("xyz", "0 0 0"))
-    return pose
+    if origin is None:
+        return np.eye(4)
+    roll, pitch, yaw = _floats(origin.get("rpy", "0 0 0"))
+    cr, sr, cp, sp, cy, sy = np.cos(roll), np.sin(roll), np.cos(pitch), np.sin(pitch), np.cos(yaw), np.sin(yaw)
+    rotation = np.array(
+        [
+            [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
+            [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
+            [-sp, cp * sr, cp * cr],
+        ]
+    )
+    return pose_of(rotation, _floats(origin.get("xyz", "0 0 0")))

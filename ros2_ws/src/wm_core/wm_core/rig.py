@@ -9,6 +9,7 @@ import numpy as np
 
 from wm_core.checked_yaml import load_checked
 from wm_core.robot import TABLE, RobotProfile
+from wm_core.rotations import pose_of
 
 _VECTOR = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
 _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
@@ -116,8 +117,7 @@ def _camera(file: Path, entry: dict[str, Any]) -> Camera:
         rotation = looking_at(position, np.asarray(entry["look_at"], float))
     else:
         rotation = _rotation(np.asarray(entry["orientation"], float), f"{file}: camera {entry['name']}")
-    pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = rotation, position
+    pose = pose_of(rotation, position)
     focal = entry["height"] / (2 * np.tan(np.radians(entry["fov_y_deg"]) / 2))
     K = np.array([[focal, 0, entry["width"] / 2 - 0.5], [0, focal, entry["height"] / 2 - 0.5], [0, 0, 1]])
     near, far = entry.get("near", 0.1), entry.get("far", 3.0)

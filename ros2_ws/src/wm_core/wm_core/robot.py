@@ -14,7 +14,7 @@ import numpy as np
 from wm_core.checked_yaml import load_checked
 from wm_core.paths import robots_dir
 from wm_core.robot_schema import SCHEMA
-from wm_core.rotations import rotation_of
+from wm_core.rotations import pose_of, rotation_of
 from wm_core.task import Region
 
 DEFAULT_ROBOT = "panda"
@@ -165,9 +165,7 @@ def robot_names() -> list[str]:
 
 
 def _pose(data: dict[str, Any]) -> np.ndarray:
-    pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = rotation_of(data["rpy_deg"]), data["position"]
-    return pose
+    return pose_of(rotation_of(data["rpy_deg"]), data["position"])
 
 
 def _profile_file(name_or_path: str | Path) -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 
 from wm_core.paths import share
 from wm_core.robot import RobotError, RobotProfile
-from wm_core.rotations import rpy_of
+from wm_core.rotations import parts_of, rpy_of
 
 TOOL_DENSITY = 1500.0  # [kg/m^3] of a tool that is fixed to the arm
 TOOL_COLOUR = "0.25 0.26 0.28 1"
@@ -171,7 +171,8 @@ def _mount(root: ElementTree.Element, profile: RobotProfile, folder: Path | None
                 material = ElementTree.SubElement(part, "material", name=f"{tool.link}_colour")
                 ElementTree.SubElement(material, "color", rgba=TOOL_COLOUR)
     joint = ElementTree.SubElement(root, "joint", name=f"{tool.link}_joint", type="fixed")
-    ElementTree.SubElement(joint, "origin", xyz=_numbers(mount.pose[:3, 3]), rpy=_numbers(rpy_of(mount.pose[:3, :3])))
+    rotation, position = parts_of(mount.pose)
+    ElementTree.SubElement(joint, "origin", xyz=_numbers(position), rpy=_numbers(rpy_of(rotation)))
     ElementTree.SubElement(joint, "parent", link=mount.link)
     ElementTree.SubElement(joint, "child", link=tool.link)
 

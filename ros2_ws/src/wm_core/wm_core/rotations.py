@@ -1,4 +1,4 @@
-"""Rotations as matrices, angles and quaternions."""
+"""Rotations as matrices, angles and quaternions; poses (4, 4) of them and positions."""
 
 from collections.abc import Sequence
 
@@ -15,6 +15,18 @@ def rotation_of(rpy_deg: Sequence[float]) -> np.ndarray:
             [-sp, cp * sr, cp * cr],
         ]
     )
+
+
+def pose_of(rotation: np.ndarray, position: np.ndarray | Sequence[float]) -> np.ndarray:
+    """Pose (4, 4) of a rotation (3, 3) and a position (3,)."""
+    pose = np.eye(4)
+    parts_of(pose)[0][:], parts_of(pose)[1][:] = rotation, position
+    return pose
+
+
+def parts_of(pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rotation (3, 3) and position (3,) of a pose (4, 4): views."""
+    return pose[:3, :3], pose[:3, 3]
 
 
 def quaternion_of(rotation: np.ndarray) -> tuple[float, float, float, float]:

@@ -25,7 +25,6 @@ from wm_core.atomic import die_with_parent, new_folder
 from wm_core.kinematics import Kinematics
 from wm_core.rig import Camera, CameraRig
 from wm_core.robot import load_robot
-from wm_core.scene import tool_of
 from wm_core.specs import BevSpec
 from wm_data.dataset import SMALL, Dataset
 from wm_data.dataset_files import KINDS, LABEL, seal
@@ -150,7 +149,7 @@ class Converter:
                 f"expected a motion of at most {dict(self._action.scale)} in a step, got {step.ee_start} to {step.ee_end}",
             )
         label = np.full(len(LABEL), np.nan) if step.truth is None else np.array([*step.truth[:3], yaw(step.truth[3:])])
-        tool = tool_of(*self.kinematics.fk(self._joints(step))).values
+        tool = self.kinematics.tool(self._joints(step)).values
         target = self._action.tool_state(step.ee_start)
         target[:] = target if np.isfinite(step.ee_start).all() else np.nan  # of video nobody knows it
         return {"tool": tool, "target": target, "action": action, "objects": label[None]}

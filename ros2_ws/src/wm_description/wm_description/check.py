@@ -10,6 +10,7 @@ from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.meshes import MeshError, link_shapes
 from wm_core.robot import RobotError, RobotProfile, load_robot
 from wm_core.robot_description import describe, joint_problems, plain_limits
+from wm_core.rotations import parts_of
 from wm_description.collisions import Collisions
 from wm_description.reach import Reach, home_joints, tool_speed, try_reach
 
@@ -137,12 +138,12 @@ def _unmasked(kinematics: Kinematics, reach: Reach) -> list[str]:
     root = ElementTree.fromstring(kinematics.description)
     names = [link.get("name", "") for link in root.findall("link")]
     shapes = link_shapes(kinematics.description, [name for name in names if name not in masked])
-    low, high = robot.reach_region.corners
     seen = set()
     for q in list(reach.reached.values())[:: max(1, len(reach.reached) // 50)]:
         for shape, pose in zip(shapes, kinematics.link_poses([s.link for s in shapes], q), strict=True):
-            place = shape.vertices @ (pose @ shape.pose)[:3, :3].T + (pose @ shape.pose)[:3, 3]
-            above = ((place[:, :2] >= low) & (place[:, :2] <= high)).all(1) & (place[:, 2] < HIGHEST_OBJECT)
+            rotation, position = parts_of(pose @ shape.pose)
+            x, y, z = (shape.vertices @ rotation.T + position).T
+            above = robot.reach_region.contains(np.stack([x, y], -1)) & (z < HIGHEST_OBJECT)
             if above.any():
                 seen.add(shape.link)
     return [f"mask: link '{link}' comes where objects are, and is not in the mask" for link in sorted(seen)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from wm_core.kinematics import Kinematics
 from wm_core.meshes import Shape, link_shapes
+from wm_core.rotations import parts_of
 
 TABLE_CLEARANCE = 0.003  # [m] above the table that everything which moves keeps
 
@@ -51,7 +52,7 @@ class Collisions:
     def of_itself(self, q: np.ndarray) -> list[tuple[str, str]]:
         """Pairs of links that touch at joint angles (n,) [rad]; links with one joint between them may."""
         poses = self._poses(q)
-        transforms = [coal.Transform3s(pose[:3, :3], pose[:3, 3]) for pose in poses]
+        transforms = [coal.Transform3s(*parts_of(pose)) for pose in poses]
         request = coal.CollisionRequest()
         touching = set()
         for i, j in self._pairs:

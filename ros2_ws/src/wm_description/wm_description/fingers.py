@@ -7,6 +7,7 @@ import numpy as np
 
 from wm_core.kinematics import Kinematics
 from wm_core.meshes import link_shapes
+from wm_core.rotations import parts_of
 
 BELOW_TIP = 0.008  # [m] the fingers end this much below the tip, as the Panda's do
 TOPIC = "gripper_controller/commands"
@@ -26,8 +27,8 @@ def gripper_tool(kinematics: Kinematics) -> tuple[dict[str, Any], dict[str, Any]
     corners = []
     for link, pose in zip(links, poses[1:], strict=True):
         for shape in link_shapes(kinematics.description, [link]):
-            in_hand = np.linalg.inv(poses[0]) @ pose @ shape.pose
-            corners.append(shape.vertices @ in_hand[:3, :3].T + in_hand[:3, 3])
+            rotation, position = parts_of(np.linalg.inv(poses[0]) @ pose @ shape.pose)
+            corners.append(shape.vertices @ rotation.T + position)
     if not corners:
         return None
     low, high = np.concatenate(corners).min(0), np.concatenate(corners).max(0)

@@ -13,8 +13,8 @@ SHOWN = 4  # ghosts along the path
 
 def future_markers(header: Header, futures: Futures) -> MarkerArray:
     """Branch 0: object path (orange), tool path (blue), and ghosts of the object as wide as its uncertainty (two deviations)."""
-    object_xy, tool = futures.object()[:, 0].mean(0), futures.tool_at()[:, 0].mean(0)
-    deviation = np.sqrt(futures.object()[:, 0].var(0) + futures.object_variance()[:, 0].mean(0))
+    object_xy, tool = futures.mean_object()[0], futures.mean_tool()[0]
+    deviation = np.sqrt(futures.object().var(0) + futures.object_variance().mean(0))[0]
     markers = [
         _line(header, 0, object_xy, ColorRGBA(r=1.0, g=0.5, b=0.1, a=1.0)),
         _line(header, 1, tool, ColorRGBA(r=0.2, g=0.5, b=1.0, a=1.0)),

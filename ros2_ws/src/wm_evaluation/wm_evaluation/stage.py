@@ -53,12 +53,12 @@ class Stage:
     @property
     def object(self) -> np.ndarray:
         """True position (2,) [m] of the object."""
-        return self.sim.object_pose()[0][:2]
+        return self.sim.scene.xy[0]
 
     @property
     def tool(self) -> np.ndarray:
         """Measured position (2,) [m] of the tool."""
-        return self.sim.kinematics.fk(self.drive.joints())[0][:2]
+        return self.sim.kinematics.tool(self.drive.joints()).xy
 
     @property
     def within_reach(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wm_core.rig import CameraRig
+from wm_core.rotations import parts_of, pose_of
 from wm_sim.world import Light, Part, World
 
 SHIFT_DEG = 4.0  # by which a camera is turned without anybody knowing
@@ -68,9 +69,8 @@ def _turned(rig: CameraRig) -> CameraRig:
     first, *others = rig.cameras
     angle = np.radians(SHIFT_DEG)
     turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
-    pose = first.T_table_optical.copy()
-    pose[:3, :3] = turn @ pose[:3, :3]
-    pose[0, 3] += SHIFT_M
+    rotation, position = parts_of(first.T_table_optical)
+    pose = pose_of(turn @ rotation, position + [SHIFT_M, 0.0, 0.0])
     return replace(rig, cameras=(replace(first, T_table_optical=pose), *others))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from wm_core.joint_states import JointStateError, JointStates, read_joints
 from wm_core.kinematics import Kinematics
-from wm_core.scene import ToolState, tool_of
+from wm_core.scene import ToolState
 from wm_core.specs_schema import TOOL_FIELDS
 from wm_guard.holds import stop
 from wm_guard.limits import Limits, Motion, Refusal, Request, check_jump, check_positions, parse, shortest_durations
@@ -299,6 +299,6 @@ class Guard:
     ) -> Verdict:
         effective_ns = max(stamp_ns, now_ns)
         start = self._states.path.at(effective_ns) if self._states.path else path[0]
-        tools = (tool_of(*self._kinematics.fk(q)) for q in (start, path[-1]))
+        tool_start, tool_end = self._kinematics.tool(start), self._kinematics.tool(path[-1])
         motion = Motion(stamp_ns, ends_ns - (stamp_ns or now_ns), path[1:])
-        return Verdict(kind, reason, text, motion, effective_ns, *tools)
+        return Verdict(kind, reason, text, motion, effective_ns, tool_start, tool_end)

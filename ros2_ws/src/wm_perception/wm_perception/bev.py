@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from wm_core.rotations import parts_of
 from wm_core.specs import BevSpec
 
 Box = tuple[np.ndarray, np.ndarray]  # pose (4, 4) in the base frame and half extents (3,) [m]
@@ -26,8 +27,9 @@ class Projector:
         v, u = np.mgrid[0:height, 0:width]
         rays = np.stack([(u - K[0, 2]) / K[0, 0], (v - K[1, 2]) / K[1, 1], np.ones_like(u, float)]).reshape(3, -1)
         # Base frame: point = depth * (R ray) + t
-        self._directions = (T_table_optical[:3, :3] @ rays).astype(np.float32)
-        self._origin = T_table_optical[:3, 3].astype(np.float32)
+        rotation, origin = parts_of(T_table_optical)
+        self._directions = (rotation @ rays).astype(np.float32)
+        self._origin = origin.astype(np.float32)
 
     def points(self, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points (n, 3) [m] in the base frame of all valid pixels, and their flat pixel indices (n,).
@@ -77,8 +79,9 @@ def in_boxes(points: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
     """Which points (n, 3) lie inside any oriented box -> (n,) bool."""
     inside = np.zeros(len(points), bool)
     for pose, half in boxes:
-        local = np.abs((points - pose[:3, 3].astype(np.float32)) @ pose[:3, :3].astype(np.float32))
-        inside |= (local[:, 0] <= half[0]) & (local[:, 1] <= half[1]) & (local[:, 2] <= half[2])
+        rotation, centre = (part.astype(np.float32) for part in parts_of(pose))
+        x, y, z = np.abs((points - centre) @ rotation).T
+        inside |= (x <= half[0]) & (y <= half[1]) & (z <= half[2])
     return inside
 
 

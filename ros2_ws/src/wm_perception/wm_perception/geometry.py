@@ -87,12 +87,13 @@ def detect(points: np.ndarray, colours: np.ndarray) -> Detections:
     open3d.utility.random.seed(SEED)
     plane, _ = cloud.segment_plane(PLANE_DISTANCE, 3, 200)
     plane = np.asarray(plane) * (1 if plane[2] >= 0 else -1)
+    *normal, offset = plane
     if plane[2] < 0.9:
         raise ValueError(
-            f"expected a horizontal table, the largest plane has normal {np.round(plane[:3], 2)}; check the calibration"
+            f"expected a horizontal table, the largest plane has normal {np.round(normal, 2)}; check the calibration"
         )
     places, tints = np.asarray(cloud.points), np.asarray(cloud.colors)
-    height = places @ plane[:3] + plane[3]
+    height = places @ np.array(normal) + offset
     above = (height > ABOVE[0]) & (height < ABOVE[1])
     objects_cloud = cloud.select_by_index(np.flatnonzero(above).tolist())
     places, tints, height = places[above], (255 * tints[above]).astype(np.uint8), height[above]

@@ -10,7 +10,7 @@ import numpy as np
 from wm_core.bundle import Bundle, BundleError
 from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig
-from wm_core.scene import ToolState, tool_of
+from wm_core.scene import ToolState
 from wm_perception.bev import Projector, fuse
 from wm_perception.robot_mask import RobotMask
 
@@ -68,7 +68,7 @@ class PerceptionPipeline:
             maps.append(self._projector(name, frame).project(frame.rgb, frame.depth, boxes))
         bev = fuse(maps)
         embedding = self._bundle.run("encode", bev=bev[None])["embedding"][0]
-        tool = tool_of(*self._kinematics.fk(q))
+        tool = self._kinematics.tool(q)
         state, layout = self._bundle.state, self._bundle.embedding
         return ObservationData(
             embedding,

@@ -4,6 +4,7 @@ import numpy as np
 
 from wm_core.kinematics import Kinematics
 from wm_core.meshes import Shape, link_shapes
+from wm_core.rotations import parts_of, pose_of
 from wm_perception.bev import Box
 
 
@@ -30,6 +31,5 @@ class RobotMask:
 def bounding_box(shape: Shape) -> Box:
     """The smallest box along a shape's own axes, in its link's frame."""
     lower, upper = shape.vertices.min(0), shape.vertices.max(0)
-    pose = shape.pose.copy()
-    pose[:3, 3] += pose[:3, :3] @ ((lower + upper) / 2)
-    return pose, (upper - lower) / 2
+    rotation, origin = parts_of(shape.pose)
+    return pose_of(rotation, origin + rotation @ ((lower + upper) / 2)), (upper - lower) / 2

@@ -105,7 +105,8 @@ class ExplorationCosts:
         share = (np.diff(futures.steps, prepend=0) / futures.steps[-1]).astype(np.float32)
         object_xy, tool = futures.mean_object(), futures.mean_tool()
         forward = target.xy - futures.object_start()[:1]
-        left = np.stack([-forward[:, 1], forward[:, 0]], -1) / (np.linalg.norm(forward, axis=-1, keepdims=True) + 1e-6)
+        x, y = forward.T
+        left = np.stack([-y, x], -1) / (np.linalg.norm(forward, axis=-1, keepdims=True) + 1e-6)
         places = self._pushes.place_terms(
             object_xy, tool - np.float32(target.aside) * left, target.xy.astype(object_xy.dtype)
         )

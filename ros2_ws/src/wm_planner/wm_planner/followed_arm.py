@@ -95,7 +95,7 @@ class FollowedArm:
             at_rest = len(joints) == 2 and np.abs(q - before).max() <= AT_REST
             if pursuing or not at_rest:
                 return False
-            if float(np.linalg.norm(self._kinematics.fk(q)[0][:2] - path.position)) <= REANCHOR_DISTANCE:
+            if float(np.linalg.norm(self._kinematics.tool(q).xy - path.tool.xy)) <= REANCHOR_DISTANCE:
                 return False
         path.anchor(q)
         self._lost = False

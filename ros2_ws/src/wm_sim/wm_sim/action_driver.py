@@ -23,7 +23,7 @@ class ActionDriver:
     def anchor(self, q: np.ndarray | None = None) -> None:
         """Start over from joints (n,) [rad], without any: from the measured ones, e.g. after a reset."""
         self._q = self.joints() if q is None else np.array(q, float)
-        self._commanded = self.sim.kinematics.fk(self._q)[0][:2]
+        self._commanded = self.sim.kinematics.tool(self._q).xy
 
     @property
     def commanded(self) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig
 from wm_core.robot import RobotError, RobotProfile, load_robot
+from wm_core.scene import SceneState
 from wm_description.bullet import load_arm
 from wm_description.physics import connect, disconnect, draw, pybullet
 from wm_sim.rendering import SimCamera
@@ -106,7 +107,7 @@ class ArmSim:
             self._client.removeBody(self._object)
         self._object = self._make_object(place, yaw, factors)
         self.step(SETTLE_STEPS if settle else 0)
-        rest = self.object_pose()[0][:2]
+        rest = self.scene.xy[0]
         return {"object_xy": rest, "goal_xy": self.world.draw_goal(rng, rest)}
 
     def step(self, count: int = 1) -> None:
@@ -178,6 +179,11 @@ class ArmSim:
         # Bullet reports the centre of mass.
         offset = self._client.rotateVector(rotation, self._centre.tolist())
         return np.asarray(position) - np.asarray(offset), np.asarray(rotation)
+
+    @property
+    def scene(self) -> SceneState:
+        """The object where it truly is."""
+        return SceneState.of_pose(*self.object_pose())
 
     def disturb(
         self, impulse: Sequence[float] = (0, 0, 0), displacement: Sequence[float] = (0, 0, 0), hidden: bool = False

@@ -100,7 +100,7 @@ class PushEnv(gymnasium.Env):
 
     def _observe(self) -> Observation:
         joints = self._driver.joints()
-        tool = self._sim.kinematics.fk(joints)[0][:2]
+        tool = self._sim.kinematics.tool(joints).xy
         observation = {
             "joints": joints,
             "ee": np.concatenate([tool, self._driver.commanded]),

@@ -3,6 +3,7 @@
 import numpy as np
 
 from wm_core.rig import Camera
+from wm_core.rotations import parts_of
 from wm_description.physics import BulletClient, pybullet
 from wm_sim.world import Light
 
@@ -63,8 +64,9 @@ class SimCamera:
 
 
 def _view_matrix(camera: Camera) -> list[float]:
-    rotation, eye = camera.T_table_optical[:3, :3], camera.T_table_optical[:3, 3]
-    return pybullet.computeViewMatrix(eye.tolist(), (eye + rotation[:, 2]).tolist(), (-rotation[:, 1]).tolist())
+    rotation, eye = parts_of(camera.T_table_optical)
+    _, down, ahead = rotation.T  # axes of an optical frame
+    return pybullet.computeViewMatrix(eye.tolist(), (eye + ahead).tolist(), (-down).tolist())
 
 
 def _projection_matrix(camera: Camera) -> list[float]:

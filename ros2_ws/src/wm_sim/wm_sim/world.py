@@ -167,7 +167,7 @@ class World:
 
     def check_reach(self, robot: RobotProfile) -> None:
         """Raise WorldError unless objects start and shall go where the robot's tool can be commanded."""
-        lower, upper = robot.reach.lower[:2], robot.reach.upper[:2]
+        lower, upper = robot.reach_region.corners
         for name, region in (("start", self.start), ("goal", self.goal)):
             if (region.lower < lower).any() or (region.upper > upper).any():
                 raise WorldError(

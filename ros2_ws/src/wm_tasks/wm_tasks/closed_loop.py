@@ -18,7 +18,6 @@ from wm_core.kinematics import Kinematics
 from wm_core.paths import bundles_dir, rigs_dir
 from wm_core.rig import CameraRig
 from wm_core.robot import DEFAULT_ROBOT, RobotProfile, load_robot
-from wm_core.scene import SceneState
 from wm_core.task import DEFAULT_TASK, Task, load_task
 from wm_dynamics.belief import BeliefState
 from wm_guard.guard import Guard, Kind
@@ -167,7 +166,7 @@ class ClosedLoop:
             seed,
             tuple(target.position.tolist()),
             float(np.linalg.norm(start["object_xy"] - place)),
-            float(target.distance(SceneState.of_pose(*self.sim.object_pose()))),
+            float(target.distance(self.sim.scene)),
             len(trace),
             (self.sim.time_ns - begin_ns) / 1e9,
             progress.reached,
@@ -203,7 +202,7 @@ class ClosedLoop:
         stamp_ns = self.sim.time_ns
         names, positions, _ = self.sim.joint_state()
         joints = positions[: len(self.kinematics.joint_names)]
-        true_scene = SceneState.of_pose(*self.sim.object_pose())
+        true_scene = self.sim.scene
         truth = true_scene.xy[0]
         ee_target = self._tool_path.position
         observation = belief = None

@@ -8,7 +8,7 @@ import numpy as np
 from wm_bags.storage.errors import BagError
 from wm_core.executed import ExecutedMotion
 from wm_core.kinematics import Kinematics, KinematicsError
-from wm_core.scene import ToolState, tool_of
+from wm_core.scene import ToolState
 
 MEMORY = 4096  # motions kept: at 1 kHz, four seconds
 FINEST_NS = 5_000_000  # sampled positions nearer to each other than this add nothing
@@ -84,8 +84,7 @@ class CommandedMotion:
 
     def _tool(self, names: Sequence[str], positions: Sequence[float]) -> ToolState:
         own = [self._names.get(name, name) for name in names]
-        joints = self._kinematics.arm_joints(own, np.asarray(positions, float) * self._unit)
-        return tool_of(*self._kinematics.fk(joints))
+        return self._kinematics.tool(self._kinematics.arm_joints(own, np.asarray(positions, float) * self._unit))
 
     def _sample(self, stamp_ns: int, place: ToolState) -> None:
         if self._last is not None and 0 < stamp_ns - self._last[0] <= HELD_NS:
