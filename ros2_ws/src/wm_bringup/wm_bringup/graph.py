@@ -70,7 +70,7 @@ ARGUMENTS = (
     Argument(
         "picture",
         "auto",
-        "a PNG file with the camera's picture beside the imagined future, written anew every second; empty: none;"
+        "a PNG file with the camera's picture beside the imagined future, written anew every second; false: none;"
         f" auto: {PICTURE} where there is no window",
     ),
     Argument(
@@ -270,7 +270,7 @@ def _no_window(headless: str) -> str:
 def _picture(value: str, no_window: str) -> str:
     if value == "auto":
         return _path(PICTURE) if no_window else ""
-    return _path(value)
+    return "" if value == "false" else _path(value)  # ros2 launch takes no empty values
 
 
 def _robot(value: str, world: str) -> str:
