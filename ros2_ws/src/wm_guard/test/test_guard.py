@@ -367,6 +367,13 @@ def test_silence_right_after_a_reset_is_held_and_no_news(guard, step, start):
     assert verdict.reason == "no_command" and verdict.expected and guard.mode is Mode.HOLDING
 
 
+def test_no_joint_state_right_after_a_reset_is_held_and_no_news(guard, step, start):
+    guard.check(step(dx=0.03), T0, T0)
+    guard.place(start, T0 + 50 * MS, T0 + 50 * MS)
+    verdict = guard.watchdog(T0 + 50 * MS)
+    assert verdict.reason == "no_state" and verdict.expected
+
+
 @pytest.mark.parametrize("limit", [0.0, -1.0, np.nan, np.inf])
 def test_an_arm_without_velocity_limits_is_refused_and_would_still_be_stopped(limit):
     """0.3 rad in 20 ms passed, the hold raised, and the emergency stop did not latch."""

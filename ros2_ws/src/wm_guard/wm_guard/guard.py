@@ -155,7 +155,8 @@ class Guard:
             return replace(hold, expected=self._just_placed(now_ns))
         if self._states.stamp_ns is None or self._states.stamp_ns < oldest:
             refusal = self._unknown()
-            return self._hold(Kind.HOLD, refusal.reason, str(refusal), now_ns)
+            hold = self._hold(Kind.HOLD, refusal.reason, str(refusal), now_ns)
+            return replace(hold, expected=self._just_placed(now_ns))
         return None
 
     def e_stop(self, now_ns: int) -> Verdict:
