@@ -134,7 +134,7 @@ def test_parameter_files_name_only_nodes_of_the_graph():
 
 
 def test_every_parameter_in_the_files_exists_and_is_allowed():
-    """ROS ignores a misspelt parameter in silence."""
+    """Before a node refuses it."""
     for file in ("arm_sim.yaml", "arm_real.example.yaml"):
         for node, content in yaml.safe_load(config(file).read_text()).items():
             name = node.removeprefix("/**/")

@@ -11,7 +11,8 @@ import pytest
 pytestmark = pytest.mark.ros
 NODE = textwrap.dedent("""
     import sys
-    from wm_core.lifecycle import WmNode, run
+    from wm_core.lifecycle import WmNode
+    from wm_core.node_process import run
     from wm_core.params import ConfigError
 
     class Part(WmNode):

@@ -23,7 +23,8 @@ from wm_msgs.srv import PrepareBundle, UseBundle
 from wm_bringup.swap import VISIBLE, Scene, Swap, Used
 from wm_bringup.swap_watch import ACCEPTED, WORSE, Finding, Records
 from wm_core.conversions import object_xy, tool_state
-from wm_core.lifecycle import ignore_stop_signals
+from wm_core.given_parameters import refuse_unknown
+from wm_core.node_process import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
 from wm_core.registry import REFUSED, ROLLED_BACK, Registry
 from wm_core.stamps import to_ns
@@ -52,6 +53,7 @@ class BundleManager(Node):
         }
         for name, default in defaults.items():
             self.declare_parameter(name, default)
+        refuse_unknown(self, {})
         self._value = {name: self.get_parameter(name).value for name in defaults}
         self._registry = Registry(self._value["registry"]) if self._value["registry"] else None
         self.stopping = False

@@ -15,7 +15,8 @@ from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from wm_core.lifecycle import ignore_stop_signals
+from wm_core.given_parameters import refuse_unknown
+from wm_core.node_process import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
 from wm_core.services import await_answers
 
@@ -40,6 +41,7 @@ class LifecycleManager(Node):
         super().__init__("wm_lifecycle_manager")
         self.declare_parameter("nodes", [""])
         self._recorded = self.declare_parameter("recorded", False).value
+        refuse_unknown(self, {})
         self.names = [name for name in self.get_parameter("nodes").value if name]
         self.stopping = False
         self._status = self.create_publisher(String, "wm/bringup", LATCHED)
@@ -153,7 +155,11 @@ class LifecycleManager(Node):
 
 def main() -> int:
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
-    manager = LifecycleManager()
+    try:
+        manager = LifecycleManager()
+    except ValueError as error:
+        print(f"wm_lifecycle_manager: {error}", flush=True)
+        return 1
 
     def stop(number: int, frame: object) -> None:
         manager.stopping = True

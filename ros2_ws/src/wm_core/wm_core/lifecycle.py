@@ -1,11 +1,10 @@
-"""The base class of all wm nodes: checked parameters, lifecycle hooks, diagnostics, and a main that ends cleanly."""
+"""The base class of all wm nodes: checked parameters, lifecycle hooks and diagnostics."""
 
 import gc
 import inspect
-import signal
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,12 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import ParameterEvent, ParameterType, SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from std_msgs.msg import Header
 
+from wm_core.given_parameters import refuse_unknown
 from wm_core.params import ConfigError, Param
 from wm_core.qos import LATCHED, SENSOR, STATE
 
@@ -30,6 +29,7 @@ class WmNode(LifecycleNode):
     """A lifecycle node. Subclasses list PARAMETERS and fill `setup`, `start`, `stop` and `teardown`."""
 
     PARAMETERS: tuple[Param, ...] = ()
+    RETIRED: Mapping[str, str] = {}  # names of parameters that it once had: what to do instead
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name, **kwargs)
@@ -50,6 +50,10 @@ class WmNode(LifecycleNode):
         self._diagnostics_timer = self.create_timer(1.0, self._publish_diagnostics, clock=rclpy.clock.Clock())
 
     # -- for subclasses ------------------------------------------------------------------------------------------
+
+    def more_parameters(self) -> Iterable[Param]:
+        """Parameters besides PARAMETERS, of which the values of those say which there are; may raise ValueError."""
+        return ()
 
     def setup(self) -> None:
         """Build the core and the ROS entities; raise ConfigError or ValueError when the configuration cannot work."""
@@ -157,6 +161,8 @@ class WmNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         try:
+            self.declare(self.more_parameters())
+            refuse_unknown(self, self.RETIRED)
             for name, param in self._specs.items():
                 param.check(self.value(name))
             self.counts.clear()
@@ -277,44 +283,3 @@ class WmNode(LifecycleNode):
         )
         header = Header(stamp=self.get_clock().now().to_msg())
         self._diagnostics.publish(DiagnosticArray(header=header, status=[status]))
-
-
-def ignore_stop_signals() -> None:
-    """For the very end of a main: launch and terminal each send SIGINT, and the second one would kill the interpreter as it ends."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-
-
-def run(node_class: Callable[[], WmNode], args: list[str] | None = None) -> int:
-    """Run one node until SIGINT or SIGTERM; returns the exit code (0 on a requested end)."""
-    rclpy.init(args=args, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
-    stopping = False
-
-    def stop(signum: int, frame: Any) -> None:
-        nonlocal stopping
-        stopping = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    node: WmNode | None = None
-    try:
-        node = node_class()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        while not stopping:
-            executor.spin_once(timeout_sec=0.2)
-        if node.active:
-            node.trigger_deactivate()
-    except ExternalShutdownException:
-        pass
-    except Exception as error:
-        if node is None:  # a parameter refused at declaration, a wrong argument
-            print(f"[error] {type(error).__name__}: {error}", flush=True)
-            return 1
-        raise
-    finally:
-        ignore_stop_signals()
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0

@@ -17,6 +17,10 @@ ROBOT = (
     Param("urdf", "", "robot description file in place of the profile's; empty: the profile's"),
     Param("table_frame", "", "frame of all positions, in place of the profile's; empty: the profile's"),
 )
+ROBOT_RETIRED = {
+    "base_frame": "is 'table_frame' now, and said by the robot's profile: leave it out unless it is to be another",
+    "tip": "is said by the robot's profile now (tool.link): leave it out, and name the profile in 'robot'",
+}
 
 
 def robot_of(node: WmNode) -> RobotProfile:

@@ -14,7 +14,8 @@ from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
 from wm_core.conversions import object_xy, tool_state
 from wm_core.executed import ExecutedMotion
-from wm_core.lifecycle import OK, WARN, WmNode, run
+from wm_core.lifecycle import OK, WARN, WmNode
+from wm_core.node_process import run
 from wm_core.params import Param
 from wm_core.qos import STATE
 from wm_core.scene import ToolState
@@ -70,6 +71,7 @@ class DynamicsNode(WmNode):
         Param("future_rate", 2.0, "[Hz] of the imagined future of the current plan; 0 turns it off", 0.0, 30.0),
         Param("threads", 1, "onnxruntime threads", 1, 64),
     )
+    RETIRED = {"base_frame": "is that of the observations now: leave it out"}
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__("wm_dynamics", **kwargs)

@@ -11,10 +11,11 @@ from wm_msgs.msg import Command, Intervention
 from wm_core.follow_params import FOLLOW
 from wm_core.joint_states import JointStateError, read_joints
 from wm_core.kinematics import Kinematics
-from wm_core.lifecycle import ERROR, OK, WARN, WmNode, run
+from wm_core.lifecycle import ERROR, OK, WARN, WmNode
+from wm_core.node_process import run
 from wm_core.params import ConfigError, Param
 from wm_core.qos import LATCHED, STATE
-from wm_core.robot_source import ROBOT, robot_of
+from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_msg, to_ns
 from wm_guard.conversions import to_executed, to_request, to_trajectory
 from wm_guard.guard import Guard, Mode, Verdict
@@ -57,6 +58,7 @@ class GuardNode(WmNode):
             100.0,
         ),
     )
+    RETIRED = ROBOT_RETIRED
 
     def __init__(self, **kwargs) -> None:
         super().__init__("wm_guard", **kwargs)

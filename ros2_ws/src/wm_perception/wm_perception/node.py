@@ -16,12 +16,13 @@ from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
 from wm_core.images import ImageError, colour_image, depth_image
 from wm_core.kinematics import Kinematics, KinematicsError
-from wm_core.lifecycle import OK, WARN, WmNode, run
+from wm_core.lifecycle import OK, WARN, WmNode
+from wm_core.node_process import run
 from wm_core.params import Param
 from wm_core.paths import rig_path
 from wm_core.qos import SENSOR, STATE
 from wm_core.rig import CameraRig
-from wm_core.robot_source import ROBOT, robot_of
+from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_msg, to_ns
 from wm_perception.conversions import cloud_message, detections_message, marker_message, observation_message
 from wm_perception.geometry import Geometry
@@ -60,6 +61,7 @@ class PerceptionNode(WmNode):
         ),
         Param("threads", 1, "onnxruntime threads of the encoder", 1, 64),
     )
+    RETIRED = ROBOT_RETIRED
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__("wm_perception", **kwargs)

@@ -16,10 +16,11 @@ from wm_core.follow_params import FOLLOW
 from wm_core.goal import ExploreGoal, Goal, GoalError
 from wm_core.joint_states import MALFORMED, JointStateError
 from wm_core.kinematics import Kinematics
-from wm_core.lifecycle import OK, WARN, WmNode, run
+from wm_core.lifecycle import OK, WARN, WmNode
+from wm_core.node_process import run
 from wm_core.params import Param
 from wm_core.qos import LATCHED, NEWEST, STATE
-from wm_core.robot_source import ROBOT, robot_of
+from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_ns
 from wm_core.task import DEFAULT_TASK, TaskError, load_task
 from wm_planner import settings
@@ -51,19 +52,22 @@ class PlannerNode(WmNode):
         Param("threads", 1, "onnxruntime threads of the rollouts", 1, 64),
         *settings.parameters(),
     )
+    RETIRED = ROBOT_RETIRED
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__("wm_planner", **kwargs)
         with suppress(TaskError):  # of which configuring says more
-            self.declare(settings.cost_parameters(load_task(self.value("task"))))
+            self.declare(self.more_parameters())
 
     # -- lifecycle -----------------------------------------------------------------------------------------------
+
+    def more_parameters(self) -> tuple[Param, ...]:
+        return settings.cost_parameters(load_task(self.value("task")))
 
     def setup(self) -> None:
         self._robot = robot_of(self)
         self._kinematics = Kinematics(self._robot)
         self._task = task = load_task(self.value("task"))
-        self.declare(settings.cost_parameters(task))
         self._slot = BundleSlot(self, self._make_core)
         self._use()
         self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)

@@ -11,12 +11,13 @@ from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
 from wm_msgs.srv import DisturbObject, ResetWorld, StepWorld
 
-from wm_core.lifecycle import OK, WARN, WmNode, run
+from wm_core.lifecycle import OK, WARN, WmNode
+from wm_core.node_process import run
 from wm_core.params import Param
 from wm_core.paths import rig_path
 from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.rig import CameraRig
-from wm_core.robot_source import ROBOT, robot_of
+from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_msg
 from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
 from wm_sim.controller import TrajectoryError
@@ -64,6 +65,7 @@ class SimNode(WmNode):
         Param("randomise", False, "Draw mass, friction, size and colour at every reset from the world's ranges"),
         Param("gui", False, "Show the world in a window (needs a display)"),
     )
+    RETIRED = ROBOT_RETIRED
 
     def __init__(self, **kwargs) -> None:
         super().__init__("wm_sim", **kwargs)

@@ -3,7 +3,7 @@
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,26 @@ from wm_msgs.action import PursueGoal
 from wm_msgs.msg import Episode, Goal
 from wm_msgs.srv import ResetWorld
 
-from wm_core.lifecycle import ignore_stop_signals
+from wm_core.given_parameters import refuse_unknown
+from wm_core.node_process import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
 from wm_core.robot import DEFAULT_ROBOT, load_robot
+from wm_core.task import DEFAULT_TASK
 
 BRINGUP_S = 120.0
 NEWS_S = 1.0  # until what happened has been heard of
 ANSWER_S = 20.0  # until a service answers
+# Parameters of every client, and their defaults.
+SHARED: Mapping[str, Any] = {
+    "robot": DEFAULT_ROBOT,
+    "task": DEFAULT_TASK,
+    "world": "",  # simulated; empty: a robot
+    "rig": "two_cameras",  # whose first camera is shown
+    "seed": 0,
+    "report": "",
+    "no_window": "",  # why the simulator has none; empty: it has one
+    "picture": "",  # the PNG file that shows what is going on; empty: none
+}
 
 
 class ClientError(RuntimeError):
@@ -39,10 +52,14 @@ class Client(Node):
     """A node that uses only what any client can use: the PursueGoal action, the simulator's services, and wm's topics."""
 
     NAME = ""  # of the node
+    PARAMETERS: Mapping[str, Any] = {}  # with their defaults; besides SHARED, or with another default than there
 
     def __init__(self) -> None:
         super().__init__(self.NAME)
-        self.frame = load_robot(self.declare_parameter("robot", DEFAULT_ROBOT).value).table_frame  # of all positions
+        declared = {**SHARED, **self.PARAMETERS}
+        self.value = {name: self.declare_parameter(name, default).value for name, default in declared.items()}
+        refuse_unknown(self, {})
+        self.frame = load_robot(self.value["robot"]).table_frame  # of all positions
         self.stopping = False
         self.e_stopped = False
         self._bringup = ""

@@ -12,7 +12,7 @@ from wm_msgs.msg import Episode as EpisodeEvent
 
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
-from wm_core.task import DEFAULT_TASK, load_task
+from wm_core.task import load_task
 from wm_planner.pursuit import E_STOPPED
 from wm_sim.world import load_world
 from wm_tasks.client import ANSWER_S, Client, ClientError, StopRequestedError, object_goal, run_client
@@ -34,24 +34,18 @@ REST_CYCLES = 3  # after the end, before the object is measured
 class Episodes(Client):
     NAME = "wm_episodes"
 
+    PARAMETERS = {
+        "episodes": 0,  # 0: until stopped
+        "seed": 10000,
+        "world": "tabletop_block",
+        "bundle": "",
+        "planner": "",
+        "lockstep": False,
+    }
+
     def __init__(self) -> None:
         super().__init__()
-        defaults = {
-            "episodes": 0,
-            "seed": 10000,
-            "world": "tabletop_block",
-            "rig": "two_cameras",
-            "report": "",
-            "bundle": "",
-            "planner": "",
-            "lockstep": False,
-            "task": DEFAULT_TASK,
-            "no_window": "",  # why the simulator has none; empty: it has one
-            "picture": "",  # the PNG file that shows what is going on; empty: none
-        }
-        for name, default in defaults.items():
-            self.declare_parameter(name, default)
-        value = {name: self.get_parameter(name).value for name in defaults}
+        value = self.value
         self.wanted, self.seed, self.lockstep = value["episodes"], value["seed"], value["lockstep"]
         self.report_file = Path(value["report"]) if value["report"] else None
         self.world, self.task = load_world(value["world"]), load_task(value["task"])

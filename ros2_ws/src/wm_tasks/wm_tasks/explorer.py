@@ -5,7 +5,6 @@ Like wm_episodes a client of the planner's action and of topics; announces every
 
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -18,7 +17,7 @@ from wm_core.paths import rig_path
 from wm_core.qos import STATE
 from wm_core.rig import CameraRig
 from wm_core.stamps import to_ns
-from wm_core.task import DEFAULT_TASK, load_task
+from wm_core.task import load_task
 from wm_sim.world import load_world
 from wm_tasks.client import ANSWER_S, Client, ClientError, object_goal, run_client
 from wm_tasks.exploring import RETURN_TOLERANCE, ExplorerCore, Kind, Order, Scene
@@ -38,23 +37,15 @@ PURPOSE = {Kind.EXPLORE: Episode.EXPLORATION, Kind.RETURN: Episode.RETURN}
 class Explorer(Client):
     NAME = "wm_explorer"
 
+    PARAMETERS = {
+        "minutes": 0.0,  # of robot time; 0: until stopped
+        "explore_s": 20.0,  # [s] of robot time for one exploration
+        "reset": True,  # in simulation: the first scene is drawn, and a lost object put back; false: stop and ask
+    }
+
     def __init__(self) -> None:
         super().__init__()
-        defaults: dict[str, Any] = {
-            "minutes": 0.0,  # of robot time; 0: until stopped
-            "explore_s": 20.0,  # [s] of robot time for one exploration
-            "seed": 0,
-            "world": "",  # simulated; empty: a robot
-            "reset": True,  # in simulation: the first scene is drawn, and a lost object put back; false: stop and ask
-            "report": "",
-            "task": DEFAULT_TASK,
-            "rig": "two_cameras",  # whose first camera is shown in the picture
-            "no_window": "",  # why the simulator has none; empty: it has one
-            "picture": "",  # the PNG file that shows what is going on; empty: none
-        }
-        for name, default in defaults.items():
-            self.declare_parameter(name, default)
-        value = {name: self.get_parameter(name).value for name in defaults}
+        value = self.value
         self._minutes, self._seed, self._may_reset = value["minutes"], value["seed"], value["reset"]
         self._world = load_world(value["world"]).name if value["world"] else ""
         self._report_file = Path(value["report"]) if value["report"] else None

@@ -30,7 +30,9 @@ from wm_bags.record.topics import Choice, Expected, complete
 from wm_bags.storage.mcap_file import COMPRESSIONS
 from wm_bags.storage.metadata import Topic
 from wm_bags.storage.writer import Storage
-from wm_core.lifecycle import ERROR, OK, WARN, ignore_stop_signals
+from wm_core.given_parameters import refuse_unknown
+from wm_core.lifecycle import ERROR, OK, WARN
+from wm_core.node_process import ignore_stop_signals
 from wm_core.params import Param
 from wm_core.paths import rig_path
 from wm_core.qos import STATE
@@ -82,6 +84,7 @@ class Recorder(Node):
         names = self._strings("topics")
         triggers = self._strings("triggers") or TRIGGERS
         self._awaited = set(self._strings("nodes"))
+        refuse_unknown(self, {})
         self._says_parameters = self.resolve_topic_name(PARAMETERS_TOPIC)
         value = {param.name: self.get_parameter(param.name).value for param in PARAMETERS}
         if not value["folder"]:

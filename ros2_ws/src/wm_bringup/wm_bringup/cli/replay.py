@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _publish(options: argparse.Namespace) -> int:
     from wm_bags.replay.player import Player
-    from wm_core.lifecycle import ignore_stop_signals
+    from wm_core.node_process import ignore_stop_signals
 
     choice = ReplayOptions(
         options.rate,
