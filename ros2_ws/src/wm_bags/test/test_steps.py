@@ -8,13 +8,11 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from rosbags.rosbag2 import Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from wm_bags.steps.check import BagCheck
 from wm_bags.steps.motion import tool_motion
 from wm_bags.steps.profile import Profile
-from wm_bags.steps.propose import propose
 from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
 from wm_core.command_line import main
@@ -276,70 +274,6 @@ def test_a_wrong_profile_is_refused_by_field(profile_file, field, value, problem
     profile_file.write_text(yaml.safe_dump(content))
     with pytest.raises(BagError, match=f"{profile_file}: {problem}"):
         Profile.load(profile_file)
-
-
-def test_a_profile_is_proposed_from_types_and_usual_names(robot, tmp_path, profile_file):
-    with Bag(robot.record(tmp_path / "bag", 0.2)) as bag:
-        text = propose(bag, robot.kinematics.joint_names)
-    assert "not sure: a file with the poses of cam" in text
-    assert "joint_trajectory  # trajectory_msgs/JointTrajectory" in text
-    assert yaml.safe_load(text)["cameras"] == {"cam": {"color": COLOUR, "depth": DEPTH, "info": INFO}}
-    (tmp_path / "proposed.yaml").write_text(text)
-    proposed, written = Profile.load(tmp_path / "proposed.yaml"), Profile.load(profile_file)
-    assert proposed == replace(written, object=None, episodes=None)
-
-
-@pytest.mark.parametrize(
-    ("topics", "expected"),
-    [
-        (  # realsense2_camera and ros2_control
-            {
-                "/camera/camera/color/image_raw": IMAGE,
-                "/camera/camera/color/camera_info": LENS,
-                "/camera/camera/depth/image_rect_raw": IMAGE,
-                "/camera/camera/aligned_depth_to_color/image_raw": IMAGE,
-                "/camera/camera/infra1/image_rect_raw": IMAGE,
-                "/joint_states": STATE,
-                "/forward_position_controller/commands": ARRAY,
-            },
-            {
-                "camera_camera": "/camera/camera/color/image_raw /camera/camera/aligned_depth_to_color/image_raw"
-                " /camera/camera/color/camera_info",
-                "motion": "joint_positions /forward_position_controller/commands",
-            },
-        ),
-        (  # compressed, depth of unknown alignment, a tool pose
-            {
-                "/wrist/rgb/image_raw/compressed": JPEG,
-                "/wrist/rgb/camera_info": LENS,
-                "/wrist/depth/image_raw/compressedDepth": JPEG,
-                "/robot/joint_states": STATE,
-                "/servo/target_pose": POSE,
-            },
-            {
-                "wrist": "/wrist/rgb/image_raw/compressed /wrist/depth/image_raw/compressedDepth /wrist/rgb/camera_info",
-                "motion": "tool_pose /servo/target_pose",
-            },
-        ),
-    ],
-)
-def test_topics_of_common_drivers_are_recognised(robot, tmp_path, topics, expected):
-    bag = tmp_path / "bag"
-    writer = Writer(bag, version=9)
-    with writer:
-        for topic, kind in topics.items():
-            state = robot.store.serialize_cdr(robot.make(JOINTS, STATE, 0, 0.0, START_NS), STATE)
-            data = state if kind == STATE else b"\0\1\0\0"  # of the others only the type is looked at
-            writer.write(writer.add_connection(topic, kind, typestore=robot.store), 1, data)
-    with Bag(bag) as opened:
-        text = propose(opened, robot.kinematics.joint_names)
-    found = yaml.safe_load(text)
-    motion = found["motion"]
-    assert expected == {
-        **{name: " ".join(camera.values()) for name, camera in found["cameras"].items()},
-        "motion": f"{motion['source']} {motion['topic']}",
-    }
-    assert ("not sure that it is aligned" in text) == ("wrist" in expected)
 
 
 # -- the report ----------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from wm_bags.steps.profile import SOURCES
@@ -10,6 +10,7 @@ from wm_bags.steps.roles import IMAGES
 from wm_bags.storage.reading import Bag, Topic
 from wm_core.paths import rigs_dir
 from wm_core.rig import CameraRig
+from wm_core.robot import DEFAULT_ROBOT
 
 NOT_SURE = "not sure"
 _DEPTH = re.compile(r"depth|range|disparity|z16", re.IGNORECASE)
@@ -20,8 +21,8 @@ _OBJECT = re.compile(r"object|ground_truth|block|cube", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+)\D*$")
 
 
-def propose(bag: Bag, joint_names: Sequence[str]) -> str:
-    """The text of a profile (YAML); `joint_names`: the robot's."""
+def propose(bag: Bag, robots: Mapping[str, Sequence[str]]) -> str:
+    """The text of a profile (YAML); `robots`: joints of those that it may be, by name, DEFAULT_ROBOT among them."""
     topics = [topic for topic in bag.topics.values() if topic.messages and not bag.problem_of(topic.name)]
     cameras, notes = _cameras(topics)
     lines = [
@@ -36,7 +37,7 @@ def propose(bag: Bag, joint_names: Sequence[str]) -> str:
         lines.append(f"  {name}:")
         lines += [_line(f"    {key}", *value) for key, value in (("color", color), ("depth", depth), ("info", info))]
     lines += [f"  # {note}" for note in notes]
-    lines += _joints(bag, topics, joint_names) + _motion(topics)
+    lines += _joints(bag, topics, robots) + _motion(topics)
     truth = [t.name for t in topics if t.type == "geometry_msgs/msg/PoseStamped" and _OBJECT.search(t.name)]
     lines.append(
         _line("object", truth[0] if truth else "null", "" if truth else "no labels: finetune makes them from depth")
@@ -114,21 +115,36 @@ def _rig(names: list[str]) -> list[str]:
     ]
 
 
-def _joints(bag: Bag, topics: list[Topic], own: Sequence[str]) -> list[str]:
+def _joints(bag: Bag, topics: list[Topic], robots: Mapping[str, Sequence[str]]) -> list[str]:
+    """The robot, and where its joints are."""
     states = sorted(
         (t.name for t in topics if t.type == "sensor_msgs/msg/JointState"), key=lambda name: (_depthless(name), name)
     )
     if not states:
-        return ["joints:", f"  topic: /joint_states  # {NOT_SURE}: the bag has no sensor_msgs/JointState"]
+        unknown = f"{NOT_SURE}: the bag has no sensor_msgs/JointState"
+        return [_line("robot", DEFAULT_ROBOT, unknown), "joints:", _line("  topic", "/joint_states", unknown)]
     others = f"others: {', '.join(states[1:])}" if states[1:] else ""
     lines = ["joints:", _line("  topic", states[0], others), "  unit: rad"]
     names = next((list(bag.deserialize(message).name) for message in bag.messages(states[:1])), [])
-    if set(own) <= set(names):
-        return lines
+    if found := sorted(_robots(names, robots), key=lambda each: (len(each[0]), -len(robots[each[1]]), each)):
+        prefix, robot = found[0]
+        alike = [f"{own} with {start or 'no prefix'}" for start, own in found[1:] if own == robot or start == prefix]
+        lines.insert(0, _line("robot", robot, f"{NOT_SURE}: or {', '.join(alike)}" if alike else ""))
+        return lines + (["  names:", *(f"    {own}: {prefix}{own}" for own in robots[robot])] if prefix else [])
+    known = f"{NOT_SURE}: the bag's joints are not those of {', '.join(robots)}; make a profile with ./wm robot new"
+    lines.insert(0, _line("robot", DEFAULT_ROBOT, known))
     numbered = [name for name in names if _NUMBER.search(name) and not re.search(r"finger|gripper", name)]
     numbered.sort(key=lambda name: int(_NUMBER.search(name)[1]))  # type: ignore[index]
     lines.append(f"  names:  # {NOT_SURE}: the robot's joint: the bag's, out of {json.dumps(names)}")
-    return lines + [f"    {mine}: {other}" for mine, other in zip(own, numbered, strict=False)]
+    return lines + [f"    {own}: {other}" for own, other in zip(robots[DEFAULT_ROBOT], numbered, strict=False)]
+
+
+def _robots(names: Sequence[str], robots: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """Robots all of whose joints are in `names`, after what these put before each."""
+    for robot, joints in robots.items():
+        for prefix in (name.removesuffix(joints[0]) for name in names if name.endswith(joints[0])):
+            if {prefix + joint for joint in joints} <= set(names):
+                yield prefix, robot
 
 
 def _depthless(name: str) -> int:

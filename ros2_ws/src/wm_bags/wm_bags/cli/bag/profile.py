@@ -13,8 +13,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from wm_bags.steps.propose import propose
     from wm_bags.storage.reading import Bag
-    from wm_core.robot import load_robot
+    from wm_core.robot import load_robot, robot_names
 
     with Bag(options.bag) as bag:
-        print(propose(bag, load_robot().joints), end="")
+        print(propose(bag, {name: load_robot(name).joints for name in robot_names()}), end="")
     return 0
