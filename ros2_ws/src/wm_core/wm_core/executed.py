@@ -2,11 +2,19 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from wm_core.scene import ToolState
 from wm_core.specs import ActionSpec
+
+HOLD = 2  # wm_msgs/Command.HOLD
+
+
+def nothing_sent(executed: Any) -> bool:
+    """Whether a wm_msgs/Command on wm/executed only says that the guard refused a command and could not even send a hold."""
+    return executed.status == HOLD and not len(executed.trajectory.points)
 
 
 @dataclass(frozen=True)

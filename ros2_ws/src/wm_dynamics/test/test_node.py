@@ -9,13 +9,15 @@ import yaml
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
-from wm_msgs.msg import Belief, Future, ObjectState, Observation, Plan, PredictionError
+from wm_msgs.msg import Belief, Command, Future, ObjectState, Observation, Plan, PredictionError
 from wm_msgs.srv import Imagine, PrepareBundle
 
 from wm_core.conversions import object_xy, tool_message
+from wm_core.executed import ExecutedMotion
 from wm_core.qos import STATE
 from wm_core.scene import ToolState
 from wm_core.stamps import to_msg, to_ns
+from wm_dynamics.conversions import record_executed
 from wm_dynamics.node import DynamicsNode
 
 pytestmark = pytest.mark.ros
@@ -190,3 +192,11 @@ def test_bundles_that_cannot_take_over_are_refused_with_the_reason(world, bare, 
     world.observe(STEP_NS)
     world.until(lambda: world.beliefs)
     assert world.beliefs[-1].model_id == world.bundle.id
+
+
+def test_a_command_of_which_nothing_was_sent_moved_nothing():
+    motion, nan = ExecutedMotion(), float("nan")
+    refused = Command(status=Command.HOLD, reason="no_state: nothing sent")
+    refused.ee_start.x = refused.ee_end.x = nan
+    record_executed(motion, refused)
+    assert not len(motion)

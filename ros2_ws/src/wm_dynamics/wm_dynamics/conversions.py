@@ -10,7 +10,7 @@ from wm_msgs.msg import Belief, Branch, Command, Drift, Future, Observation, Pre
 
 from wm_core.bundle import Bundle
 from wm_core.conversions import object_messages, tool_message, tool_messages, tool_state, track_messages
-from wm_core.executed import ExecutedMotion
+from wm_core.executed import ExecutedMotion, nothing_sent
 from wm_core.futures import Futures
 from wm_core.scene import ToolState
 from wm_core.specs_schema import TOOL_FIELDS
@@ -67,7 +67,9 @@ def drift_message(header: Header, model_id: str, state: DriftState) -> Drift:
 
 
 def record_executed(motion: ExecutedMotion, command: Command) -> None:
-    """Add an executed command to the motion; raises ValueError when it is not usable."""
+    """Add an executed command to the motion, if it moved the arm; raises ValueError when it is not usable."""
+    if nothing_sent(command):
+        return
     points = command.trajectory.points
     duration_ns = to_ns(points[-1].time_from_start) if points else 0
     motion.record(to_ns(command.effective), duration_ns, tool_state(command.tool_start), tool_state(command.tool_end))

@@ -23,6 +23,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_msgs.msg import Command, Intervention
 
+from wm_core.executed import nothing_sent
 from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.robot import load_robot
 from wm_core.stamps import to_msg
@@ -348,3 +349,18 @@ def test_the_topics_are_parameters(ros, kinematics, start):
         robot.until(lambda: count(f"{space}/driver/states") == count(f"{space}/placed") == 1)
         robot.until(lambda: robot.node.count_publishers(f"{space}/driver/go") == 1)
         assert not robot.state_publisher.get_subscription_count()
+
+
+def test_a_command_is_answered_where_not_even_a_hold_can_be_sent(ros, kinematics, start, step):
+    """Before the first joint state: the planner, which in lockstep awaits an answer, hears that nothing became of its command."""
+    with Robot(kinematics, start) as robot:
+        robot.send_states = False
+        robot.bring_up()
+        message = Command(action=[1.0, 0.0], status=Command.ACTIVE)
+        message.trajectory = JointTrajectory(joint_names=list(step().names), points=[])
+        message.header.stamp = robot.now()
+        robot.command_publisher.publish(message)
+        robot.until(lambda: robot.executed)
+        executed = robot.executed[0]
+        assert nothing_sent(executed) and executed.header.stamp == message.header.stamp
+        assert executed.reason.endswith("nothing sent: no joint state yet") and not robot.trajectories

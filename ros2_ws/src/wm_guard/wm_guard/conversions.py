@@ -35,7 +35,8 @@ def to_trajectory(motion: Motion, joint_names: tuple[str, ...], frame_id: str) -
 
 
 def to_executed(verdict: Verdict, trajectory: JointTrajectory, command: Command | None) -> Command:
-    """What was really sent: the command with the guard's times and positions, or a hold (`command` None or refused)."""
+    """What was really sent: the command with the guard's times and positions, or a hold (`command` None or refused); a hold
+    with an empty trajectory where nothing was."""
     passed = command if verdict.kind in (Kind.PASS, Kind.LIMITED) else None
     effective = to_msg(verdict.effective_ns)
     reason = f"{verdict.reason}: {verdict.text}" if verdict.reason else (command.reason if command else "")

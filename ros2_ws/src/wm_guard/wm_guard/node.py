@@ -171,13 +171,16 @@ class GuardNode(WmNode):
         return self.get_clock().now().nanoseconds
 
     def _send(self, verdict: Verdict, command: Command | None) -> None:
-        """Nothing is sent without a known position. What is sent is published on `wm/executed` first: whatever the arm's
-        motion causes comes later for everybody, so that a lockstep run is the same each time.
+        """Nothing is sent without a known position; where that answers a command, it is said. What is sent is published on
+        `wm/executed` first: whatever the arm's motion causes comes later for everybody, so that a lockstep run is the same each
+        time.
         """
         if verdict.motion is not None:
             trajectory = to_trajectory(verdict.motion, self.guard.joint_names, self._frame)
             self._executed.publish(to_executed(verdict, trajectory, command))
             self._arm.publish(trajectory)
+        elif command is not None:  # the planner awaits what becomes of it
+            self._executed.publish(to_executed(verdict, JointTrajectory(), command))
         if command is not None and verdict.reason:
             text = f"{verdict.kind.value}: {verdict.reason}: {verdict.text}"
             if verdict.expected:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from wm_bags.storage.errors import BagError
-from wm_core.executed import ExecutedMotion
+from wm_core.executed import ExecutedMotion, nothing_sent
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.scene import ToolState
 
@@ -52,6 +52,8 @@ class CommandedMotion:
         return self._path.target(t_ns) if len(self._path) else None
 
     def _command(self, message: Any, stamp_ns: int) -> None:
+        if nothing_sent(message):
+            return
         points = message.trajectory.points
         duration_ns = _nanoseconds(points[-1].time_from_start) if len(points) else self._step_ns
         self._path.record(_nanoseconds(message.effective), duration_ns, *tool_motion(message))
