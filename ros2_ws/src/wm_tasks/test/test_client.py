@@ -1,5 +1,7 @@
-"""What clients share: an emergency stop is a pause."""
+"""What clients share: an emergency stop is a pause, an end that the user asks for is no failure."""
 
+import os
+import signal
 import time
 
 import pytest
@@ -7,7 +9,7 @@ import rclpy
 from std_msgs.msg import Bool
 
 from wm_core.qos import LATCHED
-from wm_tasks.client import Client, ClientError
+from wm_tasks.client import Client, ClientError, run_client
 
 pytestmark = pytest.mark.ros
 
@@ -50,3 +52,35 @@ def test_without_a_stop_waiting_ends_in_time(client):
     with pytest.raises(ClientError, match="something"):
         client.wait(lambda: False, 0.3, "something")
     assert 0.3 <= time.monotonic() - began < 5.0
+
+
+@pytest.fixture
+def signals():
+    """A client leaves stop signals ignored, for its process ends."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield list(before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+class Endless(Client):
+    NAME = "endless"
+
+    def run(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        self.wait(lambda: False, 10.0, "nothing")
+
+    def conclude(self):
+        self.get_logger().info("concluded")
+
+
+class Failing(Endless):
+    def run(self):
+        raise ClientError("this cannot be done")
+
+
+def test_a_client_that_is_interrupted_ends_with_status_0_and_one_that_fails_with_1(signals, capfd):
+    assert run_client(Endless) == 0
+    assert "concluded" in capfd.readouterr().err
+    assert run_client(Failing) == 1
+    assert "this cannot be done" in capfd.readouterr().err

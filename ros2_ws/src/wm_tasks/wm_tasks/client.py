@@ -82,10 +82,6 @@ class Client(Node):
         """The work; returns the exit status."""
         raise NotImplementedError
 
-    def stopped(self) -> int:
-        """The exit status when the user asked for the end."""
-        return 0
-
     def conclude(self) -> None:
         """Whatever happened: say what came of it."""
         raise NotImplementedError
@@ -192,7 +188,7 @@ def object_goal(xy: np.ndarray, frame: str, tolerance_m: float = 0.0) -> Goal:
 
 
 def run_client(kind: type[Client]) -> int:
-    """Run a client until its end or a signal; returns the exit status."""
+    """Run a client until its end or a signal; returns the exit status: an end that the user asked for is no failure."""
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     try:
         client = kind()
@@ -209,7 +205,7 @@ def run_client(kind: type[Client]) -> int:
     try:
         status = client.run()
     except StopRequestedError:
-        status = client.stopped()
+        pass
     except ClientError as error:
         client.get_logger().error(str(error))
         status = 1

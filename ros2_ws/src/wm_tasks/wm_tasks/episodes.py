@@ -161,9 +161,6 @@ class Episodes(Client):
 
     # -- ending --------------------------------------------------------------------------------------------------
 
-    def stopped(self) -> int:
-        return 1 if self.wanted else 0  # asked for N episodes, not all ran
-
     def conclude(self) -> None:
         if self._latest is not None:
             self._latest.close()
