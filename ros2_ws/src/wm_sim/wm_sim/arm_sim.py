@@ -12,8 +12,8 @@ from wm_core.robot import RobotError, RobotProfile, load_robot
 from wm_core.scene import SceneState
 from wm_description.bullet import load_arm
 from wm_description.physics import connect, disconnect, draw, pybullet
+from wm_sim.bodies import Factors, make_fixtures, make_object, make_table, table_box
 from wm_sim.rendering import SimCamera
-from wm_sim.shapes import looks, positions, shapes
 from wm_sim.world import World, WorldError
 
 PHYSICS_HZ = 240
@@ -28,15 +28,6 @@ def physics_steps(control_period: float) -> int:
     if steps < 1 or abs(steps - round(steps)) > 1e-6:
         raise ValueError(f"expected control_period to be a multiple of 1/{PHYSICS_HZ} s, got {control_period}")
     return round(steps)
-
-
-class Factors(NamedTuple):
-    """How one episode's object differs from the world's: factors, and an offset of the colour (3,)."""
-
-    mass: float = 1.0
-    friction: float = 1.0
-    size: float = 1.0
-    colour: Sequence[float] | np.ndarray = (0.0, 0.0, 0.0)
 
 
 class BodyState(NamedTuple):
@@ -74,9 +65,9 @@ class ArmSim:
             fixedTimeStep=1 / PHYSICS_HZ, numSolverIterations=50, deterministicOverlappingPairs=1
         )
         self._cameras = self._make_cameras(gui)
-        self._make_table()
+        make_table(self._client, world)
         if world.fixtures:
-            self._make_fixtures()
+            make_fixtures(self._client, world)
         self._load_arm()
         self._object: int | None = None
         self._hidden = False
@@ -105,7 +96,7 @@ class ArmSim:
         factors = self._draw_factors(rng)
         if self._object is not None:
             self._client.removeBody(self._object)
-        self._object = self._make_object(place, yaw, factors)
+        self._object, self._mass, self._centre = make_object(self._client, self.world, place, yaw, factors)
         self.step(SETTLE_STEPS if settle else 0)
         rest = self.scene.xy[0]
         return {"object_xy": rest, "goal_xy": self.world.draw_goal(rng, rest)}
@@ -266,7 +257,7 @@ class ArmSim:
 
         For a window it stays: drawn again where it was drawn before, it changes no picture.
         """
-        half, place = self._table_box()
+        half, place = table_box(self.world)
         colour = [*self.world.table_colour, 1]
         shape = self._client.createVisualShape(pybullet.GEOM_BOX, halfExtents=half, rgbaColor=colour)
         look = self._client.createMultiBody(baseVisualShapeIndex=shape, basePosition=place)
@@ -274,69 +265,6 @@ class ArmSim:
         if not gui:
             self._client.removeBody(look)
         return cameras
-
-    def _make_table(self) -> None:
-        half, place = self._table_box()
-        shape = self._client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
-        # The cameras have drawn it. Without a look of its own it would look like its collision shape.
-        speck = self._client.createVisualShape(pybullet.GEOM_BOX, halfExtents=[1e-6] * 3)
-        table = self._client.createMultiBody(
-            baseCollisionShapeIndex=shape, baseVisualShapeIndex=speck, basePosition=place
-        )
-        self._client.changeDynamics(table, -1, lateralFriction=self.world.table_friction)
-
-    def _make_fixtures(self) -> None:
-        parts = self.world.fixtures
-        look = self._client.createVisualShapeArray(
-            **looks(parts), visualFramePositions=positions(parts), rgbaColors=[[*part.colour, 1.0] for part in parts]
-        )
-        solid = [part for part in parts if part.collides]
-        touch = (
-            self._client.createCollisionShapeArray(**shapes(solid), collisionFramePositions=positions(solid))
-            if solid
-            else -1
-        )
-        self._client.createMultiBody(baseCollisionShapeIndex=touch, baseVisualShapeIndex=look)
-
-    def _table_box(self) -> tuple[list[float], list[float]]:
-        """Half extents and centre [m] of the table top."""
-        size, thickness = self.world.table_size, 0.04
-        return [size[0] / 2, size[1] / 2, thickness / 2], [*self.world.table_centre, -thickness / 2]
-
-    def _make_object(self, place: np.ndarray, yaw: float, factors: Factors) -> int:
-        scale = factors.size
-        solid = [part for part in self.world.parts if part.collides]
-        collision = self._client.createCollisionShapeArray(
-            **shapes(solid, scale), collisionFramePositions=positions(solid, scale)
-        )
-        colours = [
-            [*np.clip(np.asarray(part.colour) + np.asarray(factors.colour), 0, 1), 1.0] for part in self.world.parts
-        ]
-        visual = self._client.createVisualShapeArray(
-            **looks(self.world.parts, scale),
-            visualFramePositions=positions(self.world.parts, scale),
-            rgbaColors=colours,
-        )
-        self._mass = self.world.mass * factors.mass
-        self._centre = np.asarray(self.world.centre_of_mass) * scale
-        rotation = self._client.getQuaternionFromEuler([0, 0, yaw])
-        body = self._client.createMultiBody(
-            baseMass=self._mass,
-            baseCollisionShapeIndex=collision,
-            baseVisualShapeIndex=visual,
-            basePosition=[float(place[0]), float(place[1]), 0.001],
-            baseOrientation=rotation,
-            baseInertialFramePosition=self._centre.tolist(),
-        )
-        self._client.changeDynamics(
-            body,
-            -1,
-            lateralFriction=self.world.friction * factors.friction,
-            spinningFriction=0.001,
-            linearDamping=0.04,
-            angularDamping=0.04,
-        )
-        return body
 
     def _take_away(self) -> tuple:
         pose = (*self._client.getBasePositionAndOrientation(self._object), *self._client.getBaseVelocity(self._object))

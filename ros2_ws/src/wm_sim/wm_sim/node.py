@@ -4,9 +4,6 @@ import time
 from collections.abc import Sequence
 from math import isfinite
 
-from geometry_msgs.msg import PoseStamped
-from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
 from wm_msgs.srv import DisturbObject, ResetWorld, StepWorld
@@ -15,21 +12,15 @@ from wm_core.lifecycle import OK, WARN, WmNode
 from wm_core.node_process import run
 from wm_core.params import Param
 from wm_core.paths import rig_path
-from wm_core.qos import LATCHED, SENSOR, STATE
+from wm_core.qos import STATE
 from wm_core.rig import CameraRig
 from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_msg
 from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
 from wm_sim.controller import TrajectoryError
-from wm_sim.conversions import (
-    DEPTH_ENCODINGS,
-    CameraMessages,
-    from_trajectory,
-    joint_state_message,
-    pose_message,
-    stamped_pose,
-)
+from wm_sim.conversions import DEPTH_ENCODINGS, from_trajectory, pose_message
 from wm_sim.driver import Driver
+from wm_sim.sensors import Sensors
 from wm_sim.window import Window
 from wm_sim.world import load_world
 
@@ -77,7 +68,6 @@ class SimNode(WmNode):
         rig = CameraRig.load(rig_path(self.value("rig") or world.rig))
         self._mode = self.value("mode")
         robot = robot_of(self)
-        self._frame = robot.table_frame
         self._sim = ArmSim(world, rig, robot=robot, randomise=self.value("randomise"))
         self._window = None
         if self.value("gui"):
@@ -85,8 +75,7 @@ class SimNode(WmNode):
             self._window = Window(world, rig, self.get_logger().warning, robot=robot, randomise=randomise)
         rate = None if self._mode == "lockstep" else self.value("joint_state_rate")
         self._driver = Driver(self._sim, self.value("control_period"), rate)
-        self._cameras = {camera.name: CameraMessages(camera, self.value("depth_encoding")) for camera in rig.cameras}
-        self._make_publishers(robot.joint_topic)
+        self._sensors = Sensors(self, self._sim, rig, robot, self.value("depth_encoding"), self._mode != "real_time")
         self.subscribe(JointTrajectory, robot.controller_topic, self._on_trajectory, STATE)
         self.service(ResetWorld, "sim/reset", self._on_reset)
         self.service(DisturbObject, "sim/disturb", self._on_disturb)
@@ -115,20 +104,6 @@ class SimNode(WmNode):
             del self._sim
             if self._window is not None:
                 self._window.close()
-
-    def _make_publishers(self, joint_topic: str) -> None:
-        self._joint_states = self.publisher(JointState, joint_topic, STATE)
-        self._placed = self.publisher(JointState, "arm_placed", LATCHED)
-        self._truth = self.publisher(PoseStamped, "ground_truth/object_pose", STATE)
-        self._clock_topic = None if self._mode == "real_time" else self.publisher(Clock, "clock", SENSOR)
-        self._streams = {
-            name: (
-                self.publisher(Image, f"{name}/aligned_depth_to_color/image_raw", SENSOR),
-                self.publisher(Image, f"{name}/color/image_raw", SENSOR),
-                self.publisher(CameraInfo, f"{name}/color/camera_info", SENSOR),
-            )
-            for name in self._cameras
-        }
 
     # -- the arm -------------------------------------------------------------------------------------------------
 
@@ -203,7 +178,7 @@ class SimNode(WmNode):
         self._owed = False
         self._go_on(before_ns)
         # No arm gets home in an instant by its own power: who watches over its joint states is informed before they come.
-        self._placed.publish(joint_state_message(to_msg(self._driver.now_ns), *self._sim.joint_state()))
+        self._sensors.publish_placed(self._driver.now_ns)
         self._reset_at = time.monotonic()
         self._valid_from_ns = self._driver.now_ns
         if self._mode != "lockstep":  # there, what answers an earlier frame may start up to a period later
@@ -222,25 +197,14 @@ class SimNode(WmNode):
     # -- publishing ----------------------------------------------------------------------------------------------
 
     def _publish_joints(self) -> None:
-        stamp = to_msg(self._driver.now_ns)
-        # Before the clock: a watchdog that time sets off must know where the arm is by then.
-        self._joint_states.publish(joint_state_message(stamp, *self._sim.joint_state()))
-        if self._clock_topic is not None:
-            self._clock_topic.publish(Clock(clock=stamp))
+        self._sensors.publish_joints(self._driver.now_ns)
         if self._window is not None:
             self._window.show(self._sim)
 
     def _publish_frames(self) -> None:
         """Everything there is to measure at this instant; images last, they start the next cycle."""
-        stamp = to_msg(self._driver.now_ns)
         self._publish_joints()
-        self._truth.publish(stamped_pose(stamp, self._frame, *self._sim.object_pose()))
-        for name, messages in self._cameras.items():
-            messages.fill(stamp, *self._sim.render(name))
-            for publisher, message in zip(
-                self._streams[name], (messages.depth, messages.colour, messages.info), strict=True
-            ):
-                publisher.publish(message)
+        self._sensors.publish_frames(self._driver.now_ns)
         self._published_at = time.monotonic()
 
     def _report(self) -> None:
