@@ -14,7 +14,8 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchDescription
-from wm_bringup.graph import ARGUMENTS, arm_sim
+from wm_bringup.graph import arm_sim
+from wm_bringup.launch_arguments import ARGUMENTS
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -5,7 +5,8 @@ import shutil
 import pytest
 import yaml
 
-from wm_bringup.graph import LaunchError, arm_sim
+from wm_bringup.graph import arm_sim
+from wm_bringup.launch_arguments import LaunchError
 from wm_core.bundle import Bundle
 from wm_core.command_line import main
 from wm_core.paths import bundles_dir

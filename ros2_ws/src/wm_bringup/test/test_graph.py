@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from wm_bringup.cli.launch import parse, show_arguments
-from wm_bringup.graph import ARGUMENTS, LIFECYCLE_ORDER, LaunchError, arm_sim, config
+from wm_bringup.graph import LIFECYCLE_ORDER, arm_sim, config
+from wm_bringup.launch_arguments import ARGUMENTS, LaunchError
 from wm_core.command_line import main
 from wm_core.lifecycle import WmNode
 from wm_core.task import load_task, task_path

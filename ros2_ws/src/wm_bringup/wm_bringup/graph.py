@@ -1,97 +1,25 @@
 """The one description of the graph that arm_sim starts. Read by the launch file and by the embedded runner alike."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from wm_bringup.launch_arguments import PICTURE, LaunchError, check_arguments
 from wm_core.bundle import Bundle, BundleError
 from wm_core.compatibility import FitError, check_fit, check_robot
 from wm_core.paths import bundles_dir, share
 from wm_core.registry import Registry
-from wm_core.robot import DEFAULT_ROBOT, RobotError, load_robot, robot_names
-from wm_core.task import DEFAULT_TASK, TaskError, load_task
-from wm_planner.planners import PLANNERS
+from wm_core.robot import RobotError, load_robot, robot_names
+from wm_core.task import TaskError, load_task
 from wm_planner.policy import POLICY
 from wm_sim.display import display_problem
 from wm_sim.world import WorldError, load_world
 
-BOOLEANS = ("true", "false")
-PICTURE = "runs/latest.png"
 PROMOTED = "promoted"  # the registry says which
 # From the arm upwards; the simulator last, so that its first frames find everybody listening.
 LIFECYCLE_ORDER = ("wm_guard", "wm_perception", "wm_dynamics", "wm_planner", "wm_sim")
-
-
-class LaunchError(ValueError):
-    """A launch argument that cannot be used: names it, what was expected and what came."""
-
-
-@dataclass(frozen=True)
-class Argument:
-    """A launch argument; all values are strings, as in ROS 2 launch."""
-
-    name: str
-    default: str
-    description: str
-    choices: tuple[str, ...] = ()
-    pattern: str = ""  # regular expression of allowed values, "" allows all
-
-    def check(self, value: str) -> str:
-        if self.choices and value not in self.choices:
-            raise LaunchError(f"argument '{self.name}': expected one of {', '.join(self.choices)}, got '{value}'")
-        if self.pattern and not re.fullmatch(self.pattern, value):
-            raise LaunchError(f"argument '{self.name}': expected {self.description}, got '{value}'")
-        return value
-
-
-ARGUMENTS = (
-    Argument("world", "tabletop_block", "a world of sim_worlds/worlds, or the path of a world file"),
-    Argument("robot", DEFAULT_ROBOT, "a robot of wm_description/robots, or the path of a profile"),
-    Argument("task", DEFAULT_TASK, "a task of wm_tasks/tasks, or the path of a task file"),
-    Argument("rig", "", "a camera rig of sim_worlds/rigs, or the path of a rig file; empty: the world's"),
-    Argument(
-        "bundle",
-        "",
-        "the folder of a model bundle; empty: the shipped one; promoted: that of the registry, followed when it changes",
-    ),
-    Argument("planner", "icem", "the search algorithm, or the bundle's policy without a search", (*PLANNERS, POLICY)),
-    Argument("episodes", "", "a number of episodes after which to stop; empty: until stopped", pattern=r"[0-9]*"),
-    Argument(
-        "explore",
-        "",
-        "minutes of robot time in which to explore by itself, in place of episodes; 0: until stopped",
-        pattern=r"[0-9]*\.?[0-9]*",
-    ),
-    Argument("seed", "10000", "the seed of the first episode, a whole number", pattern=r"[0-9]+"),
-    Argument("headless", "auto", "auto: with the simulator's window where there is a display", ("auto", *BOOLEANS)),
-    Argument(
-        "picture",
-        "auto",
-        "a PNG file with the camera's picture beside the imagined future, written anew every second; false: none;"
-        f" auto: {PICTURE} where there is no window",
-    ),
-    Argument(
-        "real_time",
-        "true",
-        "false: lockstep, as fast as the machine computes; the same messages give the same commands",
-        BOOLEANS,
-    ),
-    Argument("report", "", "a JSON file for the results; a PNG and an MP4 are written beside it"),
-    Argument(
-        "record", "", "a new folder for a rosbag2 (MCAP) of the run; true: bags/ and the time; empty: no recording"
-    ),
-    Argument(
-        "snapshot",
-        "",
-        "a folder for bags of the seconds around what is surprising; true: bags/ and the time; empty: none; not with record",
-    ),
-    Argument("namespace", "", "a namespace for all nodes", pattern=r"(/?[A-Za-z_][A-Za-z0-9_]*)*/?"),
-    Argument("params_file", "", "a parameter file read after config/arm_sim.yaml"),
-    Argument("log_level", "info", "the log level of all nodes", ("debug", "info", "warn", "error", "fatal")),
-)
 
 
 @dataclass(frozen=True)
@@ -125,15 +53,6 @@ class Graph:
     def remappings(self) -> tuple[tuple[str, str], ...]:
         """rclpy listens to the absolute /clock; in a namespace the simulator's clock is there."""
         return (("/clock", "clock"),) if self.namespace else ()
-
-
-def check_arguments(given: Mapping[str, str]) -> dict[str, str]:
-    """Values of all arguments; raises LaunchError for unknown names and bad values."""
-    known = {argument.name: argument for argument in ARGUMENTS}
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise LaunchError(f"unknown argument '{unknown[0]}'; known are {', '.join(known)}")
-    return {name: argument.check(str(given.get(name, argument.default))) for name, argument in known.items()}
 
 
 def arm_sim(given: Mapping[str, str]) -> Graph:

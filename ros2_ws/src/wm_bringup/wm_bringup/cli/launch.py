@@ -15,7 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Returns the exit status of the node that ended it, 0 on Ctrl-C. Raises LaunchError."""
     from wm_bringup.embedded import Runner
-    from wm_bringup.graph import LaunchError, arm_sim
+    from wm_bringup.graph import arm_sim
+    from wm_bringup.launch_arguments import LaunchError
 
     if options.file not in LAUNCH_FILES:
         raise LaunchError(f"expected a launch file out of {', '.join(LAUNCH_FILES)}, got '{options.file}'")
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
 
 def parse(arguments: list[str]) -> dict[str, str]:
     """name:=value pairs; raises LaunchError on anything else."""
-    from wm_bringup.graph import LaunchError
+    from wm_bringup.launch_arguments import LaunchError
 
     pairs = {}
     for argument in arguments:
@@ -39,7 +40,7 @@ def parse(arguments: list[str]) -> dict[str, str]:
 
 
 def show_arguments() -> str:
-    from wm_bringup.graph import ARGUMENTS
+    from wm_bringup.launch_arguments import ARGUMENTS
 
     lines = ["Arguments (pass arguments as '<name>:=<value>'):"]
     for argument in ARGUMENTS:
