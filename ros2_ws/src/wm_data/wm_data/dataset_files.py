@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jsonschema import Draft202012Validator
 
+from wm_core.checked_yaml import faults
 from wm_core.specs import MAP_CHANNELS, ActionSpec, BevSpec
 from wm_core.specs_schema import ACTION_SCHEMA, MAP_SCHEMA, POSITION, TOOL_FIELDS
 
@@ -91,8 +91,8 @@ def read_facts(folder: Path) -> dict[str, Any]:
     version = facts.get("schema") if isinstance(facts, dict) else None
     if version != SCHEMA_VERSION:
         raise DatasetError(f"{file}: expected a dataset of schema {SCHEMA_VERSION}, got {version}; {again}")
-    for wrong in Draft202012Validator(_SCHEMA).iter_errors(facts):
-        raise DatasetError(f"{file}: {'.'.join(map(str, wrong.absolute_path))}: {wrong.message[:200]}; {again}")
+    for field, message in faults(_SCHEMA, facts):
+        raise DatasetError(f"{file}: {field}: {message[:200]}; {again}")
     return facts
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jsonschema import Draft202012Validator
 
+from wm_core.checked_yaml import faults
 from wm_core.specs_schema import ACTION_SCHEMA
 
 VERSION = "v3.0"
@@ -178,5 +178,5 @@ def _json(file: Path, expected: str) -> Any:
 
 
 def _check(file: Path, content: Any, schema: dict[str, Any]) -> None:
-    for wrong in Draft202012Validator(schema).iter_errors(content):
-        raise LeRobotError(f"{file}: {'.'.join(map(str, wrong.absolute_path)) or 'file'}: {wrong.message[:200]}")
+    for field, message in faults(schema, content):
+        raise LeRobotError(f"{file}: {field or 'file'}: {message[:200]}")
