@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from std_msgs.msg import Bool, Header
-from wm_msgs.msg import ActiveBundle, Belief, Command, Goal, GoalEvent, Observation, PredictionError
+from std_msgs.msg import Bool
+from wm_msgs.msg import Belief, Command, Goal, GoalEvent, Observation, PredictionError
 from wm_msgs.srv import PrepareBundle, UseBundle
 
+from wm_bringup.bundle_news import BundleNews
 from wm_bringup.swap import VISIBLE, Scene, Swap, Used
 from wm_bringup.swap_watch import ACCEPTED, WORSE, Finding, Records
 from wm_core.conversions import object_xy, tool_state
@@ -62,16 +62,13 @@ class BundleManager(Node):
         self._swap: Swap | None = None
         self._given_up = ""
         self._records = Records()
-        self._problem = ""
-        self._said = "started"
         self._looked = 0.0
         self._not_before = 0.0
         self._heard = math.inf  # when the first belief came
         self._scene = Scene()
         self._prepare = {name: self.create_client(PrepareBundle, f"{name}/prepare_bundle") for name in NODES}
         self._use = self.create_client(UseBundle, "wm_perception/use_bundle")
-        self._announcements = self.create_publisher(ActiveBundle, "wm/active_bundle", LATCHED)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", STATE)
+        self._news = BundleNews(self)
         self.create_subscription(Observation, "wm/observation", self._on_observation, STATE)
         self.create_subscription(Belief, "wm/belief", self._on_belief, STATE)
         self.create_subscription(PredictionError, "wm/prediction_error", self._on_error, STATE)
@@ -147,15 +144,15 @@ class BundleManager(Node):
         try:
             state = registry.state()
         except (ValueError, OSError) as error:
-            self._complain(str(error))
+            self._news.complain(str(error))
             return
         if self._swap is not None:
             if state.promoted != self._swap.target.id and not self._swap.at_once:
-                self._say(f"{self._swap.target.id} is not wanted any more")
+                self._news.say(f"{self._swap.target.id} is not wanted any more")
                 self._swap = None
             return
         if state.promoted == self._active.id:
-            self._given_up, self._problem = "", ""
+            self._given_up, self._news.problem = "", ""
         elif state.promoted != self._given_up and time.monotonic() > self._not_before:
             event = next(event for event in reversed(state.history) if event.kind != REFUSED)
             try:
@@ -166,7 +163,7 @@ class BundleManager(Node):
             self._begin(Swap(target, f"{event.kind}: {event.why}", watched=event.kind != ROLLED_BACK))
 
     def _begin(self, swap: Swap) -> None:
-        self._say(f"preparing {swap.target.id} ({swap.reason})")
+        self._news.say(f"preparing {swap.target.id} ({swap.reason})")
         self._swap = swap
         self._records.stop_watching()
         if swap.watched:
@@ -183,7 +180,7 @@ class BundleManager(Node):
                 return
         if len(done) == len(NODES):
             swap.go_on("wait")
-            self._say(f"{swap.target.id} is prepared, waiting for a safe moment")
+            self._news.say(f"{swap.target.id} is prepared, waiting for a safe moment")
         elif swap.seconds > self._value["prepare_timeout"]:
             silent = [name for name in NODES if name not in done]
             self._fail(f"not prepared within {self._value['prepare_timeout']:.0f} s by {', '.join(silent)}")
@@ -195,7 +192,7 @@ class BundleManager(Node):
             swap.answers["use"] = self._use.call_async(UseBundle.Request(model_id=swap.target.id))
         elif swap.seconds > self._value["patience"]:
             self._given_up, self._swap = swap.target.id, None
-            self._complain(
+            self._news.complain(
                 f"gave up on {swap.target.id}: no safe moment within {self._value['patience']:.0f} s; stop the goals and"
                 " promote it again, or restart"
             )
@@ -215,7 +212,7 @@ class BundleManager(Node):
         """Until commands answer what was seen with the new bundle."""
         if swap.answered >= COMMANDS_AFTER:
             self._changed(swap)
-            self._say(f"{swap.target.id} in use ({swap.reason}): {swap.cost()}")
+            self._news.say(f"{swap.target.id} in use ({swap.reason}): {swap.cost()}")
         elif swap.seconds > self._value["answer_timeout"]:
             self._changed(swap)
             self._go_back(f"{swap.answered} commands within {self._value['answer_timeout']:.0f} s")
@@ -237,17 +234,17 @@ class BundleManager(Node):
         if finding.verdict == WORSE:
             self._go_back(finding.text)
         elif finding.verdict == ACCEPTED:
-            self._say(f"{self._active.id} accepted: {finding.text}")
+            self._news.say(f"{self._active.id} accepted: {finding.text}")
             self._records.stop_watching()
 
     def _go_back(self, why: str) -> None:
         """From the bundle in use to the one before, in the registry and in the nodes."""
         bad, before = self._active, self._before
-        self._complain(f"{bad.id}: {why}; going back")
+        self._news.complain(f"{bad.id}: {why}; going back")
         self._records.stop_watching()
         self._withdraw(bad.id, why, announce=False)
         if before is None or not before.folder:
-            self._complain(f"expected a bundle before {bad.id} to go back to, none is known")
+            self._news.complain(f"expected a bundle before {bad.id} to go back to, none is known")
             return
         self._begin(Swap(before, f"rolled back: {why}", watched=False, at_once=True))
 
@@ -255,7 +252,7 @@ class BundleManager(Node):
         """A change that did not come about: the nodes go on with what they have."""
         assert self._swap is not None
         swap, self._swap = self._swap, None
-        self._complain(f"{swap.target.id}: {why}")
+        self._news.complain(f"{swap.target.id}: {why}")
         self._not_before = time.monotonic() + RETRY_S
         if swap.watched:
             self._withdraw(swap.target.id, why)
@@ -269,7 +266,7 @@ class BundleManager(Node):
         try:
             self._registry.rollback(why, only_from=id)
         except (ValueError, OSError) as error:
-            self._complain(f"the registry still points to {id}: {error}")
+            self._news.complain(f"the registry still points to {id}: {error}")
             self._given_up = id
 
     def _found(self, message: Belief) -> None:
@@ -285,44 +282,12 @@ class BundleManager(Node):
     # -- what is said --------------------------------------------------------------------------------------------
 
     def _announce(self, reason: str, previous: str, stamp_ns: int | None = None) -> None:
-        stamp = self.get_clock().now().nanoseconds if stamp_ns is None else stamp_ns
-        header = Header()
-        header.stamp.sec, header.stamp.nanosec = divmod(stamp, 10**9)
-        self._announcements.publish(
-            ActiveBundle(
-                header=header,
-                model_id=self._active.id,
-                folder=self._active.folder,
-                previous_id=previous,
-                reason=reason,
-            )
-        )
-
-    def _say(self, text: str) -> None:
-        self._said = text
-        self.get_logger().info(text)
-
-    def _complain(self, text: str) -> None:
-        if text != self._problem:
-            self.get_logger().warning(text)
-        self._problem = text
+        self._news.in_use(self._active, reason, previous, stamp_ns)
 
     def _report(self) -> None:
-        values = {
-            "model_id": self._active.id,
-            "registry": "" if self._registry is None else str(self._registry.folder),
-            "state": self._swap.phase if self._swap else "watching" if self._records.watching else "following",
-            "newest": self._said,
-        }
-        status = DiagnosticStatus(
-            level=DiagnosticStatus.WARN if self._problem else DiagnosticStatus.OK,
-            name=self.get_fully_qualified_name().lstrip("/"),
-            message=self._problem or f"runs {self._active.id}",
-            hardware_id="wm",
-            values=[KeyValue(key=key, value=value) for key, value in values.items()],
-        )
-        header = Header(stamp=self.get_clock().now().to_msg())
-        self._diagnostics.publish(DiagnosticArray(header=header, status=[status]))
+        registry = "" if self._registry is None else str(self._registry.folder)
+        state = self._swap.phase if self._swap else "watching" if self._records.watching else "following"
+        self._news.report(self._active, registry=registry, state=state)
 
 
 def main() -> int:
