@@ -197,6 +197,6 @@ def test_bundles_that_cannot_take_over_are_refused_with_the_reason(world, bare, 
 def test_a_command_of_which_nothing_was_sent_moved_nothing():
     motion, nan = ExecutedMotion(), float("nan")
     refused = Command(status=Command.HOLD, reason="no_state: nothing sent")
-    refused.tool_start.x = refused.tool_end.x = nan
+    refused.tool_start.position.x = refused.tool_end.position.x = nan
     record_executed(motion, refused)
     assert not len(motion)
