@@ -18,6 +18,7 @@ from rclpy.qos import QoSProfile
 from std_msgs.msg import Header
 
 from wm_core.given_parameters import refuse_unknown
+from wm_core.heartbeat import beat
 from wm_core.params import ConfigError, Param
 from wm_core.qos import LATCHED, SENSOR, STATE
 
@@ -48,6 +49,7 @@ class WmNode(LifecycleNode):
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", STATE)
         # Wall-clock on purpose: a node must report even while simulated time stands still.
         self._diagnostics_timer = self.create_timer(1.0, self._publish_diagnostics, clock=rclpy.clock.Clock())
+        beat(self, lambda: self._state_machine.current_state[0])
 
     # -- for subclasses ------------------------------------------------------------------------------------------
 
