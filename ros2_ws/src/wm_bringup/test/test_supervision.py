@@ -1,0 +1,248 @@
+"""The supervisor's decisions, with a clock and processes that the test makes up: order, back-off, adoption, giving up."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from wm_bringup.supervision.core import Policy, State, Step, Supervision
+from wm_bringup.supervision.processes import Condition, Process, condition, kill, process
+
+ORDER = ("guard", "perception", "planner")
+TICK = 0.1
+POLICY = Policy()
+
+
+class Stack:
+    """Nodes whose processes the test ends and stops; a launcher starts those again that have ended, after 2 s."""
+
+    def __init__(self, *names, others=(), policy=POLICY):
+        self.now, self._pids = 100.0, 0
+        self.supervision = Supervision(names, others, policy, self.now)
+        self.pids, self.states, self.starts_at, self.hung, self.refuses = {}, {}, {}, {}, set()
+        self.steps, self.faults, self.statuses = [], [], []
+        self.cycle, self.names = names, (*names, *others)
+        for name in self.names:
+            self.start(name)
+
+    def start(self, name):
+        self._pids += 1
+        self.pids[name] = Process(self._pids, 0)
+        self.states[name] = State.UNCONFIGURED if name in self.cycle else State.ACTIVE
+
+    def die(self, name):
+        self.pids[name] = None
+        self.starts_at[name] = self.now + 2.0
+
+    def look(self, found):
+        names = [name for name, pid in self.pids.items() if pid == found]
+        return self.hung.get(names[0], Condition.WAITING) if names else Condition.GONE
+
+    def run(self, seconds):
+        end = self.now + seconds
+        while self.now < end and not self.supervision.failed:
+            self.now += TICK
+            for name in [name for name, at in self.starts_at.items() if at <= self.now]:
+                del self.starts_at[name]
+                self.hung.pop(name, None)
+                self.start(name)
+            for name, found in self.pids.items():
+                if found is not None and name not in self.hung:
+                    self.supervision.heard(name, found, True, self.states[name].value, self.now)
+            for fault in self.supervision.watch(self.now, self.look):
+                self.faults.append((fault.name, fault.what))
+                if fault.kill is not None and self.pids[fault.name] == fault.kill:
+                    self.die(fault.name)
+            if change := self.supervision.due(self.now):
+                self.steps.append(f"{change.step.value} {change.name}")
+                problem = "could not configure: no file" if change.name in self.refuses else ""
+                if not problem:
+                    self.states[change.name] = State.INACTIVE if change.step is Step.CONFIGURE else State.ACTIVE
+                for fault in self.supervision.ended(change, problem, self.now):
+                    self.faults.append((fault.name, fault.what))
+            if self.supervision.status not in self.statuses[-1:]:
+                self.statuses.append(self.supervision.status)
+        return self
+
+
+def up(*others, **kwargs):
+    stack = Stack(*ORDER, others=others, **kwargs).run(3)
+    stack.steps.clear()
+    return stack
+
+
+def test_all_are_configured_then_all_activated_in_order():
+    stack = Stack(*ORDER).run(3)
+    assert stack.steps == [f"{step} {name}" for step in ("configure", "activate") for name in ORDER]
+    assert stack.statuses == ["starting", "active"] and not stack.faults
+
+
+def test_nothing_is_activated_before_the_last_one_has_appeared():
+    stack = Stack(*ORDER)
+    stack.die("planner")
+    stack.run(1.5)
+    assert stack.steps == ["configure guard", "configure perception"]
+    assert stack.run(3).supervision.status == "active"
+
+
+def test_a_dead_node_is_brought_up_again_and_the_others_are_left_as_they_are():
+    stack = up()
+    stack.die("perception")
+    stack.run(5)
+    assert stack.steps == ["configure perception", "activate perception"]
+    assert stack.faults == [("perception", "died; restart 1 of at most 5, not before 1 s")]
+    assert stack.statuses[-2:] == ["recovering: perception", "active"]
+
+
+def test_two_dead_nodes_become_active_in_order():
+    stack = up()
+    stack.die("planner")
+    stack.die("guard")
+    stack.starts_at["guard"] += 1.0  # the planner is there first, and waits
+    stack.run(6)
+    assert [step for step in stack.steps if "activate" in step] == ["activate guard", "activate planner"]
+    assert stack.supervision.status == "active"
+
+
+def test_a_hung_node_is_killed_after_the_silence():
+    stack = up()
+    stack.hung["planner"] = Condition.WAITING
+    stack.run(0.7)
+    assert not stack.faults
+    stack.run(6)
+    assert stack.faults[0][1].startswith("hangs: no sign of life for 1.1 s")
+    assert stack.steps == ["configure planner", "activate planner"] and stack.supervision.status == "active"
+
+
+def test_one_that_computes_is_given_more_time():
+    stack = up()
+    stack.hung["planner"] = Condition.BUSY
+    stack.run(4.5)
+    assert not stack.faults
+    assert stack.run(1).faults
+
+
+def test_a_supervisor_that_did_not_run_blames_nobody():
+    """A stopped or starved supervisor has heard nobody; the heartbeats are still to be read."""
+    stack = up()
+    stack.now += 60
+    stack.hung = dict.fromkeys(ORDER, Condition.WAITING)
+    stack.run(TICK)
+    stack.hung.clear()
+    assert not stack.run(1).faults
+
+
+def test_the_time_until_the_next_try_doubles_and_then_it_gives_up():
+    stack = up(policy=Policy(max_restarts=3))
+    active_after = []
+    for _ in range(3):
+        stack.die("planner")
+        died = stack.now
+        stack.run(1)
+        while stack.supervision.status != "active" and stack.now < died + 60:
+            stack.run(TICK)
+        active_after.append(round(stack.now - died))
+    assert active_after == [2, 2, 4]  # the launcher takes 2 s
+    stack.die("planner")
+    stack.run(1)
+    assert stack.supervision.status == "failed: planner died; failure 4 within 120 s"
+
+
+def test_failures_long_ago_do_not_count():
+    stack = up(policy=Policy(max_restarts=1))
+    for _ in range(3):
+        stack.die("planner")
+        stack.run(130)
+        assert stack.supervision.status == "active"
+
+
+def test_a_node_that_cannot_be_configured_ends_the_start_but_is_tried_again_later():
+    stack = Stack(*ORDER)
+    stack.refuses = {"perception"}
+    stack.run(3)
+    assert stack.supervision.failed == "perception could not configure: no file"
+    stack = up()
+    stack.die("perception")
+    stack.refuses = {"perception"}
+    stack.run(4)
+    assert not stack.supervision.failed
+    stack.refuses = set()
+    assert stack.run(10).supervision.status == "active"
+
+
+def test_one_that_never_comes_is_named():
+    stack = up()
+    stack.die("planner")
+    del stack.starts_at["planner"]
+    stack.run(40)
+    assert stack.supervision.failed == "planner did not appear within 30 s; look for its error above"
+
+
+def test_a_new_supervisor_adopts_what_runs():
+    stack = up()
+    stack.supervision = Supervision(ORDER, (), Policy(), stack.now)
+    stack.statuses.clear()
+    stack.run(3)
+    assert stack.statuses == ["", "active"] or stack.statuses == ["active"]
+    assert not stack.steps
+    stack.die("guard")
+    assert stack.run(5).steps == ["configure guard", "activate guard"]
+
+
+def test_a_new_supervisor_brings_up_what_died_while_there_was_none():
+    stack = up()
+    stack.die("perception")
+    stack.supervision = Supervision(ORDER, (), Policy(), stack.now)
+    stack.run(5)
+    assert stack.steps == ["configure perception", "activate perception"] and stack.supervision.status == "active"
+
+
+def test_who_was_deactivated_by_a_person_is_left_alone():
+    stack = up()
+    stack.states["planner"] = State.INACTIVE
+    stack.run(5)
+    assert not stack.steps and stack.supervision.deactivated == ["planner"]
+    assert stack.supervision.status == "recovering: planner"
+    stack.states["planner"] = State.ACTIVE
+    assert stack.run(1).supervision.status == "active"
+
+
+def test_nodes_without_a_life_cycle_are_watched_too():
+    stack = up("recorder")
+    stack.hung["recorder"] = Condition.WAITING
+    stack.run(5)
+    assert stack.faults and stack.supervision.process("recorder") == stack.pids["recorder"]
+    assert not stack.steps and stack.statuses[-1] == "active"
+
+
+def test_one_of_another_machine_is_used_again_once_it_answers():
+    supervision = Supervision(("far",), (), Policy(), 0.0)
+    far = Process(7, 0)
+    supervision.heard("far", far, False, State.ACTIVE.value, 0.0)
+    faults = [fault for tick in range(1, 20) for fault in supervision.watch(tick * TICK, lambda _: Condition.GONE)]
+    assert len(faults) == 1 and faults[0].kill is None and supervision.status == "recovering: far"
+    supervision.heard("far", far, False, State.ACTIVE.value, 3.0)
+    assert supervision.status == "active"
+
+
+def test_processes_are_known_by_their_start_too():
+    child = subprocess.Popen(["sleep", "60"])
+    found = process(child.pid)
+    assert condition(found) in (Condition.WAITING, Condition.BUSY)
+    kill(found._replace(started=found.started - 1))  # another process with the same id
+    time.sleep(0.05)
+    assert child.poll() is None
+    os.kill(child.pid, signal.SIGSTOP)
+    kill(found)
+    time.sleep(0.1)
+    assert condition(found) is Condition.GONE  # not waited for yet
+    child.wait()
+    assert condition(found) is Condition.GONE and process(child.pid) is None
+    kill(found)
+
+
+@pytest.mark.parametrize("pid", [0, 2**22 + 1])
+def test_a_process_that_is_not_there(pid):
+    assert process(pid) is None

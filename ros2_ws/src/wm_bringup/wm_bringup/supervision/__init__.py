@@ -1,0 +1,1 @@
+"""Keeps the nodes of a graph running."""

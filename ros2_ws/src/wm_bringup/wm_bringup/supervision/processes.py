@@ -1,0 +1,54 @@
+"""Processes of this machine as their supervisor needs to know them (Linux)."""
+
+import os
+import signal
+from contextlib import suppress
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+GONE_STATES = "ZX"  # ended, not waited for yet
+BUSY_STATES = "R"
+
+
+class Condition(Enum):
+    GONE = "gone"
+    BUSY = "busy"  # computes, or would if it were given the processor
+    WAITING = "waiting"  # for something, or stopped
+    UNKNOWN = "unknown"  # on another machine
+
+
+class Process(NamedTuple):
+    """A process for good: its id may be given to another one after its end, but not with the same start."""
+
+    pid: int
+    started: int  # clock ticks since the machine's start
+
+
+def process(pid: int) -> Process | None:
+    """The process that has this id now, on this machine."""
+    fields = _stat(pid)
+    return None if fields is None else Process(pid, int(fields[19]))
+
+
+def condition(found: Process) -> Condition:
+    """What the process's main thread does."""
+    fields = _stat(found.pid)
+    if fields is None or fields[0] in GONE_STATES or int(fields[19]) != found.started:
+        return Condition.GONE
+    return Condition.BUSY if fields[0] in BUSY_STATES else Condition.WAITING
+
+
+def kill(found: Process) -> None:
+    """SIGKILL, which also ends what is stopped; nothing when it is gone already."""
+    if condition(found) is not Condition.GONE:
+        with suppress(ProcessLookupError):
+            os.kill(found.pid, signal.SIGKILL)
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat after the command's name: state first, the start is the twentieth; see proc(5)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
