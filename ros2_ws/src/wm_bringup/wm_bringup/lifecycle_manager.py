@@ -1,156 +1,176 @@
-"""wm_lifecycle_manager: configures and activates the nodes in order, takes them down in reverse.
+"""wm_lifecycle_manager: brings the nodes up in order, restarts those that die or hang, and takes all down in reverse.
 
-Jazzy's launch_ros cannot start lifecycle nodes by itself, and a failure must say which node and why.
+Jazzy's launch_ros cannot start lifecycle nodes by itself, and a failure must say which node and why. The launcher starts a process
+that has ended again; this node decides what becomes of it (supervision/core.py), and adopts what runs when it is restarted itself.
 """
 
+import os
 import signal
 import time
-from typing import Any
+import traceback
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from lifecycle_msgs.msg import State, Transition
-from lifecycle_msgs.srv import ChangeState, GetState
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from std_msgs.msg import String
+from rclpy.parameter import Parameter
+from std_msgs.msg import Header, String
 from std_srvs.srv import Trigger
+from wm_msgs.msg import Heartbeat
 
+from wm_bringup.supervision.core import Change, Fault, Policy, Step, Supervision
+from wm_bringup.supervision.processes import Process, condition, kill, process
+from wm_bringup.supervision.steps import SIMULATOR, Steps
 from wm_core.given_parameters import refuse_unknown
+from wm_core.heartbeat import QOS, TOPIC, beat, host
 from wm_core.node_process import ignore_stop_signals
+from wm_core.params import Param
 from wm_core.qos import LATCHED, STATE
-from wm_core.services import await_answers
+from wm_core.stamps import to_ns
 
-APPEAR_S = 30.0  # until a node's services are there
-TRANSITION_S = 60.0  # until a transition has answered: configuring loads models
+RECORDER_S = 30.0  # until it is connected
 RECORDER_PAUSE_S = 0.1  # between two questions to the recorder
-REASON_S = 2.5  # until a node that failed has said why on `diagnostics`, which it does once a second
-
-
-class BringupError(RuntimeError):
-    """A node that did not come up: names the node, the transition and the reason."""
-
-
-class StopRequestedError(Exception):
-    """The end was asked for before everything was up."""
+GAVE_UP = 1  # exit status
+PARAMETERS = (
+    Param("recorded", False, "Wait for wm_recorder before the first node becomes active"),
+    Param("simulated_time", False, "The simulator makes the time: a new one continues it"),
+    Param("heartbeat_timeout", Policy.silence, "[s] Silence after which a node hangs", 0.5, 60.0),
+    Param("max_restarts", Policy.max_restarts, "Of one node within restart_window; then all ends", 0, 1000),
+    Param("restart_window", Policy.window, "[s]", 1.0, 1e6),
+    Param("restart_delay", Policy.first_delay, "[s] Before a node is brought up again; doubles each time", 0.0, 60.0),
+)
 
 
 class LifecycleManager(Node):
-    """Publishes `wm/bringup` (std_msgs/String, latched): starting, active, failed: ..., stopped."""
+    """Publishes `wm/bringup` (std_msgs/String, latched): starting, active, recovering: NODES, failed: WHY, stopped.
+
+    `nodes`: those with a life cycle, in the order in which they become active. `watched`: others, that are only restarted.
+    """
 
     def __init__(self) -> None:
         super().__init__("wm_lifecycle_manager")
-        self.declare_parameter("nodes", [""])
-        self._recorded = self.declare_parameter("recorded", False).value
+        for param in PARAMETERS:
+            param.check(self.declare_parameter(param.name, param.default, param.descriptor()).value)
+        value = {param.name: self.get_parameter(param.name).value for param in PARAMETERS}
+        self._recorded, self._simulated = value["recorded"], value["simulated_time"]
+        self._names, watched = self._strings("nodes"), self._strings("watched")
         refuse_unknown(self, {})
-        self.names = [name for name in self.get_parameter("nodes").value if name]
+        policy = Policy(
+            silence=value["heartbeat_timeout"],
+            busy_silence=5 * value["heartbeat_timeout"],
+            max_restarts=value["max_restarts"],
+            window=value["restart_window"],
+            first_delay=value["restart_delay"],
+        )
         self.stopping = False
+        self._said = ""
         self._status = self.create_publisher(String, "wm/bringup", LATCHED)
-        self._remote = {
-            name: (
-                self.create_client(ChangeState, f"{name}/change_state"),
-                self.create_client(GetState, f"{name}/get_state"),
-            )
-            for name in self.names
-        }
+        self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", STATE)
         self._recorder = self.create_client(Trigger, "wm/recorder_connected")
-        self._up: list[str] = []
-        self._problems: dict[str, str] = {}
-        self.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, STATE)
+        self._steps = Steps(self, self._names, self._spin)
+        self._supervision = Supervision(self._names, watched, policy, time.monotonic())
+        self.create_subscription(Heartbeat, TOPIC, self._on_heartbeat, QOS)
+        self.create_timer(1.0, self._diagnose, clock=rclpy.clock.Clock())
+        beat(self)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
 
-    def announce(self, status: str) -> None:
-        self._status.publish(String(data=status))
-        self.get_logger().info(status)
-
-    def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        for status in message.status:
-            if status.level == DiagnosticStatus.ERROR:
-                self._problems[status.name.rpartition("/")[2]] = status.message
-
-    def bring_up(self) -> None:
-        """Configure all, then activate all, in order; raises BringupError, or StopRequestedError."""
-        self.announce("starting")
-        for name in self.names:
-            self._wait_for(name)
-        for transition, label in (
-            (Transition.TRANSITION_CONFIGURE, "configure"),
-            (Transition.TRANSITION_ACTIVATE, "activate"),
-        ):
-            if self._recorded and label == "activate":
-                self._wait_for_recorder()
-            for name in self.names:
-                self._change(name, transition, label)
-                if label == "configure":
-                    self._up.append(name)
-        self.announce("active")
+    def run(self) -> int:
+        """Until the end is asked for, or there is no use in going on; returns the exit status."""
+        while not self.stopping:
+            self._spin(0.1)
+            change = self._supervision.due(time.monotonic())
+            if change is not None:
+                self._carry_out(change)
+            if self._supervision.failed:
+                self._say(self._supervision.status)
+                time.sleep(0.3)  # until the latched status is out
+                return GAVE_UP
+        return 0
 
     def take_down(self) -> None:
         """Deactivate and clean up in reverse order; nodes that are gone already are skipped."""
-        self.stopping = False
-        for transition, wanted in (
-            (Transition.TRANSITION_DEACTIVATE, State.PRIMARY_STATE_ACTIVE),
-            (Transition.TRANSITION_CLEANUP, State.PRIMARY_STATE_INACTIVE),
-        ):
-            for name in reversed(self._up):
-                if self._state(name) == wanted:
-                    self._call(self._remote[name][0], ChangeState.Request(transition=Transition(id=transition)), 2.0)
-        self._up.clear()
-        self.announce("stopped")
+        for name in reversed(self._names):
+            if self._supervision.process(name) is not None:
+                self._steps.down(name)
+        self._announce("stopped")
 
-    def _wait_for(self, name: str) -> None:
-        answers = await_answers(self._remote[name][1], self._spin, APPEAR_S, lambda: self.stopping)
-        self._heed_stop()
-        if not answers:
-            raise BringupError(f"{name} did not appear within {APPEAR_S:.0f} s; look for its error above")
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _strings(self, name: str) -> list[str]:
+        return [each for each in self.declare_parameter(name, Parameter.Type.STRING_ARRAY).value or () if each]
+
+    def _on_heartbeat(self, message: Heartbeat) -> None:
+        here = message.host == host()
+        found = process(message.pid) if here else Process(message.pid, 0)
+        if found is None:  # it died meanwhile
+            return
+        self._supervision.heard(message.node, found, here, message.state, time.monotonic())
+        if self._simulated and message.node in self._names and message.node != SIMULATOR:
+            self._steps.simulated_s = max(self._steps.simulated_s, to_ns(message.header.stamp) / 1e9)
+
+    def _spin(self, seconds: float) -> None:
+        """Serve this node, and look after the others."""
+        self._executor.spin_once(timeout_sec=seconds)
+        for fault in self._supervision.watch(time.monotonic(), condition):
+            self._heed(fault)
+        if not self._supervision.failed:
+            self._say(self._supervision.status)
+
+    def _heed(self, fault: Fault) -> None:
+        self.get_logger().error(f"{fault.name} {fault.what}")
+        if fault.kill is not None:
+            kill(fault.kill)
+
+    def _carry_out(self, change: Change) -> None:
+        def going() -> bool:
+            return not self.stopping and self._supervision.going(change)
+
+        if self._recorded and change.step is Step.ACTIVATE:
+            self._wait_for_recorder()
+            self._recorded = False
+        problem, hangs = self._steps.take(change.name, change.step, going)
+        if self.stopping:
+            return
+        for fault in self._supervision.ended(change, problem, time.monotonic(), hangs):
+            self._heed(fault)
 
     def _wait_for_recorder(self) -> None:
         """Until it is connected to all that the configured nodes will say: a run that is to be replayed is recorded from its
         first frame."""
-        deadline, missing = time.monotonic() + APPEAR_S, "everything"
-        while time.monotonic() < deadline:
-            self._heed_stop()
-            answer = self._call(self._recorder, Trigger.Request(), 1.0)
+        deadline, missing = time.monotonic() + RECORDER_S, "everything"
+        while time.monotonic() < deadline and not self.stopping:
+            answer = self._steps.call(self._recorder, Trigger.Request(), 1.0, lambda: not self.stopping)
             if answer is not None and answer.success:
                 return
             missing = missing if answer is None else answer.message
             self._spin(RECORDER_PAUSE_S)
-        self.get_logger().warning(f"the recording begins without {missing}: the recorder is not connected to it")
+        if not self.stopping:
+            self.get_logger().warning(f"the recording begins without {missing}: the recorder is not connected to it")
 
-    def _change(self, name: str, transition: int, label: str) -> None:
-        self._heed_stop()
-        response = self._call(
-            self._remote[name][0], ChangeState.Request(transition=Transition(id=transition)), TRANSITION_S
+    def _say(self, status: str) -> None:
+        if status and status != self._said:
+            self._announce(status)
+        self._said = status or self._said
+
+    def _announce(self, status: str) -> None:
+        self._status.publish(String(data=status))
+        self.get_logger().info(status)
+
+    def _diagnose(self) -> None:
+        supervision = self._supervision
+        values = {f"restarts_{name}": str(count) for name, count in supervision.restarts.items() if count}
+        if supervision.deactivated:
+            values["deactivated_by_others"] = ", ".join(supervision.deactivated)
+        status = DiagnosticStatus(
+            level=DiagnosticStatus.OK if supervision.status == "active" else DiagnosticStatus.WARN,
+            name=self.get_fully_qualified_name().lstrip("/"),
+            message=supervision.status or "waiting for the nodes",
+            hardware_id="wm",
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
         )
-        self._heed_stop()
-        if response is None:
-            raise BringupError(f"{name} did not {label} within {TRANSITION_S:.0f} s")
-        if not response.success:
-            raise BringupError(f"{name} could not {label}: {self._reason(name)}")
-
-    def _heed_stop(self) -> None:
-        if self.stopping:
-            raise StopRequestedError
-
-    def _reason(self, name: str) -> str:
-        deadline = time.monotonic() + REASON_S
-        while name not in self._problems and not self.stopping and time.monotonic() < deadline:
-            self._spin(0.1)
-        return self._problems.get(name, "its own error above says why").removeprefix("cannot configure: ")
-
-    def _state(self, name: str) -> int:
-        response = self._call(self._remote[name][1], GetState.Request(), 1.0)
-        return State.PRIMARY_STATE_UNKNOWN if response is None else response.current_state.id
-
-    def _spin(self, seconds: float) -> None:
-        rclpy.spin_once(self, timeout_sec=seconds)
-
-    def _call(self, client: rclpy.client.Client, request: Any, timeout: float) -> Any:
-        if not client.service_is_ready():
-            return None
-        future = client.call_async(request)
-        deadline = time.monotonic() + timeout
-        while not (self.stopping or future.done()) and time.monotonic() < deadline:
-            self._spin(0.05)
-        return future.result() if future.done() else None
+        header = Header(stamp=self.get_clock().now().to_msg())
+        self._diagnostics.publish(DiagnosticArray(header=header, status=[status]))
 
 
 def main() -> int:
@@ -166,22 +186,15 @@ def main() -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    status = 0
     try:
-        manager.bring_up()
-        while not manager.stopping:
-            rclpy.spin_once(manager, timeout_sec=0.2)
-    except StopRequestedError:
-        pass
-    except BringupError as error:
-        manager.announce(f"failed: {error}")
-        time.sleep(0.3)  # until the latched status is out
-        status = 1
-    finally:
+        status = manager.run()
         manager.take_down()
-        ignore_stop_signals()
-        manager.destroy_node()
-        rclpy.try_shutdown()
+    except Exception:  # an error of its own is no reason to end what it watches over: the launcher starts it again
+        traceback.print_exc()
+        status = os.EX_SOFTWARE
+    ignore_stop_signals()
+    manager.destroy_node()
+    rclpy.try_shutdown()
     return status
 
 

@@ -102,7 +102,10 @@ class GuardNode(WmNode):
         self.service(Trigger, "wm/e_stop_reset", self._on_e_stop_reset)
         self.every(values["watchdog_period"], self._on_watchdog)
         self.every(0.5, self._report, wall=True)
-        self._e_stopped.publish(Bool(data=False))
+
+    def start(self) -> None:
+        # Not before: whoever restarts a guard that died while stopped stops the new one first, and nobody shall think it reset.
+        self._e_stopped.publish(Bool(data=self.guard.mode is Mode.STOPPED))
 
     def teardown(self) -> None:
         if hasattr(self, "_placed"):

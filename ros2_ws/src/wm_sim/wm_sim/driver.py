@@ -17,13 +17,13 @@ class Due(NamedTuple):
 class Driver:
     """Physics steps under control; says when joint states and, once per control period, camera frames are due."""
 
-    def __init__(self, sim: ArmSim, control_period: float, joint_state_rate: float | None) -> None:
-        """`control_period` [s]: whole physics steps. `joint_state_rate` [Hz]; None: with the frames only."""
+    def __init__(self, sim: ArmSim, control_period: float, joint_state_rate: float | None, start_ns: int = 0) -> None:
+        """`control_period` [s]: whole physics steps. `joint_state_rate` [Hz]; None: with the frames only. `start_ns`: where time begins."""
         self.sim = sim
         self.steps_per_period = physics_steps(control_period)
         self._joint_state_rate = joint_state_rate
         self.controller = TrajectoryController(sim.kinematics.joint_names, sim.home)
-        self._offset_ns = 0
+        self._offset_ns = start_ns
         self._count = 0
 
     @property

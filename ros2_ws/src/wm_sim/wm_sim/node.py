@@ -54,6 +54,7 @@ class SimNode(WmNode):
         Param("joint_state_rate", 50.0, "[Hz] Joint states; in lockstep they come with the frames", 1.0, PHYSICS_HZ),
         Param("depth_encoding", "16UC1", "REP-118: millimetres or metres", choices=DEPTH_ENCODINGS),
         Param("randomise", False, "Draw mass, friction, size and colour at every reset from the world's ranges"),
+        Param("start_time", 0.0, "[s] Where simulated time begins, where it is not real time", 0.0, 1e10),
         Param("gui", False, "Show the world in a window (needs a display)"),
     )
     RETIRED = ROBOT_RETIRED
@@ -74,7 +75,7 @@ class SimNode(WmNode):
             randomise = self.value("randomise")
             self._window = Window(world, rig, self.get_logger().warning, robot=robot, randomise=randomise)
         rate = None if self._mode == "lockstep" else self.value("joint_state_rate")
-        self._driver = Driver(self._sim, self.value("control_period"), rate)
+        self._driver = Driver(self._sim, self.value("control_period"), rate, round(self.value("start_time") * 1e9))
         self._sensors = Sensors(self, self._sim, rig, robot, self.value("depth_encoding"), self._mode != "real_time")
         self.subscribe(JointTrajectory, robot.controller_topic, self._on_trajectory, STATE)
         self.service(ResetWorld, "sim/reset", self._on_reset)
