@@ -7,6 +7,7 @@ from typing import Any
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
+from wm_core.launched import CANNOT_RUN, die_with_launcher
 from wm_core.lifecycle import WmNode
 
 
@@ -17,7 +18,8 @@ def ignore_stop_signals() -> None:
 
 
 def run(node_class: Callable[[], WmNode], args: list[str] | None = None) -> int:
-    """Run one node until SIGINT or SIGTERM; returns the exit code (0 on a requested end)."""
+    """Run one node until SIGINT or SIGTERM; returns the exit code: 0 on a requested end, CANNOT_RUN for what cannot be run."""
+    die_with_launcher()
     rclpy.init(args=args, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     stopping = False
 
@@ -41,7 +43,7 @@ def run(node_class: Callable[[], WmNode], args: list[str] | None = None) -> int:
     except Exception as error:
         if node is None:  # a parameter refused at declaration, a wrong argument
             print(f"[error] {type(error).__name__}: {error}", flush=True)
-            return 1
+            return CANNOT_RUN
         raise
     finally:
         ignore_stop_signals()
