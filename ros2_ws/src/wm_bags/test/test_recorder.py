@@ -21,6 +21,7 @@ from wm_msgs.msg import ActiveBundle, Drift, Intervention, RecorderStatus
 
 from wm_bags.storage.reading import Bag
 from wm_bags.storage.repair import repair
+from wm_core.launched import CANNOT_RUN
 from wm_core.qos import LATCHED, SENSOR, STATE
 
 os.environ.setdefault("ROS_DOMAIN_ID", "37")
@@ -182,6 +183,25 @@ def test_kill_9_leaves_what_was_reported_as_written(ros, tmp_path):
     assert contents(tmp_path / "bag")["joint_states"] == padded(sent)
 
 
+def test_a_restarted_recorder_goes_on_beside_what_is_there(ros, tmp_path):
+    first, second = states(20), states(30)
+    for sent in (first, second):
+        with Run(tmp_path / "bag", "beside:=true") as run:
+            joints = run.publisher(JointState, "joint_states", STATE)
+            run.start()
+            run.connected()
+            for message in sent:
+                joints.publish(message)
+                run.executor.spin_once(timeout_sec=0)
+            run.written(len(sent))
+            run.process.kill()
+            run.process.wait()
+    repair(tmp_path / "bag")
+    repair(tmp_path / "bag_2")
+    assert contents(tmp_path / "bag")["joint_states"] == padded(first)
+    assert contents(tmp_path / "bag_2")["joint_states"] == padded(second)
+
+
 @pytest.mark.parametrize("trigger", ["service", "drift", "intervention"])
 def test_a_snapshot_holds_what_was_before_its_trigger(ros, tmp_path, trigger):
     sent = states(20)
@@ -232,7 +252,7 @@ def test_what_cannot_be_recorded_is_refused_by_name(tmp_path, parameter, expecte
         parameter,
     ]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert result.returncode == 1 and "cannot record" in result.stdout
+    assert result.returncode == CANNOT_RUN and "cannot record" in result.stdout
     assert re.search(expected, result.stdout)
 
 

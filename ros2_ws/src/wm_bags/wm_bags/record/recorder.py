@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from wm_bags.storage.mcap_file import COMPRESSIONS
 from wm_bags.storage.metadata import Topic
 from wm_bags.storage.writer import Storage
 from wm_core.given_parameters import refuse_unknown
+from wm_core.heartbeat import beat
+from wm_core.launched import CANNOT_RUN, die_with_launcher
 from wm_core.lifecycle import ERROR, OK, WARN
 from wm_core.node_process import ignore_stop_signals
 from wm_core.params import Param
@@ -52,6 +55,7 @@ INTERVENTIONS = {
 
 PARAMETERS = (
     Param("folder", "", "New folder for the bag; with mode snapshot, the folder of the bags"),
+    Param("beside", False, "When the folder is there: record into a new one beside it, as a restarted recorder must"),
     Param("mode", CONTINUOUS, "snapshot: keep the last seconds in memory, write them on a trigger", choices=(CONTINUOUS, SNAPSHOT)),
     Param("rig", "two_cameras", "Camera rig whose cameras belong to a complete recording"),
     Param("all", False, "Record every topic that is not hidden"),
@@ -102,7 +106,11 @@ class Recorder(Node):
             value["exclude"],
         )
         self.reported: Callable[[RecorderStatus], None] = lambda status: None  # called with each status
-        self.recording = Recording(_target(value), value["max_waiting_bytes"], value["min_free_bytes"])
+        folder = Path(value["folder"]).expanduser()
+        if value["beside"] and value["mode"] == CONTINUOUS and folder.exists():
+            folder = beside(folder)
+            self.get_logger().warning(f"{value['folder']} is there already: what follows is recorded into {folder}")
+        self.recording = Recording(_target(value, folder), value["max_waiting_bytes"], value["min_free_bytes"])
         self._before = self.recording.status()
         self._before_at = time.monotonic()
         self._streams = Streams(self, choice, expected, self._put)
@@ -114,6 +122,7 @@ class Recorder(Node):
         wall = rclpy.clock.Clock()
         self.create_timer(DISCOVERY_S, self._discover, clock=wall)
         self.create_timer(1.0, self.report, clock=wall)
+        beat(self)
         self._discover()
 
     @property
@@ -236,9 +245,14 @@ class Recorder(Node):
         return DiagnosticArray(header=Header(stamp=self.get_clock().now().to_msg()), status=[summary])
 
 
-def _target(value: dict[str, Any]) -> Target:
+def beside(folder: Path) -> Path:
+    """The first of FOLDER_2, FOLDER_3, ... that is not there yet."""
+    numbered = (folder.with_name(f"{folder.name}_{number}") for number in count(2))
+    return next(new for new in numbered if not new.exists())
+
+
+def _target(value: dict[str, Any], folder: Path) -> Target:
     storage = Storage(value["compression"], value["max_bag_bytes"], value["max_bag_seconds"])
-    folder = Path(value["folder"]).expanduser()
     if value["mode"] == SNAPSHOT:
         return Snapshots(folder, storage, value["before"], value["after"], value["max_ring_bytes"])
     return OneBag(folder, storage)
@@ -265,7 +279,8 @@ def spin(recorder: Recorder, going: Callable[[], bool]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Record until SIGINT or SIGTERM; returns the exit status: 1 when nothing could be recorded."""
+    """Record until SIGINT or SIGTERM; returns the exit status: CANNOT_RUN when nothing can be recorded."""
+    die_with_launcher(clean=True)  # what waits for the disk is to be written
     rclpy.init(args=arguments, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -275,7 +290,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:  # a run that is to be recorded must not go on unrecorded
         print(f"wm_recorder: cannot record: {error}", flush=True)
         rclpy.try_shutdown()
-        return 1
+        return CANNOT_RUN
     spin(recorder, lambda: not stopping.is_set())
     return 0
 
