@@ -31,7 +31,7 @@ from wm_planner.factory import make_planner_core, warm_up
 from wm_planner.followed_arm import FollowedArm
 from wm_planner.goal import pose_goal
 from wm_planner.planners import PlanningError
-from wm_planner.pursuit import E_STOPPED, Pursuit
+from wm_planner.pursuit import DEACTIVATED, E_STOPPED, Pursuit
 from wm_planner.turns import PATIENCE_S, Turns
 
 
@@ -105,7 +105,7 @@ class PlannerNode(WmNode):
         self._turns: Turns[Belief] = Turns(PATIENCE_S if self.value("lockstep") else 0.0)
 
     def stop(self) -> None:
-        self._pursuit.end("the planner was deactivated")
+        self._pursuit.end(DEACTIVATED)
 
     def teardown(self) -> None:
         if hasattr(self, "_slot"):

@@ -23,6 +23,7 @@ from wm_core.qos import STATE
 from wm_planner.goal import Progress
 
 E_STOPPED = "emergency stop"  # how a goal ends that one has ended
+DEACTIVATED = "the planner was deactivated"
 
 
 class Pursuit:

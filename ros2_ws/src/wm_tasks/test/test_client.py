@@ -1,4 +1,4 @@
-"""What clients share: an emergency stop is a pause, an end that the user asks for is no failure."""
+"""What clients share: an emergency stop is a pause, so is the restart of a node, and an end that the user asks for is no failure."""
 
 import os
 import signal
@@ -6,8 +6,10 @@ import time
 
 import pytest
 import rclpy
-from std_msgs.msg import Bool
+from rclpy.task import Future
+from std_msgs.msg import Bool, String
 
+import wm_tasks.client as wm_client
 from wm_core.qos import LATCHED
 from wm_tasks.client import Client, ClientError, run_client
 
@@ -84,3 +86,35 @@ def test_a_client_that_is_interrupted_ends_with_status_0_and_one_that_fails_with
     assert "concluded" in capfd.readouterr().err
     assert run_client(Failing) == 1
     assert "this cannot be done" in capfd.readouterr().err
+
+
+def test_the_restart_of_a_node_is_a_pause_too(client):
+    bringup = client.create_publisher(String, "wm/bringup", LATCHED)
+
+    def say(status):
+        bringup.publish(String(data=status))
+
+    say("active")
+    client.wait_for_bringup()
+    assert not client.paused and client.recoveries == 0
+    say("recovering: wm_planner")
+    client.wait(lambda: client.paused, 10.0, "its own message")
+    began = time.monotonic()
+    client.create_timer(0.8, lambda: say("active"))
+    client.wait_for_recovery()
+    assert time.monotonic() - began > 0.7 and not client.paused and client.recoveries == 1
+
+
+def test_a_question_that_was_lost_is_asked_again(client, monkeypatch):
+    monkeypatch.setattr(wm_client, "ANSWER_S", 0.4)
+    asked = []
+
+    def ask():
+        asked.append(Future())
+        if len(asked) == 3:
+            asked[-1].set_result("here")
+        return asked[-1]
+
+    assert client._ask(ask, "something") == "here"
+    with pytest.raises(ClientError, match="waited 0 s for something"):
+        client._ask(Future, "something")

@@ -19,6 +19,7 @@ from wm_msgs.msg import Episode, Goal
 from wm_msgs.srv import ResetWorld
 
 from wm_core.given_parameters import refuse_unknown
+from wm_core.launched import die_with_launcher
 from wm_core.node_process import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
 from wm_core.robot import DEFAULT_ROBOT, load_robot
@@ -27,6 +28,7 @@ from wm_core.task import DEFAULT_TASK
 BRINGUP_S = 120.0
 NEWS_S = 1.0  # until what happened has been heard of
 ANSWER_S = 20.0  # until a service answers
+TRIES = 4  # to get an answer within that time
 # Parameters of every client, and their defaults.
 SHARED: Mapping[str, Any] = {
     "robot": DEFAULT_ROBOT,
@@ -62,6 +64,8 @@ class Client(Node):
         self.frame = load_robot(self.value["robot"]).table_frame  # of all positions
         self.stopping = False
         self.e_stopped = False
+        self.recoveries = 0  # times that wm had to restart a node
+        self.interrupted_at = self.get_clock().now()  # by the last of them
         self._bringup = ""
         self._resets = self.create_client(ResetWorld, "sim/reset")
         self._goals = ActionClient(self, PursueGoal, "wm/pursue_goal")
@@ -73,7 +77,15 @@ class Client(Node):
         self.create_subscription(Bool, "wm/e_stopped", self._on_e_stopped, LATCHED)
 
     def _on_bringup(self, message: String) -> None:
+        if self._bringup == "active" and message.data != "active":
+            self.recoveries += 1
+            self.interrupted_at = self.get_clock().now()
         self._bringup = message.data
+
+    @property
+    def paused(self) -> bool:
+        """Whether the arm stands still for a while: an emergency stop, or a node that is being restarted."""
+        return self.e_stopped or (self.recoveries > 0 and self._bringup != "active")
 
     def _on_e_stopped(self, message: Bool) -> None:
         self.e_stopped = message.data
@@ -91,8 +103,8 @@ class Client(Node):
     def wait(self, condition: Callable[[], bool], seconds: float, what: str, fatal: bool = True) -> None:
         """Spin until a condition holds; wall clock, so that it ends even when simulated time stands still.
 
-        The time of an emergency stop does not count: it is a pause. Raises StopRequestedError when the user asks for the
-        end, ClientError (if `fatal`) when time is over.
+        The time of an emergency stop or of a node's restart does not count: it is a pause. Raises StopRequestedError when the user
+        asks for the end, ClientError (if `fatal`) when time is over.
         """
         last = time.monotonic()
         left = seconds
@@ -100,7 +112,7 @@ class Client(Node):
             if self.stopping:
                 raise StopRequestedError
             now = time.monotonic()
-            left -= 0.0 if self.e_stopped else now - last
+            left -= 0.0 if self.paused else now - last
             last = now
             if left < 0:
                 if fatal:
@@ -121,10 +133,21 @@ class Client(Node):
             self.wait(lambda: not self.e_stopped, math.inf, "the reset of the emergency stop")
             self.get_logger().info("emergency stop reset: going on")
 
+    def wait_for_recovery(self) -> None:
+        """As long as a node is being restarted; returns at once when none is."""
+        if self.recoveries > 0 and self._bringup != "active":
+            self.get_logger().warning(f"{self._bringup}: paused")
+            self.wait(lambda: self._bringup == "active", math.inf, "the recovery of wm")
+            self.get_logger().info("all nodes are active again: going on")
+
     def wait_for_news(self) -> None:
-        """Spin for a moment, unless an emergency stop is known of already: its news may come after what it caused."""
-        deadline = time.monotonic() + NEWS_S
-        self.wait(lambda: self.e_stopped or time.monotonic() > deadline, ANSWER_S, "news")
+        """Spin for a moment, unless the pause is known of already: its news may come after what it caused."""
+        self.spin_for(NEWS_S, lambda: self.paused)
+
+    def spin_for(self, seconds: float, enough: Callable[[], bool]) -> None:
+        """At most this long, or until it is enough."""
+        deadline = time.monotonic() + seconds
+        self.wait(lambda: enough() or time.monotonic() > deadline, ANSWER_S, "the end of a moment")
 
     def wait_for_bringup(self) -> None:
         """Until all nodes are active; raises ClientError when that failed."""
@@ -136,17 +159,40 @@ class Client(Node):
         """A start drawn with `seed`, where the object is (2,) [m]; raises ClientError."""
         if not self._resets.wait_for_service(timeout_sec=ANSWER_S):
             raise ClientError("expected the service sim/reset, it did not appear")
-        response = self.answer(self._resets.call_async(ResetWorld.Request(seed=seed)), ANSWER_S, "sim/reset")
-        if not response.success:
-            raise ClientError(f"sim/reset: {response.message}")
-        return np.array([response.object.position.x, response.object.position.y])
+        while True:
+            recoveries = self.recoveries
+            response = self._ask(lambda: self._resets.call_async(ResetWorld.Request(seed=seed)), "sim/reset")
+            if response.success:
+                return np.array([response.object.position.x, response.object.position.y])
+            self.wait_for_news()
+            if recoveries == self.recoveries:
+                raise ClientError(f"sim/reset: {response.message}")
+            self.wait_for_recovery()
 
     def send_goal(self, goal: Goal, timeout_s: float) -> ClientGoalHandle:
         """The handle of a goal, accepted or not; `timeout_s` of robot time."""
         if not self._goals.wait_for_server(timeout_sec=ANSWER_S):
             raise ClientError("expected the action wm/pursue_goal, it did not appear")
         request = PursueGoal.Goal(goal=goal, timeout=timeout_s)
-        return self.answer(self._goals.send_goal_async(request), ANSWER_S, "wm/pursue_goal")
+        return self._ask(lambda: self._goals.send_goal_async(request), "wm/pursue_goal")
+
+    def result(self, handle: ClientGoalHandle, seconds: float) -> PursueGoal.Result | None:
+        """What became of an accepted goal. It is cancelled when wm restarts a node; None: it was lost with the planner."""
+        future, recoveries = handle.get_result_async(), self.recoveries
+        self.wait(lambda: future.done() or self.recoveries > recoveries, seconds, "the result of wm/pursue_goal")
+        if not future.done():
+            handle.cancel_goal_async()
+            self.spin_for(NEWS_S, future.done)
+        return future.result().result if future.done() else None
+
+    def _ask(self, call: Callable[[], rclpy.task.Future], what: str) -> Any:
+        """The answer to a call. A question to a node that died since is lost, and so it is asked again."""
+        for _ in range(TRIES):
+            future = call()
+            self.wait(future.done, ANSWER_S / TRIES, f"an answer of {what}", fatal=False)
+            if future.done():
+                return future.result()
+        raise ClientError(f"waited {ANSWER_S:.0f} s for {what}")
 
     def announce(
         self,
@@ -189,6 +235,7 @@ def object_goal(xy: np.ndarray, frame: str, tolerance_m: float = 0.0) -> Goal:
 
 def run_client(kind: type[Client]) -> int:
     """Run a client until its end or a signal; returns the exit status: an end that the user asked for is no failure."""
+    die_with_launcher(clean=True)  # it has a report to write
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     try:
         client = kind()

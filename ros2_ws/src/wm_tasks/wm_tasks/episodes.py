@@ -13,7 +13,7 @@ from wm_msgs.msg import Episode as EpisodeEvent
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
 from wm_core.task import load_task
-from wm_planner.pursuit import E_STOPPED
+from wm_planner.pursuit import DEACTIVATED, E_STOPPED
 from wm_sim.world import load_world
 from wm_tasks.client import ANSWER_S, Client, ClientError, StopRequestedError, object_goal, run_client
 from wm_tasks.latest_picture import announcement, latest_picture
@@ -28,6 +28,7 @@ SETTLE_S = 15.0
 MOST_REFUSALS = 2  # of a goal in a row, each a moment after the one before
 SHORTEST_S = 0.2  # [s] of robot time left after an emergency stop for which a goal is given again
 WALL_S = 120.0  # [s] for one episode on the wall clock, however slow the machine
+INTERRUPTIONS = (E_STOPPED, DEACTIVATED)  # ends of a goal that goes on later
 REST_CYCLES = 3  # after the end, before the object is measured
 
 
@@ -80,10 +81,7 @@ class Episodes(Client):
         return 0
 
     def _episode(self, seed: int, index: int) -> Episode:
-        self.wait_for_e_stop_reset()
-        start = self.reset_world(seed)
-        goal = self.world.draw_goal(np.random.default_rng([seed, 1]), start)
-        self._settle()
+        start, goal = self._start(seed)
         self._announce(EpisodeEvent.BEGIN, seed, goal)
         self._monitor.begin(f"episode {index + 1}  seed {seed}  goal ({goal[0]:.2f}, {goal[1]:.2f})")
         try:
@@ -109,6 +107,17 @@ class Episodes(Client):
         outcome = EpisodeEvent.REACHED if episode.success(self.task.success.distance) else EpisodeEvent.MISSED
         self._announce(EpisodeEvent.END, seed, goal, outcome, result.message, episode.final_distance_m)
         return episode
+
+    def _start(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """A scene that wm has seen and a goal for it, places (2,) [m]; anew when a node was restarted meanwhile, say the simulator."""
+        while True:
+            self.wait_for_recovery()
+            self.wait_for_e_stop_reset()
+            recoveries = self.recoveries
+            start = self.reset_world(seed)
+            self._settle()
+            if self.recoveries == recoveries:
+                return start, self.world.draw_goal(np.random.default_rng([seed, 1]), start)
 
     def _announce(
         self,
@@ -140,23 +149,30 @@ class Episodes(Client):
         self.wait(settled, SETTLE_S, "a settled belief", fatal=False)
 
     def _pursue_goal(self, xy: np.ndarray) -> PursueGoal.Result:
-        """From the first try to the end, over all emergency stops in between: each is a pause, whose time does not count."""
+        """From the first try to the end, over all emergency stops and restarts of nodes in between: each is a pause, whose time
+        does not count."""
         whole = PursueGoal.Result()
         left, refusals = self.task.time_limit, 0
         while True:
+            self.wait_for_recovery()
             self.wait_for_e_stop_reset()
+            recoveries, sent = self.recoveries, self.get_clock().now()
             handle = self.send_goal(object_goal(xy, self.frame), left)
             refusals = 0 if handle.accepted else refusals + 1
             if handle.accepted:
-                part = self.answer(handle.get_result_async(), WALL_S, "the result of wm/pursue_goal").result
+                part = self.result(handle, WALL_S)
+                if part is None:
+                    passed = (self.interrupted_at - sent).nanoseconds / 1e9
+                    part = PursueGoal.Result(message="lost with the planner", duration=min(max(passed, 0.0), left))
                 whole.success, whole.message = part.success, part.message
                 whole.steps, whole.duration = whole.steps + part.steps, whole.duration + part.duration
                 left = self.task.time_limit - whole.duration
-                if part.message != E_STOPPED or left < SHORTEST_S:
+                interrupted = part.message in INTERRUPTIONS or self.recoveries > recoveries
+                if part.success or not interrupted or left < SHORTEST_S:
                     return whole
-            # The planner may hear of a stop or its reset sooner or later than this node.
+            # The planner may hear of a stop or its reset sooner or later than this node, and of its own end sooner.
             self.wait_for_news()
-            if refusals > MOST_REFUSALS and not self.e_stopped:
+            if refusals > MOST_REFUSALS and not self.paused:
                 raise ClientError(f"wm/pursue_goal refused the goal {np.round(xy, 3)}; the planner's log says why")
 
     # -- ending --------------------------------------------------------------------------------------------------

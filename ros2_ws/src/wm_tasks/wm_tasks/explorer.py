@@ -10,6 +10,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped
 from rclpy.clock import Clock
+from wm_msgs.action import PursueGoal
 from wm_msgs.msg import Belief, Episode, Goal, Intervention
 
 from wm_core.conversions import object_xy
@@ -19,7 +20,7 @@ from wm_core.rig import CameraRig
 from wm_core.stamps import to_ns
 from wm_core.task import load_task
 from wm_sim.world import load_world
-from wm_tasks.client import ANSWER_S, Client, ClientError, object_goal, run_client
+from wm_tasks.client import ANSWER_S, NEWS_S, Client, ClientError, object_goal, run_client
 from wm_tasks.exploring import RETURN_TOLERANCE, ExplorerCore, Kind, Order, Scene
 from wm_tasks.exploring_report import ExploringReport
 from wm_tasks.latest_picture import announcement, latest_picture
@@ -31,6 +32,7 @@ SCENE_S = 10.0  # [s] of wall clock in which they come
 WALL_FACTOR = 20.0  # wall clock per robot time, however slow the machine
 LATE_S = 60.0  # [s] of wall clock without a belief after which something is broken
 SAY_S = 60.0  # [s] of robot time between two lines about how it goes
+RESTARTED = "a node was restarted"  # why a goal is broken off
 PURPOSE = {Kind.EXPLORE: Episode.EXPLORATION, Kind.RETURN: Episode.RETURN}
 
 
@@ -78,6 +80,7 @@ class Explorer(Client):
             self._draw_scene()
         self._next_beliefs(1)
         while not self._minutes or self.report.robot_s < 60 * self._minutes:
+            self.wait_for_recovery()
             order = self._core.next(self._scene())
             self._trouble = order.reason if order.kind in (Kind.RESCUE, Kind.PAUSE) else ""
             if order.kind is Kind.PAUSE:
@@ -100,7 +103,7 @@ class Explorer(Client):
             self.report.refused += 1
             return
         done = handle.get_result_async()
-        broken_off = ""
+        broken_off, recoveries = "", self.recoveries
         model_id = self._belief.model_id if self._belief else ""
         self._tell(Episode.BEGIN, order, model_id)
         self.report.begin(order.kind)
@@ -108,7 +111,13 @@ class Explorer(Client):
             deadline = time.monotonic() + WALL_FACTOR * seconds + LATE_S
             while not done.done():
                 count = self._beliefs
-                self.wait(lambda: done.done() or self._beliefs > count, LATE_S, "a belief")  # noqa: B023 (called here)
+                news = lambda: done.done() or self._beliefs > count or self.recoveries > recoveries  # noqa: B023, E731 (called here)
+                self.wait(news, LATE_S, "a belief")
+                if self.recoveries > recoveries:
+                    broken_off = broken_off or RESTARTED
+                    handle.cancel_goal_async()
+                    self.spin_for(NEWS_S, done.done)
+                    break
                 if not broken_off and (broken_off := self._core.breaks_off(order, self._scene())):
                     handle.cancel_goal_async()
                 self.wait(lambda: time.monotonic() < deadline, 0.0, "the end of a goal")
@@ -117,7 +126,7 @@ class Explorer(Client):
             raise
         finally:
             self.report.end()
-        result = done.result().result
+        result = done.result().result if done.done() else PursueGoal.Result()  # lost with the planner
         outcome = Episode.REACHED if result.success else Episode.ABORTED if broken_off else Episode.MISSED
         self._tell(Episode.END, order, model_id, outcome, broken_off or result.message)
         self._core.ended(order)
