@@ -1,5 +1,8 @@
 """The closed loop in simulation: ros2 launch wm_bringup arm_sim.launch.py [world:=tabletop_mug episodes:=10 report:=FILE ...]"""
 
+import os
+from functools import partial
+
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
@@ -16,6 +19,8 @@ from launch_ros.actions import Node
 from launch import LaunchDescription
 from wm_bringup.graph import arm_sim
 from wm_bringup.launch_arguments import ARGUMENTS
+from wm_bringup.supervision.ends import RESPAWN_S, End, after, reason
+from wm_core.launched import LAUNCHER_PID
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -25,7 +30,8 @@ def generate_launch_description() -> LaunchDescription:
 
 def _start(context):
     graph = arm_sim({a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS})
-    actions = [SetEnvironmentVariable(name, value) for name, value in graph.environment.items()]
+    environment = {**graph.environment, LAUNCHER_PID: str(os.getpid())}
+    actions = [SetEnvironmentVariable(name, value) for name, value in environment.items()]
     for node in graph.nodes:
         process = Node(
             package=node.package,
@@ -36,24 +42,23 @@ def _start(context):
             parameters=[*map(str, graph.params_files), node.parameters],
             remappings=list(graph.remappings),
             arguments=["--ros-args", "--log-level", graph.log_level],
+            respawn=node.respawn,
+            respawn_delay=RESPAWN_S,
         )
         actions.append(process)
-        on_exit = _end_all if node.ends_all else _report
+        on_exit = partial(_on_exit, node)
         actions.append(RegisterEventHandler(OnProcessExit(target_action=process, on_exit=on_exit)))
     return actions
 
 
-def _report(event, context):
-    """The end of a node that the others do without."""
+def _on_exit(node, event, context):
+    """What the end of a process means; a failure that ends all becomes the exit status of the launch."""
     if context.is_shutdown:
         return None
-    return LogInfo(msg=f"{event.process_name} ended with exit status {event.returncode}: the others go on")
-
-
-def _end_all(event, context):
-    """One node's end is the end of all; a failure becomes the exit status of the launch."""
-    if context.is_shutdown:
-        return None
+    end = after(node.respawn, node.final, node.ends_all, event.returncode)
+    said = f"{node.name} ended with {reason(event.returncode)}: {end.value}"
+    if end is not End.OF_ALL:
+        return LogInfo(msg=said)
     if event.returncode:
-        raise RuntimeError(f"{event.process_name} ended with exit status {event.returncode}")
-    return EmitEvent(event=Shutdown(reason=f"{event.process_name} ended"))
+        raise RuntimeError(said)
+    return EmitEvent(event=Shutdown(reason=f"{node.name} ended"))

@@ -47,6 +47,14 @@ def test_the_end_of_a_client_is_the_end_of_all_when_it_was_asked_for(given, clie
     assert all(ends_all[name] for name in (*LIFECYCLE_ORDER, "wm_lifecycle_manager"))
 
 
+def test_what_the_arm_needs_is_started_again_and_watched(tmp_path):
+    graph = arm_sim({"record": str(tmp_path / "bag")})
+    restarted = {node.name for node in graph.nodes if node.respawn}
+    assert restarted == {*LIFECYCLE_ORDER, "wm_bundle_manager", "wm_recorder", "wm_lifecycle_manager"}
+    given = parameters(graph, "wm_lifecycle_manager")
+    assert given["nodes"] == list(LIFECYCLE_ORDER) and given["watched"] == ["wm_bundle_manager", "wm_recorder"]
+
+
 def test_lockstep_uses_simulated_time_everywhere():
     graph = arm_sim({"real_time": "false"})
     assert parameters(graph, "wm_sim")["mode"] == "lockstep"
@@ -155,7 +163,12 @@ def test_a_recorder_is_added_on_request(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "wm_recorder" not in {node.name for node in arm_sim({}).nodes}
     given = parameters(arm_sim({"record": "bag"}), "wm_recorder")
-    assert given == {"folder": str(tmp_path / "bag"), "rig": "two_cameras", "nodes": list(LIFECYCLE_ORDER)}
+    assert given == {
+        "folder": str(tmp_path / "bag"),
+        "rig": "two_cameras",
+        "nodes": list(LIFECYCLE_ORDER),
+        "beside": True,
+    }
     by_time = parameters(arm_sim({"record": "true"}), "wm_recorder")["folder"]
     assert re.fullmatch(rf"{tmp_path}/bags/\d{{4}}_\d\d_\d\d-\d\d_\d\d_\d\d", by_time)
     assert parameters(arm_sim({"snapshot": "true"}), "wm_recorder")["mode"] == "snapshot"

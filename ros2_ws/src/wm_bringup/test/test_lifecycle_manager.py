@@ -5,8 +5,18 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
+import rclpy
+from builtin_interfaces.msg import Time
+from rosgraph_msgs.msg import Clock
+from wm_msgs.msg import ActiveBundle
+
+from wm_bringup.embedded import Runner
+from wm_bringup.graph import Graph, Node
+from wm_bringup.supervision.ends import GAVE_UP
+from wm_core.qos import LATCHED, SENSOR
 
 pytestmark = pytest.mark.ros
 NODE = textwrap.dedent("""
@@ -92,3 +102,84 @@ def test_a_stop_during_bring_up_is_no_success(start):
     output, _ = manager.communicate(timeout=20)
     assert manager.returncode == 0
     assert "active" not in output and "stopped" in output
+
+
+MORTAL = textwrap.dedent("""
+    import os, sys
+    from wm_core.lifecycle import WmNode
+    from wm_core.node_process import run
+
+    class Part(WmNode):
+        def __init__(self):
+            super().__init__("part")
+        def start(self):
+            self.every(0.3, os.abort, wall=True)
+
+    sys.exit(run(Part))
+""")
+
+
+def test_a_node_that_dies_again_and_again_ends_everything(tmp_path, monkeypatch, capfd):
+    (tmp_path / "mortal.py").write_text(MORTAL)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    monkeypatch.setenv("ROS_DOMAIN_ID", "66")
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    given = {"nodes": ["part"], "max_restarts": 2, "restart_delay": 0.1}
+    module = "wm_bringup.lifecycle_manager"
+    manager = Node("wm_bringup", "", module, "wm_lifecycle_manager", given, respawn=True, final=(0, GAVE_UP))
+    part = Node("wm_bringup", "", "mortal", "part", respawn=True)
+    assert Runner(Graph((part, manager), (), "", "info", {})).run() == GAVE_UP
+    out = capfd.readouterr().out
+    assert out.count("part ended with signal SIGABRT: it is started again") == 3
+    assert "failed: part died; failure 3 within 120 s" in out
+
+
+INFORMED = textwrap.dedent("""
+    import sys
+    from wm_core.lifecycle import WmNode
+    from wm_core.node_process import run
+    from wm_core.params import Param
+
+    class Part(WmNode):
+        PARAMETERS = (Param("bundle", "old", "a folder"), Param("start_time", 0.0, "[s]"))
+        def __init__(self):
+            super().__init__(sys.argv[1])
+        def setup(self):
+            self.get_logger().info(f"bundle {self.value('bundle')}, from {self.value('start_time'):.0f} s on")
+
+    sys.exit(run(Part))
+""")
+
+
+def test_a_restarted_node_gets_to_know_what_happened_since_the_launch(start):
+    """The bundle that was swapped in, and how far simulated time has come."""
+
+    def part(name):
+        return start("-c", INFORMED, name, "--ros-args", "-p", f"use_sim_time:={str(name != 'wm_sim').lower()}")
+
+    planner, sim = part("wm_planner"), part("wm_sim")
+    settings = ("nodes:=['wm_planner', 'wm_sim']", "simulated_time:=true", "restart_delay:=0.1")
+    options = [option for setting in settings for option in ("-p", setting)]
+    manager = start("-m", "wm_bringup.lifecycle_manager", "--ros-args", *options)
+    for process in (planner, sim):
+        read_until(process, "bundle old, from 0 s on")
+    read_until(manager, "]: active")
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=66)
+    outside = rclpy.create_node("outside", context=context)
+    bundle = outside.create_publisher(ActiveBundle, "wm/active_bundle", LATCHED)
+    clock = outside.create_publisher(Clock, "/clock", SENSOR)
+    bundle.publish(ActiveBundle(folder="/new"))
+    for _ in range(20):
+        clock.publish(Clock(clock=Time(sec=1234)))
+        time.sleep(0.1)
+    for name, process, line in (
+        ("wm_planner", planner, "bundle /new, from 0 s on"),
+        ("wm_sim", sim, "bundle old, from 1234 s on"),
+    ):
+        process.kill()
+        process.wait()
+        read_until(part(name), line)
+        read_until(manager, "]: active")
+    outside.destroy_node()
+    rclpy.shutdown(context=context)

@@ -1,14 +1,19 @@
 """The supervisor's decisions, with a clock and processes that the test makes up: order, back-off, adoption, giving up."""
 
+import fcntl
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
 from wm_bringup.supervision.core import Policy, State, Step, Supervision
-from wm_bringup.supervision.processes import Condition, Process, condition, kill, process
+from wm_bringup.supervision.ends import End, after
+from wm_bringup.supervision.processes import Condition, Process, condition, find, kill, process
+from wm_bringup.supervision.shared_memory import clean
+from wm_core.launched import CANNOT_RUN
 
 ORDER = ("guard", "perception", "planner")
 TICK = 0.1
@@ -38,7 +43,7 @@ class Stack:
 
     def look(self, found):
         names = [name for name, pid in self.pids.items() if pid == found]
-        return self.hung.get(names[0], Condition.WAITING) if names else Condition.GONE
+        return self.hung.get(names[0], Condition.RUNNING) if names else Condition.GONE
 
     def run(self, seconds):
         end = self.now + seconds
@@ -51,7 +56,7 @@ class Stack:
             for name, found in self.pids.items():
                 if found is not None and name not in self.hung:
                     self.supervision.heard(name, found, True, self.states[name].value, self.now)
-            for fault in self.supervision.watch(self.now, self.look):
+            for fault in self.supervision.watch(self.now, self.look, self.pids.get):
                 self.faults.append((fault.name, fault.what))
                 if fault.kill is not None and self.pids[fault.name] == fault.kill:
                     self.die(fault.name)
@@ -108,7 +113,7 @@ def test_two_dead_nodes_become_active_in_order():
 
 def test_a_hung_node_is_killed_after_the_silence():
     stack = up()
-    stack.hung["planner"] = Condition.WAITING
+    stack.hung["planner"] = Condition.STOPPED
     stack.run(0.7)
     assert not stack.faults
     stack.run(6)
@@ -116,10 +121,10 @@ def test_a_hung_node_is_killed_after_the_silence():
     assert stack.steps == ["configure planner", "activate planner"] and stack.supervision.status == "active"
 
 
-def test_one_that_computes_is_given_more_time():
+def test_one_that_computes_or_waits_is_given_more_time():
     stack = up()
-    stack.hung["planner"] = Condition.BUSY
-    stack.run(4.5)
+    stack.hung["planner"] = Condition.RUNNING
+    stack.run(3.5)
     assert not stack.faults
     assert stack.run(1).faults
 
@@ -128,7 +133,7 @@ def test_a_supervisor_that_did_not_run_blames_nobody():
     """A stopped or starved supervisor has heard nobody; the heartbeats are still to be read."""
     stack = up()
     stack.now += 60
-    stack.hung = dict.fromkeys(ORDER, Condition.WAITING)
+    stack.hung = dict.fromkeys(ORDER, Condition.STOPPED)
     stack.run(TICK)
     stack.hung.clear()
     assert not stack.run(1).faults
@@ -172,12 +177,28 @@ def test_a_node_that_cannot_be_configured_ends_the_start_but_is_tried_again_late
     assert stack.run(10).supervision.status == "active"
 
 
+def test_one_that_hangs_before_it_was_heard_of_is_found_and_killed():
+    stack = up("recorder")
+    for name in ("planner", "recorder"):
+        stack.die(name)
+    stack.run(1)
+    stack.starts_at.clear()
+    for name in ("planner", "recorder"):
+        stack.start(name)
+        stack.hung[name] = Condition.STOPPED
+    stack.run(13)
+    assert len(stack.faults) == 2
+    stack.run(10)
+    assert [what[:24] for _, what in stack.faults[2:]] == ["did not appear within 15"] * 2
+    assert stack.supervision.status == "active" and stack.supervision.process("recorder")
+
+
 def test_one_that_never_comes_is_named():
     stack = up()
     stack.die("planner")
     del stack.starts_at["planner"]
     stack.run(40)
-    assert stack.supervision.failed == "planner did not appear within 30 s; look for its error above"
+    assert stack.supervision.failed == "planner did not appear within 15 s; look for its error above"
 
 
 def test_a_new_supervisor_adopts_what_runs():
@@ -211,7 +232,7 @@ def test_who_was_deactivated_by_a_person_is_left_alone():
 
 def test_nodes_without_a_life_cycle_are_watched_too():
     stack = up("recorder")
-    stack.hung["recorder"] = Condition.WAITING
+    stack.hung["recorder"] = Condition.STOPPED
     stack.run(5)
     assert stack.faults and stack.supervision.process("recorder") == stack.pids["recorder"]
     assert not stack.steps and stack.statuses[-1] == "active"
@@ -221,20 +242,36 @@ def test_one_of_another_machine_is_used_again_once_it_answers():
     supervision = Supervision(("far",), (), Policy(), 0.0)
     far = Process(7, 0)
     supervision.heard("far", far, False, State.ACTIVE.value, 0.0)
-    faults = [fault for tick in range(1, 20) for fault in supervision.watch(tick * TICK, lambda _: Condition.GONE)]
+    faults = [fault for tick in range(1, 50) for fault in supervision.watch(tick * TICK, lambda _: Condition.GONE)]
     assert len(faults) == 1 and faults[0].kill is None and supervision.status == "recovering: far"
-    supervision.heard("far", far, False, State.ACTIVE.value, 3.0)
+    supervision.heard("far", far, False, State.ACTIVE.value, 5.0)
     assert supervision.status == "active"
+
+
+def test_a_process_is_found_by_its_node_and_its_launcher(monkeypatch):
+    monkeypatch.setenv("WM_LAUNCHER_PID", str(os.getpid()))
+    command = [sys.executable, "-c", "import time; time.sleep(60)", "--ros-args", "-r", "__node:=wm_lost"]
+    other = subprocess.Popen(command, env={**os.environ, "WM_LAUNCHER_PID": "1"})
+    time.sleep(0.2)
+    assert find("wm_lost") is None
+    mine = subprocess.Popen(command)
+    time.sleep(0.2)
+    assert find("wm_lost") == process(mine.pid) and find("wm_los") is None
+    for child in (other, mine):
+        child.kill()
+        child.wait()
 
 
 def test_processes_are_known_by_their_start_too():
     child = subprocess.Popen(["sleep", "60"])
     found = process(child.pid)
-    assert condition(found) in (Condition.WAITING, Condition.BUSY)
+    assert condition(found) is Condition.RUNNING
     kill(found._replace(started=found.started - 1))  # another process with the same id
     time.sleep(0.05)
     assert child.poll() is None
     os.kill(child.pid, signal.SIGSTOP)
+    time.sleep(0.05)
+    assert condition(found) is Condition.STOPPED
     kill(found)
     time.sleep(0.1)
     assert condition(found) is Condition.GONE  # not waited for yet
@@ -246,3 +283,34 @@ def test_processes_are_known_by_their_start_too():
 @pytest.mark.parametrize("pid", [0, 2**22 + 1])
 def test_a_process_that_is_not_there(pid):
     assert process(pid) is None
+
+
+def test_shared_memory_of_the_dead_is_given_back(tmp_path):
+    names = ("fastrtps_0123456789abcdef", "fastrtps_0123456789abcde0", "fastrtps_0123456789abcde1", "fastrtps_port7411")
+    for name in names:
+        (tmp_path / name).write_bytes(b"data")
+        (tmp_path / f"{name}_el").touch()
+        os.utime(tmp_path / f"{name}_el", (0, 0))
+    os.utime(tmp_path / f"{names[2]}_el")  # just made
+    with open(tmp_path / f"{names[1]}_el") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert clean(tmp_path) == 1
+    assert not (tmp_path / names[0]).exists() and not (tmp_path / f"{names[0]}_el").exists()
+    assert all((tmp_path / name).exists() and (tmp_path / f"{name}_el").exists() for name in names[1:])
+
+
+@pytest.mark.parametrize(
+    ("respawn", "final", "ends_all", "status", "end"),
+    [
+        (True, (), True, -9, End.BEGUN_ANEW),
+        (True, (), True, 1, End.BEGUN_ANEW),
+        (True, (), True, CANNOT_RUN, End.OF_ALL),
+        (True, (), False, CANNOT_RUN, End.ALONE),
+        (True, (0, 1), True, 1, End.OF_ALL),  # the supervisor gave up
+        (True, (0, 1), True, -9, End.BEGUN_ANEW),
+        (False, (), True, 0, End.OF_ALL),  # what was asked for is done
+        (False, (), False, -9, End.ALONE),
+    ],
+)
+def test_what_follows_from_an_end(respawn, final, ends_all, status, end):
+    assert after(respawn, final, ends_all, status) is end

@@ -20,10 +20,12 @@ from wm_msgs.msg import Belief, Command, Goal, GoalEvent, Observation, Predictio
 from wm_msgs.srv import PrepareBundle, UseBundle
 
 from wm_bringup.bundle_news import BundleNews
+from wm_bringup.supervision.watcher import watch_supervisor
 from wm_bringup.swap import VISIBLE, Scene, Swap, Used
 from wm_bringup.swap_watch import ACCEPTED, WORSE, Finding, Records
 from wm_core.conversions import object_xy, tool_state
 from wm_core.given_parameters import refuse_unknown
+from wm_core.launched import CANNOT_RUN, die_with_launcher
 from wm_core.node_process import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
 from wm_core.registry import REFUSED, ROLLED_BACK, Registry
@@ -51,10 +53,8 @@ class BundleManager(Node):
             "patience": 300.0,  # [s] of waiting for a safe moment
             "answer_timeout": 10.0,  # [s] from the change to the first command
         }
-        for name, default in defaults.items():
-            self.declare_parameter(name, default)
+        self._value = {name: self.declare_parameter(name, default).value for name, default in defaults.items()}
         refuse_unknown(self, {})
-        self._value = {name: self.get_parameter(name).value for name in defaults}
         self._registry = Registry(self._value["registry"]) if self._value["registry"] else None
         self.stopping = False
         self._active = Used.read(self._value["bundle"])
@@ -78,6 +78,7 @@ class BundleManager(Node):
         wall = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(TICK_S, self._tick, clock=wall)
         self.create_timer(1.0, self._report, clock=wall)
+        watch_supervisor(self)
         self._announce("started", "")
 
     # -- what is heard -------------------------------------------------------------------------------------------
@@ -291,12 +292,13 @@ class BundleManager(Node):
 
 
 def main() -> int:
+    die_with_launcher()
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     try:
         node = BundleManager()
     except (ValueError, OSError) as error:
         print(f"wm_bundle_manager: {error}", flush=True)
-        return 1
+        return CANNOT_RUN
 
     def stop(number: int, frame: object) -> None:
         node.stopping = True

@@ -6,12 +6,13 @@ from std_msgs.msg import Header
 from wm_msgs.msg import ActiveBundle
 
 from wm_bringup.swap import Used
+from wm_core.heartbeat import beat
 from wm_core.qos import LATCHED, STATE
 from wm_core.stamps import to_msg
 
 
 class BundleNews:
-    """Publishes on `wm/active_bundle` and `diagnostics` for a node."""
+    """Publishes on `wm/active_bundle`, `diagnostics` and `wm/heartbeat` for a node."""
 
     def __init__(self, node: Node) -> None:
         self.problem = ""  # the newest that has not been overcome
@@ -19,6 +20,7 @@ class BundleNews:
         self._node = node
         self._announcements = node.create_publisher(ActiveBundle, "wm/active_bundle", LATCHED)
         self._diagnostics = node.create_publisher(DiagnosticArray, "diagnostics", STATE)
+        beat(node)
 
     def in_use(self, bundle: Used, reason: str, previous: str, stamp_ns: int | None = None) -> None:
         """The nodes use `bundle` after the one of id `previous`, since the measurement of `stamp_ns` (default: now)."""

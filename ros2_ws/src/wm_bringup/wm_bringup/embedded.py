@@ -16,6 +16,8 @@ from typing import IO
 import yaml
 
 from wm_bringup.graph import Graph, Node
+from wm_bringup.supervision.ends import RESPAWN_S, End, after, reason
+from wm_core.launched import LAUNCHER_PID
 
 GRACE_S = 10.0  # for a clean end after SIGTERM, then SIGKILL
 KILL_S = 3.0
@@ -23,12 +25,13 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Runner:
-    """Starts all nodes of a graph and ends them together, whatever happens."""
+    """Starts all nodes of a graph, starts again those that are to go on, and ends them together, whatever happens."""
 
     def __init__(self, graph: Graph, python: str = sys.executable) -> None:
         self._graph = graph
         self._python = python
         self._processes: dict[str, subprocess.Popen] = {}
+        self._overrides: dict[str, Path] = {}
         self._readers: list[threading.Thread] = []
         self._print_lock = threading.Lock()
         self._stop_signal: int | None = None
@@ -49,7 +52,8 @@ class Runner:
         try:
             with tempfile.TemporaryDirectory(prefix="wm_launch_") as folder:
                 for index, node in enumerate(self._graph.nodes):
-                    self._start(node, Path(folder) / f"{index}.yaml")
+                    self._overrides[node.name] = Path(folder) / f"{index}.yaml"
+                    self._start(node)
                 yield
                 self._end()
         finally:
@@ -74,11 +78,11 @@ class Runner:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _start(self, node: Node, overrides: Path) -> None:
-        environment = {**os.environ, **self._graph.environment, "PYTHONUNBUFFERED": "1"}
+    def _start(self, node: Node) -> None:
+        environment = {**os.environ, **self._graph.environment, "PYTHONUNBUFFERED": "1", LAUNCHER_PID: str(os.getpid())}
         environment.setdefault("OMP_NUM_THREADS", "1")  # two cores for seven processes
         process = subprocess.Popen(
-            self.command(node, overrides),
+            self.command(node, self._overrides[node.name]),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -92,7 +96,7 @@ class Runner:
         assert process.stdout is not None
         reader = threading.Thread(target=self._forward, args=(node.name, process.stdout), daemon=True)
         reader.start()
-        self._readers.append(reader)
+        self._readers = [*(each for each in self._readers if each.is_alive()), reader]
 
     def _forward(self, name: str, stream: IO[str]) -> None:
         for line in stream:
@@ -103,18 +107,28 @@ class Runner:
         self._stop_signal = number
 
     def _wait(self) -> int:
-        ends_all = {node.name for node in self._graph.nodes if node.ends_all}
-        reported: set[str] = set()
+        """Until a node's end is the end of all, or a signal comes; returns the exit status."""
+        nodes = {node.name: node for node in self._graph.nodes}
+        again: dict[str, float] = {}  # when which is started again
+        alone: set[str] = set()
         while self._stop_signal is None:
-            for name, process in self._processes.items():
-                status = process.poll()
-                if status is not None and name in ends_all:
-                    if status != 0:
-                        self._say(f"{name} ended with {_reason(status)}: ending all")
+            for name in [name for name, at in again.items() if at <= time.monotonic()]:
+                del again[name]
+                self._start(nodes[name])
+            for name in nodes.keys() - again.keys() - alone:
+                status = self._processes[name].poll()
+                if status is None:
+                    continue
+                node = nodes[name]
+                end = after(node.respawn, node.final, node.ends_all, status)
+                if status != 0 or end is not End.OF_ALL:
+                    self._say(f"{name} ended with {reason(status)}: {end.value}")
+                if end is End.OF_ALL:
                     return status if status >= 0 else 128 - status
-                if status is not None and name not in reported:
-                    reported.add(name)
-                    self._say(f"{name} ended with {_reason(status)}: the others go on")
+                if end is End.ALONE:
+                    alone.add(name)
+                else:
+                    again[name] = time.monotonic() + RESPAWN_S
             time.sleep(0.05)
         return 0
 
@@ -148,7 +162,3 @@ def _send(process: subprocess.Popen, number: signal.Signals) -> None:
 def _die_with_parent() -> None:
     """In the child: the kernel kills it when the runner dies, even by SIGKILL. Linux only, like the wheels."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _reason(status: int) -> str:
-    return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"

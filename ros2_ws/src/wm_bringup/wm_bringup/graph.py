@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wm_bringup.launch_arguments import PICTURE, LaunchError, check_arguments
+from wm_bringup.supervision.ends import GAVE_UP
 from wm_core.bundle import Bundle, BundleError
 from wm_core.compatibility import FitError, check_fit, check_robot
 from wm_core.paths import bundles_dir, share
@@ -26,9 +27,11 @@ LIFECYCLE_ORDER = ("wm_guard", "wm_perception", "wm_dynamics", "wm_planner", "wm
 class Node:
     """One process of the graph.
 
-    `ends_all`: its end brings everything down, and its exit status becomes the launch's. So do the nodes that control the arm, and
-    what was asked for (episodes:=N, explore:=MINUTES, record): done or failed, there is nothing left to do. A client that
-    runs beside the arm without end is none of them: that it failed is reported, and the arm's nodes go on.
+    `respawn`: it is started again when it ends, other than with a status of `final` or with CANNOT_RUN (supervision/ends.py).
+    `ends_all`: an end after which it is not started again brings everything down, and its exit status becomes the launch's: of a
+    node that the arm needs, of the supervisor that gave up, and of what was asked for (episodes:=N, explore:=MINUTES): done or
+    failed, there is nothing left to do. A client that runs beside the arm without end is none of them: that it failed is
+    reported, and the arm's nodes go on.
     """
 
     package: str
@@ -37,6 +40,8 @@ class Node:
     name: str
     parameters: dict[str, Any] = field(default_factory=dict)
     ends_all: bool = True
+    respawn: bool = False
+    final: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,27 +125,46 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         _node("wm_planner", planner),
         _process(
             "wm_bringup",
-            "wm_lifecycle_manager",
-            {"nodes": list(LIFECYCLE_ORDER), "recorded": values["record"] not in ("", "false")},
+            "wm_bundle_manager",
+            {"bundle": bundle, "registry": registry, **clock},
+            ends_all=False,
+            respawn=True,
         ),
-        _process("wm_bringup", "wm_bundle_manager", {"bundle": bundle, "registry": registry, **clock}, ends_all=False),
         _process("wm_tasks", "wm_explorer", explorer, ends_all=bool(explorer["minutes"]))
         if values["explore"]
         else _process("wm_tasks", "wm_episodes", episodes, ends_all=bool(episodes["episodes"])),
     ]
     nodes += _recorders(values, rig)
+    nodes.insert(
+        len(LIFECYCLE_ORDER), _supervisor(nodes, recorded=values["record"] not in ("", "false"), simulated=lockstep)
+    )
     environment = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(config("fastdds.xml"))}
     files = (config("arm_sim.yaml"), *_params_file(values["params_file"]))
     return Graph(tuple(nodes), files, values["namespace"].strip("/"), values["log_level"], environment)
 
 
 def _node(package: str, parameters: dict[str, Any]) -> Node:
-    return Node(package, package, f"{package}.node", package, parameters)
+    return Node(package, package, f"{package}.node", package, parameters, respawn=True)
 
 
-def _process(package: str, name: str, parameters: dict[str, Any], ends_all: bool = True) -> Node:
+def _process(
+    package: str,
+    name: str,
+    parameters: dict[str, Any],
+    ends_all: bool = True,
+    respawn: bool = False,
+    final: tuple[int, ...] = (),
+) -> Node:
     """A node in a module of its own name, beside others of its package."""
-    return Node(package, name, f"{package}.{name.removeprefix('wm_')}", name, parameters, ends_all)
+    return Node(package, name, f"{package}.{name.removeprefix('wm_')}", name, parameters, ends_all, respawn, final)
+
+
+def _supervisor(nodes: list[Node], recorded: bool, simulated: bool) -> Node:
+    watched = [node.name for node in nodes if node.respawn and node.name not in LIFECYCLE_ORDER]
+    parameters: dict[str, Any] = {"nodes": list(LIFECYCLE_ORDER), "recorded": recorded, "simulated_time": simulated}
+    if watched:  # an empty list has no type
+        parameters["watched"] = watched
+    return _process("wm_bringup", "wm_lifecycle_manager", parameters, respawn=True, final=(0, GAVE_UP))
 
 
 def _bundle(value: str) -> tuple[str, str]:
@@ -219,11 +243,11 @@ def _recorders(values: Mapping[str, str], rig: str) -> list[Node]:
             raise LaunchError(
                 f"argument 'record': expected a new folder, {folder} exists; recordings are never overwritten"
             )
-        parameters: dict[str, Any] = {"folder": folder, "rig": rig, "nodes": list(LIFECYCLE_ORDER)}
+        parameters: dict[str, Any] = {"folder": folder, "rig": rig, "nodes": list(LIFECYCLE_ORDER), "beside": True}
         if argument == "snapshot":
             # Every reset of the simulator makes the guard hold: that is no surprise here.
             parameters |= {"mode": "snapshot", "triggers": ["drift", "e_stop", "person"]}
-        return [Node("wm_bags", "wm_recorder", "wm_bags.record.recorder", "wm_recorder", parameters)]
+        return [Node("wm_bags", "wm_recorder", "wm_bags.record.recorder", "wm_recorder", parameters, respawn=True)]
     return []
 
 

@@ -19,10 +19,13 @@ from std_srvs.srv import Trigger
 from wm_msgs.msg import Heartbeat
 
 from wm_bringup.supervision.core import Change, Fault, Policy, Step, Supervision
-from wm_bringup.supervision.processes import Process, condition, kill, process
+from wm_bringup.supervision.ends import GAVE_UP
+from wm_bringup.supervision.processes import Process, condition, find, kill, process
+from wm_bringup.supervision.shared_memory import clean
 from wm_bringup.supervision.steps import SIMULATOR, Steps
 from wm_core.given_parameters import refuse_unknown
 from wm_core.heartbeat import QOS, TOPIC, beat, host
+from wm_core.launched import CANNOT_RUN, die_with_launcher
 from wm_core.node_process import ignore_stop_signals
 from wm_core.params import Param
 from wm_core.qos import LATCHED, STATE
@@ -30,11 +33,16 @@ from wm_core.stamps import to_ns
 
 RECORDER_S = 30.0  # until it is connected
 RECORDER_PAUSE_S = 0.1  # between two questions to the recorder
-GAVE_UP = 1  # exit status
 PARAMETERS = (
     Param("recorded", False, "Wait for wm_recorder before the first node becomes active"),
     Param("simulated_time", False, "The simulator makes the time: a new one continues it"),
-    Param("heartbeat_timeout", Policy.silence, "[s] Silence after which a node hangs", 0.5, 60.0),
+    Param(
+        "heartbeat_timeout",
+        Policy.silence,
+        "[s] Silence after which a stopped node hangs; four times as long for others",
+        0.5,
+        60.0,
+    ),
     Param("max_restarts", Policy.max_restarts, "Of one node within restart_window; then all ends", 0, 1000),
     Param("restart_window", Policy.window, "[s]", 1.0, 1e6),
     Param("restart_delay", Policy.first_delay, "[s] Before a node is brought up again; doubles each time", 0.0, 60.0),
@@ -57,12 +65,12 @@ class LifecycleManager(Node):
         refuse_unknown(self, {})
         policy = Policy(
             silence=value["heartbeat_timeout"],
-            busy_silence=5 * value["heartbeat_timeout"],
+            long_silence=4 * value["heartbeat_timeout"],
             max_restarts=value["max_restarts"],
             window=value["restart_window"],
             first_delay=value["restart_delay"],
         )
-        self.stopping = False
+        self.stopping = self._ending = False
         self._said = ""
         self._status = self.create_publisher(String, "wm/bringup", LATCHED)
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", STATE)
@@ -90,6 +98,7 @@ class LifecycleManager(Node):
 
     def take_down(self) -> None:
         """Deactivate and clean up in reverse order; nodes that are gone already are skipped."""
+        self._ending = True
         for name in reversed(self._names):
             if self._supervision.process(name) is not None:
                 self._steps.down(name)
@@ -112,7 +121,9 @@ class LifecycleManager(Node):
     def _spin(self, seconds: float) -> None:
         """Serve this node, and look after the others."""
         self._executor.spin_once(timeout_sec=seconds)
-        for fault in self._supervision.watch(time.monotonic(), condition):
+        if self._ending:
+            return
+        for fault in self._supervision.watch(time.monotonic(), condition, find):
             self._heed(fault)
         if not self._supervision.failed:
             self._say(self._supervision.status)
@@ -151,6 +162,8 @@ class LifecycleManager(Node):
     def _say(self, status: str) -> None:
         if status and status != self._said:
             self._announce(status)
+            if status == "active":
+                clean()
         self._said = status or self._said
 
     def _announce(self, status: str) -> None:
@@ -174,12 +187,13 @@ class LifecycleManager(Node):
 
 
 def main() -> int:
+    die_with_launcher()
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     try:
         manager = LifecycleManager()
     except ValueError as error:
         print(f"wm_lifecycle_manager: {error}", flush=True)
-        return 1
+        return CANNOT_RUN
 
     def stop(number: int, frame: object) -> None:
         manager.stopping = True

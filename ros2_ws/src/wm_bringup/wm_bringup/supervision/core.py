@@ -40,9 +40,11 @@ AFTER = {Step.CONFIGURE: State.INACTIVE, Step.ACTIVATE: State.ACTIVE}
 class Policy:
     """[s] on the wall."""
 
-    silence: float = 1.0  # of a node that waits or is stopped, until it hangs
-    busy_silence: float = 5.0  # of one that computes, or does not get the processor
-    appear: float = 30.0  # until a process has been heard of
+    silence: float = 1.0  # of a node whose process is stopped, until it hangs
+    # Of one that computes or waits: it may not get the processor, and whoever dies can make others wait a second for shared memory.
+    long_silence: float = 4.0
+    appear: float = 30.0  # until a process has been heard of, all starting together
+    appear_again: float = 15.0  # alone
     first_delay: float = 1.0  # from a failure until the node is brought up again; twice as long after each further one
     max_restarts: int = 5  # of one node within `window`; one failure more ends everything
     window: float = 120.0
@@ -126,16 +128,18 @@ class Supervision:
         member.state, member.silent = known, 0.0
         self._been_up = self._been_up or self._all_active()
 
-    def watch(self, now: float, look: Callable[[Process], Condition]) -> list[Fault]:
-        """Faults since the last call; `look` is asked about processes of this machine."""
+    def watch(
+        self,
+        now: float,
+        look: Callable[[Process], Condition],
+        find: Callable[[str], Process | None] = lambda name: None,
+    ) -> list[Fault]:
+        """Faults since the last call; `look` is asked about processes of this machine, `find` for one that has not been heard of."""
         passed, self._looked = min(now - self._looked, LONGEST_TICK_S), now
         faults = []
         for member in self._members.values():
             if member.process is None:
-                if member.cycle and not self.failed and now - member.awaited_since > self._policy.appear:
-                    self.failed = (
-                        f"{member.name} did not appear within {self._policy.appear:.0f} s; look for its error above"
-                    )
+                faults += self._missed(member, now, find)
                 continue
             seen = look(member.process) if member.here else Condition.UNKNOWN
             if seen is Condition.GONE:
@@ -144,10 +148,25 @@ class Supervision:
             if self._change is not None and self._change.process == member.process:
                 continue  # configuring loads models and answers nothing meanwhile
             member.silent += passed
-            patience = self._policy.busy_silence if seen is Condition.BUSY else self._policy.silence
+            patience = self._policy.silence if seen is Condition.STOPPED else self._policy.long_silence
             if member.silent > patience:
                 faults.append(self._failed(member, f"hangs: no sign of life for {member.silent:.1f} s", True, now))
         return faults
+
+    def _missed(self, member: Member, now: float, find: Callable[[str], Process | None]) -> list[Fault]:
+        """One that has not been heard of for too long: when it was there before, it may hang since its start."""
+        again = self._been_up or bool(member.failures)
+        patience = self._policy.appear_again if again else self._policy.appear
+        if self.failed or now - member.awaited_since <= patience:
+            return []
+        what = f"did not appear within {patience:.0f} s"
+        member.process = find(member.name) if again else None
+        if member.process is not None:
+            return [self._failed(member, what, True, now)]
+        member.awaited_since = now
+        if member.cycle:
+            self.failed = f"{member.name} {what}; look for its error above"
+        return []
 
     # -- what to do ----------------------------------------------------------------------------------------------
 

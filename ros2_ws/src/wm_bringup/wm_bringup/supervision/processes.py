@@ -7,14 +7,16 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+from wm_core.launched import LAUNCHER_PID
+
 GONE_STATES = "ZX"  # ended, not waited for yet
-BUSY_STATES = "R"
+STOPPED_STATES = "Tt"
 
 
 class Condition(Enum):
     GONE = "gone"
-    BUSY = "busy"  # computes, or would if it were given the processor
-    WAITING = "waiting"  # for something, or stopped
+    STOPPED = "stopped"  # by a signal or a debugger
+    RUNNING = "running"  # computes, or waits for something
     UNKNOWN = "unknown"  # on another machine
 
 
@@ -31,12 +33,23 @@ def process(pid: int) -> Process | None:
     return None if fields is None else Process(pid, int(fields[19]))
 
 
+def find(node: str) -> Process | None:
+    """The process of a node that was started by the launcher of this one; it need not have said anything yet."""
+    launcher = os.environ.get(LAUNCHER_PID)
+    for folder in Path("/proc").glob("[0-9]*") if launcher else ():
+        with suppress(OSError):  # ended meanwhile, or of somebody else
+            named = f"__node:={node}".encode() in (folder / "cmdline").read_bytes().split(b"\0")
+            if named and f"{LAUNCHER_PID}={launcher}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                return process(int(folder.name))
+    return None
+
+
 def condition(found: Process) -> Condition:
     """What the process's main thread does."""
     fields = _stat(found.pid)
     if fields is None or fields[0] in GONE_STATES or int(fields[19]) != found.started:
         return Condition.GONE
-    return Condition.BUSY if fields[0] in BUSY_STATES else Condition.WAITING
+    return Condition.STOPPED if fields[0] in STOPPED_STATES else Condition.RUNNING
 
 
 def kill(found: Process) -> None:
