@@ -21,6 +21,7 @@ class Kinematics:
 
     `joint_names`: arm joints in order; `lower`, `upper` [rad], `velocity` [rad/s], `effort` [N m]: their limits, (n,).
     `description`: the URDF, with the profile's names, limits and tool. `T_table_root` (4, 4): pose of its root link.
+    `model`: the arm in the table frame, as pinocchio has it.
     """
 
     def __init__(self, robot: RobotProfile) -> None:
@@ -44,18 +45,18 @@ class Kinematics:
             raise KinematicsError(f"{robot.file}: {'; '.join(found)}{HINT}")
         self.T_table_root = _stand(full, robot)
         locked = [full.getJointId(name) for name in full.names if name != "universe" and name not in robot.joints]
-        self._model = pinocchio.buildReducedModel(full, locked, pinocchio.neutral(full))
-        self._data = self._model.createData()
-        self._tip = self._model.getFrameId(robot.tool.link)
-        order = tuple(self._model.names)[1:]
+        self.model = pinocchio.buildReducedModel(full, locked, pinocchio.neutral(full))
+        self._data = self.model.createData()
+        self._tip = self.model.getFrameId(robot.tool.link)
+        order = tuple(self.model.names)[1:]
         if order != robot.joints:
             raise KinematicsError(
                 f"{robot.file}: joints: expected them from the base to the tool, {order}, got {robot.joints}"
             )
-        self.lower = self._model.lowerPositionLimit.copy()
-        self.upper = self._model.upperPositionLimit.copy()
-        self.velocity = self._model.velocityLimit.copy()
-        self.effort = self._model.effortLimit.copy()
+        self.lower = self.model.lowerPositionLimit.copy()
+        self.upper = self.model.upperPositionLimit.copy()
+        self.velocity = self.model.velocityLimit.copy()
+        self.effort = self.model.effortLimit.copy()
 
     def arm_joints(self, names: Sequence[str], positions: Sequence[float] | np.ndarray) -> np.ndarray:
         """Joint angles (n,) [rad] out of a joint state's names and positions, in any order and beside other joints.
@@ -85,17 +86,17 @@ class Kinematics:
 
     def link_pose(self, link: str, q: np.ndarray) -> np.ndarray:
         """Pose (4, 4) of a link in the table frame."""
-        return self._place(q, self._model.getFrameId(link)).homogeneous.copy()
+        return self._place(q, self.model.getFrameId(link)).homogeneous.copy()
 
     def link_poses(self, links: Sequence[str], q: np.ndarray) -> list[np.ndarray]:
         """Poses (4, 4) of several links in the table frame, with one pass over the chain."""
-        pinocchio.framesForwardKinematics(self._model, self._data, self._checked(q))
-        return [self._data.oMf[self._model.getFrameId(link)].homogeneous.copy() for link in links]
+        pinocchio.framesForwardKinematics(self.model, self._data, self._checked(q))
+        return [self._data.oMf[self.model.getFrameId(link)].homogeneous.copy() for link in links]
 
     def jacobian(self, q: np.ndarray) -> np.ndarray:
         """Jacobian (6, n) of the tool, linear rows first, in table axes."""
         return pinocchio.computeFrameJacobian(
-            self._model, self._data, self._checked(q), self._tip, pinocchio.ReferenceFrame.LOCAL_WORLD_ALIGNED
+            self.model, self._data, self._checked(q), self._tip, pinocchio.ReferenceFrame.LOCAL_WORLD_ALIGNED
         ).copy()
 
     def ik(
@@ -116,7 +117,7 @@ class Kinematics:
             if size < tolerance:
                 return q
             jacobian = pinocchio.computeFrameJacobian(
-                self._model, self._data, q, self._tip, pinocchio.ReferenceFrame.LOCAL
+                self.model, self._data, q, self._tip, pinocchio.ReferenceFrame.LOCAL
             )
             step = jacobian.T @ np.linalg.solve(jacobian @ jacobian.T + damping, error)
             q = np.clip(q + np.clip(step, -0.3, 0.3), self.lower, self.upper)
@@ -125,13 +126,13 @@ class Kinematics:
         )
 
     def _place(self, q: np.ndarray, frame: int) -> pinocchio.SE3:
-        pinocchio.forwardKinematics(self._model, self._data, self._checked(q))
-        return pinocchio.updateFramePlacement(self._model, self._data, frame)
+        pinocchio.forwardKinematics(self.model, self._data, self._checked(q))
+        return pinocchio.updateFramePlacement(self.model, self._data, frame)
 
     def _checked(self, q: np.ndarray) -> np.ndarray:
         q = np.asarray(q, float)
-        if q.shape != (self._model.nq,) or not np.isfinite(q).all():
-            raise KinematicsError(f"expected {self._model.nq} finite joint angles, got shape {q.shape}: {q}")
+        if q.shape != (self.model.nq,) or not np.isfinite(q).all():
+            raise KinematicsError(f"expected {self.model.nq} finite joint angles, got shape {q.shape}: {q}")
         return q
 
 

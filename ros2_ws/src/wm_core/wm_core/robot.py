@@ -102,6 +102,24 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class HalfSpace:
+    """No part of the arm may be where `normal` (3,) · position < `offset` [m], in the table frame."""
+
+    name: str
+    normal: np.ndarray
+    offset: float
+
+
+@dataclass(frozen=True)
+class KeepOutBox:
+    """A box that no part of the arm may enter: pose (4, 4) of its middle in the table frame, full extents `size` (3,) [m]."""
+
+    name: str
+    pose: np.ndarray
+    size: np.ndarray
+
+
+@dataclass(frozen=True)
 class MaskPart:
     """Links that cameras see, and how far around them [m] depth readings are not trusted."""
 
@@ -128,6 +146,7 @@ class RobotProfile:
     home: Home
     reach: Range  # (4,) x, y, z [m], yaw [rad] where the tool may be commanded
     workspace: Range  # (3,) x, y, z [m] that the tool may never leave
+    keep_out: tuple[HalfSpace | KeepOutBox, ...]  # for every part of the arm
     tool_speed: float  # [m/s] fastest tool
     gripper: Gripper | None
     controller_topic: str
@@ -216,6 +235,7 @@ def _profile(file: Path, data: dict[str, Any]) -> RobotProfile:
         ),
         reach=_reach(file, data["reach"]),
         workspace=_range(file, "workspace", [data["workspace"][axis] for axis in "xyz"]),
+        keep_out=_keep_out(file, data.get("keep_out", {})),
         tool_speed=float(data["tool_speed"]),
         gripper=_gripper(file, names, data.get("gripper")),
         controller_topic=topics["controller"],
@@ -262,6 +282,18 @@ def _gripper(file: Path, names: _Names, data: dict[str, Any] | None) -> Gripper 
         return None
     closed, opened = data["range"]
     return Gripper(names.all(data["joints"]), (float(closed), float(opened)), float(data["force"]), data["topic"])
+
+
+def _keep_out(file: Path, data: dict[str, Any]) -> tuple[HalfSpace | KeepOutBox, ...]:
+    half_spaces = []
+    for item in data.get("half_spaces", []):
+        length = float(np.linalg.norm(item["normal"]))
+        if length < 1e-6:
+            raise RobotError(f"{file}: keep_out.half_spaces: '{item['name']}': expected a normal that is not zero")
+        normal = np.array(item["normal"], float) / length
+        half_spaces.append(HalfSpace(item["name"], normal, float(item["offset"]) / length))
+    boxes = [KeepOutBox(item["name"], _pose(item), np.array(item["size"], float)) for item in data.get("boxes", [])]
+    return (*half_spaces, *boxes)
 
 
 def _limits(file: Path, data: dict[str, Any], count: int) -> Limits:

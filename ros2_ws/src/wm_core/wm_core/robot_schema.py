@@ -60,6 +60,13 @@ SCHEMA: dict[str, Any] = _object(
                 "effort": _list(_POSITIVE),
             },
         ),
+        "keep_out": _object(
+            {},
+            {
+                "half_spaces": _list(_object({"name": _NAME, "normal": _VECTOR, "offset": _NUMBER})),
+                "boxes": _list(_object({"name": _NAME, **_POSE, "size": _list(_POSITIVE, 3)})),
+            },
+        ),
         "servo_gain": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
     },
 )
