@@ -16,3 +16,9 @@ def load_arm(client: BulletClient, kinematics: Kinematics) -> tuple[int, dict[st
         body = client.loadURDF(file.name, position.tolist(), quaternion_of(rotation), useFixedBase=True)
     names = (client.getJointInfo(body, joint)[1].decode() for joint in range(client.getNumJoints(body)))
     return body, {name: joint for joint, name in enumerate(names)}
+
+
+def link_index(client: BulletClient, body: int, link: str) -> int:
+    """The index that PyBullet gives to a link; raises ValueError for one that the body does not have."""
+    names = [client.getJointInfo(body, joint)[12].decode() for joint in range(client.getNumJoints(body))]
+    return names.index(link)

@@ -10,7 +10,7 @@ from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig
 from wm_core.robot import RobotError, RobotProfile, load_robot
 from wm_core.scene import SceneState
-from wm_description.bullet import load_arm
+from wm_description.bullet import link_index, load_arm
 from wm_description.physics import connect, disconnect, draw, pybullet
 from wm_sim.bodies import Factors, make_fixtures, make_object, make_table, table_box
 from wm_sim.rendering import SimCamera
@@ -162,6 +162,12 @@ class ArmSim:
         states = self._client.getJointStates(self._arm, self._joints)
         return self.joint_names, np.array([s[0] for s in states]), np.array([s[1] for s in states])
 
+    def arm_motion(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The arm without fingers: joints (n,) [rad], their velocities (n,) [rad/s], tool position (3,) [m], by the physics engine."""
+        states = self._client.getJointStates(self._arm, self._joints[: len(self._home)])
+        tool = self._client.getLinkState(self._arm, self._tool, computeForwardKinematics=1)[4]
+        return np.array([s[0] for s in states]), np.array([s[1] for s in states]), np.array(tool)
+
     # -- object --------------------------------------------------------------------------------------------------
 
     def object_pose(self) -> tuple[np.ndarray, np.ndarray]:
@@ -242,6 +248,7 @@ class ArmSim:
         self._arm, joints = load_arm(self._client, arm)
         fingers = gripper.joints if gripper else ()
         self.joint_names = (*arm.joint_names, *fingers)
+        self._tool = link_index(self._client, self._arm, robot.tool.link)
         if missing := [name for name in self.joint_names if name not in joints]:
             raise RobotError(f"{robot.file}: gripper.joints: {missing} are not in the URDF, which has {list(joints)}")
         self._joints = [joints[name] for name in self.joint_names]

@@ -74,6 +74,10 @@ class TrajectoryController:
         """Desired joint positions (J,) [rad]; the last point is held."""
         return self._state(now_ns)[0]
 
+    def speed(self, now_ns: int) -> np.ndarray:
+        """Desired joint velocities (J,) [rad/s]; zero after the last point."""
+        return self._state(now_ns)[1]
+
     def _state(self, now_ns: int) -> tuple[np.ndarray, np.ndarray]:
         """Desired positions (J,) and velocities (J,)."""
         end = int(np.searchsorted(self._times, now_ns, side="right"))

@@ -10,10 +10,12 @@ from geometry_msgs.msg import Pose, PoseStamped, Quaternion
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory
+from wm_msgs.msg import ArmWatch
 
 from wm_core.rig import Camera
 from wm_core.stamps import NS_PER_S, to_ns
 from wm_sim.controller import Point
+from wm_sim.limit_watch import Watched
 
 DEPTH_ENCODINGS = ("16UC1", "32FC1")
 
@@ -56,6 +58,19 @@ def encode_depth(depth: np.ndarray, encoding: str) -> bytes:
 def joint_state_message(stamp: Time, names: Sequence[str], position: np.ndarray, velocity: np.ndarray) -> JointState:
     return JointState(
         header=Header(stamp=stamp), name=list(names), position=position.tolist(), velocity=velocity.tolist()
+    )
+
+
+def arm_watch_message(stamp: Time, seen: Watched, faults: list[str]) -> ArmWatch:
+    return ArmWatch(
+        header=Header(stamp=stamp),
+        commanded_speed=seen.commanded_speed,
+        arm_speed=seen.arm_speed,
+        tool_speed=seen.tool_speed,
+        velocity_share=seen.velocity_share,
+        position_excess=seen.position_excess,
+        joint=seen.position_joint or seen.velocity_joint,
+        faults=faults,
     )
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from wm_sim.arm_sim import PHYSICS_HZ, ArmSim, physics_steps
 from wm_sim.controller import TrajectoryController
+from wm_sim.limit_watch import LimitWatch
 
 
 class Due(NamedTuple):
@@ -17,9 +18,20 @@ class Due(NamedTuple):
 class Driver:
     """Physics steps under control; says when joint states and, once per control period, camera frames are due."""
 
-    def __init__(self, sim: ArmSim, control_period: float, joint_state_rate: float | None, start_ns: int = 0) -> None:
-        """`control_period` [s]: whole physics steps. `joint_state_rate` [Hz]; None: with the frames only. `start_ns`: where time begins."""
+    def __init__(
+        self,
+        sim: ArmSim,
+        control_period: float,
+        joint_state_rate: float | None,
+        start_ns: int = 0,
+        watch: LimitWatch | None = None,
+    ) -> None:
+        """`control_period` [s]: whole physics steps. `joint_state_rate` [Hz]; None: with the frames only. `start_ns`: where time
+        begins. `watch`: sees every step.
+        """
         self.sim = sim
+        self.stuck = False  # the arm's brakes are on, whatever its controller says
+        self._watch = watch
         self.steps_per_period = physics_steps(control_period)
         self._joint_state_rate = joint_state_rate
         self.controller = TrajectoryController(sim.kinematics.joint_names, sim.home)
@@ -47,8 +59,11 @@ class Driver:
     def step(self) -> Due:
         """One physics step towards where the controller wants the arm at the step's end."""
         end_ns = self.now_ns + 1_000_000_000 // PHYSICS_HZ
-        self.sim.set_target(self.controller.sample(end_ns))
+        if not self.stuck:
+            self.sim.set_target(self.controller.sample(end_ns))
         self.sim.step(1)
+        if self._watch is not None:
+            self._watch.look(*self.sim.arm_motion(), self.controller.speed(end_ns))
         self._count += 1
         frames = self._count % self.steps_per_period == 0
         return Due(frames or self._joints_due(), frames)

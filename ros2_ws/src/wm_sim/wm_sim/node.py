@@ -6,7 +6,7 @@ from math import isfinite
 
 from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
-from wm_msgs.srv import DisturbObject, ResetWorld, StepWorld
+from wm_msgs.srv import DisturbObject, ResetWorld, SimFault, StepWorld
 
 from wm_core.lifecycle import OK, WARN, WmNode
 from wm_core.node_process import run
@@ -20,6 +20,8 @@ from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
 from wm_sim.controller import TrajectoryError
 from wm_sim.conversions import DEPTH_ENCODINGS, from_trajectory, pose_message
 from wm_sim.driver import Driver
+from wm_sim.faults import Faults
+from wm_sim.limit_watch import LimitWatch
 from wm_sim.sensors import Sensors
 from wm_sim.window import Window
 from wm_sim.world import load_world
@@ -75,13 +77,26 @@ class SimNode(WmNode):
             randomise = self.value("randomise")
             self._window = Window(world, rig, self.get_logger().warning, robot=robot, randomise=randomise)
         rate = None if self._mode == "lockstep" else self.value("joint_state_rate")
-        self._driver = Driver(self._sim, self.value("control_period"), rate, round(self.value("start_time") * 1e9))
-        self._sensors = Sensors(self, self._sim, rig, robot, self.value("depth_encoding"), self._mode != "real_time")
+        arm = self._sim.kinematics
+        self._faults, self._watch = Faults(), LimitWatch(arm.description, arm.joint_names, 1 / PHYSICS_HZ)
+        start_ns = round(self.value("start_time") * 1e9)
+        self._driver = Driver(self._sim, self.value("control_period"), rate, start_ns, self._watch)
+        self._sensors = Sensors(
+            self,
+            self._sim,
+            rig,
+            robot,
+            depth_encoding=self.value("depth_encoding"),
+            clock=self._mode != "real_time",
+            faults=self._faults,
+            watch=self._watch,
+        )
         self.subscribe(JointTrajectory, robot.controller_topic, self._on_trajectory, STATE)
         self.service(ResetWorld, "sim/reset", self._on_reset)
         self.service(DisturbObject, "sim/disturb", self._on_disturb)
         self.service(SetBool, "sim/pause", self._on_pause)
         self.service(StepWorld, "sim/step", self._on_step)
+        self.service(SimFault, "sim/fault", self._on_fault)
         if self._mode == "real_time":
             self._pacer = self.every(TICK, self._follow_wall_clock, wall=True)
         elif self._mode == "fast":
@@ -110,6 +125,8 @@ class SimNode(WmNode):
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
         now_ns = self._driver.now_ns
+        if self._faults.arm(now_ns) == "inactive":
+            return
         try:
             names, stamp_ns, points = from_trajectory(message)
             self._refuse_the_past(stamp_ns)
@@ -164,6 +181,7 @@ class SimNode(WmNode):
 
     def _step(self) -> bool:
         """One physics step and the messages that are due; True when frames were."""
+        self._driver.stuck = self._faults.arm(self._driver.now_ns) == "stuck"
         due = self._driver.step()
         if due.frames:
             self._publish_frames()
@@ -174,6 +192,7 @@ class SimNode(WmNode):
     def _reset(self, seed: int, object_xy: Sequence[float] | None = None) -> None:
         before_ns = self._driver.now_ns
         self._driver.reset(seed, object_xy)
+        self._watch.placed()
         if self._window is not None:
             self._window.reset(seed, object_xy)
         self._owed = False
@@ -252,6 +271,18 @@ class SimNode(WmNode):
             raise ValueError(f"expected finite impulse and displacement, got {impulse} and {displacement}")
         self._sim.disturb(impulse, displacement, request.hidden)
         response.success, response.message = True, "object hidden" if request.hidden else "object visible"
+        return response
+
+    def _on_fault(self, request: SimFault.Request, response: SimFault.Response) -> SimFault.Response:
+        self._require_active()
+        if not request.target:
+            self._faults.clear()
+        else:
+            fault = request.target, request.kind, request.amount, request.duration
+            self._faults.begin(*fault, self._driver.now_ns)
+            if self._faults.arm(self._driver.now_ns) == "inactive":  # the arm stays where its controller was
+                self._driver.controller.reset(self._driver.controller.sample(self._driver.now_ns))
+        response.success, response.message = True, ", ".join(self._faults.names) or "no faults"
         return response
 
     def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:

@@ -1,8 +1,11 @@
 """The topics of a robot's drivers, and the truth that only a simulator knows."""
 
+from typing import Any
+
 from geometry_msgs.msg import PoseStamped
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
+from wm_msgs.msg import ArmWatch
 
 from wm_core.lifecycle import WmNode
 from wm_core.qos import LATCHED, SENSOR, STATE
@@ -10,21 +13,32 @@ from wm_core.rig import CameraRig
 from wm_core.robot import RobotProfile
 from wm_core.stamps import to_msg
 from wm_sim.arm_sim import ArmSim
-from wm_sim.conversions import CameraMessages, joint_state_message, stamped_pose
+from wm_sim.conversions import CameraMessages, arm_watch_message, joint_state_message, stamped_pose
+from wm_sim.faults import COLOUR, DEPTH, JOINTS, Faults
+from wm_sim.limit_watch import LimitWatch
 
 
 class Sensors:
     """Publishes what is measured in an ArmSim; times are in nanoseconds."""
 
     def __init__(
-        self, node: WmNode, sim: ArmSim, rig: CameraRig, robot: RobotProfile, depth_encoding: str, clock: bool
+        self,
+        node: WmNode,
+        sim: ArmSim,
+        rig: CameraRig,
+        robot: RobotProfile,
+        depth_encoding: str,
+        clock: bool,
+        faults: Faults,
+        watch: LimitWatch,
     ) -> None:
-        """`clock`: time is simulated, and published with the joint states."""
-        self._sim = sim
+        """`clock`: time is simulated, and published with the joint states. `faults`: what is published passes through them."""
+        self._sim, self._faults, self._watch = sim, faults, watch
         self._frame = robot.table_frame
         self._cameras = {camera.name: CameraMessages(camera, depth_encoding) for camera in rig.cameras}
         self._joint_states = node.publisher(JointState, robot.joint_topic, STATE)
         self._placed = node.publisher(JointState, "arm_placed", LATCHED)
+        self._watched = node.publisher(ArmWatch, "ground_truth/arm_watch", STATE)
         self._truth = node.publisher(PoseStamped, "ground_truth/object_pose", STATE)
         self._clock = node.publisher(Clock, "clock", SENSOR) if clock else None
         self._streams = {
@@ -41,19 +55,24 @@ class Sensors:
         self._placed.publish(joint_state_message(to_msg(now_ns), *self._sim.joint_state()))
 
     def publish_joints(self, now_ns: int) -> None:
-        stamp = to_msg(now_ns)
+        stamp = to_msg(self._faults.clock_ns(now_ns))
         # Before the clock: a watchdog that time sets off must know where the arm is by then.
-        self._joint_states.publish(joint_state_message(stamp, *self._sim.joint_state()))
+        self._send(self._joint_states, "", JOINTS, joint_state_message(stamp, *self._sim.joint_state()), now_ns)
         if self._clock is not None:
             self._clock.publish(Clock(clock=stamp))
+        self._watched.publish(arm_watch_message(to_msg(now_ns), self._watch.take(), self._faults.names))
 
     def publish_frames(self, now_ns: int) -> None:
         """The truth, then the images of all cameras."""
-        stamp = to_msg(now_ns)
+        stamp = to_msg(self._faults.clock_ns(now_ns))
         self._truth.publish(stamped_pose(stamp, self._frame, *self._sim.object_pose()))
         for name, messages in self._cameras.items():
             messages.fill(stamp, *self._sim.render(name))
-            for publisher, message in zip(
-                self._streams[name], (messages.depth, messages.colour, messages.info), strict=True
-            ):
-                publisher.publish(message)
+            depth, colour, info = self._streams[name]
+            self._send(depth, name, DEPTH, messages.depth, now_ns)
+            self._send(colour, name, COLOUR, messages.colour, now_ns)
+            info.publish(messages.info)
+
+    def _send(self, publisher: Any, stream: str, target: str, message: Any, now_ns: int) -> None:
+        for out in self._faults.messages(stream, target, message, now_ns):
+            publisher.publish(out)
