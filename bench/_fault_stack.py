@@ -1,0 +1,223 @@
+"""A running stack to be broken, and an observer of the arm beside it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+from wm_msgs.msg import ArmWatch, Command, Episode, Heartbeat, RecorderStatus
+from wm_msgs.srv import DisturbObject, SimFault, UseBundle
+
+from wm_core.qos import LATCHED, STATE
+from wm_core.stamps import to_msg, to_ns
+
+EVERY = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)  # however late this process gets its turn
+MOVING = 0.05  # [rad/s] fastest joint of an arm that is at work
+AT_REST = 0.005
+
+
+class FaultStack:
+    """`./wm launch` in real time with a recording, and what is heard of it. Use in a `with` block."""
+
+    def __init__(self, folder: Path, words: Sequence[str] = ()) -> None:
+        self.folder, self._words = folder, words
+        self._lock = threading.Lock()
+        self._pids: dict[str, int] = {}
+        self.watch: deque[tuple[float, ArmWatch]] = deque(maxlen=60 * 200)  # arrival [s], what was seen
+        self.episodes: list[tuple[float, Episode]] = []
+        self.bringup: list[tuple[float, str]] = []
+        self.recorder: RecorderStatus | None = None
+
+    def __enter__(self) -> "FaultStack":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._log = open(self.folder / "launch.log", "a")  # noqa: SIM115  closed at the end
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "wm_bringup.cli", "launch", "arm_sim.launch.py", "headless:=true", *self._words],
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        rclpy.init()
+        self._node = rclpy.create_node("fault_bench")
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self._node)
+        self._node.create_subscription(ArmWatch, "ground_truth/arm_watch", self._on_watch, EVERY)
+        self._node.create_subscription(Heartbeat, "wm/heartbeat", self._on_heartbeat, EVERY)
+        self._node.create_subscription(Episode, "wm/episode", self._on_episode, STATE)
+        self._node.create_subscription(String, "wm/bringup", self._on_bringup, LATCHED)
+        self._node.create_subscription(RecorderStatus, "wm/recorder_status", self._on_recorder, STATE)
+        self._node.create_subscription(Command, "wm/command", self._on_command, STATE)
+        self._last_command: Command | None = None
+        self._names: list[str] = []
+        self._node.create_subscription(JointState, "joint_states", self._on_joints, STATE)
+        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._executor.shutdown()
+        self._thread.join(5)
+        self._node.destroy_node()
+        rclpy.try_shutdown()
+        self._log.close()
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    # -- what is heard -------------------------------------------------------------------------------------------
+
+    def _on_watch(self, message: ArmWatch) -> None:
+        with self._lock:
+            self.watch.append((time.monotonic(), message))
+
+    def _on_heartbeat(self, message: Heartbeat) -> None:
+        self._pids[message.node] = message.pid
+
+    def _on_episode(self, message: Episode) -> None:
+        self.episodes.append((time.monotonic(), message))
+
+    def _on_bringup(self, message: String) -> None:
+        self.bringup.append((time.monotonic(), message.data))
+
+    def _on_recorder(self, message: RecorderStatus) -> None:
+        self.recorder = message
+
+    def _on_command(self, message: Command) -> None:
+        if len(message.trajectory.points):
+            self._last_command = message
+
+    def _on_joints(self, message: JointState) -> None:
+        self._names = list(message.name)
+
+    def seen(self, since: float, until: float = np.inf) -> list[tuple[float, ArmWatch]]:
+        with self._lock:
+            return [(at, each) for at, each in self.watch if since <= at <= until]
+
+    def pid(self, node: str) -> int:
+        return self._pids[node]
+
+    def wait_until_moving(self, seconds: float) -> float | None:
+        """How long it took until the arm was at work: commanded to move for the greater part of half a second; None: not in that time."""
+        begin = time.monotonic()
+        while (now := time.monotonic()) - begin < seconds and self.running:
+            newest = [each.commanded_speed > MOVING for _, each in self.seen(max(begin, now - 0.5))]
+            if len(newest) > 10 and sum(newest) > 0.6 * len(newest):
+                return now - begin
+            time.sleep(0.02)
+        return None
+
+    def rest_after(self, since: float, until: float) -> float | None:
+        """[s] from `since` to the first moment at which the commanded and the true speed have been zero for 0.1 s; None: never."""
+        still_since: float | None = None
+        for at, each in self.seen(since, until):
+            if each.commanded_speed > AT_REST:
+                still_since = None
+                continue
+            still_since = at if still_since is None else still_since
+            if at - still_since >= 0.1:
+                return still_since - since
+        return None
+
+    # -- what is done to it --------------------------------------------------------------------------------------
+
+    def call(self, service: str, kind: type = Trigger, request: Any = None, seconds: float = 5.0) -> Any:
+        """The answer of a service, or None."""
+        client = self._node.create_client(kind, service)
+        try:
+            if not client.wait_for_service(seconds):
+                return None
+            future = client.call_async(request or kind.Request())
+            deadline = time.monotonic() + seconds
+            while not future.done() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            return future.result() if future.done() else None
+        finally:
+            self._node.destroy_client(client)
+
+    def sim_fault(self, target: str, kind: str, amount: float, seconds: float) -> None:
+        request = SimFault.Request(target=target, kind=kind, amount=float(amount), duration=float(seconds))
+        answer = self.call("sim/fault", SimFault, request)
+        if answer is None or not answer.success:
+            raise RuntimeError(f"expected the simulator to begin '{target} {kind}', got {answer}")
+
+    def disturb(self, displacement: Sequence[float]) -> None:
+        request = DisturbObject.Request()
+        request.displacement.x, request.displacement.y, request.displacement.z = map(float, displacement)
+        self.call("sim/disturb", DisturbObject, request)
+
+    def use_bad_bundle(self) -> None:
+        self.call("wm/use_bundle", UseBundle, UseBundle.Request(), 10.0)
+
+    def publish_joint_states(self, positions: Callable[[list[str]], list[float]], rate: float) -> Callable[[], None]:
+        publisher = self._node.create_publisher(JointState, "joint_states", STATE)
+
+        def publish() -> None:
+            message = JointState(name=self._names, position=positions(self._names))
+            message.header.stamp = to_msg(time.time_ns())
+            publisher.publish(message)
+
+        timer = self._node.create_timer(1 / rate, publish)
+        return lambda: self._end(timer, publisher)
+
+    def publish_commands(self, kind: str) -> Callable[[], None]:
+        """Commands like the planner's last, spoilt: nan, huge, stale, contradictory (there and back), or a flood of them."""
+        publisher, index = self._node.create_publisher(Command, "wm/command", STATE), 0
+
+        def publish() -> None:
+            nonlocal index
+            index += 1
+            if (message := self._last_command) is not None:
+                publisher.publish(spoilt(message, kind, index, time.time_ns()))
+
+        timer = self._node.create_timer(0.001 if kind == "flood" else 0.02, publish)
+        return lambda: self._end(timer, publisher)
+
+    def _end(self, timer: Any, publisher: Any) -> None:
+        self._node.destroy_timer(timer)
+        self._node.destroy_publisher(publisher)
+
+
+def spoilt(message: Command, kind: str, index: int, now_ns: int) -> Command:
+    """A copy of a command with one thing wrong."""
+    other = Command(**{name: getattr(message, name) for name in message.get_fields_and_field_types()})
+    other.trajectory = type(message.trajectory)(joint_names=message.trajectory.joint_names)
+    other.trajectory.points = [
+        type(point)(positions=point.positions, time_from_start=point.time_from_start)
+        for point in message.trajectory.points
+    ]
+    stamp = to_msg(now_ns - 20_000_000) if kind != "stale" else to_msg(now_ns - 3_000_000_000)
+    other.header = type(message.header)(stamp=stamp, frame_id=message.header.frame_id)
+    other.effective = stamp
+    for point in other.trajectory.points:
+        q = np.array(point.positions)
+        if kind == "nan":
+            q[0] = np.nan
+        elif kind == "huge":
+            q = q + 2.0
+        elif kind == "contradictory":
+            q = q + 0.05 * (-1) ** index
+        point.positions = q.tolist()
+    return other
+
+
+__all__ = ["AT_REST", "MOVING", "FaultStack", "spoilt", "to_ns"]
