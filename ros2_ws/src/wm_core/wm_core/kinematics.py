@@ -10,6 +10,9 @@ from wm_core.robot_description import describe, joint_problems
 from wm_core.scene import ToolState, tool_of
 
 HINT = " (limits: of the robot's profile)"
+# Of joints whose profile says nothing: MoveIt's cautious figure for the UR arms, and a twentieth of a second to reach it.
+CAUTIOUS_ACCELERATION = 5.0  # [rad/s^2]
+CAUTIOUS_JERK = 100.0  # [rad/s^3]
 
 
 class KinematicsError(ValueError):
@@ -19,7 +22,8 @@ class KinematicsError(ValueError):
 class Kinematics:
     """The arm of a robot profile, `robot`. Poses are in the table frame, in which the profile says how the base stands.
 
-    `joint_names`: arm joints in order; `lower`, `upper` [rad], `velocity` [rad/s], `effort` [N m]: their limits, (n,).
+    `joint_names`: arm joints in order; `lower`, `upper` [rad], `velocity` [rad/s], `acceleration` [rad/s^2], `jerk`
+    [rad/s^3], `effort` [N m]: their limits, (n,).
     `description`: the URDF, with the profile's names, limits and tool. `T_table_root` (4, 4): pose of its root link.
     `model`: the arm in the table frame, as pinocchio has it.
     """
@@ -57,6 +61,8 @@ class Kinematics:
         self.upper = self.model.upperPositionLimit.copy()
         self.velocity = self.model.velocityLimit.copy()
         self.effort = self.model.effortLimit.copy()
+        self.acceleration = _or_cautious(robot.limits.acceleration, CAUTIOUS_ACCELERATION, robot)
+        self.jerk = _or_cautious(robot.limits.jerk, CAUTIOUS_JERK, robot)
 
     def arm_joints(self, names: Sequence[str], positions: Sequence[float] | np.ndarray) -> np.ndarray:
         """Joint angles (n,) [rad] out of a joint state's names and positions, in any order and beside other joints.
@@ -134,6 +140,10 @@ class Kinematics:
         if q.shape != (self.model.nq,) or not np.isfinite(q).all():
             raise KinematicsError(f"expected {self.model.nq} finite joint angles, got shape {q.shape}: {q}")
         return q
+
+
+def _or_cautious(values: np.ndarray | None, cautious: float, robot: RobotProfile) -> np.ndarray:
+    return np.full(len(robot.joints), cautious) if values is None else values.copy()
 
 
 def _stand(model: pinocchio.Model, robot: RobotProfile) -> np.ndarray:

@@ -92,12 +92,13 @@ class Gripper:
 class Limits:
     """Limits (n,) that are tighter than the URDF's, or stand in for what it lacks; None: the URDF's. SI units.
 
-    `effort` is what the simulated servos may use; the URDF has no `acceleration`.
+    `effort` is what the simulated servos may use. The URDF has no `acceleration` and no `jerk`: see Kinematics.
     """
 
     position: Range | None = None
     velocity: np.ndarray | None = None
     acceleration: np.ndarray | None = None
+    jerk: np.ndarray | None = None
     effort: np.ndarray | None = None
 
 

@@ -57,6 +57,7 @@ SCHEMA: dict[str, Any] = _object(
                 "position": _list(_RANGE),
                 "velocity": _list(_POSITIVE),
                 "acceleration": _list(_POSITIVE),
+                "jerk": _list(_POSITIVE),
                 "effort": _list(_POSITIVE),
             },
         ),

@@ -64,12 +64,15 @@ def _names(robot: RobotProfile, description: str) -> list[str]:
 
 
 def _loose_limits(robot: RobotProfile) -> list[str]:
-    """Limits of the profile that the URDF's, which hold, are tighter than."""
+    """Limits of the profile that the URDF's, which hold, are tighter than, and what no URDF says."""
     found = []
     for i, (name, limit) in enumerate(zip(robot.joints, plain_limits(robot), strict=True)):
         for key, values in (("velocity", robot.limits.velocity), ("effort", robot.limits.effort)):
             if values is not None and 0 < limit.get(key, 0.0) < values[i]:
                 found.append(f"limits.{key}: {name}: {values[i]:g} is above the URDF's {limit[key]:g}, which holds")
+    for key in ("acceleration", "jerk"):
+        if getattr(robot.limits, key) is None:
+            found.append(f"limits.{key}: not given, the guard is cautious; look it up in the arm's data sheet")
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from wm_core.kinematics import Kinematics, KinematicsError
+from wm_core.kinematics import CAUTIOUS_ACCELERATION, CAUTIOUS_JERK, Kinematics, KinematicsError
 from wm_core.robot import PROFILE, RobotError, load_robot
 from wm_description.collisions import Collisions
 from wm_description.fingers import gripper_tool
@@ -136,8 +136,8 @@ def _draft(root: ElementTree.Element, arm: Chain, name: str) -> dict[str, Any]:
             {"links": ["pusher"], "margin": 0.003},
         ],
     }
-    if limits := _missing_limits(root, arm.joints):
-        data["limits"] = limits
+    cautious = {"acceleration": CAUTIOUS_ACCELERATION, "jerk": CAUTIOUS_JERK}  # no URDF says these
+    data["limits"] = _missing_limits(root, arm.joints) | {key: [each] * len(arm.joints) for key, each in cautious.items()}
     return data
 
 
