@@ -90,6 +90,14 @@ class Kinematics:
         """Tool state (6,) for joint angles (n,) [rad]; the gripper's opening is not known."""
         return tool_of(*self.fk(q))
 
+    def tool_motion(self, q: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Tool position (3,) [m] and velocity (3,) [m/s] in the table frame for joints (n,) [rad] and their velocities (n,) [rad/s]."""
+        pinocchio.forwardKinematics(self._model, self._data, self._checked(q), self._checked(v))
+        pose = pinocchio.updateFramePlacement(self._model, self._data, self._tip)
+        axes = pinocchio.ReferenceFrame.LOCAL_WORLD_ALIGNED
+        velocity = pinocchio.getFrameVelocity(self._model, self._data, self._tip, axes)
+        return pose.translation.copy(), velocity.linear.copy()
+
     def link_pose(self, link: str, q: np.ndarray) -> np.ndarray:
         """Pose (4, 4) of a link in the table frame."""
         return self._place(q, self.model.getFrameId(link)).homogeneous.copy()

@@ -137,7 +137,9 @@ def _draft(root: ElementTree.Element, arm: Chain, name: str) -> dict[str, Any]:
         ],
     }
     cautious = {"acceleration": CAUTIOUS_ACCELERATION, "jerk": CAUTIOUS_JERK}  # no URDF says these
-    data["limits"] = _missing_limits(root, arm.joints) | {key: [each] * len(arm.joints) for key, each in cautious.items()}
+    data["limits"] = _missing_limits(root, arm.joints) | {
+        key: [each] * len(arm.joints) for key, each in cautious.items()
+    }
     return data
 
 

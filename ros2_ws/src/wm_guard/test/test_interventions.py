@@ -14,7 +14,7 @@ def reported(verdicts):
     """Kinds reported for (time [ms], kind, reason)."""
     interventions, nowhere = Interventions(), np.full(3, np.nan)
     kinds = (
-        interventions.begins(Verdict(kind, reason, "", None, 0, nowhere, nowhere), time * MS)
+        interventions.begins(Verdict(kind, reason, "", None, None, 0, nowhere, nowhere), time * MS)
         for time, kind, reason in verdicts
     )
     return [kind for kind in kinds if kind is not None]

@@ -21,7 +21,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
-from wm_msgs.msg import Command, Intervention
+from wm_msgs.msg import Command, GuardState, Intervention
 
 from wm_core.executed import nothing_sent
 from wm_core.qos import LATCHED, SENSOR, STATE
@@ -186,7 +186,9 @@ class Robot:
 @pytest.fixture(scope="module")
 def guarded_robot(ros, kinematics, start):
     # Longer than the defaults, so that a loaded machine cannot make a test's own messages stale, or its arm too slow.
-    with Robot(kinematics, start, "-p", "max_age:=1.0", "-p", "timeout:=1.0", "-p", "follow_lag:=1.0") as robot:
+    # And more commands than a planner sends: some tests send the next one with the answer to the last.
+    times = ("-p", "max_age:=1.0", "-p", "timeout:=1.0", "-p", "follow_lag:=1.0")
+    with Robot(kinematics, start, *times, "-p", "max_command_rate:=1000") as robot:
         robot.bring_up()
         yield robot
 
@@ -215,8 +217,11 @@ def position(point) -> list[float]:
 def test_commands_pass_or_are_replaced_by_a_hold(robot, kinematics, start, step):
     trajectory, executed = robot.command(step(dx=0.02))
     assert trajectory.joint_names == list(kinematics.joint_names)
-    assert list(trajectory.points[0].positions) == pytest.approx(list(step(dx=0.02).positions[0]))
-    assert executed.status == Command.ACTIVE and executed.reason == "" and executed.trajectory == trajectory
+    assert list(trajectory.points[-1].positions) == pytest.approx(list(step(dx=0.02).positions[0]))
+    assert not any(trajectory.points[-1].velocities) and any(trajectory.points[5].velocities)
+    assert executed.status == Command.ACTIVE and executed.reason == ""
+    (commanded,) = executed.trajectory.points  # in straight lines: the arm's way is smooth
+    assert commanded.positions == trajectory.points[-1].positions and not commanded.velocities
     assert position(executed.tool_start.position) == pytest.approx([0.45, 0, 0.1], abs=1e-3)
     assert position(executed.tool_end.position) == pytest.approx([0.47, 0, 0.1], abs=1e-3)
 
@@ -228,7 +233,7 @@ def test_commands_pass_or_are_replaced_by_a_hold(robot, kinematics, start, step)
     assert executed.status == Command.HOLD and executed.reason.startswith("workspace")
     assert list(executed.action) == [0.0, 0.0]
     assert executed.tool_end.position.z == pytest.approx(0.1, abs=0.01)
-    assert list(trajectory.points[0].positions) != pytest.approx(list(low.positions[0]))
+    assert list(trajectory.points[-1].positions) != pytest.approx(list(low.positions[0]))
     assert robot.counts()["workspace"] == "1"
 
 
@@ -302,6 +307,64 @@ def test_the_emergency_stop_latches(robot, step):
     assert not robot.trigger("wm/e_stop_reset").message.startswith("reset")
     stop_and_reset = [Intervention.E_STOP, Intervention.E_STOP_RESET]
     robot.until(lambda: [each.kind for each in robot.interventions if each.kind in stop_and_reset] == stop_and_reset)
+
+
+def test_the_state_is_latched_and_a_latch_is_cleared_by_a_service(robot, step):
+    states: list[GuardState] = []
+    robot.node.create_subscription(GuardState, "wm/guard_state", states.append, LATCHED)
+    robot.until(lambda: states)
+    robot.command(step(dx=0.02))
+    robot.until(lambda: states[-1].state == GuardState.RUNNING and states[-1].speed_scale == 1.0)
+    robot.until(lambda: states[-1].state == GuardState.HOLDING and list(states[-1].reasons) == ["no_command"])
+    assert robot.trigger("wm/e_stop").success
+    robot.until(lambda: states[-1].state == GuardState.STOPPED and list(states[-1].reasons) == ["e_stop"])
+    answer = robot.trigger("wm/clear")
+    assert not answer.success and "wm/e_stop_reset" in answer.message
+    assert robot.trigger("wm/e_stop_reset").success
+    assert robot.trigger("wm/clear").success
+    robot.until(lambda: states[-1].state == GuardState.HOLDING)
+
+
+def test_a_second_publisher_of_commands_is_named_and_moves_nothing(robot, step):
+    robot.command(step(dx=0.02))
+    space = robot.node.get_namespace()
+    impostor = rclpy.create_node("impostor", namespace=space)
+    publisher = impostor.create_publisher(Command, "wm/command", STATE)
+    robot.until(lambda: publisher.get_subscription_count())
+
+    def rogue() -> None:
+        request = step(dx=-0.05)
+        message = Command(action=[1.0, 0.0], status=Command.ACTIVE)
+        points = [
+            JointTrajectoryPoint(
+                positions=list(map(float, request.positions[0])), time_from_start=Duration(nanosec=10**8)
+            )
+        ]
+        message.trajectory = JointTrajectory(joint_names=list(request.names), points=points)
+        message.header.stamp = message.effective = robot.now()
+        publisher.publish(message)
+
+    while robot.command(step(dx=0.02))[1].status != Command.ACTIVE:
+        pass
+    count = len(robot.executed)
+    for _ in range(3):
+        rogue()
+        _, executed = robot.command(step(dx=0.02))
+        assert executed.status == Command.ACTIVE and executed.tool_end.position.x > 0.46
+    assert len(robot.executed) == count + 3
+    assert int(robot.counts()["second_publisher"]) == 3
+    robot.until(lambda: f"{space}/impostor, {space}/robot" in str(robot.status[-1].values))
+    impostor.destroy_node()
+
+
+def test_a_flood_of_commands_is_dropped(ros, kinematics, start, step):
+    with Robot(kinematics, start, "-p", "max_age:=1.0", "-p", "timeout:=1.0", "-p", "max_command_rate:=5") as robot:
+        robot.bring_up()
+        message = Command(action=[0.0, 0.0], status=Command.ACTIVE)
+        for _ in range(10):  # as many as a publisher keeps
+            robot.command_publisher.publish(message)
+        robot.until(lambda: len(robot.executed) >= 5)
+        assert int(robot.counts()["flood"]) >= 3 and len(robot.executed) <= 7
 
 
 def test_deactivation_holds_the_arm(robot, step):

@@ -1,12 +1,13 @@
 """Whatever comes in, what goes out is within the limits, judged by an independent model of the arm's controller."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from wm_core.robot import load_robot
 from wm_guard.guard import Guard, Kind
-from wm_guard.limits import Limits, Motion, Request
+from wm_guard.limits import Limits, Request
+from wm_guard.motions import Sent
 
 MS = 1_000_000
 LIMITS = Limits.of(load_robot())
@@ -36,40 +37,58 @@ command = st.fixed_dictionaries(
 
 
 class Arm:
-    """A JointTrajectoryController that tracks perfectly: from where it is to each point at its time."""
+    """A JointTrajectoryController that tracks perfectly: splines through positions, velocities and accelerations."""
 
     def __init__(self, joints: np.ndarray) -> None:
-        self.times, self.path = np.array([0.0]), joints[None]
+        still = np.zeros((1, len(joints)))
+        self.times, self.points = np.array([0]), (joints[None], still, still)
+
+    def state(self, now_ns: int) -> list[np.ndarray]:
+        """Position, velocity, acceleration (n,)."""
+        i = int(np.searchsorted(self.times, now_ns, side="right"))
+        if i == 0 or i == len(self.times):
+            last = 0 if i == 0 else -1
+            return [self.points[0][last], 0 * self.points[0][last], 0 * self.points[0][last]]
+        (p0, p1), (v0, v1), (a0, a1) = (rows[i - 1 : i + 1] for rows in self.points)
+        d = (self.times[i] - self.times[i - 1]) / 1e9
+        s = (now_ns - self.times[i - 1]) / 1e9
+        rest = p1 - p0 - d * (v0 + d * a0 / 2), (v1 - v0 - d * a0) * d, (a1 - a0) * d * d
+        c3, c4, c5 = np.linalg.solve([[1, 1, 1], [3, 4, 5], [6, 12, 20]], np.array(rest)) / d ** np.array(
+            [[3], [4], [5]]
+        )
+        return [
+            p0 + s * (v0 + s * (a0 / 2 + s * (c3 + s * (c4 + s * c5)))),
+            v0 + s * (a0 + s * (3 * c3 + s * (4 * c4 + s * 5 * c5))),
+            a0 + s * (6 * c3 + s * (12 * c4 + s * 20 * c5)),
+        ]
 
     def at(self, now_ns: int) -> np.ndarray:
-        return np.array([np.interp(now_ns, self.times, column) for column in self.path.T])
+        return self.state(now_ns)[0]
 
-    def accept(self, motion: Motion, now_ns: int) -> None:
-        ends = (motion.start_ns or now_ns) + motion.times_ns
-        assert (ends > now_ns).all() and (motion.times_ns >= 0).all()
-        self.times, self.path = (
-            np.concatenate([[now_ns], ends]).astype(float),
-            np.vstack([self.at(now_ns), motion.positions]),
-        )
+    def accept(self, sent: Sent, now_ns: int) -> None:
+        ends = (sent.start_ns or now_ns) + sent.times_ns
+        assert (ends > now_ns).all() and (sent.times_ns >= 0).all() and not sent.velocities[-1].any()
+        rows = (sent.positions, sent.velocities, sent.accelerations)
+        self.points = tuple(np.vstack([here, row]) for here, row in zip(self.state(now_ns), rows, strict=True))
+        self.times = np.concatenate([[now_ns], ends])
 
 
 def assert_within_limits(arm: Arm, kinematics) -> None:
-    seconds = np.diff(arm.times) / 1e9
     assert (np.diff(arm.times) > 0).all()
-    assert (np.abs(np.diff(arm.path, axis=0)) <= kinematics.velocity * seconds[:, None] * (1 + 1e-6) + 1e-9).all()
-    fine = np.linspace(arm.times[0], arm.times[-1], 40)
-    joints = np.array([arm.at(t) for t in fine])
-    assert (joints >= kinematics.lower + LIMITS.position_margin - 1e-9).all()
-    assert (joints <= kinematics.upper - LIMITS.position_margin + 1e-9).all()
-    tool = np.array([kinematics.fk(q)[0] for q in joints])
-    assert (tool >= np.array(LIMITS.workspace_min) - 1e-3).all() and (
-        tool <= np.array(LIMITS.workspace_max) + 1e-3
-    ).all()
-    speed = np.linalg.norm(np.diff(tool, axis=0), axis=1) / np.diff(fine) * 1e9
-    assert speed.max() <= LIMITS.tool_speed * 1.02
+    fine = np.linspace(arm.times[0], arm.times[-1], 80).astype(np.int64)
+    joints, velocities, accelerations = (np.array(rows) for rows in zip(*map(arm.state, fine.tolist()), strict=True))
+    assert (np.abs(velocities) <= kinematics.velocity * 1.01 + 1e-6).all()
+    assert (np.abs(accelerations) <= kinematics.acceleration * 1.05 + 1e-3).all()
+    assert (joints >= kinematics.lower + LIMITS.position_margin - 1e-6).all()
+    assert (joints <= kinematics.upper - LIMITS.position_margin + 1e-6).all()
+    tool = [kinematics.tool_motion(q, v) for q, v in zip(joints, velocities, strict=True)]
+    places = np.array([place for place, _ in tool])
+    assert (places >= np.array(LIMITS.workspace_min) - 2e-3).all()
+    assert (places <= np.array(LIMITS.workspace_max) + 2e-3).all()
+    assert max(np.linalg.norm(velocity) for _, velocity in tool) <= LIMITS.tool_speed * 1.02
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.lists(command, min_size=1, max_size=6))
 def test_what_goes_out_is_within_limits(kinematics, start, commands):
     guard, arm, now = Guard(kinematics, LIMITS), Arm(start), 10_000 * MS
@@ -88,17 +107,17 @@ def test_what_goes_out_is_within_limits(kinematics, start, commands):
         start_ns = 0 if c["start_ms"] is None else now + c["start_ms"] * MS
         if c["e_stop"]:
             stop = guard.e_stop(now)
-            if stop.motion is not None:
-                arm.accept(stop.motion, now)
+            if stop.sent is not None:
+                arm.accept(stop.sent, now)
         verdict = guard.check(Request(names, start_ns, times, points), now + c["stamp_ms"] * MS, now, c["status"])
-        if verdict.motion is not None:
-            arm.accept(verdict.motion, max(now, now + c["stamp_ms"] * MS) if 0 < c["stamp_ms"] <= 200 else now)
+        if verdict.sent is not None:
+            arm.accept(verdict.sent, max(now, now + c["stamp_ms"] * MS) if 0 < c["stamp_ms"] <= 200 else now)
             assert_within_limits(arm, kinematics)
-            np.testing.assert_allclose(verdict.tool_end.position, kinematics.fk(arm.path[-1])[0], atol=1e-9)
+            np.testing.assert_allclose(verdict.tool_end.position, kinematics.fk(arm.points[0][-1])[0], atol=1e-9)
         now += c["wait_ms"] * MS
         held = guard.watchdog(now)
         if held is not None:
-            arm.accept(held.motion, now)
+            arm.accept(held.sent, now)
             assert_within_limits(arm, kinematics)
         assert guard.watchdog(now) is None
 
@@ -116,3 +135,4 @@ def test_the_order_of_the_joints_does_not_matter(kinematics, start, order, delta
     assert verdicts[0].kind is verdicts[1].kind is not Kind.REFUSED
     np.testing.assert_array_equal(verdicts[0].motion.positions, verdicts[1].motion.positions)
     np.testing.assert_array_equal(verdicts[0].motion.times_ns, verdicts[1].motion.times_ns)
+    np.testing.assert_array_equal(verdicts[0].sent.positions, verdicts[1].sent.positions)

@@ -2,7 +2,8 @@
 
 from enum import IntEnum
 
-from wm_guard.guard import NS, Kind, Verdict
+from wm_guard.requests import NS
+from wm_guard.verdicts import Kind, Verdict
 
 STREAK_S = 1.0  # verdicts of one kind closer than this belong together
 

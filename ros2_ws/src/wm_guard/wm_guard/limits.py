@@ -31,7 +31,17 @@ class Limits:
     follow_tolerance: float = TOLERANCE  # between a measured joint and where it was commanded
     follow_lag: float = LAG  # that the arm may be behind its commands
     confirm_time: float = CONFIRM  # without contradiction until joint states that were not expected are believed
-    hold_acceleration: float = 10.0  # [rad/s^2] of the fastest joint while the arm is stopped
+    acceleration_scale: float = 1.0  # share of the joints' acceleration and jerk limits
+    smoothing: float = 0.1  # over which the velocity changes from one that is commanded to the next
+    speed_limit: float = 0.0  # of the tool, below tool_speed; 0: none
+    stop_category: int = 1  # of the emergency stop: 1 slows down within the limits, 0 stops at once
+    singularity_slow: float = 50.0  # condition number of the Jacobian above which the arm is slowed on its way there
+    singularity_stop: float = 100.0  # and at which it goes no further
+
+    @property
+    def fastest_tool(self) -> float:
+        """[m/s]"""
+        return min(self.tool_speed, self.speed_limit or self.tool_speed)
 
     @staticmethod
     def of(robot: RobotProfile, **values: Any) -> "Limits":
@@ -152,6 +162,6 @@ def shortest_durations(path: np.ndarray, kinematics: Kinematics, limits: Limits)
                 )
             allowed = np.minimum(allowed, outside)
             longest = max(longest, float(np.linalg.norm(tool - before)))
-        tool_durations[i] = pieces * longest / limits.tool_speed
+        tool_durations[i] = pieces * longest / limits.fastest_tool
     joint_durations = (np.abs(moves) / (kinematics.velocity * limits.velocity_scale)).max(axis=1)
     return {"joint_velocity": joint_durations, "tool_speed": tool_durations}

@@ -5,7 +5,7 @@ on as it is, and what is commanded meanwhile is added on top. Times are integer 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,7 +29,7 @@ Allowed = Callable[[np.ndarray, np.ndarray], float]
 class Sent:
     """A motion as the arm's controller takes it: from where it is now to `positions` (T, n) [rad] with `velocities` and
     `accelerations` (T, n) at `ends_ns` (T,). The last are zero. `rest_ns`: when it rests; `limit`: what asked for another motion
-    than the smoothed one, or empty.
+    than the smoothed one, or empty. `start_ns`: stamp from which its times count, 0 for its arrival.
     """
 
     ends_ns: np.ndarray
@@ -38,6 +38,37 @@ class Sent:
     accelerations: np.ndarray
     rest_ns: int
     limit: str = ""
+    start_ns: int = 0
+    begin_ns: int = 0
+
+    @staticmethod
+    def rest(q: np.ndarray, end_ns: int) -> "Sent":
+        """At rest at joints `q` (n,) at a time, however it gets there."""
+        still = np.zeros((1, len(q)))
+        return Sent(np.array([end_ns]), q[None], still, still, end_ns)
+
+    @property
+    def times_ns(self) -> np.ndarray:
+        """(T,) from `start_ns`, or from its arrival."""
+        return self.ends_ns - (self.start_ns or self.begin_ns)
+
+    def since(self, first: int) -> "Sent":
+        """Without the points before one."""
+        kept = slice(first, None)
+        return replace(
+            self,
+            ends_ns=self.ends_ns[kept],
+            positions=self.positions[kept],
+            velocities=self.velocities[kept],
+            accelerations=self.accelerations[kept],
+        )
+
+    def only_at(self, end_ns: int) -> "Sent":
+        """Its last point alone, at a time."""
+        return replace(self.since(-1), ends_ns=np.array([end_ns]), rest_ns=end_ns)
+
+    def stamped(self, stamp_ns: int, begin_ns: int) -> "Sent":
+        return replace(self, start_ns=stamp_ns, begin_ns=begin_ns)
 
 
 class MotionError(ValueError):
@@ -60,6 +91,11 @@ class Motions:
     def settle_ns(self) -> int:
         """How long after what is commanded the arm rests."""
         return int((self._first + self._second) * NS)
+
+    @property
+    def lag_ns(self) -> int:
+        """How long the arm is behind what is commanded, where that goes on at one speed."""
+        return self.settle_ns // 2
 
     def place(self, q: np.ndarray, now_ns: int) -> None:
         """The arm rests at joints `q` (n,) [rad]."""

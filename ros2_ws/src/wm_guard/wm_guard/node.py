@@ -1,12 +1,13 @@
 """The wm_guard node: wm/command in, arm_controller/joint_trajectory and wm/executed out, in a process of its own."""
 
+import time
 from typing import Any
 
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Header
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
-from wm_msgs.msg import Command, Intervention
+from wm_msgs.msg import Command, GuardState, Intervention
 
 from wm_core.follow_params import FOLLOW
 from wm_core.joint_states import JointStateError, read_joints
@@ -17,10 +18,13 @@ from wm_core.params import ConfigError, Param
 from wm_core.qos import LATCHED, STATE
 from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_msg, to_ns
-from wm_guard.conversions import to_executed, to_request, to_trajectory
-from wm_guard.guard import Guard, Mode, Verdict
+from wm_guard.command_stream import CommandStream
+from wm_guard.conversions import to_executed, to_guard_state, to_request, to_trajectory
+from wm_guard.guard import Guard
 from wm_guard.interventions import Interference, Interventions
 from wm_guard.limits import Limits
+from wm_guard.states import GuardStatus, State
+from wm_guard.verdicts import Mode, Verdict
 
 
 class GuardNode(WmNode):
@@ -48,15 +52,15 @@ class GuardNode(WmNode):
         Param("max_jump", Limits.max_jump, "[rad] First point to the measured joint, any joint", 0.01, 1.0),
         Param("max_age", Limits.max_age, "[s] Oldest measurement that a command may answer", 0.02, 1.0),
         Param("timeout", Limits.timeout, "[s] Without command or joint state until the arm is held", 0.02, 1.0),
+        Param("max_command_rate", 50, "Commands a second, more are dropped", 2, 1000),
         Param("watchdog_period", Limits.watchdog_period, "[s] Between two looks of the watchdog", 0.001, 0.1),
         *FOLLOW,
-        Param(
-            "hold_acceleration",
-            Limits.hold_acceleration,
-            "[rad/s^2] Of the fastest joint while the arm is stopped",
-            0.1,
-            100.0,
-        ),
+        Param("acceleration_scale", Limits.acceleration_scale, "Share of acceleration and jerk limits", 0.01, 1.0),
+        Param("smoothing", Limits.smoothing, "[s] Over which the velocity changes", 0.01, 0.5),
+        Param("speed_limit", Limits.speed_limit, "[m/s] Of the tool, below tool_speed; 0: none", 0.0, 2.0),
+        Param("stop_category", Limits.stop_category, "Of the emergency stop: 1 slows down, 0 stops at once", 0, 1),
+        Param("singularity_slow", Limits.singularity_slow, "Condition number above which the arm is slowed", 1.0, 1e6),
+        Param("singularity_stop", Limits.singularity_stop, "Condition number at which it goes no further", 1.0, 1e6),
     )
     RETIRED = ROBOT_RETIRED
 
@@ -79,6 +83,11 @@ class GuardNode(WmNode):
         if any(low >= high for low, high in zip(values["workspace_min"], values["workspace_max"], strict=True)):
             low, high = values["workspace_min"], values["workspace_max"]
             raise ConfigError(f"expected workspace_min below workspace_max, got {low} and {high}")
+        if values["singularity_slow"] >= values["singularity_stop"]:
+            raise ConfigError(
+                f"expected singularity_slow below singularity_stop, got {values['singularity_slow']} and"
+                f" {values['singularity_stop']}"
+            )
         if values["watchdog_period"] >= values["timeout"]:
             raise ConfigError(
                 f"expected watchdog_period below timeout, got {values['watchdog_period']} and {values['timeout']}"
@@ -91,16 +100,22 @@ class GuardNode(WmNode):
         self._e_stopped = self.publisher(Bool, "wm/e_stopped", LATCHED)
         self._interventions = Interventions()
         self._intervened = self.publisher(Intervention, "wm/intervention", STATE)
-        self._sources: tuple[str, ...] = ()
+        self._sources = ""
         # Heard while inactive too: whoever says it may say it once, before the guard is activated.
         self._placed = self.create_subscription(JointState, self.value("placed_topic"), self._on_placed, LATCHED)
         self._joint_states = self.subscribe(
             JointState, self.value("joint_topic") or robot.joint_topic, self._on_joint_state, STATE
         )
-        self.subscribe(Command, "wm/command", self._on_command, STATE)
+        self._stream = CommandStream(self.value("max_command_rate"))
+        admitted = self._guarded(self._on_command, "wm/command")
+        self._commands = self.create_subscription(Command, "wm/command", lambda m, info: admitted(m, info), STATE)
+        self._guard_states = self.publisher(GuardState, "wm/guard_state", LATCHED)
+        self._shown: GuardStatus | None = None
         self.service(Trigger, "wm/e_stop", self._on_e_stop)
         self.service(Trigger, "wm/e_stop_reset", self._on_e_stop_reset)
         self.every(values["watchdog_period"], self._on_watchdog)
+        self.service(Trigger, "wm/clear", self._on_clear)
+        self.every(0.1, self._publish_state, wall=True)
         self.every(0.5, self._report, wall=True)
 
     def start(self) -> None:
@@ -108,9 +123,10 @@ class GuardNode(WmNode):
         self._e_stopped.publish(Bool(data=self.guard.mode is Mode.STOPPED))
 
     def teardown(self) -> None:
-        if hasattr(self, "_placed"):
-            self.destroy_subscription(self._placed)
-            del self._placed
+        for name in ("_placed", "_commands"):
+            if hasattr(self, name):
+                self.destroy_subscription(getattr(self, name))
+                delattr(self, name)
 
     def stop(self) -> None:
         self._send(self.guard.hold("deactivated", self._now()), None)
@@ -128,7 +144,18 @@ class GuardNode(WmNode):
             return
         self.guard.place(joints, to_ns(message.header.stamp), self._now())
 
-    def _on_command(self, message: Command) -> None:
+    def _on_command(self, message: Command, info: dict[str, Any]) -> None:
+        number, received_ns = info.get("publication_sequence_number"), time.monotonic_ns()
+        if self._stream.is_other(number, self._commands.get_publisher_count() < 2, received_ns):
+            self.reject(
+                "second_publisher", f"expected one publisher of wm/command, found {self._who_publishes(self._commands)}"
+            )
+            return
+        if self._stream.is_flood(self._now()):
+            self.reject(
+                "flood", f"expected at most {self.value('max_command_rate')} commands a second, dropped those above"
+            )
+            return
         verdict = self.guard.check(
             to_request(message.trajectory), to_ns(message.header.stamp), self._now(), message.status
         )
@@ -168,6 +195,16 @@ class GuardNode(WmNode):
         self._report()
         return response
 
+    def _on_clear(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        was = ", ".join(self.guard.latches.held)
+        problem = self.guard.clear(self._now())
+        response.success = not problem
+        response.message = problem or (
+            f"cleared {was}; moves on with the next valid command" if was else "was not stopped"
+        )
+        self._report()
+        return response
+
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _now(self) -> int:
@@ -178,10 +215,10 @@ class GuardNode(WmNode):
         `wm/executed` first: whatever the arm's motion causes comes later for everybody, so that a lockstep run is the same each
         time.
         """
-        if verdict.motion is not None:
-            trajectory = to_trajectory(verdict.motion, self.guard.joint_names, self._frame)
-            self._executed.publish(to_executed(verdict, trajectory, command))
-            self._arm.publish(trajectory)
+        if verdict.motion is not None and verdict.sent is not None:
+            commanded = to_trajectory(verdict.motion, self.guard.joint_names, self._frame)
+            self._executed.publish(to_executed(verdict, commanded, command))
+            self._arm.publish(to_trajectory(verdict.sent, self.guard.joint_names, self._frame))
         elif command is not None:  # the planner awaits what becomes of it
             self._executed.publish(to_executed(verdict, JointTrajectory(), command))
         if command is not None and verdict.reason:
@@ -193,6 +230,8 @@ class GuardNode(WmNode):
 
     def _tell(self, verdict: Verdict) -> None:
         """Publish an intervention where one begins."""
+        if self.guard.status != self._shown:
+            self._publish_state()
         kind = self._interventions.begins(verdict, self._now())
         if kind is not None:
             self._intervene(kind, f"{verdict.reason}: {verdict.text}")
@@ -204,26 +243,36 @@ class GuardNode(WmNode):
         )
 
     def _report(self) -> None:
-        level = {Mode.STOPPED: ERROR, Mode.HOLDING: WARN}.get(self.guard.mode, OK)
+        level = {State.STOPPED: ERROR, State.HOLDING: WARN}.get(self.guard.status.state, OK)
+        if self.guard.mode is Mode.WAITING:
+            level = OK
         reason = f": {self.guard.reason}" if self.guard.reason and level is not OK else ""
-        values: dict[str, Any] = dict(self.guard.counts)
+        values: dict[str, Any] = {**self.guard.counts, **self.record()}
         summary = f"{self.guard.mode.value}{reason}"
         if publishers := self._other_publishers():
             level, values["joint_state_publishers"] = max(level, WARN), publishers
             summary += f"; joint states come from {publishers}"
         self.diagnose(level, summary, **values)
 
+    def _publish_state(self) -> None:
+        self._shown = self.guard.status
+        self._guard_states.publish(to_guard_state(self._shown, to_msg(self._now()), self._frame))
+
+    def _who_publishes(self, subscription: Any) -> str:
+        """Who publishes on a topic, by name."""
+        found = self.get_publishers_info_by_topic(subscription.topic_name)
+        return ", ".join(sorted(f"{each.node_namespace.rstrip('/')}/{each.node_name}" for each in found))
+
     def _other_publishers(self) -> str:
         """Who publishes joint states, when more than one does: what they say cannot be distinguished."""
-        found = self.get_publishers_info_by_topic(self._joint_states.topic_name)
-        names = tuple(sorted(f"{each.node_namespace.rstrip('/')}/{each.node_name}" for each in found))
-        if len(names) > 1 and names != self._sources:
+        names = self._who_publishes(self._joint_states)
+        if "," in names and names != self._sources:
             self.get_logger().warning(
-                f"expected one publisher of {self._joint_states.topic_name}, found {', '.join(names)};"
+                f"expected one publisher of {self._joint_states.topic_name}, found {names};"
                 " states that do not follow from the last ones are not believed"
             )
         self._sources = names
-        return ", ".join(names) if len(names) > 1 else ""
+        return names if "," in names else ""
 
 
 def main() -> int:

@@ -41,7 +41,14 @@ class PlannerNode(WmNode):
         Param("task", DEFAULT_TASK, "a task of wm_tasks/tasks, or the path of a task file: goals, costs, success"),
         *ROBOT,
         Param("joint_topic", "", "joint states of the arm; empty: as the robot's profile says"),
-        Param("lockstep", False, "simulated time stands still while computing: no delay to compensate, no deadline"),
+        Param(
+            "lockstep",
+            False,
+            "simulated time stands still while computing: only the arm's lag to compensate, no deadline",
+        ),
+        Param(
+            "arm_lag", 0.0, "[s] that the arm is behind its commands: half of the guard's smoothing and 10 ms", 0.0, 0.5
+        ),
         Param("initial_delay", 0.04, "[s] assumed from camera to command before it is measured", 0.0, 1.0),
         Param("planning_time", 0.045, "[s] deadline of one cycle from the belief's arrival; 0: none", 0.0, 10.0),
         Param("belief_timeout", 0.3, "[s] an older belief is answered with a hold", 0.01, 10.0),
@@ -154,6 +161,7 @@ class PlannerNode(WmNode):
             return
         self._follow_arm(stamp_ns)
         delay = 0.0 if self.value("lockstep") else self._delay.delay_s(self._age(stamp_ns))
+        delay += self.value("arm_lag")
         decision, status = self._decide(belief, stamp_ns, delay, arrived)
         names, effective_ns = self._kinematics.joint_names, stamp_ns + round(delay * 1e9)
         self._commands.publish(command_message(belief, decision, names, effective_ns, status))

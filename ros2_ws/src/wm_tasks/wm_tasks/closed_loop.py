@@ -20,8 +20,9 @@ from wm_core.rig import CameraRig
 from wm_core.robot import DEFAULT_ROBOT, RobotProfile, load_robot
 from wm_core.task import DEFAULT_TASK, Task, load_task
 from wm_dynamics.belief import BeliefState
-from wm_guard.guard import Guard, Kind
+from wm_guard.guard import Guard
 from wm_guard.limits import Limits, Request
+from wm_guard.verdicts import Kind
 from wm_perception.pipeline import ObservationData
 from wm_planner.controller import Decision
 from wm_planner.factory import PlannerSettings, make_planner_core
@@ -218,7 +219,7 @@ class ClosedLoop:
             aim = progress.goal.position if isinstance(progress.goal, PoseGoal) else np.full(2, np.nan)
             action = np.asarray(policy(ee_target, truth, aim), float)
             motion = self._tool_path.move(self.bundle.action.scaled(action))
-            decision = Decision(action, motion, None, None, None, 0.0, 0.0)
+            decision = Decision(action, motion, None, None, None, self._guard.lag_s, 0.0)
         self._guard.observe(names, positions.tolist(), stamp_ns, stamp_ns)
         verdict = self._send(decision, joints, stamp_ns)
         for _ in range(self._driver.steps_per_period):
@@ -241,7 +242,7 @@ class ClosedLoop:
 
     def _decide(self, belief: BeliefState, progress: Progress, stamp_ns: int) -> Decision:
         if progress.near:
-            return self._planner.hold(stamp_ns=stamp_ns)
+            return self._planner.hold(stamp_ns=stamp_ns, delay=self._guard.lag_s)
         deadline = None if self._budget_s is None else time.monotonic() + self._budget_s
         return self._planner.step(
             belief.mean,
@@ -249,6 +250,7 @@ class ClosedLoop:
             belief.tool,
             progress.goal,
             stamp_ns=stamp_ns,
+            delay=self._guard.lag_s,
             time_unseen=belief.time_unseen,
             deadline_s=deadline,
         )
@@ -257,14 +259,15 @@ class ClosedLoop:
         """Through the guard to the arm's controller, as the nodes do; returns the verdict."""
         motion = decision.motion
         times_ns = np.round(motion.times * 1e9).astype(np.int64)
-        request = Request(self._tool_path.joint_names, stamp_ns, times_ns.tolist(), motion.joints.tolist())
+        begins_ns = stamp_ns + round(1e9 * decision.delay)
+        request = Request(self._tool_path.joint_names, begins_ns, times_ns.tolist(), motion.joints.tolist())
         verdict = self._guard.check(request, stamp_ns, stamp_ns)
-        sent = verdict.motion
-        if sent is None:
+        commanded, sent = verdict.motion, verdict.sent
+        if commanded is None or sent is None:
             raise RuntimeError(f"expected a trajectory from the guard, got none: {verdict.text}")
-        points = [Point(int(t), q) for t, q in zip(sent.times_ns, sent.positions, strict=True)]
+        points = [Point(int(t), q, v) for t, q, v in zip(sent.times_ns, sent.positions, sent.velocities, strict=True)]
         self._driver.controller.accept(self.kinematics.joint_names, sent.start_ns, points, stamp_ns)
-        self._motion.record(verdict.effective_ns, int(sent.times_ns[-1]), verdict.tool_start, verdict.tool_end)
+        self._motion.record(verdict.effective_ns, int(commanded.times_ns[-1]), verdict.tool_start, verdict.tool_end)
         if verdict.kind is Kind.REFUSED:
             self._tool_path.anchor(joints)
         return verdict.kind.value

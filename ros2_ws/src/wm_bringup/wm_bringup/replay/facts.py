@@ -31,7 +31,7 @@ TOPIC_PARAMETERS = {
     "info_topic": "{camera}/color/camera_info",
 }
 ASSUMED = {"use_sim_time": True}  # of a bag that does not say how the nodes were configured
-ASSUMED_OF = {"wm_planner": {"lockstep": True, "seed": 10000}}
+ASSUMED_OF = {"wm_planner": {"lockstep": True, "seed": 10000, "arm_lag": 0.0}}
 
 
 @dataclass(frozen=True)

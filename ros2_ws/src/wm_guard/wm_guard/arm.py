@@ -1,0 +1,222 @@
+"""The arm as the guard knows it: where it is measured and commanded, and the motions and holds that go to it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from wm_core.joint_states import JointStates
+from wm_core.kinematics import Kinematics
+from wm_core.scene import ToolState
+from wm_core.specs_schema import TOOL_FIELDS
+from wm_guard.jerk_limited import JointLimits
+from wm_guard.limits import Limits, Motion, Refusal, check_jump, check_positions, shortest_durations
+from wm_guard.motions import MotionError, Motions, Sent
+from wm_guard.requests import NS, Asked
+from wm_guard.tool_limits import WITHIN, ToolLimits, singularity_scale
+from wm_guard.verdicts import Kind, Verdict
+
+# [s] of joint states without one that is believed after which commands are refused: they must not run ahead of the arm.
+DOUBTED_S = 0.1
+LONGEST_HOLD_S = 10.0
+SLOWLY = 4  # times as long as the velocity limits ask for
+
+# The share (above 0, at most 1) of the commanded speed on the way from joints (n,) to joints (n,); raises Refusal.
+Slowing = Callable[[np.ndarray, np.ndarray], float]
+
+
+class Arm:
+    """Makes verdicts of what is asked for. Times are integer ns of one clock.
+
+    `states`: where it is measured; `motions`: where it is commanded; `slowing`: by the reason that a verdict gives.
+    """
+
+    def __init__(self, kinematics: Kinematics, limits: Limits, step_ns: int) -> None:
+        """`step_ns`: length of a hold. Raises ValueError for an arm without velocity limits."""
+        if not ((kinematics.velocity > 0) & np.isfinite(kinematics.velocity)).all():
+            raise ValueError(
+                f"expected a velocity limit above 0 for each joint, got {kinematics.velocity.tolist()} rad/s;"
+                " give limits.velocity in the robot profile"
+            )
+        self._kinematics, self._limits, self._step_ns = kinematics, limits, step_ns
+        self._lower = kinematics.lower + limits.position_margin
+        self._upper = kinematics.upper - limits.position_margin
+        share = limits.acceleration_scale
+        self._joint_limits = JointLimits(
+            limits.velocity_scale * kinematics.velocity, share * kinematics.acceleration, share * kinematics.jerk
+        )
+        corners = np.array(limits.workspace_min), np.array(limits.workspace_max)
+        self._tool = ToolLimits(kinematics, limits.fastest_tool, *corners)
+        self.motions = Motions(self._joint_limits, self._lower, self._upper, limits.smoothing)
+        self.states = JointStates(
+            kinematics,
+            tolerance=limits.follow_tolerance,
+            lag=limits.follow_lag,
+            confirm=limits.confirm_time,
+        )
+        self.slowing: dict[str, Slowing] = {
+            "singularity": lambda start, end: singularity_scale(kinematics, start, end, limits)
+        }
+
+    @property
+    def lost(self) -> bool:
+        """Whether nothing is measured any more that is believed."""
+        return self.states.doubted_ns >= DOUBTED_S * NS
+
+    def unknown(self) -> Refusal:
+        """Why it is not known well enough where the arm is."""
+        if doubts := self.states.doubts():
+            return Refusal("not_following", doubts)
+        return Refusal("no_state", f"expected a joint state at most {self._limits.timeout} s old")
+
+    def follow(self, asked: Asked, now_ns: int) -> Verdict:
+        """The motion that is asked for, slowed where limits ask for it; raises Refusal."""
+        measured, state_ns = self.states.position, self.states.stamp_ns
+        old = state_ns is None or now_ns - state_ns > self._limits.timeout * NS
+        if measured is None or old or self.lost:
+            raise self.unknown()
+        ends_ns, positions = asked.ends_ns, asked.positions
+        within = np.full(len(measured), self._limits.max_jump)
+        if not self.states.path:
+            # Nothing was sent to go on from: who counts on commands that never reached the arm is elsewhere by now.
+            reach = self._kinematics.velocity * ((ends_ns[0] - now_ns) / NS)
+            within = np.minimum(within, reach + self._limits.follow_tolerance)
+        check_jump(positions[0], measured, within, self._kinematics.joint_names)
+        # The arm's controller starts from where it was commanded to be.
+        here = self.motions.commanded(now_ns) if self.states.path else measured
+        path = np.vstack([here, positions])
+        check_positions(path, self._lower, self._upper, self._kinematics.joint_names)
+        shortest = shortest_durations(path, self._kinematics, self._limits)
+        asked_ns = np.diff(ends_ns, prepend=now_ns)
+        shortest["joint_velocity"][0] = max(shortest["joint_velocity"][0], self._catching_up(positions[0], measured))
+        needed_ns = {limit: np.ceil(durations * NS).astype(np.int64) for limit, durations in shortest.items()}
+        for limit, slowing in self.slowing.items():
+            needed_ns[limit] = (asked_ns / slowing(here, positions[-1])).astype(np.int64)
+        exceeded = [limit for limit, needed in needed_ns.items() if (needed > asked_ns).any()]
+        if exceeded:
+            ends_ns = now_ns + np.cumsum(np.max([asked_ns, *needed_ns.values()], axis=0))
+        if not self.states.path:
+            self.motions.place(here, now_ns)
+        try:
+            sent = self.motions.follow(now_ns, ends_ns, positions, self._joint_limits, self._tool.allowed)
+        except MotionError as error:
+            raise Refusal("limits", str(error)) from error
+        late_ns = sent.rest_ns - self.motions.settle_ns - ends_ns[-1]
+        if late_ns > 0:
+            exceeded.append(sent.limit or "acceleration")
+            ends_ns = now_ns + ((ends_ns - now_ns) * (1 + late_ns / (ends_ns[-1] - now_ns))).astype(np.int64)
+        kind = Kind.LIMITED if exceeded else Kind.PASS
+        text = "slowed to keep " + " and ".join(exceeded) if exceeded else ""
+        sent = self._reachable(sent, measured, now_ns)
+        reason = exceeded[0] if exceeded else ""
+        verdict = self._send(kind, reason, text, asked.start_ns, ends_ns, positions, sent, now_ns, self.motions.lag_ns)
+        return replace(verdict, speed_scale=float((asked.ends_ns[-1] - now_ns) / (ends_ns[-1] - now_ns)))
+
+    def hold(self, kind: Kind, reason: str, text: str, now_ns: int, stamp_ns: int = 0, halt: bool = False) -> Verdict:
+        """To rest near where it is commanded, or as near to it as is safe; `halt`: at once. `stamp_ns`: of the command that is
+        answered, 0 for none.
+        """
+        states = self.states
+        if not states.path and states.left is None and states.position is None:
+            return self._nothing(kind, reason, f"{text}; nothing sent: no joint state yet", now_ns)
+        if not states.path and states.left is not None:
+            return self._stay_left(kind, reason, text, states.left, now_ns, stamp_ns)
+        if not states.path:  # never commanded
+            self.motions.place(np.array(states.position), now_ns)
+        sent = self.motions.halt(now_ns, self._step_ns) if halt else self._stop(now_ns)
+        if states.newest is not None and self.lost:  # elsewhere: it should not leap there
+            slow_ns = SLOWLY * self._shortest_ns(states.newest, sent.positions[-1])
+            sent = sent.only_at(max(int(sent.ends_ns[-1]), now_ns + slow_ns))
+        return self._send(kind, reason, text, stamp_ns, sent.ends_ns[-1:], sent.positions[-1:], sent, now_ns)
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _catching_up(self, first: np.ndarray, measured: np.ndarray) -> float:
+        """How long [s] an arm needs to `first` (n,) that is elsewhere: behind, for its controller is not active, or where that was
+        left when it turned out so.
+        """
+        moves = [np.maximum(0.0, np.abs(first - measured) - self._limits.follow_tolerance)]
+        if self.states.left is not None:
+            moves.append(np.abs(first - self.states.left))
+        return float((np.max(moves, axis=0) / self._joint_limits.velocity).max())
+
+    def _reachable(self, sent: Sent, measured: np.ndarray, now_ns: int) -> Sent:
+        """Without the points that come too soon for an arm that is elsewhere: it would leap there."""
+        soon = [
+            now_ns + self._catching_up(q, measured) * NS > end
+            for q, end in zip(sent.positions, sent.ends_ns, strict=True)
+        ]
+        first = next((i for i, too in enumerate(soon[:-1]) if not too), len(soon) - 1)
+        return sent.since(first)
+
+    def _stop(self, now_ns: int) -> Sent:
+        """To rest, within the workspace unless the arm is outside already."""
+        outside = self._tool.outside(self.motions.state(now_ns)[0]) + WITHIN
+        return self.motions.stop(now_ns, self._step_ns, lambda q: bool((self._tool.outside(q) <= outside).all()))
+
+    def _stay_left(self, kind: Kind, reason: str, text: str, left: np.ndarray, now_ns: int, stamp_ns: int) -> Verdict:
+        """A hold of an arm that is measured elsewhere than where its controller was left.
+
+        Sent there once more, slowly, or not at all where that is far: never to where it is measured, the next command does that.
+        """
+        measured = left if self.states.position is None else self.states.position
+        if float(np.abs(left - measured).max()) > self._limits.max_jump:
+            return self._nothing(kind, reason, f"{text}; nothing sent: the arm is not where it was commanded", now_ns)
+        end_ns = now_ns + max(self._step_ns, SLOWLY * self._shortest_ns(measured, left))
+        self.motions.place(left, now_ns)
+        sent = Sent.rest(left, end_ns)
+        return self._verdict(kind, reason, text, stamp_ns, sent.ends_ns, sent.positions, sent, now_ns)
+
+    def _shortest_ns(self, start: np.ndarray, end: np.ndarray) -> int:
+        """How long the joints need at their velocity limits; bounded, for a hold is sent whatever these are."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            seconds = np.nanmax(np.abs(end - start) / self._kinematics.velocity, initial=0.0)
+        return int(np.ceil(min(seconds, LONGEST_HOLD_S) * NS))
+
+    def _nothing(self, kind: Kind, reason: str, text: str, now_ns: int) -> Verdict:
+        nowhere = ToolState(np.full(len(TOOL_FIELDS), np.nan))
+        return Verdict(kind, reason, text, None, None, now_ns, nowhere, nowhere)
+
+    def _send(
+        self,
+        kind: Kind,
+        reason: str,
+        text: str,
+        stamp_ns: int,
+        ends_ns: np.ndarray,
+        points: np.ndarray,
+        sent: Sent,
+        now_ns: int,
+        lag_ns: int = 0,
+    ) -> Verdict:
+        """Remember and describe a motion from `now_ns`; `stamp_ns` 0 starts it on arrival."""
+        here = self.motions.state(now_ns)[0]
+        self.states.command(now_ns, sent.ends_ns, np.vstack([here, sent.positions]))
+        return self._verdict(kind, reason, text, stamp_ns, ends_ns, points, sent, now_ns, lag_ns)
+
+    def _verdict(
+        self,
+        kind: Kind,
+        reason: str,
+        text: str,
+        stamp_ns: int,
+        ends_ns: np.ndarray,
+        points: np.ndarray,
+        sent: Sent,
+        now_ns: int,
+        lag_ns: int = 0,
+    ) -> Verdict:
+        """The arm is at `points` (T, n) at `ends_ns` (T,) and the lag."""
+        effective_ns = max(stamp_ns, now_ns + lag_ns)
+        start_ns = (effective_ns if lag_ns else stamp_ns) if stamp_ns else 0
+        start, end = self.motions.commanded(effective_ns - lag_ns), points[-1]
+        return Verdict(
+            kind,
+            reason,
+            text,
+            Motion(start_ns, ends_ns + lag_ns - (start_ns or effective_ns), points),
+            sent.stamped(min(stamp_ns, now_ns), now_ns),
+            effective_ns,
+            self._kinematics.tool(start),
+            self._kinematics.tool(end),
+        )
