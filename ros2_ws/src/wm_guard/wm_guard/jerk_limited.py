@@ -63,11 +63,12 @@ def move(now: State, target: np.ndarray, limits: JointLimits, least: float) -> P
     return _calculate(given)
 
 
-def stop(now: State, limits: JointLimits) -> Profile | None:
-    """To rest as soon as possible, wherever that is; the joints together where the way can stay straight."""
+def stop(now: State, limits: JointLimits, least: float = 0.0) -> Profile | None:
+    """To rest as soon as possible, in `least` [s] or more, wherever that is; the joints together where the way can stay straight."""
     given = _input(now, limits)
     given.control_interface = ControlInterface.Velocity
     given.synchronization = Synchronization.Phase
+    given.minimum_duration = least
     return _calculate(given)
 
 

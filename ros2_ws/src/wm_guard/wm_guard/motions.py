@@ -14,6 +14,7 @@ from wm_guard.smoothing import States, corners, smooth
 
 NS = 1_000_000_000
 PERIOD = 0.01  # [s] between the points that are sent
+SHORTEST_STOP = 4 * PERIOD  # [s] a shorter one could not be sent in such points
 FINE = 0.0025  # [s] between the looks at a motion that is made of two
 ROUNDING = 0.02  # [s] second average: over which the acceleration changes
 JERK_SHARE = 0.7  # of the limit for the fastest motion, so that something can be added on top
@@ -141,7 +142,7 @@ class Motions:
         rests sooner, or where the stop would leave the joints' ranges or not end well, at joints (n,).
         """
         state = self.state(now_ns)
-        trajectory = stop(state, self.limits)
+        trajectory = stop(state, self.limits, SHORTEST_STOP)
         sooner = trajectory is not None and now_ns + trajectory.duration * NS < self.rest_ns(now_ns)
         if trajectory and sooner and self._within(trajectory, state[0]) and ends_well(trajectory.target):
             self._rest_at(trajectory.target, now_ns, trajectory)
