@@ -88,7 +88,7 @@ class Arm:
         check_positions(path, self._lower, self._upper, self._kinematics.joint_names)
         shortest = shortest_durations(path, self._kinematics, self._limits)
         asked_ns = np.diff(ends_ns, prepend=now_ns)
-        shortest["joint_velocity"][0] = max(shortest["joint_velocity"][0], self._catching_up(positions[0], measured))
+        shortest["joint_velocity"][0] = max(shortest["joint_velocity"][0], float(self._catching_up(positions[:1], measured)[0]))
         needed_ns = {limit: np.ceil(durations * NS).astype(np.int64) for limit, durations in shortest.items()}
         for limit, slowing in self.slowing.items():
             needed_ns[limit] = (asked_ns / slowing(here, positions[-1])).astype(np.int64)
@@ -131,23 +131,20 @@ class Arm:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _catching_up(self, first: np.ndarray, measured: np.ndarray) -> float:
-        """How long [s] an arm needs to `first` (n,) that is elsewhere: behind, for its controller is not active, or where that was
-        left when it turned out so.
+    def _catching_up(self, points: np.ndarray, measured: np.ndarray) -> np.ndarray:
+        """How long [s], (T,), an arm needs to points (T, n) that is elsewhere: behind, for its controller is not active, or where
+        that was left when it turned out so.
         """
-        moves = [np.maximum(0.0, np.abs(first - measured) - self._limits.follow_tolerance)]
+        moves = np.maximum(0.0, np.abs(points - measured) - self._limits.follow_tolerance)
         if self.states.left is not None:
-            moves.append(np.abs(first - self.states.left))
-        return float((np.max(moves, axis=0) / self._joint_limits.velocity).max())
+            moves = np.maximum(moves, np.abs(points - self.states.left))
+        return (moves / self._joint_limits.velocity).max(axis=1)
 
     def _reachable(self, sent: Sent, measured: np.ndarray, now_ns: int) -> Sent:
         """Without the points that come too soon for an arm that is elsewhere: it would leap there."""
-        soon = [
-            now_ns + self._catching_up(q, measured) * NS > end
-            for q, end in zip(sent.positions, sent.ends_ns, strict=True)
-        ]
-        first = next((i for i, too in enumerate(soon[:-1]) if not too), len(soon) - 1)
-        return sent.since(first)
+        fine = now_ns + self._catching_up(sent.positions, measured) * NS <= sent.ends_ns
+        first = int(fine.argmax()) if fine.any() else -1
+        return sent.since(first) if first else sent
 
     def _stop(self, now_ns: int) -> Sent:
         """To rest, within the workspace unless the arm is outside already."""

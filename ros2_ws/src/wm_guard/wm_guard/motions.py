@@ -18,6 +18,7 @@ SHORTEST_STOP = 4 * PERIOD  # [s] a shorter one could not be sent in such points
 FINE = 0.0025  # [s] between the looks at a motion that is made of two
 ROUNDING = 0.02  # [s] second average: over which the acceleration changes
 JERK_SHARE = 0.7  # of the limit for the fastest motion, so that something can be added on top
+TOOL_EVERY = 3  # points at which the tool is looked at
 TRIES = 6  # of slower motions
 TOLERATED = 0.01  # of the tool's speed
 SLACK = 1e-6  # of what rounding may add
@@ -87,6 +88,7 @@ class Motions:
         self._times = np.empty(0, np.int64)  # of what was commanded [ns]
         self._points = np.empty((0, len(lower)))
         self._fastest: tuple[int, Profile] | None = None  # since when
+        self._seen: tuple[int, State] | None = None  # what `state` gave last: motions go on from there
 
     @property
     def settle_ns(self) -> int:
@@ -101,15 +103,22 @@ class Motions:
     def place(self, q: np.ndarray, now_ns: int) -> None:
         """The arm rests at joints `q` (n,) [rad]."""
         self._times, self._points, self._fastest = np.array([now_ns]), np.array([q], float), None
+        self._seen = None
 
     def commanded(self, now_ns: int) -> np.ndarray:
         """Where what was commanded, before it was smoothed, is at a time: (n,) [rad]."""
-        return np.array([np.interp(now_ns - self._times[0], self._times - self._times[0], q) for q in self._points.T])
+        i = int(np.searchsorted(self._times, now_ns, side="right"))
+        if i == 0 or i == len(self._times):
+            return self._points[0 if i == 0 else -1].copy()
+        share = (now_ns - self._times[i - 1]) / (self._times[i] - self._times[i - 1])
+        return self._points[i - 1] + share * (self._points[i] - self._points[i - 1])
 
     def state(self, now_ns: int) -> State:
         """Position, velocity, acceleration (n,) of the motion at a time."""
-        states = self._states(now_ns, np.zeros(1))
-        return states.position[0], states.velocity[0], states.acceleration[0]
+        if self._seen is None or self._seen[0] != now_ns:
+            states = self._states(now_ns, np.zeros(1))
+            self._seen = now_ns, (states.position[0], states.velocity[0], states.acceleration[0])
+        return self._seen[1]
 
     def rest_ns(self, now_ns: int) -> int:
         """When the arm rests, at the earliest `now_ns`."""
@@ -204,7 +213,7 @@ class Motions:
         ):
             if (np.abs(values) > limit * (1 + SLACK) + SLACK).any():
                 return name
-        some = slice(None, None, 1 if alone else 4)
+        some = slice(None, None, TOOL_EVERY if alone else 4 * TOOL_EVERY)
         return "tool_speed" if allowed(states.position[some], states.velocity[some]) < 1 else ""
 
     def _go(
@@ -226,7 +235,7 @@ class Motions:
             if not self._within(trajectory, state[0]):
                 raise MotionError("too fast to stay within the joints' ranges")
             states = trajectory.at(np.arange(0.0, trajectory.duration + PERIOD, PERIOD))
-            part = allowed(states.position, states.velocity)
+            part = allowed(states.position[::TOOL_EVERY], states.velocity[::TOOL_EVERY])
             if part <= 0:
                 raise MotionError("would go where the tool must not")
             if part >= least_part:

@@ -27,12 +27,11 @@ class ToolLimits:
         """The share, at most 1, of the joint velocities (m, n) at positions (m, n) that the tool's speed allows; 0 where it
         would leave the workspace, or be further outside than at first.
         """
-        outside, fastest = self.outside(positions[0]) + WITHIN, 0.0
-        for q, v in zip(positions, velocities, strict=True):
-            place, velocity = self.kinematics.tool_motion(q, v)
-            if (excess(place, self.low, self.high) > outside).any():
-                return 0.0
-            fastest = max(fastest, float(np.linalg.norm(velocity)))
+        tool = [self.kinematics.tool_motion(q, v) for q, v in zip(positions, velocities, strict=True)]
+        places, speeds = (np.array(each) for each in zip(*tool, strict=True))
+        if (excess(places, self.low, self.high) > excess(places[0], self.low, self.high) + WITHIN).any():
+            return 0.0
+        fastest = float(np.sqrt((speeds * speeds).sum(axis=1).max()))
         return 1.0 if fastest <= self.speed else self.speed / fastest
 
 
