@@ -92,10 +92,10 @@ class Kinematics:
 
     def tool_motion(self, q: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tool position (3,) [m] and velocity (3,) [m/s] in the table frame for joints (n,) [rad] and their velocities (n,) [rad/s]."""
-        pinocchio.forwardKinematics(self._model, self._data, self._checked(q), self._checked(v))
-        pose = pinocchio.updateFramePlacement(self._model, self._data, self._tip)
+        pinocchio.forwardKinematics(self.model, self._data, self._checked(q), self._checked(v))
+        pose = pinocchio.updateFramePlacement(self.model, self._data, self._tip)
         axes = pinocchio.ReferenceFrame.LOCAL_WORLD_ALIGNED
-        velocity = pinocchio.getFrameVelocity(self._model, self._data, self._tip, axes)
+        velocity = pinocchio.getFrameVelocity(self.model, self._data, self._tip, axes)
         return pose.translation.copy(), velocity.linear.copy()
 
     def link_pose(self, link: str, q: np.ndarray) -> np.ndarray:
