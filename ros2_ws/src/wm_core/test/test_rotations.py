@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wm_core.rotations import parts_of, pose_of, quaternion_of, rotation_of, rpy_of
+from wm_core.rotations import parts_of, pose_of, quaternion_of, rotation_of, rotation_of_quaternion, rpy_of
 
 ANGLES = st.tuples(*[st.floats(-360, 360)] * 3)
 
@@ -37,6 +37,17 @@ def test_a_quaternion_turns_vectors_as_its_matrix_does(rpy, vector):
     axis, v = np.array([x, y, z]), np.array(vector)
     turned = v + 2 * w * np.cross(axis, v) + 2 * np.cross(axis, np.cross(axis, v))
     np.testing.assert_allclose(turned, rotation @ v, atol=1e-9 * (1 + np.abs(v).max()))
+
+
+@given(ANGLES, st.floats(0.1, 10))
+def test_a_quaternion_of_any_length_gives_its_rotation(rpy, length):
+    rotation = rotation_of(rpy)
+    scaled = length * np.array(quaternion_of(rotation))
+    np.testing.assert_allclose(rotation_of_quaternion(*scaled), rotation, atol=1e-12)
+
+
+def test_no_quaternion_is_no_rotation():
+    assert np.isnan(rotation_of_quaternion(0.0, 0.0, 0.0, 0.0)).all()
 
 
 def test_a_pose_is_a_rotation_and_a_position():

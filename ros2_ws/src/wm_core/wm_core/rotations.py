@@ -46,6 +46,17 @@ def quaternion_of(rotation: np.ndarray) -> tuple[float, float, float, float]:
     return float(x), float(y), float(z), float(w)
 
 
+def rotation_of_quaternion(x: float, y: float, z: float, w: float) -> np.ndarray:
+    """Rotation (3, 3) of a quaternion that need not have length 1; NaN where it has none."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        x, y, z, w = np.array([x, y, z, w], float) / np.linalg.norm([x, y, z, w])
+    return np.array([
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ])  # fmt: skip
+
+
 def _cos_sin(degrees: float) -> tuple[float, float]:
     quarter, rest = divmod(degrees, 90.0)
     if rest == 0.0:

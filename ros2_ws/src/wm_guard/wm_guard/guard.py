@@ -13,6 +13,7 @@ from wm_guard.latches import E_STOP, Latches
 from wm_guard.limits import Limits, Refusal, Request
 from wm_guard.requests import NS, read
 from wm_guard.states import GuardStatus, State
+from wm_guard.surroundings import Surroundings
 from wm_guard.verdicts import Kind, Mode, Verdict
 
 # Commands that do not know yet that the arm was placed elsewhere are refused for these, and no news for so long [s].
@@ -26,13 +27,22 @@ class Guard:
     `arm.slowing` takes further reasons to go slower; `latch` stops the arm for others than those that are known here.
     """
 
-    def __init__(self, kinematics: Kinematics, limits: Limits, step_duration: float = 0.1) -> None:
+    def __init__(
+        self,
+        kinematics: Kinematics,
+        limits: Limits,
+        step_duration: float = 0.1,
+        surroundings: Surroundings | None = None,
+    ) -> None:
         """`step_duration` [s]: length of a hold trajectory. Raises ValueError for an arm without velocity limits."""
         self.limits = limits
+        self.surroundings = surroundings
         self.mode = Mode.WAITING
         self.reason = ""  # why the mode is HOLDING or STOPPED
         self.counts: Counter[str] = Counter()  # verdicts and rejected joint states by reason
         self.arm = Arm(kinematics, limits, int(step_duration * NS))
+        if surroundings is not None:
+            self.arm.slowing |= {"collision": surroundings.collision, "person": surroundings.person}
         self.latches = Latches(kinematics)
         self._kinematics = kinematics
         self._now_ns = 0
@@ -125,6 +135,8 @@ class Guard:
             return self.latch(*found, now_ns)
         if self.mode is not Mode.PASSING:
             return None
+        if self.surroundings is not None and (why := self.surroundings.must_hold(now_ns)):
+            return self._hold(Kind.HOLD, "person", why, now_ns)
         # Held now when the next look would be too late.
         oldest = now_ns - int((self.limits.timeout - self.limits.watchdog_period) * NS)
         stamp_ns = self.arm.states.stamp_ns
@@ -188,6 +200,8 @@ class Guard:
     def _judge(self, request: Request, stamp_ns: int, now_ns: int, status: int) -> Verdict:
         if self.latches.held:
             raise self.latches.refusal()
+        if self.surroundings is not None:
+            self.surroundings.at(now_ns)
         lag_ns = self.arm.motions.lag_ns
         asked = read(request, self.joint_names, status, stamp_ns, now_ns, self._answered_ns, lag_ns, self.limits)
         return self.arm.follow(asked, now_ns)

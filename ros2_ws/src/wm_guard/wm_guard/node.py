@@ -18,6 +18,7 @@ from wm_core.params import ConfigError, Param
 from wm_core.qos import LATCHED, STATE
 from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_msg, to_ns
+from wm_guard import senses
 from wm_guard.command_stream import CommandStream
 from wm_guard.conversions import to_executed, to_guard_state, to_request, to_trajectory
 from wm_guard.guard import Guard
@@ -61,6 +62,7 @@ class GuardNode(WmNode):
         Param("stop_category", Limits.stop_category, "Of the emergency stop: 1 slows down, 0 stops at once", 0, 1),
         Param("singularity_slow", Limits.singularity_slow, "Condition number above which the arm is slowed", 1.0, 1e6),
         Param("singularity_stop", Limits.singularity_stop, "Condition number at which it goes no further", 1.0, 1e6),
+        *senses.PARAMETERS,
     )
     RETIRED = ROBOT_RETIRED
 
@@ -93,7 +95,9 @@ class GuardNode(WmNode):
                 f"expected watchdog_period below timeout, got {values['watchdog_period']} and {values['timeout']}"
             )
         self._kinematics = Kinematics(robot)
-        self.guard = Guard(self._kinematics, Limits(**values), self.value("step_duration"))
+        limits = Limits(**values)
+        self._senses = senses.Senses(self, self._kinematics, limits, self._now, self._on_contact)
+        self.guard = Guard(self._kinematics, limits, self.value("step_duration"), self._senses.surroundings)
         self._frame = robot.table_frame
         self._arm = self.publisher(JointTrajectory, self.value("trajectory_topic") or robot.controller_topic, STATE)
         self._executed = self.publisher(Command, "wm/executed", STATE)
@@ -134,7 +138,16 @@ class GuardNode(WmNode):
     # -- callbacks -----------------------------------------------------------------------------------------------
 
     def _on_joint_state(self, message: JointState) -> None:
-        self.guard.observe(message.name, message.position, to_ns(message.header.stamp), self._now(), message.velocity)
+        stamp_ns = to_ns(message.header.stamp)
+        if self.guard.observe(message.name, message.position, stamp_ns, self._now(), message.velocity):
+            self._senses.joint_state(message, stamp_ns)
+
+    def _on_contact(self, text: str) -> None:
+        if "contact" not in self.guard.latches.held:
+            verdict = self.guard.latch("contact", text, self._now())
+            self._send(verdict, None)
+            self._tell(verdict)
+            self.get_logger().error(f"stopped: {text}; call wm/clear to go on")
 
     def _on_placed(self, message: JointState) -> None:
         try:
@@ -142,6 +155,7 @@ class GuardNode(WmNode):
         except JointStateError as error:
             self.get_logger().warning(f"{self.value('placed_topic')}: {error}")
             return
+        self._senses.contact.forget()
         self.guard.place(joints, to_ns(message.header.stamp), self._now())
 
     def _on_command(self, message: Command, info: dict[str, Any]) -> None:
