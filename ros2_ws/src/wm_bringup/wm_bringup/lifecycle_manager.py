@@ -31,6 +31,7 @@ from wm_core.params import Param
 from wm_core.qos import LATCHED, STATE
 from wm_core.stamps import to_ns
 
+LOOK_S = 0.1  # between two looks at the processes
 RECORDER_S = 30.0  # until it is connected
 RECORDER_PAUSE_S = 0.1  # between two questions to the recorder
 PARAMETERS = (
@@ -72,6 +73,7 @@ class LifecycleManager(Node):
         )
         self.stopping = self._ending = False
         self._said = ""
+        self._looked = 0.0
         self._status = self.create_publisher(String, "wm/bringup", LATCHED)
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", STATE)
         self._recorder = self.create_client(Trigger, "wm/recorder_connected")
@@ -121,9 +123,11 @@ class LifecycleManager(Node):
     def _spin(self, seconds: float) -> None:
         """Serve this node, and look after the others."""
         self._executor.spin_once(timeout_sec=seconds)
-        if self._ending:
+        now = time.monotonic()
+        if self._ending or now - self._looked < LOOK_S:
             return
-        for fault in self._supervision.watch(time.monotonic(), condition, find):
+        self._looked = now
+        for fault in self._supervision.watch(now, condition, find):
             self._heed(fault)
         if not self._supervision.failed:
             self._say(self._supervision.status)
