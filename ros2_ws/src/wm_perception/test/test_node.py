@@ -139,6 +139,16 @@ def test_images_wait_for_a_joint_state_that_they_overtook(robot):
     assert robot.node.counts["no_joint_state"] == 0
 
 
+def test_a_scene_at_rest_is_no_frozen_camera_when_its_images_came_before_the_joint_states(robot):
+    """It was refused for ever: where the arm had been when the images began to repeat was not known."""
+    robot.send_images(1 * STEP_NS)
+    robot.spin(0.3)
+    for step in range(2, 14):
+        robot.send(step * STEP_NS)
+    robot.spin_until(lambda: robot.seen and to_ns(robot.seen[-1].header.stamp) == 13 * STEP_NS)
+    assert robot.node.counts["bad_colour"] == 0
+
+
 def test_frames_that_come_again_are_answered_again_in_case_nobody_heard(robot):
     robot.send(1 * STEP_NS)
     robot.spin_until(lambda: len(robot.seen) == 1)

@@ -186,13 +186,15 @@ class PerceptionNode(WmNode):
 
     def _watch_frozen(self, name: str, message: Image) -> None:
         """A camera that repeats its image while the arm moves is broken: its frames are refused, so the guard stops the arm."""
-        q = self._joints.nearest(to_ns(message.header.stamp), 10**9)
-        tool = np.zeros(3) if q is None else self._kinematics.fk(q)[0]
         repeated = self._frozen.update(name, message.data)
-        start = self._still_at.setdefault(name, tool)
         if not self._frozen.repeating(name):
-            self._still_at[name] = tool
-        elif repeated and float(np.linalg.norm(tool - start)) > FROZEN_MOTION:
+            self._still_at.pop(name, None)
+        q = self._joints.nearest(to_ns(message.header.stamp), round(self.value("joint_tolerance") * 1e9))
+        if q is None:  # a start in the wrong place would refuse the images of an arm at rest for ever
+            return
+        tool = self._kinematics.fk(q)[0]
+        start = self._still_at.setdefault(name, tool)
+        if repeated and float(np.linalg.norm(tool - start)) > FROZEN_MOTION:
             self._pairing.counts["frozen"] += 1
             raise ImageError(
                 "expected changing images while the arm moves, got the same one again and again; restart the camera"
