@@ -21,7 +21,7 @@ from std_srvs.srv import Trigger
 from wm_msgs.msg import ArmWatch, Command, Episode, Heartbeat, RecorderStatus
 from wm_msgs.srv import DisturbObject, SimFault, UseBundle
 
-from wm_core.qos import LATCHED, STATE
+from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.stamps import to_msg, to_ns
 
 EVERY = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)  # however late this process gets its turn
@@ -55,7 +55,7 @@ class FaultStack:
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
         self._node.create_subscription(ArmWatch, "ground_truth/arm_watch", self._on_watch, EVERY)
-        self._node.create_subscription(Heartbeat, "wm/heartbeat", self._on_heartbeat, EVERY)
+        self._node.create_subscription(Heartbeat, "wm/heartbeat", self._on_heartbeat, SENSOR)
         self._node.create_subscription(Episode, "wm/episode", self._on_episode, STATE)
         self._node.create_subscription(String, "wm/bringup", self._on_bringup, LATCHED)
         self._node.create_subscription(RecorderStatus, "wm/recorder_status", self._on_recorder, STATE)
