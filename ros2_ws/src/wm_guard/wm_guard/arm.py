@@ -88,7 +88,9 @@ class Arm:
         check_positions(path, self._lower, self._upper, self._kinematics.joint_names)
         shortest = shortest_durations(path, self._kinematics, self._limits)
         asked_ns = np.diff(ends_ns, prepend=now_ns)
-        shortest["joint_velocity"][0] = max(shortest["joint_velocity"][0], float(self._catching_up(positions[:1], measured)[0]))
+        shortest["joint_velocity"][0] = max(
+            shortest["joint_velocity"][0], float(self._catching_up(positions[:1], measured)[0])
+        )
         needed_ns = {limit: np.ceil(durations * NS).astype(np.int64) for limit, durations in shortest.items()}
         for limit, slowing in self.slowing.items():
             needed_ns[limit] = (asked_ns / slowing(here, positions[-1])).astype(np.int64)

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Header
 from std_srvs.srv import Trigger
@@ -68,6 +69,18 @@ class GuardNode(WmNode):
 
     def __init__(self, **kwargs) -> None:
         super().__init__("wm_guard", **kwargs)
+
+    def create_subscription(self, kind: type, topic: str, *args: Any, **kwargs: Any) -> Any:
+        """As of any node, but only a mismatch with the arm's driver is watched for: each watch costs time at every message."""
+        if kind is not JointState:
+            kwargs.setdefault("event_callbacks", SubscriptionEventCallbacks(use_default_callbacks=False))
+        return super().create_subscription(kind, topic, *args, **kwargs)
+
+    def create_publisher(self, kind: type, topic: str, *args: Any, **kwargs: Any) -> Any:
+        """See create_subscription."""
+        if kind is not JointTrajectory:
+            kwargs.setdefault("event_callbacks", PublisherEventCallbacks(use_default_callbacks=False))
+        return super().create_publisher(kind, topic, *args, **kwargs)
 
     def setup(self) -> None:
         robot = robot_of(self)
@@ -141,6 +154,7 @@ class GuardNode(WmNode):
         stamp_ns = to_ns(message.header.stamp)
         if self.guard.observe(message.name, message.position, stamp_ns, self._now(), message.velocity):
             self._senses.joint_state(message, stamp_ns)
+        self._on_watchdog()  # looks at each of them: its timer is for silence
 
     def _on_contact(self, text: str) -> None:
         if "contact" not in self.guard.latches.held:
