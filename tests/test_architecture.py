@@ -31,9 +31,8 @@ ROOMS = (
 TRAIN = {"wm_learning", "wm_evaluation"}  # the others run on robots, without torch
 DEVELOPMENT = TRAIN | {"wm_data"}
 
-BESIDE_METADATA = {
-    "pinocchio": ["pin"],
-    "coal": ["coal"],
+# Not listed by Python's metadata: installed by a .pth file, or a module without a package.
+BESIDE_METADATA = {"pinocchio": ["pin"], "coal": ["coal"], "ruckig": ["ruckig"]}
 }  # installed by a .pth file, so Python's metadata does not list it
 
 

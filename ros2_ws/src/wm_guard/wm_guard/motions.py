@@ -200,9 +200,9 @@ class Motions:
         """The limit that the motion breaks, or empty."""
         rest = (self.rest_ns(now_ns) - now_ns) / NS
         bends = corners((self._times - now_ns) / NS, self._first, self._second)
-        alone = self._fastest is None or now_ns - self._fastest[0] >= self._fastest[1].duration * NS
-        if not alone:
-            bends = np.append(bends, self._fastest[1].times.ravel() - (now_ns - self._fastest[0]) / NS)
+        alone = True
+        if self._fastest is not None and now_ns - self._fastest[0] < self._fastest[1].duration * NS:
+            alone, bends = False, np.append(bends, self._fastest[1].times.ravel() - (now_ns - self._fastest[0]) / NS)
         at = np.arange(0.0, rest, PERIOD if alone else FINE)
         at = np.sort(np.concatenate([at, bends[(bends > 0) & (bends < rest)]]))
         states = self._states(now_ns, at)
