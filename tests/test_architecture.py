@@ -33,7 +33,6 @@ DEVELOPMENT = TRAIN | {"wm_data"}
 
 # Not listed by Python's metadata: installed by a .pth file, or a module without a package.
 BESIDE_METADATA = {"pinocchio": ["pin"], "coal": ["coal"], "ruckig": ["ruckig"]}
-}  # installed by a .pth file, so Python's metadata does not list it
 
 
 def imports(path: Path) -> set[str]:

@@ -18,7 +18,7 @@ SHORTEST_STOP = 4 * PERIOD  # [s] a shorter one could not be sent in such points
 FINE = 0.0025  # [s] between the looks at a motion that is made of two
 ROUNDING = 0.02  # [s] second average: over which the acceleration changes
 JERK_SHARE = 0.7  # of the limit for the fastest motion, so that something can be added on top
-TOOL_EVERY = 3  # points at which the tool is looked at
+TOOL_EVERY = 3  # points of a smoothed motion at which the tool is looked at: it is no faster than commanded
 TRIES = 6  # of slower motions
 TOLERATED = 0.01  # of the tool's speed
 SLACK = 1e-6  # of what rounding may add
@@ -213,7 +213,7 @@ class Motions:
         ):
             if (np.abs(values) > limit * (1 + SLACK) + SLACK).any():
                 return name
-        some = slice(None, None, TOOL_EVERY if alone else 4 * TOOL_EVERY)
+        some = slice(None, None, TOOL_EVERY if alone else round(PERIOD / FINE))
         return "tool_speed" if allowed(states.position[some], states.velocity[some]) < 1 else ""
 
     def _go(
@@ -235,7 +235,7 @@ class Motions:
             if not self._within(trajectory, state[0]):
                 raise MotionError("too fast to stay within the joints' ranges")
             states = trajectory.at(np.arange(0.0, trajectory.duration + PERIOD, PERIOD))
-            part = allowed(states.position[::TOOL_EVERY], states.velocity[::TOOL_EVERY])
+            part = allowed(states.position, states.velocity)
             if part <= 0:
                 raise MotionError("would go where the tool must not")
             if part >= least_part:
