@@ -91,6 +91,26 @@ def test_an_arm_that_was_moved_is_believed_after_a_while_and_then_as_it_moves(st
     assert states.left is None
 
 
+def test_a_jump_that_no_arm_can_make_is_never_believed_where_it_must_be_safe():
+    """A driver that says zeros instead of the truth, for good: nobody else contradicts it."""
+    states = JointStates(ARM, jumps=False)
+    feed(states, [HOME] * 30)
+    states.command(T0 + 600 * MS, np.array([T0 + 601 * MS]), np.array([HOME, HOME]))
+    assert feed(states, [np.zeros(7)] * 500, T0 + 600 * MS) == "i" * 25 + "j" * 475
+    assert states.jumped and states.doubted_ns > 9000 * MS
+    assert feed(states, [HOME] * 3, T0 + 10_600 * MS) == "BBB", "the truth is believed at once when it comes back"
+
+
+def test_an_arm_that_had_time_to_get_there_is_believed_without_anybody_s_help():
+    states = JointStates(ARM, jumps=False)
+    feed(states, [HOME] * 30)
+    states.command(T0 + 600 * MS, np.array([T0 + 601 * MS]), np.array([HOME, HOME]))
+    assert feed(states, [HOME + 0.3] * 30, T0 + 2000 * MS) == "i" * 25 + "B" * 5
+    by_hand = [HOME + 0.3 + 0.02 * i for i in range(60)]  # 1 rad/s, beside what was commanded
+    states.command(T0 + 2600 * MS, np.array([T0 + 2601 * MS]), np.array([HOME + 0.3, HOME + 0.3]))
+    assert feed(states, by_hand, T0 + 2600 * MS)[-10:] == "B" * 10
+
+
 def test_an_arm_follows_with_a_lag(states):
     goal = HOME + 0.08
     states.command(T0, np.array([T0 + 100 * MS]), np.array([HOME, goal]))

@@ -2,7 +2,8 @@
 
 Anybody may publish on the topic: a second driver with default values, an old program, a broken sensor. A state is believed when
 it is near what the arm was commanded and within reach of the last one that was believed. What is neither may still be true (the arm
-was moved by hand, its controller does not run), but is believed only after a run of such states that nothing contradicts.
+was moved by hand, its controller does not run), but is believed only after a run of such states that nothing contradicts, and where
+it must be safe, only if the arm can have come to where the run begins.
 """
 
 from collections.abc import Sequence
@@ -77,6 +78,7 @@ class _Run:
     begin_ns: int
     end_ns: int
     q: np.ndarray
+    jump: bool  # no arm comes there in the time since the last state that was believed
     count: int = 1
 
 
@@ -91,15 +93,18 @@ class JointStates:
         lag: float = LAG,
         confirm: float = CONFIRM,
         first: float | None = None,
+        jumps: bool = True,
     ) -> None:
         """`tolerance` [rad] around where the arm was commanded within the last `lag` [s]; `confirm` [s]: how long a run must be
-        until it is believed; `first` [s]: the same while nothing is known, 0 believes the first state (default: `confirm`).
+        until it is believed; `first` [s]: the same while nothing is known, 0 believes the first state (default: `confirm`);
+        `jumps`: whether a run is believed too that begins where no arm can have come so soon; else see `forget`.
         """
         self._kinematics = kinematics
         self._tolerance = tolerance
         self._lag_ns = int(lag * NS)
         self._confirm = confirm
         self._first = confirm if first is None else first
+        self._jumps = jumps
         self.path = JointPath()  # where the arm is commanded to be, as far as known
         self.forget()
 
@@ -162,6 +167,11 @@ class JointStates:
         """For how long nothing came but states that are not believed, by their stamps."""
         return 0 if self._run is None else self._run.end_ns - self._run.begin_ns
 
+    @property
+    def jumped(self) -> bool:
+        """Whether all newer states are of a place where no arm can have come, which will not be believed."""
+        return self._run is not None and self._run.jump and not self._jumps
+
     def doubts(self) -> str:
         """What speaks against what is believed, if all newer states do; else empty."""
         return "" if self._run is None else self._difference(self._run.q, self._run.end_ns)
@@ -204,6 +214,12 @@ class JointStates:
         self._vouched = self._vouched or self._placed is not None
         self._run = self._placed = None
 
+    def _is_jump(self, q: np.ndarray, stamp_ns: int) -> bool:
+        if self.position is None or self.stamp_ns is None:
+            return False
+        elapsed = max(0, stamp_ns - self.stamp_ns) / NS
+        return bool((np.abs(q - self.position) > self._kinematics.velocity * elapsed + 2 * self._tolerance).any())
+
     def _follows(self, run: _Run, q: np.ndarray, stamp_ns: int) -> bool:
         soon = 0 < stamp_ns - run.end_ns <= self._confirm * NS
         return soon and self._reachable(q, stamp_ns, run.q, run.end_ns, self._tolerance)
@@ -218,7 +234,7 @@ class JointStates:
             # An arm that was never commanded cannot have shown by following that it is this one that tells the truth.
             self.position = self.stamp_ns = None
         if run is None or not self._follows(run, q, stamp_ns):
-            self._run = run = _Run(stamp_ns, stamp_ns, q)
+            self._run = run = _Run(stamp_ns, stamp_ns, q, self._is_jump(q, stamp_ns))
         else:
             run.q, run.end_ns, run.count = q, stamp_ns, run.count + 1
         needed = self._confirm if text else self._first
@@ -228,6 +244,8 @@ class JointStates:
             if text:
                 raise JointStateError("implausible", text)
             raise JointStateError("unconfirmed", f"expected {needed} s of joint states that agree before the first")
+        if self.jumped:
+            raise JointStateError("jumped", f"{text}; no arm moves so fast")
         if self.path:
             self.left = self.path.at(stamp_ns)
         self.path.clear()

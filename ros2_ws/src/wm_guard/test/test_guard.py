@@ -9,6 +9,7 @@ from wm_core.kinematics import Kinematics
 from wm_core.robot import load_robot
 from wm_guard.guard import Guard, Kind, Mode
 from wm_guard.limits import Limits, Request
+from wm_guard.states import State
 
 TOOL_DOWN = load_robot().tool.rotation
 
@@ -304,11 +305,12 @@ def test_when_time_goes_back_the_guard_starts_afresh(guard, kinematics, start, s
 
 def test_after_the_arm_was_moved_by_hand_the_guard_starts_from_the_measured_joints(guard, kinematics, start, step):
     guard.check(step(dx=0.03), T0, T0)
-    moved, now = start + [0.5, 0, 0, 0, 0, 0, 0], T0
-    while now < T0 + 700 * MS:
+    moved, back = start + [0.5, 0, 0, 0, 0, 0, 0], T0 + 1000 * MS
+    now = back
+    while now < back + 700 * MS:
         now += 20 * MS
         believed = guard.observe(kinematics.joint_names, moved, now, now)
-        assert believed == (now >= T0 + 520 * MS)  # not at once: it might be somebody else's
+        assert believed == (now >= back + 520 * MS)  # not at once: it might be somebody else's
     far = guard.check(step(dx=0.03), now, now)
     assert far.reason == "jump" and far.motion is None  # a hold goes neither there nor back
     stay = Request(kinematics.joint_names, 0, [100 * MS], [moved])
@@ -319,6 +321,31 @@ def test_after_the_arm_was_moved_by_hand_the_guard_starts_from_the_measured_join
     np.testing.assert_allclose(verdict.tool_start.position, kinematics.fk(moved)[0])
     guard.observe(kinematics.joint_names, moved, now + 20 * MS, now + 20 * MS)
     assert guard.check(stay, now + 20 * MS, now + 20 * MS).kind is Kind.PASS
+
+
+def test_joint_states_that_jump_for_good_hold_the_arm_until_a_person_says_that_they_are_right(
+    guard, kinematics, start, step
+):
+    """All joint states are zeros from one to the next: a driver that lost its encoders, and nobody who contradicts."""
+    guard.check(step(dx=0.01), T0, T0)
+    now, zeros, sent = T0, np.zeros(7), []
+    for _ in range(250):
+        now += 20 * MS
+        assert not guard.observe(kinematics.joint_names, zeros, now, now)
+        sent.append(guard.watchdog(now))
+        sent.append(guard.check(Request(kinematics.joint_names, 0, [100 * MS], [zeros]), now, now))
+    assert {verdict.kind for verdict in sent if verdict} <= {Kind.HOLD, Kind.REFUSED}
+    places = [verdict.sent.positions for verdict in sent if verdict and verdict.sent]
+    assert np.abs(np.vstack(places) - start).max() < 0.1, "it stays near where it truly is"
+    assert guard.status.state is State.HOLDING
+    assert "believed now, if they agree" in guard.clear(now)
+    for _ in range(30):
+        now += 20 * MS
+        guard.observe(kinematics.joint_names, zeros, now, now)
+    slow = guard.check(Request(kinematics.joint_names, 0, [100 * MS], [zeros]), now, now)
+    assert slow.kind is Kind.LIMITED and slow.sent.ends_ns[0] - now > 200 * MS, (
+        "slow, should the controller be elsewhere"
+    )
 
 
 @pytest.mark.parametrize("stop", ["hold", "watchdog", "e_stop"])

@@ -53,6 +53,7 @@ class Arm:
             tolerance=limits.follow_tolerance,
             lag=limits.follow_lag,
             confirm=limits.confirm_time,
+            jumps=False,
         )
         self.slowing: dict[str, Slowing] = {
             "singularity": lambda start, end: singularity_scale(kinematics, start, end, limits)
@@ -68,6 +69,12 @@ class Arm:
         if doubts := self.states.doubts():
             return Refusal("not_following", doubts)
         return Refusal("no_state", f"expected a joint state at most {self._limits.timeout} s old")
+
+    def accept_jump(self, now_ns: int) -> None:
+        """A person says that the arm is where it is measured, though it cannot have come there: believed once joint states agree."""
+        left = self.motions.commanded(now_ns) if self.states.path else self.states.left
+        self.states.forget()
+        self.states.left = left
 
     def follow(self, asked: Asked, now_ns: int) -> Verdict:
         """The motion that is asked for, slowed where limits ask for it; raises Refusal."""

@@ -166,6 +166,11 @@ class Guard:
     def clear(self, now_ns: int) -> str:
         """Clear all latches but the emergency stop; the arm stays held until the next valid command. Returns why it cannot."""
         self._advance(now_ns)
+        if self.arm.states.jumped:
+            self.arm.accept_jump(now_ns)
+            self.latches.placed()
+            seconds = self.limits.confirm_time
+            return f"joint states jumped: believed now, if they agree for {seconds} s; call wm/clear again after that"
         stamp_ns = self.arm.states.stamp_ns
         if self.arm.lost or stamp_ns is None or now_ns - stamp_ns > self.limits.timeout * NS:
             return f"not while it is unknown where the arm is: {self.arm.unknown()}"

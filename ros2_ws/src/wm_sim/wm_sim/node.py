@@ -22,6 +22,7 @@ from wm_sim.conversions import DEPTH_ENCODINGS, from_trajectory, pose_message
 from wm_sim.driver import Driver
 from wm_sim.faults import Faults
 from wm_sim.limit_watch import LimitWatch
+from wm_sim.resets import OutdatedError, Resets
 from wm_sim.sensors import Sensors
 from wm_sim.window import Window
 from wm_sim.world import load_world
@@ -29,12 +30,7 @@ from wm_sim.world import load_world
 TICK = 0.01  # [s] between bursts of physics steps in real time
 MAX_LAG_NS = 250_000_000  # further behind the wall clock than this, simulated time is dropped
 REPEAT_AFTER = 1.0  # [s] without a trajectory in lockstep until the frames are sent again: sensor topics may lose some
-UNDER_WAY = 1.0  # [s] after a reset in which trajectories that were planned before it may still come
 MAX_STEP_PERIODS = 100
-
-
-class OutdatedError(TrajectoryError):
-    """A trajectory that was planned before the reset."""
 
 
 class SimNode(WmNode):
@@ -80,6 +76,7 @@ class SimNode(WmNode):
         arm = self._sim.kinematics
         self._faults, self._watch = Faults(), LimitWatch(arm.description, arm.joint_names, 1 / PHYSICS_HZ)
         start_ns = round(self.value("start_time") * 1e9)
+        self._resets = Resets(arm.joint_names, self._sim.home)
         self._driver = Driver(self._sim, self.value("control_period"), rate, start_ns, self._watch)
         self._sensors = Sensors(
             self,
@@ -129,12 +126,12 @@ class SimNode(WmNode):
             return
         try:
             names, stamp_ns, points = from_trajectory(message)
-            self._refuse_the_past(stamp_ns)
+            self._resets.check(names, stamp_ns, points)
             self._driver.controller.accept(names, stamp_ns, points, now_ns)
         except TrajectoryError as error:
             self._rejected += 1
             self._last_rejection = str(error)
-            if isinstance(error, OutdatedError) and time.monotonic() - self._reset_at < UNDER_WAY:
+            if isinstance(error, OutdatedError) and self._resets.recent:
                 self._rejected_before += 1  # no news
             else:
                 self.get_logger().warning(f"trajectory refused: {error}", throttle_duration_sec=1.0)
@@ -145,11 +142,6 @@ class SimNode(WmNode):
         if self._mode == "lockstep" and (stamp_ns == 0 or stamp_ns >= now_ns):
             self._owed = True
             self._advance_if_owed()
-
-    def _refuse_the_past(self, stamp_ns: int) -> None:
-        """A trajectory planned before a reset would sweep the arm from its home back through the new scene."""
-        if 0 < stamp_ns < self._valid_from_ns:
-            raise OutdatedError("expected a trajectory planned after the reset, this one answers an earlier frame")
 
     # -- time ----------------------------------------------------------------------------------------------------
 
@@ -199,10 +191,9 @@ class SimNode(WmNode):
         self._go_on(before_ns)
         # No arm gets home in an instant by its own power: who watches over its joint states is informed before they come.
         self._sensors.publish_placed(self._driver.now_ns)
-        self._reset_at = time.monotonic()
-        self._valid_from_ns = self._driver.now_ns
-        if self._mode != "lockstep":  # there, what answers an earlier frame may start up to a period later
-            self._valid_from_ns += round(self.value("control_period") * 1e9)
+        # Otherwise what answers an earlier frame may start up to a period later.
+        grace = 0.0 if self._mode == "lockstep" else self.value("control_period")
+        self._resets.happened(self._driver.now_ns + round(grace * 1e9))
 
     def _go_on(self, since_ns: int) -> None:
         """Time starts or continues: in real time the present is now, but stamps never run back."""
