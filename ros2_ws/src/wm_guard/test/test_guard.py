@@ -8,7 +8,7 @@ import pytest
 from wm_core.kinematics import Kinematics
 from wm_core.robot import load_robot
 from wm_guard.guard import Guard, Kind, Mode
-from wm_guard.limits import Limits, Request
+from wm_guard.limits import OVERSHOOT, Limits, Request
 from wm_guard.states import State
 
 TOOL_DOWN = load_robot().tool.rotation
@@ -170,7 +170,7 @@ def test_fast_commands_are_slowed_not_refused(guard, kinematics, step):
     verdict = guard.check(step(dx=0.06), T0, T0)  # 0.6 m/s
     assert (verdict.kind, verdict.reason) == (Kind.LIMITED, "tool_speed")
     assert verdict.motion.times_ns[0] >= 120 * MS
-    assert tool_speed(kinematics, verdict) == pytest.approx(0.5, rel=0.1)
+    assert tool_speed(kinematics, verdict) == pytest.approx(OVERSHOOT * 0.5, rel=0.1)
 
 
 def test_the_speed_limit_holds_below_the_profiles(kinematics, start, step):
@@ -178,7 +178,7 @@ def test_the_speed_limit_holds_below_the_profiles(kinematics, start, step):
     guard = guard_of(kinematics, start, Limits.of(load_robot(), speed_limit=0.25))
     verdict = guard.check(step(dx=0.03), T0, T0)
     assert (verdict.kind, verdict.reason) == (Kind.LIMITED, "tool_speed")
-    assert verdict.motion.times_ns[0] == pytest.approx(120 * MS, rel=0.02)
+    assert verdict.motion.times_ns[0] == pytest.approx(120 * MS / OVERSHOOT, rel=0.02)
     assert tool_speed(kinematics, verdict) <= 0.255
 
 

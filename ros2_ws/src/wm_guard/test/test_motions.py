@@ -5,7 +5,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from wm_guard.jerk_limited import JointLimits, move, stop
+from wm_guard.jerk_limited import TINY, JointLimits, move, stop
 from wm_guard.motions import FINE, NS, MotionError, Motions
 
 MS = 1_000_000
@@ -194,7 +194,7 @@ def test_profiles_are_smooth_and_end_at_rest(state, target, least, stopping):
     assert profile is not None and (stopping or profile.duration >= least - 1e-9)
     states = profile.at(np.array([0.0, profile.duration - 1e-12, profile.duration + 1.0]))
     for ours, given_ in zip((states.position, states.velocity, states.acceleration), now, strict=True):
-        np.testing.assert_allclose(ours[0], given_, atol=1e-12)
+        np.testing.assert_allclose(ours[0], given_, atol=TINY)
     np.testing.assert_allclose(states.velocity[1:], 0, atol=1e-6)
     np.testing.assert_allclose(states.position[1], states.position[2], atol=1e-6)
     if not stopping:

@@ -133,7 +133,7 @@ class Arm:
         if not states.path:  # never commanded
             self.motions.place(np.array(states.position), now_ns)
         sent = self.motions.halt(now_ns, self._step_ns) if halt else self._stop(now_ns)
-        if states.newest is not None and self.lost:  # elsewhere: it should not leap there
+        if states.newest is not None and self.lost and not states.jumped:  # elsewhere: it should not leap there
             slow_ns = SLOWLY * self._shortest_ns(states.newest, sent.positions[-1])
             sent = sent.only_at(max(int(sent.ends_ns[-1]), now_ns + slow_ns))
         return self._send(kind, reason, text, stamp_ns, sent.ends_ns[-1:], sent.positions[-1:], sent, now_ns)

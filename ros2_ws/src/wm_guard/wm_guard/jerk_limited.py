@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from ruckig import ControlInterface, InputParameter, Result, Ruckig, Synchronization, Trajectory
+from ruckig import ControlInterface, InputParameter, Result, Ruckig, RuckigError, Synchronization, Trajectory
 
 from wm_guard.smoothing import States
 
@@ -20,6 +20,7 @@ class JointLimits:
         return replace(self, velocity=share * self.velocity)
 
 
+TINY = 1e-9  # below which ruckig finds no motion at times
 LOOKS = 50  # at a motion, for where it comes
 State = tuple[np.ndarray, np.ndarray, np.ndarray]  # position, velocity, acceleration (n,)
 
@@ -58,7 +59,7 @@ class Profile:
 def move(now: State, target: np.ndarray, limits: JointLimits, least: float) -> Profile | None:
     """From position, velocity, acceleration (n,) `now` to rest at `target` (n,), in `least` [s] or more; None where ruckig finds none."""
     given = _input(now, limits)
-    given.target_position = target
+    given.target_position = np.where(np.abs(target - now[0]) < TINY, now[0], target)
     given.minimum_duration = least
     return _calculate(given)
 
@@ -74,7 +75,8 @@ def stop(now: State, limits: JointLimits, least: float = 0.0) -> Profile | None:
 
 def _input(now: State, limits: JointLimits) -> InputParameter:
     given = InputParameter(len(now[0]))
-    given.current_position, given.current_velocity, given.current_acceleration = now
+    given.current_position = now[0]
+    given.current_velocity, given.current_acceleration = (np.where(np.abs(each) < TINY, 0.0, each) for each in now[1:])
     given.max_velocity, given.max_acceleration, given.max_jerk = limits.velocity, limits.acceleration, limits.jerk
     given.target_velocity = given.target_acceleration = np.zeros(len(now[0]))
     return given
@@ -84,7 +86,7 @@ def _calculate(given: InputParameter) -> Profile | None:
     otg, trajectory = Ruckig(given.degrees_of_freedom), Trajectory(given.degrees_of_freedom)
     try:
         result = otg.calculate(given, trajectory)
-    except RuntimeError:  # input that it refuses
+    except (RuckigError, RuntimeError):  # input that it refuses, or finds no motion for
         return None
     return _profile(trajectory, given) if result in (Result.Working, Result.Finished) else None
 

@@ -13,6 +13,7 @@ from wm_core.robot import RobotProfile
 MAX_POINTS = 100
 # [rad] spacing at which the straight line between two joint points is checked for where the tool goes.
 SAMPLE_SPACING = 0.05
+OVERSHOOT = 0.85  # share of a speed limit that is sent: an arm's servos were seen to be 13 % faster for moments
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Limits:
 
     @property
     def fastest_tool(self) -> float:
-        """[m/s]"""
-        return min(self.tool_speed, self.speed_limit or self.tool_speed)
+        """[m/s] that is sent, so that the tool itself keeps its limit."""
+        return OVERSHOOT * min(self.tool_speed, self.speed_limit or self.tool_speed)
 
     @staticmethod
     def of(robot: RobotProfile, **values: Any) -> "Limits":

@@ -30,7 +30,7 @@ class Driver:
         begins. `watch`: sees every step.
         """
         self.sim = sim
-        self.stuck = False  # the arm's brakes are on, whatever its controller says
+        self._stuck = False
         self._watch = watch
         self.steps_per_period = physics_steps(control_period)
         self._joint_state_rate = joint_state_rate
@@ -56,10 +56,21 @@ class Driver:
         self.controller.reset(self.sim.home)
         self._count = 0
 
+    @property
+    def stuck(self) -> bool:
+        """Whether the arm's brakes are on, whatever its controller says. When they are released, that begins where the arm is."""
+        return self._stuck
+
+    @stuck.setter
+    def stuck(self, stuck: bool) -> None:
+        if self._stuck and not stuck:
+            self.controller.reset(self.sim.arm_motion()[0])
+        self._stuck = stuck
+
     def step(self) -> Due:
         """One physics step towards where the controller wants the arm at the step's end."""
         end_ns = self.now_ns + 1_000_000_000 // PHYSICS_HZ
-        if not self.stuck:
+        if not self._stuck:
             self.sim.set_target(self.controller.sample(end_ns))
         self.sim.step(1)
         if self._watch is not None:
