@@ -24,7 +24,7 @@ from wm_bringup.supervision.watcher import watch_supervisor
 from wm_bringup.swap import VISIBLE, Scene, Swap, Used
 from wm_bringup.swap_watch import ACCEPTED, WORSE, Finding, Records
 from wm_core.conversions import object_xy, tool_state
-from wm_core.given_parameters import refuse_unknown
+from wm_core.given_parameters import check_types, refuse_unknown
 from wm_core.launched import CANNOT_RUN, die_with_launcher
 from wm_core.node_process import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
@@ -53,6 +53,7 @@ class BundleManager(Node):
             "patience": 300.0,  # [s] of waiting for a safe moment
             "answer_timeout": 10.0,  # [s] from the change to the first command
         }
+        check_types(self, defaults)
         self._value = {name: self.declare_parameter(name, default).value for name, default in defaults.items()}
         refuse_unknown(self, {})
         self._registry = Registry(self._value["registry"]) if self._value["registry"] else None

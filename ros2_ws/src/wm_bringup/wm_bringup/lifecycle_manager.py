@@ -23,7 +23,7 @@ from wm_bringup.supervision.ends import GAVE_UP
 from wm_bringup.supervision.processes import Process, condition, find, kill, process
 from wm_bringup.supervision.shared_memory import clean
 from wm_bringup.supervision.steps import SIMULATOR, Steps
-from wm_core.given_parameters import refuse_unknown
+from wm_core.given_parameters import check_types, refuse_unknown
 from wm_core.heartbeat import QOS, TOPIC, beat, host
 from wm_core.launched import CANNOT_RUN, die_with_launcher
 from wm_core.node_process import ignore_stop_signals
@@ -58,6 +58,7 @@ class LifecycleManager(Node):
 
     def __init__(self) -> None:
         super().__init__("wm_lifecycle_manager")
+        check_types(self, {param.name: param.default for param in PARAMETERS})
         for param in PARAMETERS:
             param.check(self.declare_parameter(param.name, param.default, param.descriptor()).value)
         value = {param.name: self.get_parameter(param.name).value for param in PARAMETERS}

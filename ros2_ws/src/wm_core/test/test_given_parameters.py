@@ -4,17 +4,31 @@ import sys
 
 import pytest
 import rclpy
+from hypothesis import given
+from hypothesis import strategies as st
 from rclpy.lifecycle import TransitionCallbackReturn
 
-from wm_core.given_parameters import refuse_unknown
+from wm_core.given_parameters import parameters_in, refuse_unknown
 from wm_core.lifecycle import WmNode
 from wm_core.params import ConfigError, Param
 
 pytestmark = pytest.mark.ros
 
+DEFAULTS = """
+/**/walker:
+  ros__parameters: {speed: 1.0, gait: {legs: 2}, called: Rex, tame: true, way: [0.0, 0.0], friends: [Tom]}
+"""
+
 
 class Walker(WmNode):
-    PARAMETERS = (Param("speed", 1.0, "[m/s]"), Param("gait.legs", 2, "how many"))
+    PARAMETERS = (
+        Param("speed", 1.0, "[m/s]", 0.0, 5.0),
+        Param("gait.legs", 2, "how many"),
+        Param("called", "Rex", "by its owner"),
+        Param("tame", True, "whether it comes then"),
+        Param("way", [0.0, 0.0], "[m] where it goes"),
+        Param("friends", [], "whom it knows"),
+    )
     RETIRED = {"haste": "is 'speed' now"}
 
 
@@ -24,9 +38,13 @@ def walker(tmp_path, monkeypatch):
     nodes = []
 
     def start(text: str, *arguments: str) -> Walker:
-        file = tmp_path / "walker.yaml"
+        defaults, file = tmp_path / "defaults.yaml", tmp_path / "walker.yaml"
+        defaults.write_text(
+            DEFAULTS
+        )  # a file before it, as in a launch: where ROS keeps this if the other has another type
         file.write_text(text)
-        monkeypatch.setattr(sys, "argv", ["walker", "--ros-args", "--params-file", str(file), *arguments])
+        files = ["--params-file", str(defaults), "--params-file", str(file)]
+        monkeypatch.setattr(sys, "argv", ["walker", "--ros-args", *files, *arguments])
         rclpy.init()
         nodes.append(Walker("walker", namespace="/zoo"))
         return nodes[0]
@@ -87,3 +105,52 @@ def test_ros_own_names_and_nested_ones_pass(walker):
 
 def test_the_command_line_is_refused_likewise(walker):
     assert "'sped'" in why(walker(section("/**/walker", "speed: 2.0"), "-p", "sped:=2.0"))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ("speed: fast", "'speed': expected a number, got 'fast'"),
+        ("speed: '2.0'", "'speed': expected a number, got '2.0'"),
+        ("speed: true", "'speed': expected a number, got True"),
+        ("speed: [1.0]", r"'speed': expected a number, got \[1.0\]"),
+        ("gait: {legs: 2.5}", "'gait.legs': expected an integer, got 2.5"),
+        ("called: 5", "'called': expected text, got 5"),
+        ("tame: 1", "'tame': expected true or false, got 1"),
+        ("way: 1.0", "'way': expected a list, each a number, got 1.0"),
+        ("way: [a, b]", "'way': expected a list, each a number"),
+        ("friends: [1]", "'friends': expected a list, each text"),
+    ],
+)
+@pytest.mark.parametrize("name", ["/**/walker", "/zoo/walker", "/**"])
+def test_a_value_of_another_type_is_refused_by_name(walker, name, parameters, expected):
+    with pytest.raises(ConfigError, match=f"parameters of walker: {expected}"):
+        walker(section(name, parameters))
+
+
+def test_so_it_is_on_the_command_line(walker):
+    with pytest.raises(ConfigError, match="'speed': expected a number, got 'fast'"):
+        walker(section("/**/walker", "called: Tim"), "-p", "speed:=fast")
+
+
+@pytest.mark.parametrize("speed", ["3", "3.0", "3e0", "0.3e1"])
+def test_an_integer_is_a_number(walker, speed):
+    node = walker(section("/**/walker", f"speed: {speed}, way: [1, 2]"))
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert node.value("speed") == 3.0 and node.value("way") == [1.0, 2.0]
+
+
+def test_the_later_of_an_integer_and_a_number_counts(walker):
+    assert walker(section("/**/walker", "speed: 3") + section("/zoo/walker", "speed: 2.5")).value("speed") == 2.5
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=5), lambda inner: st.dictionaries(st.text(max_size=5), inner)
+    )
+)
+def test_the_content_of_a_parameter_file_is_read_or_refused(content):
+    try:
+        assert all(section.startswith("/") and name for section, name, _ in parameters_in(content))
+    except ConfigError as error:
+        assert "expected" in str(error)

@@ -17,7 +17,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from std_msgs.msg import Header
 
-from wm_core.given_parameters import refuse_unknown
+from wm_core.given_parameters import check_types, refuse_unknown
 from wm_core.heartbeat import beat
 from wm_core.params import ConfigError, Param
 from wm_core.qos import LATCHED, SENSOR, STATE
@@ -35,9 +35,8 @@ class WmNode(LifecycleNode):
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name, **kwargs)
         self.active = False
-        self._specs = {param.name: param for param in self.PARAMETERS}
-        for param in self.PARAMETERS:
-            self._declare(param)
+        self._specs: dict[str, Param] = {}
+        self.declare(self.PARAMETERS)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._entities: list[tuple[Callable[[Any], bool], Any]] = []
         self._errors = 0
@@ -76,9 +75,9 @@ class WmNode(LifecycleNode):
 
     def declare(self, params: Iterable[Param]) -> None:
         """Declare parameters of which others say which there are; one that is there with another default is made anew."""
+        params = [param for param in params if self._specs.get(param.name) != param]
+        check_types(self, {param.name: param.default for param in params})
         for param in params:
-            if self._specs.get(param.name) == param:
-                continue
             if self._specs.pop(param.name, None):
                 self.undeclare_parameter(param.name)
             self._specs[param.name] = param

@@ -18,7 +18,7 @@ from wm_msgs.action import PursueGoal
 from wm_msgs.msg import Episode, Goal
 from wm_msgs.srv import ResetWorld
 
-from wm_core.given_parameters import refuse_unknown
+from wm_core.given_parameters import check_types, refuse_unknown
 from wm_core.launched import die_with_launcher
 from wm_core.node_process import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
@@ -59,6 +59,7 @@ class Client(Node):
     def __init__(self) -> None:
         super().__init__(self.NAME)
         declared = {**SHARED, **self.PARAMETERS}
+        check_types(self, declared)
         self.value = {name: self.declare_parameter(name, default).value for name, default in declared.items()}
         refuse_unknown(self, {})
         self.frame = load_robot(self.value["robot"]).table_frame  # of all positions

@@ -31,7 +31,7 @@ from wm_bags.record.topics import Choice, Expected, complete
 from wm_bags.storage.mcap_file import COMPRESSIONS
 from wm_bags.storage.metadata import Topic
 from wm_bags.storage.writer import Storage
-from wm_core.given_parameters import refuse_unknown
+from wm_core.given_parameters import check_types, refuse_unknown
 from wm_core.heartbeat import beat
 from wm_core.launched import CANNOT_RUN, die_with_launcher
 from wm_core.lifecycle import ERROR, OK, WARN
@@ -83,6 +83,7 @@ class Recorder(Node):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("wm_recorder", **kwargs)
+        check_types(self, {param.name: param.default for param in PARAMETERS})
         for param in PARAMETERS:
             param.check(self.declare_parameter(param.name, param.default, param.descriptor()).value)
         names = self._strings("topics")
