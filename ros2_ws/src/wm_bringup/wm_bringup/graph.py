@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wm_bringup.launch_arguments import PICTURE, LaunchError, check_arguments
+from wm_bringup.params_file import check_params_file
 from wm_bringup.supervision.ends import GAVE_UP
 from wm_core.bundle import Bundle, BundleError
 from wm_core.compatibility import FitError, check_fit, check_robot
@@ -139,8 +140,12 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         len(LIFECYCLE_ORDER), _supervisor(nodes, recorded=values["record"] not in ("", "false"), simulated=lockstep)
     )
     environment = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(config("fastdds.xml"))}
-    files = (config("arm_sim.yaml"), *_params_file(values["params_file"]))
-    return Graph(tuple(nodes), files, values["namespace"].strip("/"), values["log_level"], environment)
+    files, namespace = [config("arm_sim.yaml")], values["namespace"].strip("/")
+    if values["params_file"]:
+        set_here = [name for node in nodes for name in node.parameters]
+        modules = {node.name: node.module for node in nodes}
+        files.append(check_params_file(values["params_file"], modules, set_here, namespace))
+    return Graph(tuple(nodes), tuple(files), namespace, values["log_level"], environment)
 
 
 def _node(package: str, parameters: dict[str, Any]) -> Node:
@@ -249,15 +254,6 @@ def _recorders(values: Mapping[str, str], rig: str) -> list[Node]:
             parameters |= {"mode": "snapshot", "triggers": ["drift", "e_stop", "person"]}
         return [Node("wm_bags", "wm_recorder", "wm_bags.record.recorder", "wm_recorder", parameters, respawn=True)]
     return []
-
-
-def _params_file(value: str) -> tuple[Path, ...]:
-    if not value:
-        return ()
-    file = Path(value).expanduser()
-    if not file.is_file():
-        raise LaunchError(f"argument 'params_file': expected a file, {file} does not exist")
-    return (file,)
 
 
 def config(name: str) -> Path:
