@@ -79,7 +79,7 @@ def test_the_task_reaches_the_planner_and_whoever_gives_goals(tmp_path, monkeypa
     own = tmp_path / "careful.yaml"
     own.write_text(task_path("push").read_text().replace("time_limit: 10.0", "time_limit: 30.0"))
     graph = arm_sim({"task": "careful.yaml", "explore": "0"})
-    assert parameters(graph, "wm_planner")["task"] == parameters(graph, "wm_explorer")["task"] == str(own)
+    assert {parameters(graph, name)["task"] for name in ("wm_planner", "wm_explorer", "wm_sim")} == {str(own)}
 
 
 def test_a_task_that_the_bundle_does_not_fit_is_refused_before_anything_starts(tmp_path):
@@ -89,6 +89,28 @@ def test_a_task_that_the_bundle_does_not_fit_is_refused_before_anything_starts(t
         LaunchError, match=r"'task'.*fast.yaml.*action.axes.x.scale: the task says 0.05, the bundle 0.03"
     ):
         arm_sim({"task": str(fast)})
+
+
+@pytest.mark.parametrize(
+    ("world", "x", "expected"),
+    [
+        (
+            "tabletop_block",
+            "[0.38, 0.80]",
+            "regions.practice.x: objects and goals from 0.38 to 0.8 m, the robot reaches",
+        ),
+        (
+            "tabletop_block",
+            "[0.63, 0.66]",
+            "regions.practice.x: expected a region that overlaps with that of tabletop_block",
+        ),
+    ],
+)
+def test_a_region_of_practice_out_of_reach_or_world_is_refused_before_anything_starts(tmp_path, world, x, expected):
+    own = tmp_path / "own.yaml"
+    own.write_text(task_path("push").read_text().replace("practice: {x: [0.38, 0.62]", f"practice: {{x: {x}"))
+    with pytest.raises(LaunchError, match=f"argument 'task': .*own.yaml.*{expected}"):
+        arm_sim({"task": str(own), "world": world})
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
     seed, world, rig = int(values["seed"]), values["world"], values["rig"] or _rig_of(values["world"])
     bundle, registry = _bundle(values["bundle"])
     robot = _robot(values["robot"], world)
-    task = _task(values["task"], bundle, robot)
+    task = _task(values["task"], bundle, robot, world)
     if values["planner"] == POLICY and not (Path(bundle) / "policy.onnx").is_file():
         raise LaunchError(
             f"argument 'planner': expected a bundle with a policy, {bundle} has none; train one with ./wm policy, or choose another planner"
@@ -79,6 +79,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
     sim = {
         "robot": robot,
         "world": world,
+        "task": task,
         "rig": rig,
         "mode": "lockstep" if lockstep else "real_time",
         "seed": seed,
@@ -183,8 +184,8 @@ def _bundle(value: str) -> tuple[str, str]:
         raise LaunchError(f"argument 'bundle': {error}") from error
 
 
-def _task(value: str, bundle: str, robot: str) -> str:
-    """A task's name, or the absolute path of its file; refused where bundle or robot do not fit it."""
+def _task(value: str, bundle: str, robot: str, world: str) -> str:
+    """A task's name, or the absolute path of its file; refused where bundle, robot or world do not fit it."""
     try:
         loaded = Bundle.load(bundle)
     except BundleError as error:
@@ -193,6 +194,7 @@ def _task(value: str, bundle: str, robot: str) -> str:
         task = load_task(value)
         check_fit(task, loaded)
         check_robot(task, load_robot(robot))
+        load_world(world).practised(task)
     except (TaskError, FitError) as error:
         raise LaunchError(f"argument 'task': {error}") from error
     return value if value == task.name else str(task.path)

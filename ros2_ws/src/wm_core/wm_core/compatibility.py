@@ -58,13 +58,14 @@ def check_robot(task: Task, robot: RobotProfile) -> None:
             f"{where}: action.held.z: the task holds the tool {height:g} m above the table, the robot's works at {robot.tool.height:g} m"
             " (its `tool.height`); make them the same"
         )
-    goals = task.regions.goals
-    for axis, low, high in zip(goals.axes, goals.lower, goals.upper, strict=True):
-        if low < reach[axis][0] or high > reach[axis][1]:
-            raise FitError(
-                f"{where}: regions.goals.{axis}: goals from {low:g} to {high:g} m, the robot reaches from {reach[axis][0]:g} to"
-                f" {reach[axis][1]:g} m; accept goals within its reach only"
-            )
+    for name, what in (("goals", "goals"), ("practice", "objects and goals")):
+        region = getattr(task.regions, name)
+        for axis, low, high in zip(region.axes, region.lower, region.upper, strict=True):
+            if low < reach[axis][0] or high > reach[axis][1]:
+                raise FitError(
+                    f"{where}: regions.{name}.{axis}: {what} from {low:g} to {high:g} m, the robot reaches from {reach[axis][0]:g}"
+                    f" to {reach[axis][1]:g} m; keep it within its reach"
+                )
 
 
 def _listed(groups: tuple[tuple[str, ...], ...]) -> str:

@@ -42,13 +42,16 @@ class SimNode(WmNode):
 
     PARAMETERS = (
         Param("world", "tabletop_block", "World: a name in sim_worlds/worlds or the path of a file"),
+        Param(
+            "task",
+            "",
+            "Task: a name or the path of a file; objects start where it practises; empty: everywhere",
+        ),
         *ROBOT,
         Param("rig", "", "Camera rig: a name in sim_worlds/rigs or the path of a file; empty: the world's"),
         Param("mode", "real_time", "Pace of time", choices=("real_time", "fast", "lockstep")),
         Param("seed", 0, "Draws the object's first place", 0),
-        Param(
-            "control_period", 0.1, "[s] Between two camera frames; a multiple of the physics step, 1/240 s", 0.0, 2.0
-        ),
+        Param("control_period", 0.1, "[s] Between camera frames; a multiple of the physics step, 1/240 s", 0.0, 2.0),
         Param("joint_state_rate", 50.0, "[Hz] Joint states; in lockstep they come with the frames", 1.0, PHYSICS_HZ),
         Param("depth_encoding", "16UC1", "REP-118: millimetres or metres", choices=DEPTH_ENCODINGS),
         Param("randomise", False, "Draw mass, friction, size and colour at every reset from the world's ranges"),
@@ -63,7 +66,7 @@ class SimNode(WmNode):
     # -- lifecycle -----------------------------------------------------------------------------------------------
 
     def setup(self) -> None:
-        world = load_world(self.value("world"))
+        world = load_world(self.value("world"), self.value("task"))
         rig = CameraRig.load(rig_path(self.value("rig") or world.rig))
         self._mode = self.value("mode")
         robot = robot_of(self)

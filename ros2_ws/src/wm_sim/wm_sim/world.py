@@ -1,6 +1,6 @@
 """Worlds as data: a table, an object, where it starts and where goals lie. Read from sim_worlds/worlds/*.yaml."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from wm_core.checked_yaml import load_checked
 from wm_core.paths import worlds_dir
 from wm_core.robot import RobotProfile
+from wm_core.task import Task, load_task
 
 
 def _numbers(count: int) -> dict[str, Any]:
@@ -176,6 +177,34 @@ class World:
                     f" how the robot stands in {robot.file}"
                 )
 
+    def practised(self, task: Task) -> "World":
+        """This world, where objects start and goals lie within the task's region of practice too.
+
+        Raises TaskError where that is not on the table or leaves nothing of the world's own regions.
+        """
+        region = task.regions.practice
+        lower, upper = (dict(zip(region.axes, corner, strict=True)) for corner in (region.lower, region.upper))
+        half = np.array(self.table_size) / 2
+        edges = np.array([self.table_centre - half, self.table_centre + half])
+        parts = {"start": self.start, "goal": self.goal}
+        for i, axis in enumerate("xy"):
+            field, said = f"regions.practice.{axis}", f"{lower[axis]:g} to {upper[axis]:g} m"
+            if lower[axis] < edges[0, i] or upper[axis] > edges[1, i]:
+                table = f"the table of {self.name}, {edges[0, i]:g} to {edges[1, i]:g} m"
+                raise task.error(field, f"expected a region on {table}, got {said}")
+            for name, own in parts.items():
+                if upper[axis] <= own.lower[i] or lower[axis] >= own.upper[i]:
+                    world = f"{self.name}, whose `{name}` is {own.lower[i]:g} to {own.upper[i]:g} m"
+                    raise task.error(field, f"expected a region that overlaps with that of {world}, got {said}")
+        box = np.array([[lower["x"], lower["y"]], [upper["x"], upper["y"]]])
+        start, goal = (Region(np.maximum(own.lower, box[0]), np.minimum(own.upper, box[1])) for own in parts.values())
+        if np.linalg.norm(goal.upper - goal.lower) / 2 < self.min_distance:
+            raise task.error(
+                "regions.practice",
+                f"expected room for goals {self.min_distance:g} m from the start ({self.name}: goal.min_distance), got {region}",
+            )
+        return replace(self, start=start, goal=goal)
+
     def draw_goal(self, rng: np.random.Generator, start: np.ndarray) -> np.ndarray:
         """A goal (2,) [m] at least `min_distance` from the start, so that no episode starts solved."""
         for _ in range(1000):
@@ -187,15 +216,19 @@ class World:
         )
 
 
-def load_world(name_or_path: str | Path) -> World:
-    """A world by name (sim_worlds/worlds/NAME.yaml) or by path; raises WorldError naming file and field."""
+def load_world(name_or_path: str | Path, task: str | Path = "") -> World:
+    """A world by name (sim_worlds/worlds/NAME.yaml) or by path; raises WorldError naming file and field.
+
+    `task`: name or file of a task, to whose region of practice the world is narrowed; raises TaskError. Empty: the whole world.
+    """
     file = Path(name_or_path)
     if file.suffix not in (".yaml", ".yml"):
         file = worlds_dir() / f"{name_or_path}.yaml"
     if not file.is_file():
         known = ", ".join(sorted(path.stem for path in worlds_dir().glob("*.yaml")))
         raise WorldError(f"expected a world file, {file} does not exist; known worlds: {known}")
-    return _world(file, load_checked(file, _SCHEMA, WorldError))
+    world = _world(file, load_checked(file, _SCHEMA, WorldError))
+    return world.practised(load_task(task)) if task else world
 
 
 def _world(file: Path, data: dict[str, Any]) -> World:

@@ -100,9 +100,9 @@ class ClosedLoop:
         """`settings`: of the planner (default: the planner node's). `cameras`: use only these. `budget_s`: time for each plan (None:
         unlimited). `task`, `robot`: the default ones where none is given.
 
-        Raises FitError for a bundle or a robot that does not fit the task."""
+        Raises FitError for a bundle or a robot, and TaskError for a world, that does not fit the task."""
         self.task = task or load_task()
-        self.sim = ArmSim(world, rig.only(cameras) if cameras else rig, robot=robot)
+        self.sim = ArmSim(world.practised(self.task), rig.only(cameras) if cameras else rig, robot=robot)
         self.kinematics = Kinematics(self.sim.robot)
         self.bundle = bundle
         self._budget_s = budget_s
