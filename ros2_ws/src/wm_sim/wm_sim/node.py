@@ -42,11 +42,7 @@ class SimNode(WmNode):
 
     PARAMETERS = (
         Param("world", "tabletop_block", "World: a name in sim_worlds/worlds or the path of a file"),
-        Param(
-            "task",
-            "",
-            "Task: a name or the path of a file; objects start where it practises; empty: everywhere",
-        ),
+        Param("task", "", "Task: a name or the path of a file; objects start where it practises; empty: anywhere"),
         *ROBOT,
         Param("rig", "", "Camera rig: a name in sim_worlds/rigs or the path of a file; empty: the world's"),
         Param("mode", "real_time", "Pace of time", choices=("real_time", "fast", "lockstep")),

@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wm_tasks.report import CpuTimes, Episode, Run, percentiles, wilson, write_json
-from wm_tasks.summary import write_summary
+from wm_tasks.summary import _title, write_summary
 from wm_tasks.video import Shot, write_video
 
 
 @pytest.fixture
 def run():
-    run = Run("tabletop_block", "bundles/default", "icem", 10000, False, cycles=50, deadline_misses=1)
+    run = Run(
+        "tabletop_block", "bundles/default", "icem", 10000, False, "push", "ur5e", 0.02, cycles=50, deadline_misses=1
+    )
     for seed, distance in enumerate([0.005, 0.019, 0.025, 0.2]):
         run.episodes.append(
             Episode(seed, [0.5, 0.0], [0.4, 0.1], distance, 20, 2.0, "reached", [[0.5, 0.0], [0.45, 0.05]])
@@ -35,6 +37,26 @@ def test_the_keys_that_others_rely_on(run):
     assert set(document) >= {"cycles", "deadline_misses", "seed", "world", "bundle", "versions"}
 
 
+def test_success_is_what_the_task_says(run):
+    assert run.summary()["success_rate"] == 0.5 and run.within == "within 2 cm"
+    run.distance_m = 0.006
+    document = run.summary()
+    assert document["success_rate"] == 0.25 and document["success_interval"][1] < 0.8
+    assert [episode["success"] for episode in document["episodes"]] == [True, False, False, False]
+    assert (document["success_distance_m"], document["task"], document["robot"]) == (0.006, "push", "ur5e")
+    assert _title(run).splitlines() == [
+        "push, ur5e, tabletop_block, icem, default:",
+        "1 of 4 within 0.6 cm (seeds from 10000)",
+    ]
+
+
+@pytest.mark.parametrize(("wanted", "interrupted"), [(0, ""), (4, ""), (50, "interrupted after 4 of 50")])
+def test_a_run_that_was_interrupted_says_so(run, wanted, interrupted):
+    run.wanted = wanted
+    assert run.interrupted == interrupted and run.summary()["interrupted"] is bool(interrupted)
+    assert _title(run).endswith(f", {interrupted}" if interrupted else "10000)")
+
+
 @given(st.integers(0, 200), st.integers(1, 200))
 def test_intervals_contain_their_rate(successes, trials):
     successes = min(successes, trials)
@@ -45,7 +67,7 @@ def test_intervals_contain_their_rate(successes, trials):
 def test_nothing_measured_is_null():
     assert wilson(0, 0) == (0.0, 1.0)
     assert percentiles([math.nan]) == {"p50": None, "p99": None}
-    assert Run("w", "b", "p", 0, True).summary()["success_rate_2cm"] is None
+    assert Run("w", "b", "p", 0, True, "t", "r", 0.02).summary()["success_rate_2cm"] is None
 
 
 def test_a_failed_write_leaves_the_old_report(tmp_path):

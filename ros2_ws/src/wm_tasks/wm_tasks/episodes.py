@@ -12,6 +12,7 @@ from wm_msgs.msg import Episode as EpisodeEvent
 
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
+from wm_core.robot import load_robot
 from wm_core.task import load_task
 from wm_planner.pursuit import DEACTIVATED, E_STOPPED
 from wm_sim.world import load_world
@@ -49,8 +50,19 @@ class Episodes(Client):
         value = self.value
         self.wanted, self.seed, self.lockstep = value["episodes"], value["seed"], value["lockstep"]
         self.report_file = Path(value["report"]) if value["report"] else None
-        self.world, self.task = load_world(value["world"]), load_task(value["task"])
-        self.outcome = Run(self.world.name, value["bundle"], value["planner"], self.seed, self.lockstep)
+        self.task = load_task(value["task"])
+        self.world = load_world(value["world"]).practised(self.task)
+        self.outcome = Run(
+            self.world.name,
+            value["bundle"],
+            value["planner"],
+            self.seed,
+            self.lockstep,
+            self.task.name,
+            load_robot(value["robot"]).name,
+            self.task.success.distance,
+            self.wanted,
+        )
         camera = CameraRig.load(rig_path(value["rig"])).cameras[0].name
         self._latest = latest_picture(value["picture"], self.get_logger().warning)
         self._monitor = Monitor(self, self.outcome, camera, self.report_file is not None, self._latest)
@@ -69,7 +81,7 @@ class Episodes(Client):
             episode = self._episode(self.seed + index, index)
             self.outcome.episodes.append(episode)
             index += 1
-            mark = "reached" if episode.success(self.task.success.distance) else "missed "
+            mark = "reached" if episode.success(self.outcome.distance_m) else "missed "
             self.get_logger().info(
                 f"goal {index}{f' of {self.wanted}' if self.wanted else ''}: {mark} {1000 * episode.final_distance_m:5.1f} mm"
                 f" in {episode.time_s:4.1f} s, {episode.steps} steps ({episode.message})"
@@ -104,7 +116,7 @@ class Episodes(Client):
             result.message,
             self._monitor.path,
         )
-        outcome = EpisodeEvent.REACHED if episode.success(self.task.success.distance) else EpisodeEvent.MISSED
+        outcome = EpisodeEvent.REACHED if episode.success(self.outcome.distance_m) else EpisodeEvent.MISSED
         self._announce(EpisodeEvent.END, seed, goal, outcome, result.message, episode.final_distance_m)
         return episode
 
@@ -196,16 +208,19 @@ class Episodes(Client):
     def print_table(self) -> None:
         episodes = self.outcome.episodes
         if not episodes:
+            if self.outcome.interrupted:
+                self.get_logger().info(self.outcome.interrupted)
             return
-        good = sum(episode.success(self.task.success.distance) for episode in episodes)
         document = self.outcome.summary()
-        low, high = document["success_interval_2cm"]
+        low, high = document["success_interval"]
         median = 1000 * float(np.median([episode.final_distance_m for episode in episodes]))
         latency = document["latency_ms"]["camera_to_command"]
         cpu = document["cpu"]
         stolen = f", {100 * cpu['stolen']:.0f} % of the CPU stolen by the host" if cpu and cpu["stolen"] > 0.01 else ""
+        ended = f"{self.outcome.interrupted}: " if self.outcome.interrupted else ""
         self.get_logger().info(
-            f"{good} of {len(episodes)} within 2 cm ({100 * low:.0f}..{100 * high:.0f} %), median {median:.1f} mm,"
+            f"{ended}{self.outcome.successes} of {len(episodes)} {self.outcome.within}"
+            f" ({100 * low:.0f}..{100 * high:.0f} %), median {median:.1f} mm,"
             f" camera to command p50 {latency['p50'] or math.nan:.1f} ms p99 {latency['p99'] or math.nan:.1f} ms,"
             f" {self.outcome.deadline_misses} of {self.outcome.cycles} deadlines missed{stolen}"
         )

@@ -72,23 +72,53 @@ class Run:
     planner: str
     seed: int
     lockstep: bool
+    task: str
+    robot: str
+    distance_m: float  # of the true object from the goal, at most: a success
+    wanted: int = 0  # episodes that were asked for; 0: until stopped
     episodes: list[Episode] = field(default_factory=list)
     latency_ms: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in LATENCIES})
     cycles: int = 0
     deadline_misses: int = 0
     cpu: "CpuTimes | None" = field(default_factory=lambda: CpuTimes.now())  # when the run began
 
+    @property
+    def successes(self) -> int:
+        return sum(episode.success(self.distance_m) for episode in self.episodes)
+
+    @property
+    def within(self) -> str:
+        """What counts as a success, in words."""
+        return f"within {100 * self.distance_m:g} cm"
+
+    @property
+    def interrupted(self) -> str:
+        """Of how many episodes a run was that ended before all were done; empty: it was not."""
+        return f"interrupted after {len(self.episodes)} of {self.wanted}" if len(self.episodes) < self.wanted else ""
+
     def summary(self) -> dict[str, Any]:
         """The JSON document; see README for the meaning of each key."""
+        success = self.successes, len(self.episodes)
         rates = {tolerance: [episode.success(tolerance / 100) for episode in self.episodes] for tolerance in (2, 3)}
-        document: dict[str, Any] = {}
+        document: dict[str, Any] = {
+            "success_distance_m": self.distance_m,
+            "success_rate": success[0] / success[1] if success[1] else None,
+            "success_interval": [round(bound, 4) for bound in wilson(*success)],
+            "episodes_wanted": self.wanted or None,
+            "interrupted": bool(self.interrupted),
+        }
         for tolerance, outcomes in rates.items():
             document[f"success_rate_{tolerance}cm"] = float(np.mean(outcomes)) if outcomes else None
             document[f"success_interval_{tolerance}cm"] = [
                 round(bound, 4) for bound in wilson(sum(outcomes), len(outcomes))
             ]
         document["episodes"] = [
-            {**asdict(episode), "success_2cm": episode.success(0.02), "success_3cm": episode.success(0.03)}
+            {
+                **asdict(episode),
+                "success": episode.success(self.distance_m),
+                "success_2cm": episode.success(0.02),
+                "success_3cm": episode.success(0.03),
+            }
             for episode in self.episodes
         ]
         document["latency_ms"] = {name: percentiles(values) for name, values in self.latency_ms.items()}
@@ -99,6 +129,8 @@ class Run:
             "deadline_misses": self.deadline_misses,
             "seed": self.seed,
             "world": self.world,
+            "task": self.task,
+            "robot": self.robot,
             "bundle": self.bundle,
             "planner": self.planner,
             "real_time": not self.lockstep,

@@ -29,13 +29,14 @@ def write_summary(run: Run, file: Path) -> None:
 
 
 def _title(run: Run) -> str:
-    good = sum(episode.success(0.02) for episode in run.episodes)
-    return f"{run.world}, {run.planner}, {Path(run.bundle).name}: {good} of {len(run.episodes)} within 2 cm (seeds from {run.seed})"
+    what = ", ".join((run.task, run.robot, run.world, run.planner, Path(run.bundle).name))
+    ended = f", {run.interrupted}" if run.interrupted else ""
+    return f"{what}:\n{run.successes} of {len(run.episodes)} {run.within} (seeds from {run.seed}){ended}"
 
 
 def _paths(axis: plt.Axes, run: Run) -> None:
     for episode in run.episodes[:SHOWN_PATHS]:
-        colour = "tab:green" if episode.success(0.02) else "tab:red"
+        colour = "tab:green" if episode.success(run.distance_m) else "tab:red"
         path = np.array(episode.path or [episode.start])
         axis.plot(path[:, 1], path[:, 0], color=colour, linewidth=1, alpha=0.8)
         axis.plot(*episode.start[::-1], "o", color=colour, markersize=4)
@@ -52,14 +53,13 @@ def _paths(axis: plt.Axes, run: Run) -> None:
 def _distances(axis: plt.Axes, run: Run) -> None:
     millimetres = np.sort([1000 * episode.final_distance_m for episode in run.episodes])
     axis.step(millimetres, np.arange(1, len(millimetres) + 1) / len(millimetres), where="post")
-    for limit in (20, 30):
-        axis.axvline(limit, color="grey", linestyle=":")
+    axis.axvline(1000 * run.distance_m, color="grey", linestyle=":")
     axis.set(
         xlabel="final distance, ground truth [mm]",
         ylabel="share of episodes",
-        title="final distance",
+        title=f"final distance; success {run.within}",
         ylim=(0, 1.02),
-        xlim=(0, max(40, millimetres[-1] * 1.05)),
+        xlim=(0, max(2000 * run.distance_m, millimetres[-1] * 1.05)),
     )
 
 
