@@ -11,6 +11,7 @@ from wm_bringup.graph import LIFECYCLE_ORDER, arm_sim, config
 from wm_bringup.launch_arguments import ARGUMENTS, LaunchError
 from wm_core.command_line import main
 from wm_core.lifecycle import WmNode
+from wm_core.paths import worlds_dir
 from wm_core.task import load_task, task_path
 from wm_planner.settings import cost_parameters
 
@@ -123,6 +124,10 @@ def test_a_region_of_practice_out_of_reach_or_world_is_refused_before_anything_s
         ({"real_time": "yes"}, "real_time.*true, false"),
         ({"bundle": "/nowhere"}, "bundle.*bundle.yaml"),
         ({"params_file": "/nowhere"}, "params_file"),
+        ({"explore": "1", "episodes": "5"}, "'explore' and 'episodes': expected one of them"),
+        ({"report": "/tmp"}, "'report': expected a file NAME.json"),
+        ({"report": "r.png"}, "'report': expected a file NAME.json"),
+        ({"report": "/nowhere/at/all.json"}, "'report': expected a file in a folder that exists, /nowhere/at does not"),
         ({"record": "/tmp"}, "record.*exists"),
         ({"record": "new", "snapshot": "true"}, "record.*snapshot.*one of them"),
         ({"task": "nothing"}, "task.*nothing.yaml.*known are.*push"),
@@ -134,6 +139,26 @@ def test_a_region_of_practice_out_of_reach_or_world_is_refused_before_anything_s
 def test_bad_arguments_are_refused_by_name(given, expected):
     with pytest.raises(LaunchError, match=expected):
         arm_sim(given)
+
+
+def test_a_report_is_not_overwritten(tmp_path):
+    report = tmp_path / "runs" / "mug.json"
+    assert parameters(arm_sim({"report": str(report)}), "wm_episodes")["report"] == str(report)
+    report.parent.mkdir()
+    for there in (report, report.with_suffix(".png")):
+        there.write_text("mine")
+        with pytest.raises(LaunchError, match=f"'report': expected a new file, {there} exists; .*never overwritten"):
+            arm_sim({"report": str(report)})
+        there.unlink()
+
+
+def test_a_world_out_of_reach_is_named_with_its_file(tmp_path):
+    far = tmp_path / "far.yaml"
+    far.write_text((worlds_dir() / "tabletop_block.yaml").read_text().replace("upper: [0.62", "upper: [0.95"))
+    with pytest.raises(
+        LaunchError, match="argument 'world': .*far.yaml: tabletop_block: start: .*reach of robot 'panda'"
+    ):
+        arm_sim({"world": str(far)})
 
 
 def test_a_policy_is_launched_only_of_a_bundle_that_brings_one(straight, bare):

@@ -19,6 +19,7 @@ from wm_planner.policy import POLICY
 from wm_sim.display import display_problem
 from wm_sim.world import WorldError, load_world
 
+WRITTEN_BESIDE = (".png", ".mp4")  # a report
 PROMOTED = "promoted"  # the registry says which
 # From the arm upwards; the simulator last, so that its first frames find everybody listening.
 LIFECYCLE_ORDER = ("wm_guard", "wm_perception", "wm_dynamics", "wm_planner", "wm_sim")
@@ -64,6 +65,8 @@ class Graph:
 def arm_sim(given: Mapping[str, str]) -> Graph:
     """The graph of arm_sim.launch.py for launch arguments; raises LaunchError before anything is started."""
     values = check_arguments(given)
+    if values["explore"] and values["episodes"]:
+        raise LaunchError("arguments 'explore' and 'episodes': expected one of them, got both; exploring has no goals")
     lockstep = values["real_time"] == "false"
     seed, world, rig = int(values["seed"]), values["world"], values["rig"] or _rig_of(values["world"])
     bundle, registry = _bundle(values["bundle"])
@@ -74,6 +77,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
             f"argument 'planner': expected a bundle with a policy, {bundle} has none; train one with ./wm policy, or choose another planner"
         )
     no_window = _no_window(values["headless"])
+    report = _report(values["report"])
     shown = {"no_window": no_window, "picture": _picture(values["picture"], no_window)}
     clock = {"use_sim_time": lockstep}
     sim = {
@@ -100,7 +104,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         "seed": seed,
         "world": world,
         "rig": rig,
-        "report": _path(values["report"]),
+        "report": report,
         "bundle": bundle,
         "lockstep": lockstep,
         "planner": values["planner"],
@@ -114,7 +118,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         "seed": seed,
         "world": world,
         "rig": rig,
-        "report": _path(values["report"]),
+        "report": report,
         "task": task,
         **shown,
         **clock,
@@ -227,10 +231,32 @@ def _robot(value: str, world: str) -> str:
     """The robot, by name or absolute path of its profile, when its arm reaches what the world is about."""
     try:
         robot = load_robot(value)
-        load_world(world).check_reach(robot)
-    except (RobotError, WorldError) as error:
+    except RobotError as error:
         raise LaunchError(f"argument 'robot': {error}") from error
+    try:
+        load_world(world).check_reach(robot)
+    except WorldError as error:
+        raise LaunchError(f"argument 'world': {world}: {error}") from error
     return value if value in robot_names() else str(robot.file)
+
+
+def _report(value: str) -> str:
+    """The absolute path of a report that is not there yet; raises LaunchError."""
+    if not value:
+        return ""
+    file = Path(_path(value))
+    if file.suffix in WRITTEN_BESIDE or file.is_dir():
+        raise LaunchError(
+            f"argument 'report': expected a file NAME.json, got {file}; PNG and MP4 are written beside it"
+        )
+    for there in (file, *(file.with_suffix(suffix) for suffix in WRITTEN_BESIDE)):
+        if there.exists():
+            raise LaunchError(f"argument 'report': expected a new file, {there} exists; reports are never overwritten")
+    if not file.parent.parent.is_dir():
+        raise LaunchError(
+            f"argument 'report': expected a file in a folder that exists, {file.parent} does not; create it"
+        )
+    return str(file)
 
 
 def _path(value: str) -> str:

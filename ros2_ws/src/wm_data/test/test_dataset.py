@@ -278,3 +278,11 @@ def test_a_killed_build_leaves_the_old_dataset_or_the_new_one(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bag0", "bag1", "bag2", "dataset"]
     assert [len(list(strict_steps(bag, Profile.default(), KINEMATICS))) for bag in bags] == [10, 10, 10]
     assert not os.listdir(tmp_path / "dataset").count(".lock")
+
+
+def test_the_verb_overwrites_nothing(tmp_path, capsys):
+    bag, out = bag_of(tmp_path / "bag", seed=1), tmp_path / "dataset"
+    out.mkdir()
+    (out / "thesis.tex").write_text("years of work")
+    assert main(["dataset", str(bag), "--out", str(out)]) == 1
+    assert "--out: expected a new folder" in capsys.readouterr().err and (out / "thesis.tex").exists()

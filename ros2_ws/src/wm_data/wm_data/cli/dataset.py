@@ -16,11 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--damaged", choices=["refuse", "skip"], default="refuse", help="skip: read what is around damage"
     )
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder for the dataset")
     parser.add_argument("--workers", type=int, default=2)
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.out.exists() and not (options.out.is_dir() and not any(options.out.iterdir())):
+        raise FileExistsError(f"--out: expected a new folder, {options.out} exists; datasets are never overwritten")
     from wm_data.dataset_build import Reading, build_dataset
     from wm_data.loading import find_bags
 
