@@ -8,12 +8,14 @@ from typing import Any
 
 from _results import FOLDER, Line, Results
 
+from wm_core.command_line import quiet_interrupts
 from wm_core.paths import bundles_dir
 from wm_core.robot import DEFAULT_ROBOT
 from wm_core.task import DEFAULT_TASK
 from wm_core.workers import run_all as run_all
 from wm_tasks.report import wilson
 
+quiet_interrupts()  # every benchmark imports this first
 FIRST_TEST_SEED = 10_000  # seeds below are for training, validation and tuning
 
 

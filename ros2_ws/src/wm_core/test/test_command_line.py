@@ -1,5 +1,8 @@
 """Verbs are found in the folders `cli` of packages and run by their words."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -116,3 +119,42 @@ def test_two_packages_with_one_verb_are_named(package):
         ImportError, match=r"two packages have the verb 'greet': .*\.cli\.greet and wm_other\.cli\.greet"
     ):
         find_verbs([str(where)])
+
+
+@pytest.mark.parametrize(
+    ("ends", "status", "said"),
+    [("raise KeyboardInterrupt", 130, "wm: interrupted\n"), ("raise BrokenPipeError", 141, "")],
+)
+def test_ctrl_c_is_one_line_and_an_end_of_reading_none(package, ends, status, said):
+    where = package(
+        **{"cli/stop": f'"""Stop."""\n\ndef add_arguments(parser): pass\n\ndef run(options):\n    {ends}\n'}
+    )
+    code = f"import sys; sys.path.insert(0, {str(where)!r}); from wm_core.command_line import main; sys.exit(main(['stop']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (status, said)
+
+
+def test_the_output_may_be_cut_short(package):
+    where = package(
+        **{
+            "cli/talk": '"""Talk."""\n\ndef add_arguments(parser): pass\n\ndef run(options):\n    print("a" * 200000)\n    return 0\n'
+        }
+    )
+    code = f"import sys; sys.path.insert(0, {str(where)!r}); from wm_core.command_line import main; sys.exit(main(['talk']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as talk:
+        assert talk.stdout.read(1) == "a"
+        talk.stdout.close()
+        assert talk.stderr.read() == ""
+    assert talk.returncode == 141
+
+
+def test_a_script_is_interrupted_in_one_line_too():
+    code = "from wm_core.command_line import quiet_interrupts; quiet_interrupts(); raise {}"
+    done = [
+        subprocess.run([sys.executable, "-c", code.format(error)], capture_output=True, text=True, check=False)
+        for error in ("KeyboardInterrupt", "ValueError('bad')")
+    ]
+    assert (done[0].returncode, done[0].stderr) == (-signal.SIGINT, "wm: interrupted\n")
+    assert done[1].returncode == 1 and "Traceback" in done[1].stderr

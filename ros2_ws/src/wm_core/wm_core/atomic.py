@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from wm_core.workers import end_quietly
+
 _LOCK = ".lock"
 _AT_FDCWD, _EXCHANGE, _DEATH_SIGNAL = -100, 2, 1  # linux/fcntl.h, linux/fs.h, linux/prctl.h
 
@@ -69,6 +71,7 @@ def _exchange(a: Path, b: Path) -> None:
 
 def die_with_parent() -> None:
     """Initialiser of worker processes: the kernel ends them when their parent is killed, so none goes on writing."""
+    end_quietly()
     ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
 
 

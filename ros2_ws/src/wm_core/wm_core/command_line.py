@@ -22,12 +22,15 @@ import ast
 import difflib
 import importlib
 import importlib.util
+import os
 import pkgutil
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType, TracebackType
 
 FOLDER = "cli"
 REFUSED = (
@@ -35,6 +38,9 @@ REFUSED = (
     OSError,
     FloatingPointError,
 )  # bad input, unreadable, diverged: said in a line, without a traceback
+
+INTERRUPTED = 128 + signal.SIGINT  # exit statuses, as of a shell
+UNREAD = 128 + signal.SIGPIPE
 
 
 class UsageError(Exception):
@@ -91,7 +97,8 @@ def _first_line(file: Path) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `wm ARGUMENTS` (default: those of the process) and return its exit status.
+    """Run `wm ARGUMENTS` (default: those of the process) and return its exit status: that of the verb, 130 on Ctrl-C, 141 when
+    nobody reads what it prints.
 
     Raises SystemExit with status 2 for a usage error and 0 after --help, as argparse does.
     """
@@ -111,10 +118,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     if not (module and runs):
         parser.error(f"expected a verb: {', '.join(verb.verbs)}")
+    return _run(module, parser, options)
+
+
+def quiet_interrupts() -> None:
+    """For scripts that are no verbs: Ctrl-C says one line in place of a traceback. The exit status stays that of SIGINT."""
+    usual = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            print("wm: interrupted", file=sys.stderr)
+        else:
+            usual(kind, error, trace)
+
+    sys.excepthook = hook
+
+
+def _run(module: ModuleType, parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    """The exit status of a verb, whatever ends it."""
     try:
-        return module.run(options)
+        status = module.run(options)
+        sys.stdout.flush()
+        return status
     except UsageError as error:
         parser.error(str(error))
+    except KeyboardInterrupt:
+        print("wm: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in its buffer
+        return UNREAD
     except REFUSED as error:
         print(f"wm: {error}", file=sys.stderr)
     except ModuleNotFoundError as error:
