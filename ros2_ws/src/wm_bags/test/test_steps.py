@@ -266,7 +266,7 @@ def test_a_type_that_lacks_what_its_role_needs_is_named(robot, profile, tmp_path
         ("cameras", {}, "cameras: "),
         ("motion", {"source": "guess"}, "motion.source: 'guess' is not one of"),
         ("motion", {"source": "executed"}, "motion.topic: expected the topic of wm_msgs/Command"),
-        ("colour", 1, "file: Additional properties"),
+        ("colour", 1, "file: unknown field"),
     ],
 )
 def test_a_wrong_profile_is_refused_by_field(profile_file, field, value, problem):
