@@ -69,6 +69,11 @@ def test_exploring_takes_the_place_of_episodes():
     assert parameters(graph, "wm_explorer")["minutes"] == 2.5 and parameters(graph, "wm_explorer")["seed"] == 7
 
 
+def test_without_episodes_nobody_gives_goals():
+    names = {node.name for node in arm_sim({"episodes": "none"}).nodes}
+    assert names == {*LIFECYCLE_ORDER, "wm_lifecycle_manager", "wm_bundle_manager"}
+
+
 def test_all_nodes_get_the_same_bundle():
     graph = arm_sim({})
     assert len({node.parameters["bundle"] for node in graph.nodes if "bundle" in node.parameters}) == 1

@@ -20,6 +20,7 @@ from wm_sim.display import display_problem
 from wm_sim.world import WorldError, load_world
 
 WRITTEN_BESIDE = (".png", ".mp4")  # a report
+NONE = "none"
 PROMOTED = "promoted"  # the registry says which
 # From the arm upwards; the simulator last, so that its first frames find everybody listening.
 LIFECYCLE_ORDER = ("wm_guard", "wm_perception", "wm_dynamics", "wm_planner", "wm_sim")
@@ -100,7 +101,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
     }
     episodes: dict[str, Any] = {
         "robot": robot,
-        "episodes": int(values["episodes"] or 0),
+        "episodes": int(values["episodes"].replace(NONE, "") or 0),
         "seed": seed,
         "world": world,
         "rig": rig,
@@ -136,10 +137,11 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
             ends_all=False,
             respawn=True,
         ),
-        _process("wm_tasks", "wm_explorer", explorer, ends_all=bool(explorer["minutes"]))
-        if values["explore"]
-        else _process("wm_tasks", "wm_episodes", episodes, ends_all=bool(episodes["episodes"])),
     ]
+    if values["explore"]:
+        nodes.append(_process("wm_tasks", "wm_explorer", explorer, ends_all=bool(explorer["minutes"])))
+    elif values["episodes"] != NONE:
+        nodes.append(_process("wm_tasks", "wm_episodes", episodes, ends_all=bool(episodes["episodes"])))
     nodes += _recorders(values, rig)
     nodes.insert(
         len(LIFECYCLE_ORDER), _supervisor(nodes, recorded=values["record"] not in ("", "false"), simulated=lockstep)

@@ -46,7 +46,12 @@ ARGUMENTS = (
         "the folder of a model bundle; empty: the shipped one; promoted: that of the registry, followed when it changes",
     ),
     Argument("planner", "icem", "the search algorithm, or the bundle's policy without a search", (*PLANNERS, POLICY)),
-    Argument("episodes", "", "a number of episodes after which to stop; empty: until stopped", pattern=r"[0-9]*"),
+    Argument(
+        "episodes",
+        "",
+        "a number of episodes after which to stop; empty: until stopped; none: no goals but those that you send (./wm goal X Y)",
+        pattern=r"[0-9]*|none",
+    ),
     Argument(
         "explore",
         "",
