@@ -17,6 +17,7 @@ from wm_bags.steps.check_report import write_report
 from wm_bags.steps.episodes import Episode
 from wm_bags.steps.frames import Frame, Step, arm_joints, check_rig, refusal
 from wm_bags.steps.profile import Profile
+from wm_bags.steps.recorded_profile import profile_of
 from wm_bags.steps.strict import StrictCheck
 from wm_bags.steps.sync import JITTER
 from wm_bags.storage.errors import BagError
@@ -52,9 +53,9 @@ class Reading:
                 "expected --strict alone: it is for wm's own, undamaged bags; leave out --profile and --damaged skip, or --strict"
             )
 
-    def topics(self) -> Profile:
-        """The profile; raises BagError."""
-        profile = Profile.load(self.profile) if self.profile else Profile.default()
+    def topics(self, bag: Path) -> Profile:
+        """The profile of a bag; raises BagError."""
+        profile = Profile.load(self.profile) if self.profile else profile_of(bag, self.damaged)
         return profile.as_video() if self.video else profile
 
 
@@ -160,7 +161,7 @@ class Converter:
 
 def _convert(bag: Path, part: Path, reading: Reading) -> BagCheck:
     """Arrays of one bag: maps as raw bytes in `part`.bev, the rest in `part`.npz. Returns what was found."""
-    profile = reading.topics()
+    profile = reading.topics(bag)
     converter = Converter(bag, profile)
     check = StrictCheck(bag, profile) if reading.strict else BagCheck(bag, profile)
     try:

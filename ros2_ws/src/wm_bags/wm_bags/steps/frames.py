@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from wm_bags.steps.profile import CameraTopics
+from wm_bags.steps.profile import ANOTHER_ROBOT, CameraTopics
 from wm_bags.storage.errors import BagError
 from wm_core.images import ImageError, colour_image, depth_image
 from wm_core.kinematics import Kinematics, KinematicsError
@@ -106,7 +106,7 @@ def arm_joints(bag: Path, topic: str, step: Step, kinematics: Kinematics) -> np.
     try:
         q = kinematics.arm_joints(step.joint_names, step.joints)
     except KinematicsError as error:
-        raise refusal(bag, topic, step.stamp_ns, f"{error}; is it another robot's?") from error
+        raise refusal(bag, topic, step.stamp_ns, f"{error}; {ANOTHER_ROBOT}") from error
     outside = (q < kinematics.lower - BEYOND) | (q > kinematics.upper + BEYOND)
     if outside.any():
         names = [name for name, bad in zip(kinematics.joint_names, outside, strict=True) if bad]

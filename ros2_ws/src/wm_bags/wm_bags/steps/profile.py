@@ -20,6 +20,7 @@ SOURCES = {
     "measured": "the measured joint positions stand for the commanded ones",
     "none": "no commands: the bag is video",
 }
+ANOTHER_ROBOT = "is it another robot's? `robot: NAME` in a profile says whose (./wm bag profile BAG proposes one)"
 _TOPIC = {"type": "string", "minLength": 1}
 _OPTIONAL = {"type": ["string", "null"]}
 _SCHEMA: dict[str, Any] = {

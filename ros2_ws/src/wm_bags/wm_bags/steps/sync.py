@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from wm_bags.steps.profile import Profile
+from wm_bags.steps.profile import ANOTHER_ROBOT, Profile
 from wm_bags.storage.reading import Message
 
 JITTER = 0.5  # share of a step by which one stamp may be off
@@ -248,7 +248,7 @@ class Synchroniser:
         if state is None:
             wanted, seen = sorted(self._wanted), sorted(self._seen_names)
             problem = (
-                f"expected joints {wanted}, got states of {seen} only; is it another robot's?"
+                f"expected joints {wanted}, got states of {seen} only; {ANOTHER_ROBOT}"
                 if seen
                 else f"expected joint states of {wanted} near the images, got none; record them"
             )

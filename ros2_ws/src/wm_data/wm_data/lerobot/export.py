@@ -53,7 +53,7 @@ def export(bags: list[Path], folder: Path, reading: Reading = _RECORDED, task: s
 
     `task`: the text of the task, in which {world} is replaced. Returns `meta/info.json`. Raises BagError and LeRobotError.
     """
-    profile = reading.topics()
+    profile = reading.topics(bags[0])
     with new_folder(Path(folder)) as work:
         robot = load_robot(profile.robot)
         writer = _Writer(work, robot, list(profile.cameras), task, profile.source != "none", bool(profile.object))
@@ -69,7 +69,7 @@ def export(bags: list[Path], folder: Path, reading: Reading = _RECORDED, task: s
 
 
 def _steps(bag: Path, robot: RobotProfile, reading: Reading) -> Iterator[tuple[Episode, Step]]:
-    check = BagCheck(bag, reading.topics())
+    check = BagCheck(bag, reading.topics(bag))
     with Bag(bag, reading.damaged) as opened:
         yield from check.steps_of(opened, Kinematics(robot))
     if check.cuts or not check.steps:

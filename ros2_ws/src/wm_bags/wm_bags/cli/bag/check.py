@@ -10,7 +10,11 @@ ERROR_STATUS = 2  # 1: nothing of a bag can be used
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bags", type=Path, nargs="+", metavar="BAG")
-    parser.add_argument("--profile", type=Path, help="which topics play which role (default: wm's own)")
+    parser.add_argument(
+        "--profile",
+        type=Path,
+        help="which topics play which role (default: wm's own, of the robot that it was recorded with)",
+    )
     parser.add_argument("--video", action="store_true", help="cameras and joints only")
     parser.add_argument("--damaged", choices=DAMAGED, default="refuse", help="skip: read what is around damage")
     parser.add_argument(
@@ -23,14 +27,18 @@ def run(options: argparse.Namespace) -> int:
     from wm_bags.steps.check import check_bag
     from wm_bags.steps.check_report import write_report
     from wm_bags.steps.profile import Profile
+    from wm_bags.steps.recorded_profile import profile_of
     from wm_core.kinematics import Kinematics
     from wm_core.robot import load_robot
 
-    profile = Profile.load(options.profile) if options.profile else Profile.default()
-    profile = profile.as_video() if options.video else profile
-    checks = [check_bag(bag, profile, Kinematics(load_robot(profile.robot)), options.damaged) for bag in options.bags]
-    for check in checks:
-        print(f"{check.bag}: {check.summary() if check.steps or check.refused else check.why_nothing()}")
+    checks = []
+    for bag in options.bags:
+        profile = Profile.load(options.profile) if options.profile else profile_of(bag, options.damaged)
+        profile = profile.as_video() if options.video else profile
+        check = check_bag(bag, profile, Kinematics(load_robot(profile.robot)), options.damaged)
+        said = check.summary() if check.steps or check.refused else check.why_nothing()
+        print(f"{bag}: {said.replace(f'{bag}: ', '', 1)}")
+        checks.append(check)
     options.out.mkdir(parents=True, exist_ok=True)
     write_report(checks, options.out)
     print(f"written: {options.out / 'report.html'}, {options.out / 'report.json'}")
