@@ -200,3 +200,11 @@ def test_joints_must_come_in_the_order_of_the_chain(write):
     robot = load_robot(write())
     with pytest.raises(KinematicsError, match="from the base to the tool"):
         Kinematics(replace(robot, joints=robot.joints[::-1]))
+
+
+def test_a_folder_in_the_way_does_not_hide_a_shipped_robot(tmp_path, monkeypatch):
+    (tmp_path / "ur5e").mkdir()  # a recording, for example
+    monkeypatch.chdir(tmp_path)
+    assert load_robot("ur5e").file.is_file()
+    with pytest.raises(RobotError, match="ur5e/profile.yaml does not exist"):
+        load_robot("./ur5e")

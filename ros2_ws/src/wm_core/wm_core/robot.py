@@ -4,6 +4,7 @@ All positions are in the table frame (x, y along the table's edges, its top at z
 says how the base stands in it. Angles are degrees in the file, where people read them, and radians here.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -167,7 +168,7 @@ class RobotProfile:
 
 
 def load_robot(name_or_path: str | Path = DEFAULT_ROBOT) -> RobotProfile:
-    """A robot by its name in wm_description/robots, or by the path of its folder or profile.
+    """A robot by its name in wm_description/robots, or by the path of its folder or profile; `./NAME` is a folder.
 
     Raises RobotError that names file and field.
     """
@@ -192,7 +193,7 @@ def _profile_file(name_or_path: str | Path) -> Path:
     path = Path(name_or_path).expanduser()
     if path.suffix in (".yaml", ".yml"):
         file = path
-    elif path.is_dir() or len(path.parts) > 1:
+    elif os.sep in str(name_or_path) or (path.is_dir() and str(path) not in robot_names()):
         file = path / PROFILE
     else:
         file = robots_dir() / path / PROFILE

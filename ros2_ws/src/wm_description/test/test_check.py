@@ -107,6 +107,13 @@ def test_what_is_odd_is_said(changed):
     assert any("link 'panda_leftfinger' comes where objects are" in line for line in found.warnings)
 
 
+def test_a_tool_that_is_slower_than_the_task_is_said(changed):
+    found = check_robot(changed({"tool_speed": 0.25}))
+    assert found.errors == []
+    slow = "tool_speed: 0.25 m/s is below the 0.3 m/s of the task 'push' (0.03 m in 0.1 s)"
+    assert any(line.startswith(slow) for line in found.warnings)
+
+
 def test_an_arm_that_touches_the_table_is_named(changed):
     errors = check_robot(changed({"tool.height": 0.010, "reach.z": [0.009, 0.1]})).errors
     assert "home: 'panda_leftfinger' is 2 mm above the table" in errors

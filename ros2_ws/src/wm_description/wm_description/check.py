@@ -11,6 +11,8 @@ from wm_core.meshes import MeshError, link_shapes
 from wm_core.robot import RobotError, RobotProfile, load_robot
 from wm_core.robot_description import describe, joint_problems, plain_limits
 from wm_core.rotations import parts_of
+from wm_core.specs import UNITS
+from wm_core.task import load_task
 from wm_description.collisions import Collisions
 from wm_description.reach import Reach, home_joints, tool_speed, try_reach
 
@@ -38,7 +40,7 @@ def check_robot(name_or_path: str | Path, urdf: str = "") -> Findings:
         found.errors.append(str(error))
         return found
     found.errors += joint_problems(description, robot.joints) + _names(robot, description)
-    found.warnings += _loose_limits(robot)
+    found.warnings += _loose_limits(robot) + _slow(robot)
     _places(robot, found)
     if found.errors:
         return found
@@ -74,6 +76,19 @@ def _loose_limits(robot: RobotProfile) -> list[str]:
         if getattr(robot.limits, key) is None:
             found.append(f"limits.{key}: not given, the guard is cautious; look it up in the arm's data sheet")
     return found
+
+
+def _slow(robot: RobotProfile) -> list[str]:
+    """A tool that is slower than the usual task moves it."""
+    task = load_task()
+    step = max(scale for axis, scale in task.action.scale.items() if UNITS[axis] == "m")
+    speed = step / task.step_duration
+    if robot.tool_speed >= speed:
+        return []
+    return [
+        f"tool_speed: {robot.tool_speed:g} m/s is below the {speed:g} m/s of the task '{task.name}' ({step:g} m in"
+        f" {task.step_duration:g} s): the guard slows its commands down (`limited: tool_speed`); raise it where the arm may"
+    ]
 
 
 def _places(robot: RobotProfile, found: Findings) -> None:
