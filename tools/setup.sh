@@ -302,7 +302,7 @@ steps() { # [development | benchmarks]: does what is not done yet
         step 3 "installing Python packages (some minutes the first time)" install_requirements requirements "$inputs" || return
     }
     mapfile -t stale < <(stale_packages)
-    [[ ${#stale[@]} == 0 ]] || step 4 "building ${stale[*]}" build_packages "${stale[@]}" || return
+    [[ ${#stale[@]} == 0 ]] || step 4 "building ${stale[*]} (some minutes the first time, later only what changed)" build_packages "${stale[@]}" || return
     [[ -n "${1:-}" ]] || return 0
     inputs=$(requirements_inputs development)
     fresh development "$inputs" ||
