@@ -6,9 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
+from wm_core.paths import rig_path
+from wm_core.rig import CameraRig
 from wm_tasks import latest_picture
 from wm_tasks.latest_picture import LatestPicture, announcement
-from wm_tasks.video import Shot, compose
+from wm_tasks.video import SIDE, Shot, compose
+from wm_tasks.views import seen_at
 
 
 def shot(shade: int) -> Shot:
@@ -79,3 +82,13 @@ def test_a_run_says_what_it_does_and_where_it_is_seen():
     assert (
         said == "ten goals; no window (no display); the latest picture, camera beside imagined future: /runs/latest.png"
     )
+
+
+def test_the_goal_is_marked_where_the_camera_sees_it():
+    camera = CameraRig.load(rig_path("two_cameras")).cameras[0]
+    u, v = seen_at(camera, np.array([0.5, 0.0]))
+    assert 0.3 < u < 0.7 and 0.3 < v < 0.7  # both cameras look at the middle of the table
+    assert seen_at(camera, np.array([9.0, 0.0])) is None
+    plain, marked = (compose(Shot(np.zeros((48, 48, 3), np.uint8), None, "", goal)) for goal in (None, (u, v)))
+    rows, columns, _ = np.nonzero(plain != marked)
+    assert abs(rows.mean() - (32 + SIDE * v)) < 2 and abs(columns.mean() - SIDE * u) < 2

@@ -52,6 +52,7 @@ class Episodes(Client):
         self.report_file = Path(value["report"]) if value["report"] else None
         self.task = load_task(value["task"])
         self.world = load_world(value["world"]).practised(self.task)
+        robot = load_robot(value["robot"])
         self.outcome = Run(
             self.world.name,
             value["bundle"],
@@ -59,14 +60,14 @@ class Episodes(Client):
             self.seed,
             self.lockstep,
             self.task.name,
-            load_robot(value["robot"]).name,
+            robot.name,
             self.task.success.distance,
             self.wanted,
         )
-        camera = CameraRig.load(rig_path(value["rig"])).cameras[0].name
+        camera = CameraRig.load(rig_path(value["rig"])).in_table_frame(robot).cameras[0]
         self._latest = latest_picture(value["picture"], self.get_logger().warning)
         self._monitor = Monitor(self, self.outcome, camera, self.report_file is not None, self._latest)
-        how_many = f"{self.wanted} goals" if self.wanted else "goal after goal until Ctrl-C"
+        how_many = f"{self.wanted} goal{'s' * (self.wanted > 1)}" if self.wanted else "goal after goal until Ctrl-C"
         doing = f"task {self.task.name} in {self.world.name}: {how_many}, planner {value['planner']}"
         self._announced = announcement(doing, value["no_window"], value["picture"])
 
@@ -95,7 +96,7 @@ class Episodes(Client):
     def _episode(self, seed: int, index: int) -> Episode:
         start, goal = self._start(seed)
         self._announce(EpisodeEvent.BEGIN, seed, goal)
-        self._monitor.begin(f"episode {index + 1}  seed {seed}  goal ({goal[0]:.2f}, {goal[1]:.2f})")
+        self._monitor.begin(f"episode {index + 1}  seed {seed}  goal ({goal[0]:.2f}, {goal[1]:.2f})", goal)
         try:
             result = self._pursue_goal(goal)
             self._monitor.end()

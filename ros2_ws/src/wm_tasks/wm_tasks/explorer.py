@@ -52,7 +52,7 @@ class Explorer(Client):
         self._world = load_world(value["world"]).name if value["world"] else ""
         self._report_file = Path(value["report"]) if value["report"] else None
         self._latest = latest_picture(value["picture"], self.get_logger().warning)
-        self._views = Views(self, CameraRig.load(rig_path(value["rig"])).cameras[0].name) if self._latest else None
+        self._views = Views(self, CameraRig.load(rig_path(value["rig"])).cameras[0]) if self._latest else None
         how_long = f"for {self._minutes:g} min" if self._minutes else "until Ctrl-C"
         doing = f"exploring {self._world or 'what lies on the table'} {how_long}"
         self._announced = announcement(doing, value["no_window"], value["picture"])

@@ -10,6 +10,7 @@ from wm_msgs.msg import Belief, Command, Plan
 
 from wm_core.conversions import object_xy
 from wm_core.qos import SENSOR, STATE
+from wm_core.rig import Camera
 from wm_core.stamps import to_ns
 from wm_tasks.latest_picture import LatestPicture
 from wm_tasks.report import Run
@@ -22,11 +23,12 @@ FRAMES_KEPT = 50  # send times of camera frames
 class Monitor:
     """Fills `run` while `pursuing`; keeps the newest belief and ground truth always."""
 
-    def __init__(self, node: Node, run: Run, camera: str, film: bool, latest: LatestPicture | None) -> None:
+    def __init__(self, node: Node, run: Run, camera: Camera, film: bool, latest: LatestPicture | None) -> None:
         """`camera`: whose frames begin a cycle; `film`: keep shots for a video; `latest`: show them there too."""
         self._run = run
         self.pursuing = False
         self.caption = ""
+        self.goal: np.ndarray | None = None  # (2,) [m]
         self.belief: Belief | None = None
         self.beliefs = 0
         self.recent: list[tuple[float, float]] = []  # the last three believed places [m]
@@ -41,11 +43,11 @@ class Monitor:
         node.create_subscription(Command, "wm/command", self._on_command, STATE)  # type: ignore[arg-type]
         node.create_subscription(Plan, "wm/plan", self._on_plan, STATE)
         node.create_subscription(PoseStamped, "ground_truth/object_pose", self._on_truth, STATE)
-        node.create_subscription(CameraInfo, f"{camera}/color/camera_info", self._on_frame, SENSOR)  # type: ignore[arg-type]
+        node.create_subscription(CameraInfo, f"{camera.name}/color/camera_info", self._on_frame, SENSOR)  # type: ignore[arg-type]
 
-    def begin(self, caption: str) -> None:
-        """A goal is pursued from now on."""
-        self.caption, self.path, self.pursuing = caption, [], True
+    def begin(self, caption: str, goal: np.ndarray) -> None:
+        """A goal (2,) [m] is pursued from now on."""
+        self.caption, self.goal, self.path, self.pursuing = caption, goal, [], True
 
     def end(self) -> None:
         self.pursuing = False
@@ -95,7 +97,7 @@ class Monitor:
         due = abs(stamp_ns - self._shot_ns) >= 0.95e9 / RATE
         filmed = self._film and due and len(self.shots) < MOST_FRAMES
         shown = self._latest is not None and self._latest.wants
-        shot = self._views.shot(self.caption) if filmed or shown else None
+        shot = self._views.shot(self.caption, self.goal) if filmed or shown else None
         if shot is None:
             return
         if filmed:

@@ -10,16 +10,21 @@ import numpy as np
 RATE = 5  # frames a second
 MOST_FRAMES = 300
 SIDE = 288  # [px] of the camera's picture
+MARK = (60, 255, 60)  # colour of the goal
 FRAME = 24  # grey level around pictures
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One frame: camera picture (H, W, 3) uint8, imagined strip (h, k w, 3) uint8 or None, and a line of text."""
+    """One frame: camera picture (H, W, 3) uint8, imagined strip (h, k w, 3) uint8 or None, and a line of text.
+
+    `goal`: where the camera sees it, shares of the picture's width and height.
+    """
 
     camera: np.ndarray
     imagined: np.ndarray | None
     text: str
+    goal: tuple[float, float] | None = None
 
 
 def write_video(shots: list[Shot], file: Path) -> None:
@@ -43,6 +48,10 @@ def compose(shot: Shot, views: int = 4) -> np.ndarray:
     camera = cv2.resize(shot.camera, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     height, width = SIDE // 2, SIDE * 5 // 8  # a top view has 4 rows for 5 columns
     canvas = np.full((SIDE + 32, SIDE + 2 * width, 3), FRAME, np.uint8)
+    if shot.goal is not None:
+        place = tuple(round(SIDE * share) for share in shot.goal)
+        cv2.drawMarker(camera, place, MARK, cv2.MARKER_CROSS, 14, 1, cv2.LINE_AA)
+        cv2.circle(camera, place, 7, MARK, 1, cv2.LINE_AA)
     canvas[32:, :SIDE] = camera
     if shot.imagined is not None:
         for i, view in enumerate(np.array_split(shot.imagined, views, axis=1)):

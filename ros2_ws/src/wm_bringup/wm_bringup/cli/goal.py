@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    import numpy as np
     from wm_msgs.msg import GoalEvent
     from wm_msgs.srv import SetGoal
 
@@ -31,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         wm.node.create_subscription(
             GoalEvent, "wm/goal", lambda m: ends.append(m) if m.event == GoalEvent.END else None, STATE
         )
-        goal = object_goal((options.x, options.y), options.frame or load_robot().table_frame)
+        goal = object_goal(np.array([options.x, options.y]), options.frame or load_robot().table_frame)
         wm.call(SetGoal, "wm/set_goal", "wm_planner", SetGoal.Request(goal=goal))
         ends[:] = [end for end in ends if end.goal == goal]  # others end as this one begins
         print(f"pursuing ({options.x:g}, {options.y:g}) m", flush=True)
