@@ -127,9 +127,9 @@ def test_two_packages_with_one_verb_are_named(package):
 )
 def test_ctrl_c_is_one_line_and_an_end_of_reading_none(package, ends, status, said):
     where = package(
-        **{"cli/stop": f'"""Stop."""\n\ndef add_arguments(parser): pass\n\ndef run(options):\n    {ends}\n'}
+        **{"cli/give_up": f'"""Stop."""\n\ndef add_arguments(parser): pass\n\ndef run(options):\n    {ends}\n'}
     )
-    code = f"import sys; sys.path.insert(0, {str(where)!r}); from wm_core.command_line import main; sys.exit(main(['stop']))"
+    code = f"import sys; sys.path.insert(0, {str(where)!r}); from wm_core.command_line import main; sys.exit(main(['give-up']))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (status, said)
 

@@ -259,6 +259,7 @@ def test_a_killed_build_leaves_the_old_dataset_or_the_new_one(tmp_path):
         *map(str, bags),
         "--out",
         str(out),
+        "--replace",
         "--workers",
         "1",
     ]
@@ -280,9 +281,17 @@ def test_a_killed_build_leaves_the_old_dataset_or_the_new_one(tmp_path):
     assert not os.listdir(tmp_path / "dataset").count(".lock")
 
 
-def test_the_verb_overwrites_nothing(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("there", "option", "said"),
+    [
+        ("thesis.tex", [], "holds something else than a dataset"),
+        ("thesis.tex", ["--replace"], "holds something else than a dataset"),
+        ("dataset.json", [], "is there; --replace puts the new dataset in its place"),
+    ],
+)
+def test_the_verb_overwrites_nothing_that_was_not_meant(tmp_path, capsys, there, option, said):
     bag, out = bag_of(tmp_path / "bag", seed=1), tmp_path / "dataset"
     out.mkdir()
-    (out / "thesis.tex").write_text("years of work")
-    assert main(["dataset", str(bag), "--out", str(out)]) == 1
-    assert "--out: expected a new folder" in capsys.readouterr().err and (out / "thesis.tex").exists()
+    (out / there).write_text("years of work")
+    assert main(["dataset", str(bag), "--out", str(out), *option]) == 1
+    assert said in capsys.readouterr().err and (out / there).read_text() == "years of work"

@@ -81,7 +81,7 @@ def seal(
 def read_facts(folder: Path) -> dict[str, Any]:
     """`dataset.json`, checked; raises DatasetError."""
     file = folder / "dataset.json"
-    again = "build it again: wm dataset BAGS --out DATASET"
+    again = "build it again: wm dataset BAGS --out DATASET --replace"
     try:
         facts = json.loads(file.read_text())
     except FileNotFoundError as error:

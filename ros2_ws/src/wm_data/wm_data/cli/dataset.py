@@ -17,12 +17,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--damaged", choices=["refuse", "skip"], default="refuse", help="skip: read what is around damage"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder for the dataset")
+    parser.add_argument(
+        "--replace", action="store_true", help="put it in the place of the dataset in FOLDER, once it is complete"
+    )
     parser.add_argument("--workers", type=int, default=2)
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.out.exists() and not (options.out.is_dir() and not any(options.out.iterdir())):
-        raise FileExistsError(f"--out: expected a new folder, {options.out} exists; datasets are never overwritten")
+    _check_out(options.out, options.replace)
     from wm_data.dataset_build import Reading, build_dataset
     from wm_data.loading import find_bags
 
@@ -33,3 +35,15 @@ def run(options: argparse.Namespace) -> int:
         + ("" if options.strict else f"; what was cut: {options.out / 'report.html'}")
     )
     return 0
+
+
+def _check_out(folder: Path, replace: bool) -> None:
+    """Raise FileExistsError where something would be lost that was not meant."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not (folder / "dataset.json").is_file():
+        raise FileExistsError(f"--out: expected a new folder, {folder} holds something else than a dataset")
+    if not replace:
+        raise FileExistsError(
+            f"--out: expected a new folder, {folder} is there; --replace puts the new dataset in its place"
+        )
