@@ -21,6 +21,8 @@ from std_srvs.srv import Trigger
 from wm_msgs.msg import ArmWatch, Command, Episode, Heartbeat, RecorderStatus
 from wm_msgs.srv import DisturbObject, SimFault, UseBundle
 
+from wm_bags.storage.errors import BagError
+from wm_bags.storage.reading import Bag
 from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.stamps import to_msg, to_ns
 
@@ -37,6 +39,7 @@ class FaultStack:
         self._lock = threading.Lock()
         self._pids: dict[str, int] = {}
         self.watch: deque[tuple[float, ArmWatch]] = deque(maxlen=60 * 200)  # arrival [s], what was seen
+        self.heard = 0  # of ArmWatch
         self.episodes: list[tuple[float, Episode]] = []
         self.bringup: list[tuple[float, str]] = []
         self.recorder: RecorderStatus | None = None
@@ -80,6 +83,27 @@ class FaultStack:
         rclpy.try_shutdown()
         self._log.close()
 
+    def recorded(self) -> dict[str, Any]:
+        """Of a run that has ended: whether its bags can be read as they are, how many messages of the observer are in them, and how
+        many were heard beside.
+        """
+        kept, refused = 0, []
+        for folder in sorted(self.folder.glob("bag*")):
+            try:
+                with Bag(folder) as bag:
+                    kept += sum(topic.messages for topic in bag.topics.values() if topic.type == "wm_msgs/msg/ArmWatch")
+            except BagError as error:
+                refused.append(str(error))
+        last = self.recorder
+        return {
+            "kept": kept,
+            "heard": self.heard,
+            "bags": len(list(self.folder.glob("bag*"))),
+            "refused": refused,
+            "dropped": last.dropped if last else None,
+            "lost": last.lost if last else None,
+        }
+
     @property
     def running(self) -> bool:
         return self._process.poll() is None
@@ -88,6 +112,7 @@ class FaultStack:
 
     def _on_watch(self, message: ArmWatch) -> None:
         with self._lock:
+            self.heard += 1
             self.watch.append((time.monotonic(), message))
 
     def _on_heartbeat(self, message: Heartbeat) -> None:

@@ -1,6 +1,7 @@
 """Faults injected into the running stack, each alone and in random pairs: time until the arm rests, limits, recovery, recording."""
 
 import argparse
+import shutil
 import time
 from itertools import count
 from pathlib import Path
@@ -13,7 +14,10 @@ from _fault_kinds import BY_NAME, FAULTS, Fault
 from _fault_stack import FaultStack
 from _results import Line
 
+PAIRS = "random pairs"
+RECORDING = "the recording of a launch"
 RECOVERY_S = 60.0
+BARREN = 3  # launches in a row without a fault
 BEFORE_S = 90.0  # until the arm is at work before a fault
 LONGEST_REST_S = 1.0  # after which an arm that still moves is not at rest
 TOOL_SPEED = 0.5  # [m/s] as the shipped profiles say
@@ -68,6 +72,30 @@ def exceeded(each: Any) -> bool:
 
 
 def tables(lines: list[Line]) -> str:
+    """What came of each fault and of all together, then the recordings."""
+    injected = [line for line in lines if line["fault"] != RECORDING]
+    text = _of_faults(injected)
+    results = [line["result"] for line in injected]
+    rests = [each["rest_s"] for each in results if each["stops"] and each["rest_s"] is not None]
+    text += (
+        f"\n\n{len(results)} runs: limits exceeded in {sum(each['exceeded'] for each in results)}, recovered in"
+        f" {sum(each['recovered_s'] is not None for each in results)}; rest, median and 99th percentile:"
+        f" {np.median(rests):.2f}, {np.quantile(rests, 0.99):.2f} s"
+        if rests
+        else ""
+    )
+    kept = [line["result"] for line in lines if line["fault"] == RECORDING]
+    if kept:
+        counts = {name: sum(each[name] for each in kept) for name in ("bags", "kept", "heard")}
+        refused = sum(len(each["refused"]) for each in kept)
+        text += (
+            f"\n\n{counts['bags']} bags of {len(kept)} launches, {refused} cannot be read; {counts['kept']} messages of the observer"
+            f" are in them, {counts['heard']} were heard beside."
+        )
+    return text
+
+
+def _of_faults(lines: list[Line]) -> str:
     header = (
         "fault",
         "runs",
@@ -78,7 +106,9 @@ def tables(lines: list[Line]) -> str:
         "stolen",
     )
     rows = []
-    for (name,), found in groups(lines, "fault").items():
+    named = [line | {"row": PAIRS if " + " in line["fault"] else line["fault"]} for line in lines]
+    order = [*BY_NAME, PAIRS]
+    for (name,), found in sorted(groups(named, "row").items(), key=lambda item: order.index(item[0][0])):
         results = [line["result"] for line in found]
         back = [each["recovered_s"] for each in results if each["recovered_s"] is not None]
         rows.append((
@@ -136,14 +166,16 @@ def wanted(options: argparse.Namespace) -> list[tuple[str, int]]:
 
 def inject(options: argparse.Namespace, results: Any, deadline: float) -> list[Line]:
     """The lines of all runs; those that are missing are made, in one stack as long as it runs."""
-    todo, lines = wanted(options), []
+    todo, recordings = wanted(options), []
     missing = [run for run in todo if results.done(fault=run[0], index=run[1]) is None]
     rng = np.random.default_rng(options.seed + 1)
+    barren = 0
     for launch in count():
         if not missing or time.monotonic() > deadline:
             break
         folder = options.folder / time.strftime(f"%Y_%m_%d-%H_%M_%S-{launch}")
         with FaultStack(folder, [f"seed:={20000 + launch}", f"record:={folder / 'bag'}"]) as stack:
+            injected = 0
             while missing and stack.running and time.monotonic() < deadline:
                 name, index = missing[0]
                 faults = [BY_NAME[each] for each in name.split(" + ")]
@@ -155,11 +187,15 @@ def inject(options: argparse.Namespace, results: Any, deadline: float) -> list[L
                     break
                 missing.pop(0)
                 line = results.add(found, fault=name, index=index)
+                injected += 1
                 print(f"{len(todo) - len(missing)} of {len(todo)} {name}: {line['result']}", flush=True)
-    for name, index in todo:
-        if (line := results.done(fault=name, index=index)) is not None:
-            lines.append(line)
-    return lines
+        recordings.append(results.add({"injected": injected, **stack.recorded()}, fault=RECORDING, index=folder.name))
+        shutil.rmtree(folder / "bag", ignore_errors=True)
+        barren = 0 if injected else barren + 1
+        if barren == BARREN:
+            raise SystemExit(f"no fault could be injected in {BARREN} launches; look at {folder / 'launch.log'}")
+    lines = [line for name, index in todo if (line := results.done(fault=name, index=index)) is not None]
+    return lines + recordings
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import rclpy
 from _common import recorded, result_options, table, write_json
+from _results import Line
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import SingleThreadedExecutor
@@ -150,6 +151,16 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def tables(lines: list[Line]) -> str:
+    """A row a figure."""
+    rows = [
+        (line["part"], name, "-" if value is None else f"{value:.3g}")
+        for line in lines
+        for name, value in line["result"].items()
+    ]
+    return table(("part", "figure", "value"), rows)
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     options.add_argument("--commands", type=int, default=2000, help="commands of the core")
@@ -160,12 +171,7 @@ def main() -> None:
     results = recorded("guard", args, "commands", "seconds", states_hz=STATES_HZ)
     calls = {("core",): (core, args.commands), ("node",): (node, args.seconds)}
     lines = list(results.run(lambda function, amount: function(amount), calls, ("part",), 1))
-    rows = [
-        (line["part"], name, "-" if value is None else f"{value:.3g}")
-        for line in lines
-        for name, value in line["result"].items()
-    ]
-    print(table(("part", "figure", "value"), rows))
+    print(tables(lines))
     write_json(args.json, {"results": lines})
 
 

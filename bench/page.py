@@ -36,6 +36,8 @@ SECTIONS = (
     "dataset_formats",
     "rollout_speed",
     "joint_state_lies",
+    "faults",
+    "guard",
 )
 HEAD = """\
 # Benchmarks
