@@ -223,7 +223,7 @@ class FaultStack:
 
 
 def spoilt(message: Command, kind: str, index: int, now_ns: int) -> Command:
-    """A copy of a command with one thing wrong."""
+    """A copy of a command with one fault."""
     other = Command(**{name: getattr(message, name) for name in message.get_fields_and_field_types()})
     other.trajectory = type(message.trajectory)(joint_names=message.trajectory.joint_names)
     other.trajectory.points = [

@@ -232,8 +232,8 @@ class Stream:
 
     def _send(self, verdict: Verdict, now: int, what: str, begin: np.ndarray | None, stamp: int = 0) -> None:
         """To the arm; `begin` (7,): where the planner meant to go from, None for what the guard does by itself."""
-        motion, outcome = verdict.motion, self.outcome
-        if motion is None:
+        motion, sent, outcome = verdict.motion, verdict.sent, self.outcome
+        if motion is None or sent is None:
             return
         passed = verdict.kind in (Kind.PASS, Kind.LIMITED)
         outcome.sent, outcome.passed, outcome.held = (
@@ -242,15 +242,17 @@ class Stream:
             outcome.held + (not passed),
         )
         # Where the arm truly was, where its controller brings it now, and where the planner meant to bring it from there.
-        truly = [*self._was, self._controller.sample(now), self._controller.sample(now + STEP)]
+        truly = [*self._was, *(self._controller.sample(now + ahead) for ahead in range(0, 2 * STEP, STEP // 10))]
         if passed and begin is not None:
-            truly += [self._q + point - begin for point in motion.positions]
+            # Smooth motions are behind what is commanded: that goes on from where the arm would rest.
+            rest = self._controller.sample(now + 10 * STEP)
+            truly += [place + point - begin for place in (self._q, rest) for point in motion.positions]
         low, high = np.min(truly, axis=0), np.max(truly, axis=0)
-        off = float(np.maximum(low - motion.positions, motion.positions - high).max())
+        off = float(np.maximum(low - sent.positions, sent.positions - high).max())
         outcome.farthest = max(outcome.farthest, off)
         outcome.by[what] = max(outcome.by.get(what, 0.0), off)
-        points = [Point(int(t), q) for t, q in zip(motion.times_ns, motion.positions, strict=True)]
-        self._controller.accept(arm().joint_names, motion.start_ns, points, now)
+        points = [Point(int(t), q, v) for t, q, v in zip(sent.times_ns, sent.positions, sent.velocities, strict=True)]
+        self._controller.accept(arm().joint_names, sent.start_ns, points, now)
         ends = ((motion.start_ns or now) + motion.times_ns).tolist()
         self._arm.sent(arm().joint_names, max(motion.start_ns, now), ends, motion.positions.tolist(), hold=not passed)
         if not passed:

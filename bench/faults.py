@@ -23,7 +23,7 @@ LONGEST_REST_S = 1.0  # after which an arm that still moves is not at rest
 TOOL_SPEED = 0.5  # [m/s] as the shipped profiles say
 PROTOCOL = """\
 The whole stack in real time (simulator at 240 Hz, cameras at 10 Hz, joint states at 50 Hz, goals one after another, all recorded). A
-fault begins while the arm is at work. Rest: from the fault until what the arm's controller was told is standstill for 0.1 s; the fault
+fault begins while the arm is at work. Rest: from the fault until what the arm's controller was sent is standstill for 0.1 s; the fault
 itself can be observed at the next message that is due (up to 100 ms for cameras, 20 ms for joint states). Limits: an observer in the
 simulator compares every physics step with the URDF and the tool's speed with the profile. Recovered: the arm is at work again, without a
 human (an emergency stop is reset by one). Stolen: share of CPU time that the host of this virtual machine took."""

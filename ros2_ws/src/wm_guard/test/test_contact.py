@@ -43,7 +43,7 @@ def test_an_effort_that_rises_slowly_up_to_its_limit_is_found(contact):
 
 
 @pytest.mark.parametrize("efforts", [[], [1.0, 2.0], [np.nan, 0.0, 0.0], [np.inf, 0.0, 0.0]])
-def test_efforts_that_are_not_told_say_nothing(contact, efforts):
+def test_efforts_that_are_not_published_say_nothing(contact, efforts):
     assert not any(feed(contact, efforts, 10))
 
 

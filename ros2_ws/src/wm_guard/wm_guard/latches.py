@@ -13,7 +13,7 @@ NOT_FOLLOWING = "not_following"
 TIMES, WITHIN_S = 5, 10.0  # so many holds of an arm that does not follow
 TOO_FAST = 1.5  # times the velocity limit, measured, so many times in a row:
 IN_A_ROW = 3
-LONGEST_S = 0.5  # between two joint states whose difference is a velocity
+SHORTEST_S, LONGEST_S = 0.02, 0.5  # between two joint states whose difference is a velocity
 
 
 class Latches:
@@ -33,6 +33,8 @@ class Latches:
 
     def measured(self, q: np.ndarray, stamp_ns: int) -> None:
         """A joint state (n,) [rad] that is believed."""
+        if self._last is not None and 0 <= stamp_ns - self._last[1] < SHORTEST_S * NS:
+            return  # noise, and what another publisher says, would look like speed
         if self._last is not None and 0 < stamp_ns - self._last[1] <= LONGEST_S * NS:
             speed = np.abs(q - self._last[0]) / ((stamp_ns - self._last[1]) / NS)
             joint = int((speed / self._kinematics.velocity).argmax())

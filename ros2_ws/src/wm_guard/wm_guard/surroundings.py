@@ -18,10 +18,12 @@ LARGEST = 0.3  # [m] an object that is less sure than this is nowhere in particu
 class Surroundings:
     """Reasons to go slower, for `Arm.slowing`. `people`: see People."""
 
-    def __init__(self, kinematics: Kinematics, limits: Limits, people: People, **margins: float) -> None:
-        """`margins`: of Collisions. Raises what Collisions raises."""
+    def __init__(
+        self, kinematics: Kinematics, limits: Limits, people: People, margin: float = 0.01, table_margin: float = 0.003
+    ) -> None:
+        """`margin`, `table_margin` [m]: see Collisions. Raises what Collisions raises."""
         self.people = people
-        self._collisions = Collisions(kinematics, **margins)
+        self._collisions = Collisions(kinematics, margin=margin, table_margin=table_margin)
         self._fastest = limits.fastest_tool
         self._now_ns = 0
 

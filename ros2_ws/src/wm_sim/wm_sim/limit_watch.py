@@ -19,7 +19,7 @@ class Watched:
     position_excess: float = 0.0  # [rad] of the joint that is farthest outside its range
     position_joint: str = ""
     tool_speed: float = 0.0  # [m/s]
-    commanded_speed: float = 0.0  # [rad/s] fastest joint of what the controller was told, the last step's
+    commanded_speed: float = 0.0  # [rad/s] fastest joint of what the controller was sent, the last step's
     arm_speed: float = 0.0  # [rad/s] fastest joint of the arm, the last step's
     steps: int = 0
 
@@ -43,7 +43,7 @@ class LimitWatch:
 
     def look(self, positions: np.ndarray, velocities: np.ndarray, tool: np.ndarray, commanded: np.ndarray) -> None:
         """One physics step: joints (n,) [rad], their velocities (n,) [rad/s], the tool's position (3,) [m], and the velocities (n,) that
-        the controller was told [rad/s].
+        the controller was sent [rad/s].
         """
         seen = self.seen
         seen.steps += 1
