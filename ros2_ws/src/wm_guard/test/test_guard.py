@@ -395,7 +395,7 @@ def test_a_stop_slows_down_on_the_commanded_way(guard, kinematics, start, step):
     full = np.abs(request.positions[0] - start) / 0.6
     speeds = np.abs(sent.velocities)
     assert (
-        (speeds[0] >= full - 0.01 * kinematics.acceleration - 1e-6).all()
+        (speeds[0] >= full - 0.03 * kinematics.acceleration - 1e-6).all()  # the first point is 30 ms ahead
         and (speeds[0] <= full + 1e-6).all()
         and not speeds[-1].any()
     )
@@ -414,7 +414,7 @@ def test_a_stop_of_category_0_leaves_the_rest_to_the_arm(kinematics, start, step
     moving = guard.check(step(dx=0.03), T0, T0).sent
     sent = guard.e_stop(T0 + 50 * MS).sent
     assert len(sent.positions) == 1 and not sent.velocities.any()
-    np.testing.assert_allclose(sent.positions[0], moving.positions[4])  # where it was at 50 ms
+    np.testing.assert_allclose(sent.positions[0], moving.positions[2])  # where it was at 50 ms
 
 
 def test_an_arm_that_does_not_follow_is_held_and_then_followed(guard, kinematics, start, step):

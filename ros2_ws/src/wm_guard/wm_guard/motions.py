@@ -15,6 +15,7 @@ from wm_guard.smoothing import States, corners, smooth
 NS = 1_000_000_000
 PERIOD = 0.01  # [s] between the points that are sent
 SHORTEST_STOP = 4 * PERIOD  # [s] a shorter one could not be sent in such points
+BLEND = 0.03  # [s] to the first one: an arm whose controller hears of it late has that long to get there, instead of leaping
 FINE = 0.0025  # [s] between the looks at a motion that is made of two
 ROUNDING = 0.02  # [s] second average: over which the acceleration changes
 JERK_SHARE = 0.7  # of the limit for the fastest motion, so that something can be added on top
@@ -250,6 +251,7 @@ class Motions:
         rest_ns = self.rest_ns(now_ns)
         steps = max(1, int(np.ceil((rest_ns - now_ns) / NS / PERIOD - 1e-9)))
         at = PERIOD * np.arange(1, steps + 1)
+        at = at[min(len(at) - 1, round(BLEND / PERIOD) - 1) :]
         if at[-1] * NS < until_ns - now_ns:
             at = np.append(at if rest_ns > now_ns else [], (until_ns - now_ns) / NS)
         states = self._states(now_ns, at)
