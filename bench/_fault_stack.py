@@ -39,7 +39,7 @@ class FaultStack:
         self._lock = threading.Lock()
         self._pids: dict[str, int] = {}
         self.watch: deque[tuple[float, ArmWatch]] = deque(maxlen=60 * 200)  # arrival [s], what was seen
-        self.heard = 0  # of ArmWatch
+        self.heard = 0  # joint states
         self.episodes: list[tuple[float, Episode]] = []
         self.bringup: list[tuple[float, str]] = []
         self.recorder: RecorderStatus | None = None
@@ -65,7 +65,7 @@ class FaultStack:
         self._node.create_subscription(Command, "wm/command", self._on_command, STATE)
         self._last_command: Command | None = None
         self._names: list[str] = []
-        self._node.create_subscription(JointState, "joint_states", self._on_joints, STATE)
+        self._node.create_subscription(JointState, "joint_states", self._on_joints, EVERY)
         self._thread = threading.Thread(target=self._executor.spin, daemon=True)
         self._thread.start()
         return self
@@ -84,14 +84,14 @@ class FaultStack:
         self._log.close()
 
     def recorded(self) -> dict[str, Any]:
-        """Of a run that has ended: whether its bags can be read as they are, how many messages of the observer are in them, and how
-        many were heard beside.
+        """Of a run that has ended: whether its bags can be read as they are, how many joint states are in them, and how many were heard
+        beside.
         """
         kept, refused = 0, []
         for folder in sorted(self.folder.glob("bag*")):
             try:
                 with Bag(folder) as bag:
-                    kept += sum(topic.messages for topic in bag.topics.values() if topic.type == "wm_msgs/msg/ArmWatch")
+                    kept += sum(topic.messages for name, topic in bag.topics.items() if name == "/joint_states")
             except BagError as error:
                 refused.append(str(error))
         last = self.recorder
@@ -112,7 +112,6 @@ class FaultStack:
 
     def _on_watch(self, message: ArmWatch) -> None:
         with self._lock:
-            self.heard += 1
             self.watch.append((time.monotonic(), message))
 
     def _on_heartbeat(self, message: Heartbeat) -> None:
@@ -132,6 +131,7 @@ class FaultStack:
             self._last_command = message
 
     def _on_joints(self, message: JointState) -> None:
+        self.heard += 1
         self._names = list(message.name)
 
     def seen(self, since: float, until: float = np.inf) -> list[tuple[float, ArmWatch]]:

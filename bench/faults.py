@@ -89,8 +89,8 @@ def tables(lines: list[Line]) -> str:
         counts = {name: sum(each[name] for each in kept) for name in ("bags", "kept", "heard")}
         refused = sum(len(each["refused"]) for each in kept)
         text += (
-            f"\n\n{counts['bags']} bags of {len(kept)} launches, {refused} cannot be read; {counts['kept']} messages of the observer"
-            f" are in them, {counts['heard']} were heard beside."
+            f"\n\n{counts['bags']} bags of {len(kept)} launches, {refused} cannot be read; {counts['kept']} joint states are in"
+            f" them, {counts['heard']} were heard beside."
         )
     return text
 
