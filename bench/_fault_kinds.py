@@ -128,11 +128,6 @@ def commands(kind: str) -> Callable[["FaultStack"], END]:
     return lambda stack: stack.publish_commands(kind)
 
 
-def bad_bundle(stack: "FaultStack") -> END:
-    stack.use_bad_bundle()
-    return nothing
-
-
 def _signal(pid: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):  # killed by the supervisor meanwhile
         os.kill(pid, number)
@@ -167,7 +162,6 @@ FAULTS: tuple[Fault, ...] = (
     *(Fault(f"commands {kind}", commands(kind), 2.0, False) for kind in ("nan", "huge", "stale", "contradictory", "flood")),
     Fault("CPU hog", hogged, 3.0, False),
     Fault("object grabbed away", grabbed, 0.5, False),
-    Fault("wrong bundle", bad_bundle, 3.0, False),
     Fault("emergency stop", e_stop, 2.0, True),
 )  # fmt: skip
 BY_NAME = {fault.name: fault for fault in FAULTS}

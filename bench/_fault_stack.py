@@ -19,12 +19,12 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from wm_msgs.msg import ArmWatch, Command, Episode, Heartbeat, RecorderStatus
-from wm_msgs.srv import DisturbObject, SimFault, UseBundle
+from wm_msgs.srv import DisturbObject, SimFault
 
 from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
 from wm_core.qos import LATCHED, SENSOR, STATE
-from wm_core.stamps import to_msg, to_ns
+from wm_core.stamps import to_msg
 
 EVERY = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)  # however late this process gets its turn
 MOVING = 0.05  # [rad/s] fastest joint of an arm that is at work
@@ -190,9 +190,6 @@ class FaultStack:
         request.displacement.x, request.displacement.y, request.displacement.z = map(float, displacement)
         self.call("sim/disturb", DisturbObject, request)
 
-    def use_bad_bundle(self) -> None:
-        self.call("wm/use_bundle", UseBundle, UseBundle.Request(), 10.0)
-
     def publish_joint_states(self, positions: Callable[[list[str]], list[float]], rate: float) -> Callable[[], None]:
         publisher = self._node.create_publisher(JointState, "joint_states", STATE)
 
@@ -243,6 +240,3 @@ def spoilt(message: Command, kind: str, index: int, now_ns: int) -> Command:
             q = q + 0.05 * (-1) ** index
         point.positions = q.tolist()
     return other
-
-
-__all__ = ["AT_REST", "MOVING", "FaultStack", "spoilt", "to_ns"]
