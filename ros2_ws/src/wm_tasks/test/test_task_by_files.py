@@ -45,7 +45,7 @@ action: {axes: {x: {scale: 0.03, unit: m}, y: {scale: 0.03, unit: m}}, groups: [
 goal: {kind: object_pose, axes: [x, y]}
 regions:
   goals: {x: [0.36, 0.64], y: [-0.22, 0.22]}
-  practice: {x: [0.40, 0.60], y: [-0.15, 0.15]}
+  practice: {x: [0.38, 0.62], y: [-0.20, 0.20]}
   objects: {x: [0.35, 0.65], y: [-0.25, 0.25]}
 costs:
   goal: {weight: 10.0}
