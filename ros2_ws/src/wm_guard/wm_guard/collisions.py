@@ -106,18 +106,20 @@ class Collisions:
         """Distance [m] of each of `pairs` with the joints at `q` (n,) [rad]; negative: how deep they are in each other."""
         return self._all(q)[: self._looked_at]
 
-    def approach(self, here: np.ndarray, there: np.ndarray) -> Approach:
-        """How fast the arm may go from joints `here` (n,) where it would come to rest at joints `there` (n,) [rad].
+    def approach(self, here: np.ndarray, *there: np.ndarray) -> Approach:
+        """How fast the arm may go from joints `here` (n,) by way of, and to rest at, joints `there` (n,) [rad].
 
         Only what comes nearer counts: an arm that is too near may always go away.
         """
-        before, after = self.distances(here), self.distances(there)
+        before, after = self.distances(here), np.array([self.distances(q) for q in there])
         margin, slow = self._margin[: self._looked_at], self._slow[: self._looked_at]
         scales = np.clip((after - margin) / np.maximum(slow - margin, 1e-6), 0.0, 1.0)
         scales[after >= before - APPROACH] = 1.0
-        worst = int(scales.argmin())
-        a, b = self._pairs()[worst]
-        return Approach(float(scales[worst]), float(after[worst]), (self._names[a], self._names[b]))
+        at, worst = np.unravel_index(int(scales.argmin()), scales.shape)
+        pair = self._bodies.collisionPairs[int(worst)]
+        return Approach(
+            float(scales[at, worst]), float(after[at, worst]), (self._names[pair.first], self._names[pair.second])
+        )
 
     # -- inside --------------------------------------------------------------------------------------------------
 

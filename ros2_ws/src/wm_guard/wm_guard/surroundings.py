@@ -43,9 +43,7 @@ class Surroundings:
 
     def collision(self, start: np.ndarray, end: np.ndarray) -> float:
         """Share of the speed on the way from joints `start` to `end` (n,) [rad], where the arm would rest; raises Refusal."""
-        found = min(
-            (self._collisions.approach(start, q) for q in ((start + end) / 2, end)), key=lambda each: each.scale
-        )
+        found = self._collisions.approach(start, (start + end) / 2, end)
         if found.scale < LEAST:
             first, second = found.bodies
             reason = "table" if second == TABLE else "collision"
@@ -58,10 +56,9 @@ class Surroundings:
 
     def person(self, start: np.ndarray, end: np.ndarray) -> float:
         """Share of the fastest tool speed that the distance of people allows; raises Refusal where that is nothing."""
-        speed, why = self.people.allowed_speed(self._now_ns)
-        if speed < LEAST * self._fastest:
+        if why := self.must_hold(self._now_ns):
             raise Refusal("person", why)
-        return min(1.0, speed / self._fastest)
+        return min(1.0, self.people.allowed_speed(self._now_ns)[0] / self._fastest)
 
     def must_hold(self, now_ns: int) -> str:
         """Why a moving arm must be held without waiting for the next command; empty: it need not."""
