@@ -9,7 +9,7 @@ import numpy as np
 
 from wm_core.checked_yaml import load_checked
 from wm_core.robot import TABLE, RobotProfile
-from wm_core.rotations import pose_of
+from wm_core.rotations import pose_of, rotation_of_quaternion
 
 _VECTOR = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
 _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
@@ -140,11 +140,4 @@ def _rotation(quaternion: np.ndarray, where: str) -> np.ndarray:
     norm = float(np.linalg.norm(quaternion))
     if abs(norm - 1) > 1e-2:
         raise RigError(f"{where}: expected a unit quaternion x y z w, got one of length {norm:.3f}")
-    x, y, z, w = quaternion / norm
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )
+    return rotation_of_quaternion(*quaternion)
