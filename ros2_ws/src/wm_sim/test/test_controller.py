@@ -51,10 +51,40 @@ def test_a_new_trajectory_replaces_the_old_one_without_a_jump(controller):
     assert np.allclose(controller.sample(NOW + 100 * MS), 0.25)
 
 
-def test_one_that_comes_late_begins_now_at_its_own_pace(controller):
+def fastest(controller: TrajectoryController, seconds: float) -> float:
+    """[rad/s] of the first joint within some time from NOW."""
+    q = [controller.sample(NOW + ms * MS)[0] for ms in range(round(1000 * seconds))]
+    return float(np.abs(np.diff(q)).max() / 0.001)
+
+
+def test_points_that_are_past_are_left_out_and_the_arm_does_not_leap_to_the_others(controller):
     controller.accept(NAMES, NOW - 150 * MS, [point(1.0, 100), point(2.0, 250)], NOW)
-    assert np.allclose(controller.sample(NOW + 50 * MS), 0.5)
-    assert np.allclose(controller.sample(NOW + 175 * MS), 1.5)
+    assert 6.0 < fastest(controller, 0.5) <= 1.1 * 1.0 / 0.15
+    assert np.allclose(controller.sample(NOW + 400 * MS), 2.0)
+
+
+def test_one_point_that_comes_late_is_late(controller):
+    controller.accept(NAMES, NOW - 80 * MS, [point(0.1, 100, 0.0)], NOW)
+    assert fastest(controller, 0.3) <= 1.1 * 1.5 * 0.1 / 0.1
+    assert np.allclose(controller.sample(NOW + 200 * MS), 0.1)
+
+
+@given(st.integers(0, 110), st.floats(0.1, 1.0), st.floats(-0.05, 0.05))
+def test_a_stream_that_stutters_makes_no_joint_faster_than_itself(late_ms, speed, offset):
+    """Each command goes on for 100 ms and ends at rest 120 ms later; the second one comes late, for an arm that was elsewhere."""
+
+    def stream(begin: float) -> list[Point]:
+        at = np.arange(30, 230, 10)
+        speeds = speed * np.clip((220 - at) / 120, 0, 1)
+        return [
+            point(begin + float(np.interp(ms, at, np.cumsum(speeds) * 0.01)), int(ms), float(v))
+            for ms, v in zip(at, speeds, strict=True)
+        ]
+
+    controller = TrajectoryController(NAMES, START)
+    controller.accept(NAMES, NOW - 100 * MS, stream(0.0), NOW - 100 * MS)
+    controller.accept(NAMES, NOW, stream(speed * 0.1 + offset), NOW + late_ms * MS)
+    assert fastest(controller, 0.5) <= max(1.12 * speed, 0.2) + 1e-6
 
 
 def test_time_that_is_set_ahead_does_not_move_the_arm(controller):

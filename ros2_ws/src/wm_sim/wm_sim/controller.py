@@ -1,13 +1,20 @@
 """ros2_control's JointTrajectoryController on arrays: what it accepts, what it refuses and how it moves in between.
 
 Behaviour after ros2_controllers, joint_trajectory_controller (Jazzy, position command interface, default parameters):
-a new trajectory replaces the old one at once, the way to its first point starts at the present desired state.
+a new trajectory replaces the old one at once, points that are past are left out, the way to the first of the others starts at the
+present desired state. One difference: the arm does not leap to a motion that comes late, as no arm does whose driver limits the
+rate of what it is streamed; it joins the motion at the motion's own speed, and is late itself.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+
+FASTER = 1.1  # times as fast as a motion itself may be the way to it
+SLOWEST = 0.2  # [rad/s] that a joint may have on that way in any case
+LONGER = 1.2  # the factor between tries of how long that way takes
 
 
 class TrajectoryError(ValueError):
@@ -38,11 +45,7 @@ class TrajectoryController:
         self._velocities: np.ndarray | None = None  # (K, J): cubic segments; None: straight ones
 
     def accept(self, names: Sequence[str], stamp_ns: int, points: Sequence[Point], now_ns: int) -> None:
-        """Replace the present trajectory; `stamp_ns` 0 starts it now. TrajectoryError, and no change, if unfit.
-
-        One that comes late begins now, at its own pace: a real controller would jump to where the arm should be by now,
-        but there it is the simulator whose process was kept waiting. One that is over already is refused.
-        """
+        """Replace the present trajectory; `stamp_ns` 0 starts it now. TrajectoryError, and no change, if unfit."""
         order = self._order(names)
         times = np.array([point.time_from_start_ns for point in points], np.int64)
         if not len(points):
@@ -53,18 +56,29 @@ class TrajectoryController:
             )
         positions = self._matrix("positions", [point.positions for point in points])[:, order]
         velocities = self._velocities_of(points, order)
-        begin_ns = stamp_ns or now_ns
-        if begin_ns + times[-1] < now_ns:
-            late = (now_ns - begin_ns - times[-1]) / 1e9
+        times = times + (stamp_ns or now_ns)
+        if times[-1] < now_ns:
+            late = (now_ns - times[-1]) / 1e9
             raise TrajectoryError(
                 f"expected a point in the future, the last one ended {late:.3f} s ago; check stamp and clock"
             )
-        times = times + max(begin_ns, now_ns)
+        coming = slice(int(np.searchsorted(times[:-1], now_ns, side="right")), None)
         here, speed = self._state(now_ns)
+        most = np.maximum(
+            FASTER * np.maximum(_fastest(points, times, positions, velocities, here), np.abs(speed)), SLOWEST
+        )
         # A waypoint due now has no way to it: the arm is asked to be there in the next instant.
-        self._times = np.concatenate([[now_ns], np.maximum(times, now_ns + 1)])
+        times, positions = np.maximum(times[coming], now_ns + 1), positions[coming]
+        if velocities is not None:
+            velocities = np.vstack([speed, velocities[coming]])
+        ends = None if velocities is None else velocities[:2]
+        duration = (times[0] - now_ns) / 1e9
+        while (_peak(here, positions[0], ends, duration) > most).any():
+            duration = max(duration, 0.001) * LONGER
+        times = times + round(duration * 1e9 - float(times[0] - now_ns))
+        self._times = np.concatenate([[now_ns], times])
         self._positions = np.vstack([here, positions])
-        self._velocities = None if velocities is None else np.vstack([speed, velocities])
+        self._velocities = velocities
 
     def shift(self, nanoseconds: int) -> None:
         """Time was set ahead while the arm stood still: the rest of the trajectory comes later by as much."""
@@ -130,3 +144,30 @@ class TrajectoryController:
         if not all(len(point.velocities) for point in points):
             return None
         return self._matrix("velocities", [point.velocities for point in points])[:, order]
+
+
+def _fastest(
+    points: Sequence[Point], times: np.ndarray, positions: np.ndarray, velocities: np.ndarray | None, here: np.ndarray
+) -> np.ndarray:
+    """Greatest speed (n,) [rad/s] of each joint in a motion through `positions` (K, n) at `times` (K,) [ns]; that of a motion with
+    one point is what it takes to get there in time, from `here` (n,).
+    """
+    if len(points) == 1:
+        return _peak(
+            here,
+            positions[0],
+            None if velocities is None else np.zeros((2, len(here))),
+            points[0].time_from_start_ns / 1e9,
+        )
+    fastest = np.abs(np.diff(positions, axis=0) / np.diff(times)[:, None] * 1e9).max(axis=0)
+    return fastest if velocities is None else np.maximum(fastest, np.abs(velocities).max(axis=0))
+
+
+def _peak(here: np.ndarray, there: np.ndarray, velocities: np.ndarray | None, duration: float) -> np.ndarray:
+    """Greatest speed (n,) [rad/s] on the way between points (n,) in `duration` [s]; `velocities` (2, n) at both, None: a straight way."""
+    mean = (there - here) / max(duration, 1e-9)
+    if velocities is None:
+        return np.abs(mean)
+    v0, v1 = velocities
+    share = np.linspace(0.0, 1.0, 9)[:, None]
+    return np.abs(v0 + share * (2 * (3 * mean - 2 * v0 - v1) + 3 * share * (v0 + v1 - 2 * mean))).max(axis=0)
