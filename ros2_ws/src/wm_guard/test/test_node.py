@@ -71,7 +71,7 @@ class Robot:
         self.node.create_timer(0.02, self._publish_state)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "wm_guard.node", "--ros-args", "-r", f"__ns:=/{space}", "-r", "/clock:=clock"]
-            + [*arguments]
+            + ["-p", "joint_timeout:=1.0", *arguments]  # this process is slower than the driver of an arm
         )
         self._change = self.node.create_client(ChangeState, "wm_guard/change_state")
         self._state = self.node.create_client(GetState, "wm_guard/get_state")

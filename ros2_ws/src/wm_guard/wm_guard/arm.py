@@ -1,5 +1,6 @@
 """The arm as the guard knows it: where it is measured and commanded, and the motions and holds that go to it."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from wm_guard.verdicts import Kind, Verdict
 # [s] of joint states without one that is believed after which commands are refused: they must not run ahead of the arm.
 DOUBTED_S = 0.1
 LONGEST_HOLD_S = 10.0
+OLDEST_STEPS = 1.3  # of a control period: joint states may come with the camera frames only
 SLOWLY = 4  # times as long as the velocity limits ask for
 
 # The share (above 0, at most 1) of the commanded speed on the way from joints (n,) to joints (n,); raises Refusal.
@@ -28,7 +30,8 @@ Slowing = Callable[[np.ndarray, np.ndarray], float]
 class Arm:
     """Makes verdicts of what is asked for. Times are integer ns of one clock.
 
-    `states`: where it is measured; `motions`: where it is commanded; `slowing`: by the reason that a verdict gives.
+    `states`: where it is measured; `motions`: where it is commanded; `slowing`: by the reason that a verdict gives;
+    `state_age_ns`: of the oldest joint state that says where it is.
     """
 
     def __init__(self, kinematics: Kinematics, limits: Limits, step_ns: int) -> None:
@@ -39,6 +42,7 @@ class Arm:
                 " give limits.velocity in the robot profile"
             )
         self._kinematics, self._limits, self._step_ns = kinematics, limits, step_ns
+        self.state_age_ns = max(round(limits.joint_timeout * NS), round(OLDEST_STEPS * step_ns))
         self._lower = kinematics.lower + limits.position_margin
         self._upper = kinematics.upper - limits.position_margin
         share = limits.acceleration_scale
@@ -59,6 +63,16 @@ class Arm:
             "singularity": lambda start, end: singularity_scale(kinematics, start, end, limits)
         }
 
+    def remember(self) -> None:
+        """Where it is and commanded, for `forget_since`."""
+        states = copy.copy(self.states)
+        states.path = copy.copy(states.path)
+        self._before = copy.copy(self.motions), states
+
+    def forget_since(self) -> None:
+        """What was decided since `remember` was not sent: the arm goes on as it did."""
+        self.motions, self.states = self._before
+
     @property
     def lost(self) -> bool:
         """Whether nothing is measured any more that is believed."""
@@ -68,7 +82,7 @@ class Arm:
         """Why it is not known well enough where the arm is."""
         if doubts := self.states.doubts():
             return Refusal("not_following", doubts)
-        return Refusal("no_state", f"expected a joint state at most {self._limits.timeout} s old")
+        return Refusal("no_state", f"expected a joint state at most {self.state_age_ns / NS:g} s old")
 
     def accept_jump(self, now_ns: int) -> None:
         """A person says that the arm is where it is measured, though it cannot have come there: believed once joint states agree."""
@@ -79,7 +93,7 @@ class Arm:
     def follow(self, asked: Asked, now_ns: int) -> Verdict:
         """The motion that is asked for, slowed where limits ask for it; raises Refusal."""
         measured, state_ns = self.states.position, self.states.stamp_ns
-        old = state_ns is None or now_ns - state_ns > self._limits.timeout * NS
+        old = state_ns is None or now_ns - state_ns > self.state_age_ns
         if measured is None or old or self.lost:
             raise self.unknown()
         ends_ns, positions = asked.ends_ns, asked.positions

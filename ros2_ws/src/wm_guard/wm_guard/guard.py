@@ -93,8 +93,9 @@ class Guard:
         try:
             measured = read_joints(self._kinematics, names, positions, velocities)
             now_ns = max(now_ns, stamp_ns) if stamp_ns - now_ns <= self.limits.max_age * NS else now_ns
-            if abs(now_ns - stamp_ns) > self.limits.timeout * NS:
-                raise JointStateError("stale", f"expected a joint state at most {self.limits.timeout} s old")
+            if abs(now_ns - stamp_ns) > self.arm.state_age_ns:
+                oldest = self.arm.state_age_ns / NS
+                raise JointStateError("stale", f"expected a joint state at most {oldest:g} s old")
             self.arm.states.judge(measured, stamp_ns)
         except JointStateError as error:
             self.counts[f"state_{error.reason}"] += 1
@@ -108,6 +109,7 @@ class Guard:
         `stamp_ns`: time of the measurement that the command answers; `status`: the command's status field.
         """
         self._advance(now_ns)
+        self.arm.remember()
         # A measurement cannot come from the future: a slightly newer stamp says that the clock message is on its way.
         if 0 < stamp_ns - now_ns <= self.limits.max_age * NS:
             now_ns = stamp_ns
@@ -126,6 +128,11 @@ class Guard:
         self._placed_ns = None
         return replace(verdict, expected=expected)
 
+    def withdraw(self) -> None:
+        """The verdict on the last command does not go to the arm, for it is too late."""
+        self.counts["withdrawn"] += 1
+        self.arm.forget_since()
+
     def watchdog(self, now_ns: int) -> Verdict | None:
         """Call every `limits.watchdog_period`: a hold once when commands or joint states stay away, or the arm does not do what
         it is sent; else None.
@@ -138,11 +145,11 @@ class Guard:
         if self.surroundings is not None and (why := self.surroundings.must_hold(now_ns)):
             return self._hold(Kind.HOLD, "person", why, now_ns)
         # Held now when the next look would be too late.
-        oldest = now_ns - int((self.limits.timeout - self.limits.watchdog_period) * NS)
+        next_ns = now_ns + round(self.limits.watchdog_period * NS)
         stamp_ns = self.arm.states.stamp_ns
-        if self._command_ns < oldest:
+        if next_ns - self._command_ns > self.limits.timeout * NS:
             hold = self._hold(Kind.HOLD, "no_command", f"no valid command for {self.limits.timeout} s", now_ns)
-        elif self.arm.lost or stamp_ns is None or stamp_ns < oldest:
+        elif self.arm.lost or stamp_ns is None or next_ns - stamp_ns > self.arm.state_age_ns:
             refusal = self.arm.unknown()
             hold = self._hold(Kind.HOLD, refusal.reason, str(refusal), now_ns)
         else:
@@ -172,7 +179,7 @@ class Guard:
             seconds = self.limits.confirm_time
             return f"joint states jumped: believed now, if they agree for {seconds} s; call wm/clear again after that"
         stamp_ns = self.arm.states.stamp_ns
-        if self.arm.lost or stamp_ns is None or now_ns - stamp_ns > self.limits.timeout * NS:
+        if self.arm.lost or stamp_ns is None or now_ns - stamp_ns > self.arm.state_age_ns:
             return f"not while it is unknown where the arm is: {self.arm.unknown()}"
         for reason in set(self.latches.held) - {E_STOP}:
             self._release(reason)

@@ -64,11 +64,13 @@ def move(now: State, target: np.ndarray, limits: JointLimits, least: float) -> P
     return _calculate(given)
 
 
-def stop(now: State, limits: JointLimits, least: float = 0.0) -> Profile | None:
-    """To rest as soon as possible, in `least` [s] or more, wherever that is; the joints together where the way can stay straight."""
+def stop(now: State, limits: JointLimits, least: float = 0.0, together: bool = True) -> Profile | None:
+    """To rest as soon as possible, in `least` [s] or more, wherever that is; `together`: all joints at once, on a straight way where
+    that can be; else each as soon as it can.
+    """
     given = _input(now, limits)
     given.control_interface = ControlInterface.Velocity
-    given.synchronization = Synchronization.Phase
+    given.synchronization = Synchronization.Phase if together else Synchronization.No
     given.minimum_duration = least
     return _calculate(given)
 

@@ -4,7 +4,7 @@ What was commanded is smoothed. Where that is too much for the limits, the faste
 on as it is, and what is commanded meanwhile is added on top. Times are integer ns of one clock.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from wm_guard.smoothing import States, corners, smooth
 NS = 1_000_000_000
 PERIOD = 0.01  # [s] between the points that are sent
 SHORTEST_STOP = 4 * PERIOD  # [s] a shorter one could not be sent in such points
+SOON = 0.3  # [s] a stop is no longer put off for where it would end
 BLEND = 0.03  # [s] to the first one: an arm whose controller hears of it late has that long to get there, instead of leaping
 FINE = 0.0025  # [s] between the looks at a motion that is made of two
 ROUNDING = 0.02  # [s] second average: over which the acceleration changes
@@ -149,13 +150,19 @@ class Motions:
 
     def stop(self, now_ns: int, hold_ns: int, ends_well: Callable[[np.ndarray], bool] = lambda _: True) -> Sent:
         """To rest, and held until `now_ns + hold_ns` at least: as soon as the limits allow, or on the motion that it is on where that
-        rests sooner, or where the stop would leave the joints' ranges or not end well, at joints (n,).
+        rests sooner, or soon, and the stop would leave the joints' ranges or not end well, at joints (n,).
         """
-        state = self.state(now_ns)
-        trajectory = stop(state, self.limits, SHORTEST_STOP)
-        sooner = trajectory is not None and now_ns + trajectory.duration * NS < self.rest_ns(now_ns)
-        if trajectory and sooner and self._within(trajectory, state[0]) and ends_well(trajectory.target):
-            self._rest_at(trajectory.target, now_ns, trajectory)
+        state, rest_ns = self.state(now_ns), self.rest_ns(now_ns)
+        stops = [
+            profile
+            for profile in self._stops(state)
+            if now_ns + profile.duration * NS < rest_ns and self._within(profile, state[0])
+        ]
+        best = next((profile for profile in stops if ends_well(profile.target)), None)
+        if best is None and stops and rest_ns - now_ns > SOON * NS:
+            best = stops[0]
+        if best is not None:
+            self._rest_at(best.target, now_ns, best)
         return self._sent(now_ns, now_ns + hold_ns)
 
     def halt(self, now_ns: int, hold_ns: int) -> Sent:
@@ -172,6 +179,17 @@ class Motions:
         past = times < now_ns
         self._times = np.concatenate([times[past], [now_ns], ends_ns]).astype(np.int64)
         self._points = np.concatenate([places[past], here[None], points])
+
+    def _stops(self, state: State) -> Iterator[Profile]:
+        """Ways to rest, the best first: straight on; each joint as soon as it can; back to within the joints' ranges."""
+        together = stop(state, self.limits, SHORTEST_STOP)
+        yield from () if together is None else (together,)
+        apart = stop(state, self.limits, together=False)
+        if apart is None:
+            return
+        yield apart
+        back = move(state, np.clip(apart.target, self._lower, self._upper), self.limits, SHORTEST_STOP)
+        yield from () if back is None else (back,)
 
     def _within(self, profile: Profile, here: np.ndarray) -> bool:
         """Whether it stays within the joints' ranges, or no further outside than here."""

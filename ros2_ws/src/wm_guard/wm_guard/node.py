@@ -16,6 +16,7 @@ from wm_core.kinematics import Kinematics
 from wm_core.lifecycle import ERROR, OK, WARN, WmNode
 from wm_core.node_process import run
 from wm_core.params import ConfigError, Param
+from wm_core.polled import Polled
 from wm_core.qos import LATCHED, STATE
 from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_msg, to_ns
@@ -27,6 +28,8 @@ from wm_guard.interventions import Interference, Interventions
 from wm_guard.limits import Limits
 from wm_guard.states import GuardStatus, State
 from wm_guard.verdicts import Mode, Verdict
+
+LATE_NS = 10_000_000  # after which a motion that was planned to begin now is planned again
 
 
 class GuardNode(WmNode):
@@ -53,7 +56,8 @@ class GuardNode(WmNode):
         Param("workspace_max", [0.0, 0.0, 0.0], "[m] Highest x, y, z of the tool", -2.0, 2.0),
         Param("max_jump", Limits.max_jump, "[rad] First point to the measured joint, any joint", 0.01, 1.0),
         Param("max_age", Limits.max_age, "[s] Oldest measurement that a command may answer", 0.02, 1.0),
-        Param("timeout", Limits.timeout, "[s] Without command or joint state until the arm is held", 0.02, 1.0),
+        Param("timeout", Limits.timeout, "[s] Without command until the arm is held", 0.02, 1.0),
+        Param("joint_timeout", Limits.joint_timeout, "[s] Without joint state until the arm is held", 0.02, 1.0),
         Param("max_command_rate", 50, "Commands a second, more are dropped", 2, 1000),
         Param("watchdog_period", Limits.watchdog_period, "[s] Between two looks of the watchdog", 0.001, 0.1),
         *FOLLOW,
@@ -103,10 +107,11 @@ class GuardNode(WmNode):
                 f"expected singularity_slow below singularity_stop, got {values['singularity_slow']} and"
                 f" {values['singularity_stop']}"
             )
-        if values["watchdog_period"] >= values["timeout"]:
-            raise ConfigError(
-                f"expected watchdog_period below timeout, got {values['watchdog_period']} and {values['timeout']}"
-            )
+        for timeout in ("timeout", "joint_timeout"):
+            if values["watchdog_period"] >= values[timeout]:
+                raise ConfigError(
+                    f"expected watchdog_period below {timeout}, got {values['watchdog_period']} and {values[timeout]}"
+                )
         self._kinematics = Kinematics(robot)
         limits = Limits(**values)
         self._senses = senses.Senses(self, self._kinematics, limits, self._now, self._on_contact)
@@ -123,6 +128,7 @@ class GuardNode(WmNode):
         self._joint_states = self.subscribe(
             JointState, self.value("joint_topic") or robot.joint_topic, self._on_joint_state, STATE
         )
+        self._measured = Polled(self._joint_states)
         self._stream = CommandStream(self.value("max_command_rate"))
         admitted = self._guarded(self._on_command, "wm/command")
         self._commands = self.create_subscription(Command, "wm/command", lambda m, info: admitted(m, info), STATE)
@@ -130,12 +136,13 @@ class GuardNode(WmNode):
         self._shown: GuardStatus | None = None
         self.service(Trigger, "wm/e_stop", self._on_e_stop)
         self.service(Trigger, "wm/e_stop_reset", self._on_e_stop_reset)
-        self.every(values["watchdog_period"], self._on_watchdog)
+        self.every(values["watchdog_period"], self._look, wall=True)
         self.service(Trigger, "wm/clear", self._on_clear)
         self.every(0.1, self._publish_state, wall=True)
         self.every(0.5, self._report, wall=True)
 
     def start(self) -> None:
+        self._measured.discard()  # nobody looked while it was inactive
         # Not before: whoever restarts a guard that died while stopped stops the new one first, and nobody shall think it reset.
         self._e_stopped.publish(Bool(data=self.guard.mode is Mode.STOPPED))
 
@@ -154,7 +161,6 @@ class GuardNode(WmNode):
         stamp_ns = to_ns(message.header.stamp)
         if self.guard.observe(message.name, message.position, stamp_ns, self._now(), message.velocity):
             self._senses.joint_state(message, stamp_ns)
-        self._on_watchdog()  # looks at each of them: its timer is for silence
 
     def _on_contact(self, text: str) -> None:
         if "contact" not in self.guard.latches.held:
@@ -184,13 +190,23 @@ class GuardNode(WmNode):
                 "flood", f"expected at most {self.value('max_command_rate')} commands a second, dropped those above"
             )
             return
-        verdict = self.guard.check(
-            to_request(message.trajectory), to_ns(message.header.stamp), self._now(), message.status
-        )
+        self._measured.call_back()
+        verdict = self._judge(message)
         self._send(verdict, message)
         self._tell(verdict)
 
-    def _on_watchdog(self) -> None:
+    def _judge(self, message: Command) -> Verdict:
+        """Twice where this process was kept waiting meanwhile: the arm would leap to a motion that comes late."""
+        request, stamp_ns, now_ns = to_request(message.trajectory), to_ns(message.header.stamp), self._now()
+        verdict = self.guard.check(request, stamp_ns, now_ns, message.status)
+        if self._now() - now_ns > LATE_NS:
+            self.guard.withdraw()
+            verdict = self.guard.check(request, stamp_ns, self._now(), message.status)
+        return verdict
+
+    def _look(self) -> None:
+        """What was measured, then whether the arm may go on."""
+        self._measured.call_back()
         verdict = self.guard.watchdog(self._now())
         if verdict is not None:
             self._send(verdict, None)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-
 FASTER = 1.1  # times as fast as a motion itself may be the way to it
 SLOWEST = 0.2  # [rad/s] that a joint may have on that way in any case
 LONGER = 1.2  # the factor between tries of how long that way takes

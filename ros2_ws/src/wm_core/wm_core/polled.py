@@ -1,0 +1,46 @@
+"""A subscription that is read when its node wants to, not whenever a message comes: for topics that are faster than the node needs.
+
+rclpy builds its wait set anew for every message that wakes it, which costs more than most callbacks.
+"""
+
+from typing import Any
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.subscription import Subscription
+
+
+class _Never(CallbackGroup):
+    """No executor waits for what is in it."""
+
+    def can_execute(self, entity: Any) -> bool:
+        return False
+
+    def beginning_execution(self, entity: Any) -> bool:
+        return False
+
+    def ending_execution(self, entity: Any) -> None:
+        """Nothing to do: nothing begins."""
+
+
+class Polled:
+    """Takes a subscription away from its node's executor; its events, such as a mismatch of QoS, stay there."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        """The subscription's callback takes a message alone."""
+        self._subscription = subscription
+        self._group = subscription.callback_group = _Never()
+
+    def call_back(self) -> None:
+        """Give each message that has come to the subscription's callback, in order."""
+        while (message := self._take()) is not None:
+            self._subscription.callback(message)
+
+    def discard(self) -> None:
+        """Forget what has come."""
+        while self._take() is not None:
+            pass
+
+    def _take(self) -> Any | None:
+        with self._subscription.handle:  # not destroyed meanwhile
+            taken = self._subscription.handle.take_message(self._subscription.msg_type, False)
+        return None if taken is None else taken[0]
