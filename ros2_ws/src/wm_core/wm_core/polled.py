@@ -23,7 +23,10 @@ class _Never(CallbackGroup):
 
 
 class Polled:
-    """Takes a subscription away from its node's executor; its events, such as a mismatch of QoS, stay there."""
+    """Takes a subscription away from its node's executor.
+
+    It must have no event callbacks, such as that for a mismatch of QoS: rmw_fastrtps would wake the node by them for each message.
+    """
 
     def __init__(self, subscription: Subscription) -> None:
         """The subscription's callback takes a message alone."""

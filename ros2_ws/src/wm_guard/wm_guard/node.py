@@ -75,13 +75,12 @@ class GuardNode(WmNode):
         super().__init__("wm_guard", **kwargs)
 
     def create_subscription(self, msg_type: Any, topic: str, *args: Any, **kwargs: Any) -> Any:
-        """As of any node, but only a mismatch with the arm's driver is watched for: each watch costs time at every message."""
-        if msg_type is not JointState:
-            kwargs.setdefault("event_callbacks", SubscriptionEventCallbacks(use_default_callbacks=False))
+        """As of any node, but no mismatch of QoS is watched for: each watch costs time at every message, and wakes who polls."""
+        kwargs.setdefault("event_callbacks", SubscriptionEventCallbacks(use_default_callbacks=False))
         return super().create_subscription(msg_type, topic, *args, **kwargs)
 
     def create_publisher(self, msg_type: Any, topic: str, *args: Any, **kwargs: Any) -> Any:
-        """See create_subscription."""
+        """See create_subscription; but for the arm's controller, whose silence would be a riddle."""
         if msg_type is not JointTrajectory:
             kwargs.setdefault("event_callbacks", PublisherEventCallbacks(use_default_callbacks=False))
         return super().create_publisher(msg_type, topic, *args, **kwargs)
