@@ -7,12 +7,15 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rclpy
+from _arm_watch import MOVING, commanded, rest_after
+from _memory import memory
+from _spoilt import spoilt
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
@@ -27,15 +30,17 @@ from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.stamps import to_msg
 
 EVERY = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)  # however late this process gets its turn
-MOVING = 0.05  # [rad/s] fastest joint of an arm that is at work
-AT_REST = 0.005
+CLIENTS = {"sim/fault": SimFault, "sim/disturb": DisturbObject, "wm/e_stop": Trigger, "wm/e_stop_reset": Trigger}
 
 
 class FaultStack:
     """`./wm launch` in real time with a recording, and what is heard of it. Use in a `with` block."""
 
-    def __init__(self, folder: Path, words: Sequence[str] = ()) -> None:
-        self.folder, self._words = folder, words
+    def __init__(
+        self, folder: Path, words: Sequence[str] = (), environment: Mapping[str, str] | None = None, bags: Path | None = None
+    ) -> None:
+        """`words`: arguments of the launch file; `environment`: more of it; `bags`: where the recordings are, if not in `folder`."""
+        self.folder, self.bags, self._words, self._environment = folder, bags or folder, words, environment or {}
         self._lock = threading.Lock()
         self._pids: dict[str, int] = {}
         self.watch: deque[tuple[float, ArmWatch]] = deque(maxlen=60 * 200)  # arrival [s], what was seen
@@ -51,8 +56,10 @@ class FaultStack:
             [sys.executable, "-m", "wm_bringup.cli", "launch", "arm_sim.launch.py", "headless:=true", *self._words],
             stdout=self._log,
             stderr=subprocess.STDOUT,
+            env={**os.environ, **self._environment},
             start_new_session=True,
         )
+        self._began = time.monotonic()
         rclpy.init()
         self._node = rclpy.create_node("fault_bench")
         self._executor = SingleThreadedExecutor()
@@ -66,6 +73,7 @@ class FaultStack:
         self._last_command: Command | None = None
         self._names: list[str] = []
         self._node.create_subscription(JointState, "joint_states", self._on_joints, EVERY)
+        self._clients = {name: self._node.create_client(kind, name) for name, kind in CLIENTS.items()}
         self._thread = threading.Thread(target=self._executor.spin, daemon=True)
         self._thread.start()
         return self
@@ -88,7 +96,7 @@ class FaultStack:
         beside.
         """
         kept, refused = 0, []
-        for folder in sorted(self.folder.glob("bag*")):
+        for folder in sorted(self.bags.glob("bag*")):
             try:
                 with Bag(folder) as bag:
                     kept += sum(topic.messages for name, topic in bag.topics.items() if name == "/joint_states")
@@ -98,7 +106,7 @@ class FaultStack:
         return {
             "kept": kept,
             "heard": self.heard,
-            "bags": len(list(self.folder.glob("bag*"))),
+            "bags": len(list(self.bags.glob("bag*"))),
             "refused": refused,
             "dropped": last.dropped if last else None,
             "lost": last.lost if last else None,
@@ -141,6 +149,19 @@ class FaultStack:
     def pid(self, node: str) -> int:
         return self._pids[node]
 
+    @property
+    def launched_s(self) -> float:
+        """[s] since the launch."""
+        return time.monotonic() - self._began
+
+    def memory(self) -> dict[str, dict[str, Any]]:
+        """What each node has for itself; see _memory.memory."""
+        return memory(self._pids, time.time())
+
+    def listen(self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile = EVERY) -> None:
+        """Hear of another topic from now on, in a thread of its own."""
+        self._node.create_subscription(kind, topic, callback, qos)
+
     def wait_until_moving(self, seconds: float) -> float | None:
         """How long it took until the arm was at work: commanded to move for the greater part of half a second; None: not in that time."""
         begin = time.monotonic()
@@ -151,44 +172,33 @@ class FaultStack:
             time.sleep(0.02)
         return None
 
-    def rest_after(self, since: float, until: float) -> float | None:
-        """[s] from `since` to the first moment at which the commanded and the true speed have been zero for 0.1 s; None: never."""
-        still_since: float | None = None
-        for at, each in self.seen(since, until):
-            if each.commanded_speed > AT_REST:
-                still_since = None
-                continue
-            still_since = at if still_since is None else still_since
-            if at - still_since >= 0.1:
-                return still_since - since
-        return None
+    def rest_after(self, since: float, until: float, speed: Callable[[Any], float] = commanded) -> float | None:
+        """[s] from `since` until the arm was at rest, as its controller was told; None: it was not `until` then."""
+        return rest_after(self.seen(since, until), since, speed)
 
     # -- what is done to it --------------------------------------------------------------------------------------
 
-    def call(self, service: str, kind: type = Trigger, request: Any = None, seconds: float = 5.0) -> Any:
-        """The answer of a service, or None."""
-        client = self._node.create_client(kind, service)
-        try:
-            if not client.wait_for_service(seconds):
-                return None
-            future = client.call_async(request or kind.Request())
-            deadline = time.monotonic() + seconds
-            while not future.done() and time.monotonic() < deadline:
-                time.sleep(0.01)
-            return future.result() if future.done() else None
-        finally:
-            self._node.destroy_client(client)
+    def call(self, service: str, request: Any = None, seconds: float = 5.0) -> Any:
+        """The answer of one of CLIENTS, or None."""
+        client = self._clients[service]
+        if not client.wait_for_service(seconds):
+            return None
+        future = client.call_async(request or CLIENTS[service].Request())
+        deadline = time.monotonic() + seconds
+        while not future.done() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return future.result() if future.done() else None
 
     def sim_fault(self, target: str, kind: str, amount: float, seconds: float) -> None:
         request = SimFault.Request(target=target, kind=kind, amount=float(amount), duration=float(seconds))
-        answer = self.call("sim/fault", SimFault, request)
+        answer = self.call("sim/fault", request)
         if answer is None or not answer.success:
             raise RuntimeError(f"expected the simulator to begin '{target} {kind}', got {answer}")
 
     def disturb(self, displacement: Sequence[float]) -> None:
         request = DisturbObject.Request()
         request.displacement.x, request.displacement.y, request.displacement.z = map(float, displacement)
-        self.call("sim/disturb", DisturbObject, request)
+        self.call("sim/disturb", request)
 
     def publish_joint_states(self, positions: Callable[[list[str]], list[float]], rate: float) -> Callable[[], None]:
         publisher = self._node.create_publisher(JointState, "joint_states", STATE)
@@ -217,26 +227,3 @@ class FaultStack:
     def _end(self, timer: Any, publisher: Any) -> None:
         self._node.destroy_timer(timer)
         self._node.destroy_publisher(publisher)
-
-
-def spoilt(message: Command, kind: str, index: int, now_ns: int) -> Command:
-    """A copy of a command with one fault."""
-    other = Command(**{name: getattr(message, name) for name in message.get_fields_and_field_types()})
-    other.trajectory = type(message.trajectory)(joint_names=message.trajectory.joint_names)
-    other.trajectory.points = [
-        type(point)(positions=point.positions, time_from_start=point.time_from_start)
-        for point in message.trajectory.points
-    ]
-    stamp = to_msg(now_ns - 20_000_000) if kind != "stale" else to_msg(now_ns - 3_000_000_000)
-    other.header = type(message.header)(stamp=stamp, frame_id=message.header.frame_id)
-    other.effective = stamp
-    for point in other.trajectory.points:
-        q = np.array(point.positions)
-        if kind == "nan":
-            q[0] = np.nan
-        elif kind == "huge":
-            q = q + 2.0
-        elif kind == "contradictory":
-            q = q + 0.05 * (-1) ** index
-        point.positions = q.tolist()
-    return other

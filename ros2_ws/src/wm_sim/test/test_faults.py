@@ -110,6 +110,12 @@ def test_the_arm_and_the_clock():
     assert faults.arm(S) == "" and faults.clock_ns(S) == S
 
 
+def test_what_is_cut_off_is_so_for_its_time_and_alone():
+    faults = Faults()
+    faults.begin(JOINTS, "cut", 0.0, 1.0, 0)
+    assert faults.cut(JOINTS, 0) and not faults.cut(COLOUR, 0) and not faults.cut(JOINTS, S)
+
+
 @pytest.mark.parametrize(("target", "kind"), [("colour", "melted"), ("wheel", "drop"), ("", "")])
 def test_what_there_is_not_is_refused_with_what_there_is(target, kind):
     with pytest.raises(FaultError, match="colour: drop, freeze"):

@@ -24,7 +24,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
-from wm_msgs.srv import DisturbObject, ResetWorld, StepWorld
+from wm_msgs.srv import DisturbObject, ResetWorld, SimFault, StepWorld
 
 from wm_core.qos import SENSOR, STATE
 from wm_core.services import await_answers
@@ -87,7 +87,7 @@ class Robot:
         self.until(future.done)
         return future.result()
 
-    def ask(self, kind: type, name: str, **fields):
+    def ask(self, kind: type, name: str, /, **fields):
         client = self.node.create_client(kind, name)
         self._get_acquainted(10)
         return self.call(client, kind.Request(**fields))
@@ -317,6 +317,20 @@ def test_real_time_keeps_pace_and_follows(ros):
         assert 0.4 < np.median(depth) < 1.5  # metres
         refused = robot.ask(StepWorld, "sim/step", periods=1)
         assert not refused.success and "pause" in refused.message
+
+
+def test_what_is_cut_off_is_not_heard_and_comes_back(ros):
+    with simulator() as robot:
+        robot.bring_up()
+        robot.frame(0)
+        for target in ("joints", "colour", "arm"):
+            assert robot.ask(SimFault, "sim/fault", target=target, kind="cut", amount=0.0, duration=1.5).success
+        robot.until(lambda: robot.arm.get_subscription_count() == 0)
+        before_ns = robot.now_ns
+        robot.until(lambda: robot.arm.get_subscription_count())
+        robot.frame(before_ns + 1_000_000_000)
+        for topic in ("joint_states", "camera_left/color/image_raw"):
+            assert max(np.diff([to_ns(m.header.stamp) for m in robot.messages[topic]])) > 1_000_000_000
 
 
 def test_fast_runs_by_itself_and_tells_the_time(ros):

@@ -14,12 +14,13 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Image, JointState
 
 COLOUR, DEPTH, JOINTS, ARM, CLOCK = "colour", "depth", "joints", "arm", "clock"
-SENSOR_FAULTS = ("drop", "freeze", "stuck", "delay", "reorder", "nan", "wrong_size")
+CUT = "cut"  # the middleware does not carry it: its endpoint matches none of the others
+SENSOR_FAULTS = ("drop", "freeze", "stuck", "delay", "reorder", "nan", "wrong_size", CUT)
 KINDS = {
     COLOUR: (*SENSOR_FAULTS, "black", "covered", "swapped"),
     DEPTH: (*SENSOR_FAULTS, "black", "covered"),
     JOINTS: (*SENSOR_FAULTS, "zeros"),
-    ARM: ("stuck", "inactive"),
+    ARM: ("stuck", "inactive", CUT),
     CLOCK: ("jump",),
 }
 
@@ -64,8 +65,12 @@ class Faults:
         return [f"{fault.target} {fault.kind}" for fault in self._on]
 
     def arm(self, now_ns: int) -> str:
-        """How the arm fails: `stuck` (does not move), `inactive` (its controller takes nothing) or empty."""
+        """How the arm fails: `stuck` (does not move), `inactive` (its controller takes nothing), `cut` or empty."""
         return next((fault.kind for fault in self._active(ARM, now_ns)), "")
+
+    def cut(self, target: str, now_ns: int) -> bool:
+        """Whether what comes from or goes to a target is cut off from everybody."""
+        return any(fault.kind == CUT for fault in self._active(target, now_ns))
 
     def clock_ns(self, now_ns: int) -> int:
         """The time that stamps say at a time of the world."""
@@ -87,6 +92,8 @@ def _apply(fault: Fault, stream: str, message: Any, now_ns: int) -> list[Any]:
     kept = fault.kept
     if fault.kind == "drop":
         return []
+    if fault.kind == CUT:
+        return [message]
     if fault.kind in ("freeze", "stuck"):  # the last message again: as it was, or with new stamps
         held = next((each for name, _, each in kept if name == stream), None)
         if held is None:

@@ -20,8 +20,9 @@ from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
 from wm_sim.controller import TrajectoryError
 from wm_sim.conversions import DEPTH_ENCODINGS, from_trajectory, pose_message
 from wm_sim.driver import Driver
-from wm_sim.faults import Faults
+from wm_sim.faults import ARM, Faults
 from wm_sim.limit_watch import LimitWatch
+from wm_sim.links import Incoming
 from wm_sim.resets import OutdatedError, Resets
 from wm_sim.sensors import Sensors
 from wm_sim.window import Window
@@ -87,7 +88,7 @@ class SimNode(WmNode):
             faults=self._faults,
             watch=self._watch,
         )
-        self.subscribe(JointTrajectory, robot.controller_topic, self._on_trajectory, STATE)
+        self._trajectories = Incoming(self, JointTrajectory, robot.controller_topic, self._on_trajectory, STATE)
         self.service(ResetWorld, "sim/reset", self._on_reset)
         self.service(DisturbObject, "sim/disturb", self._on_disturb)
         self.service(SetBool, "sim/pause", self._on_pause)
@@ -173,6 +174,7 @@ class SimNode(WmNode):
     def _step(self) -> bool:
         """One physics step and the messages that are due; True when frames were."""
         self._driver.stuck = self._faults.arm(self._driver.now_ns) == "stuck"
+        self._trajectories.cut(self._faults.cut(ARM, self._driver.now_ns))
         due = self._driver.step()
         if due.frames:
             self._publish_frames()

@@ -16,6 +16,7 @@ from wm_sim.arm_sim import ArmSim
 from wm_sim.conversions import CameraMessages, arm_watch_message, joint_state_message, stamped_pose
 from wm_sim.faults import COLOUR, DEPTH, JOINTS, Faults
 from wm_sim.limit_watch import LimitWatch
+from wm_sim.links import Outgoing
 
 
 class Sensors:
@@ -36,15 +37,15 @@ class Sensors:
         self._sim, self._faults, self._watch = sim, faults, watch
         self._frame = robot.table_frame
         self._cameras = {camera.name: CameraMessages(camera, depth_encoding) for camera in rig.cameras}
-        self._joint_states = node.publisher(JointState, robot.joint_topic, STATE)
+        self._joint_states = Outgoing(node, JointState, robot.joint_topic, STATE)
         self._placed = node.publisher(JointState, "arm_placed", LATCHED)
         self._watched = node.publisher(ArmWatch, "ground_truth/arm_watch", STATE)
         self._truth = node.publisher(PoseStamped, "ground_truth/object_pose", STATE)
         self._clock = node.publisher(Clock, "clock", SENSOR) if clock else None
         self._streams = {
             name: (
-                node.publisher(Image, f"{name}/aligned_depth_to_color/image_raw", SENSOR),
-                node.publisher(Image, f"{name}/color/image_raw", SENSOR),
+                Outgoing(node, Image, f"{name}/aligned_depth_to_color/image_raw", SENSOR),
+                Outgoing(node, Image, f"{name}/color/image_raw", SENSOR),
                 node.publisher(CameraInfo, f"{name}/color/camera_info", SENSOR),
             )
             for name in self._cameras
@@ -73,6 +74,7 @@ class Sensors:
             self._send(colour, name, COLOUR, messages.colour, now_ns)
             info.publish(messages.info)
 
-    def _send(self, publisher: Any, stream: str, target: str, message: Any, now_ns: int) -> None:
+    def _send(self, link: Outgoing, stream: str, target: str, message: Any, now_ns: int) -> None:
+        link.cut(self._faults.cut(target, now_ns))
         for out in self._faults.messages(stream, target, message, now_ns):
-            publisher.publish(out)
+            link.publish(out)
