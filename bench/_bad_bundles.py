@@ -31,6 +31,12 @@ def nonsense(source: Path, folder: Path, gain: float) -> Path:
     return _finish(spec, folder)
 
 
+def other_pace(source: Path, folder: Path) -> Path:
+    """A copy that says it was trained for steps twice as long: it fits no node that runs with the source."""
+    spec = _copy(source, folder, "pace")
+    return _finish({**spec, "step_duration": 2 * spec["step_duration"]}, folder)
+
+
 def noisy(source: Path, folder: Path, strength: float) -> Path:
     """A copy with noise on the weights of its dynamics, `strength` times the spread of each matrix: it trusts none of its plans."""
     spec = _copy(source, folder, f"noise{strength:g}")

@@ -9,9 +9,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
+from _bad_bundles import other_pace
+from _common import shipped
+from _small_disk import empty, fill
+
+from wm_core.registry import BUNDLES, Registry
 
 if TYPE_CHECKING:
     from _fault_stack import FaultStack
@@ -25,21 +32,30 @@ NODES = (
     "wm_lifecycle_manager",
     "wm_bundle_manager",
 )
-END = Callable[[], None]
+CYCLE = NODES[1:4]  # from camera to command
+RECORDER = "wm_recorder"
+FRAME_S, JOINTS_S = 0.1, 0.02  # between two pictures (and commands), and two joint states
+SHARED, OF_RECORDER, SMALL_DISK = "", "faults of the recorder", "a full disk"  # launches
+REFUSAL_S = 30.0  # until a wrong bundle is refused
+END = Callable[[], str | None]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`begin(stack)` brings it about and returns what ends it. `stops`: the arm must come to rest; else it may go on safely.
+    """`begin(stack)` brings it about and returns what ends it and says what went otherwise than it should (None: nothing did).
 
-    `seconds`: how long it lasts; `alone`: not in random pairs, for it ends what others need.
+    `seconds`: how long it lasts; `stops`: the arm must come to rest, else it may go on safely; `observable`: [s] after its beginning the
+    first message that is missing or wrong is due; `alone`: not in random pairs, for it ends what others need; `launch`: which launches
+    it is in, one of SHARED, OF_RECORDER and SMALL_DISK.
     """
 
     name: str
     begin: Callable[["FaultStack"], END]
     seconds: float
     stops: bool
+    observable: float = 0.0
     alone: bool = False
+    launch: str = SHARED
 
 
 def nothing() -> None:
@@ -116,7 +132,12 @@ def grabbed(stack: "FaultStack") -> END:
 
 def e_stop(stack: "FaultStack") -> END:
     stack.call("wm/e_stop")
-    return lambda: stack.call("wm/e_stop_reset")
+
+    def end() -> str | None:
+        answer = stack.call("wm/e_stop_reset")
+        return None if answer is not None and answer.success else f"the emergency stop was not reset: {answer}"
+
+    return end
 
 
 def lying_states(stack: "FaultStack") -> END:
@@ -128,40 +149,102 @@ def commands(kind: str) -> Callable[["FaultStack"], END]:
     return lambda stack: stack.publish_commands(kind)
 
 
+def broken_bundle(stack: "FaultStack") -> END:
+    """Promoted, though one of its files is not what was added."""
+    registry = Registry(stack.registry)
+    id = registry.add(shipped(), "for the benchmark", id=f"broken-{time.time_ns()}").id
+    (registry.folder / BUNDLES / id / "filter.onnx").write_bytes(b"no graph")
+    return _promoted(registry, id)
+
+
+def unfit_bundle(stack: "FaultStack") -> END:
+    """Promoted, though it is for another pace."""
+    registry = Registry(stack.registry)
+    with TemporaryDirectory(prefix="wm_faults_") as work:
+        source = other_pace(shipped(), Path(work) / "bundle")
+        id = registry.add(source, "for the benchmark", id=f"pace-{time.time_ns()}").id
+    return _promoted(registry, id)
+
+
+def _promoted(registry: Registry, id: str) -> END:
+    before = registry.promoted().id
+    registry.promote(id, "wrong on purpose", forced=True)
+
+    def end() -> str | None:
+        deadline = time.monotonic() + REFUSAL_S
+        while (found := registry.promoted().id) != before and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return None if found == before else f"{found} was not refused within {REFUSAL_S:.0f} s"
+
+    return end
+
+
+def full_disk(stack: "FaultStack") -> END:
+    fill(stack.bags)
+
+    def end() -> str | None:
+        empty(stack.bags)
+        said = stack.recorder.state if stack.recorder else "nothing"
+        return None if said.startswith("stopped") else f"the recorder said '{said}', not that it stopped"
+
+    return end
+
+
 def _signal(pid: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):  # killed by the supervisor meanwhile
         os.kill(pid, number)
 
 
-def _sensors() -> list[Fault]:
+def _of_nodes() -> list[Fault]:
     found = []
-    for target in ("colour", "depth"):
-        for kind in ("drop", "freeze", "stuck", "reorder", "nan", "wrong_size", "black", "covered"):
-            stops = kind in ("drop", "freeze", "wrong_size")
-            found.append(Fault(f"{target} {kind}", simulated(target, kind, 0.0, 2.0), 2.0, stops))
-    found.append(Fault("colour swapped", simulated("colour", "swapped", 0.0, 2.0), 2.0, False))
-    for kind in ("drop", "freeze", "stuck", "reorder", "nan", "wrong_size", "zeros"):
-        found.append(Fault(f"joints {kind}", simulated("joints", kind, 0.0, 2.0), 2.0, kind not in ("reorder",)))
-    for target in ("colour", "depth", "joints"):
-        for delay in (0.1, 0.5, 2.0):
-            name = f"{target} delay {delay:g} s"
-            found.append(Fault(name, simulated(target, "delay", delay, 2.0 + delay), 2.0 + delay, delay > 0.3))
-    for jump in (-2.0, 2.0):
-        found.append(Fault(f"clock jump {jump:+g} s", simulated("clock", "jump", jump, 2.0), 2.0, True))
+    for node in (*NODES, RECORDER):
+        observable = FRAME_S if node in CYCLE else 0.0
+        alone, stops = node in ("wm_sim", "wm_lifecycle_manager"), node in NODES[1:5]
+        launch = OF_RECORDER if node == RECORDER else SHARED
+        found += [
+            Fault(f"{node} killed", killed(node), 0.0, stops, observable, alone, launch),
+            Fault(f"{node} hung", hung(node), 4.0, stops, observable, alone, launch),
+            Fault(f"{node} slowed", slowed(node), 3.0, False, observable, launch=launch),
+        ]
     return found
 
 
+def _of_sensors() -> list[Fault]:
+    found = []
+    for target in ("colour", "depth"):
+        for kind in ("drop", "cut", "freeze", "stuck", "reorder", "nan", "wrong_size", "black", "covered"):
+            stops = kind in ("drop", "cut", "freeze", "wrong_size")
+            found.append(Fault(f"{target} {kind}", simulated(target, kind, 0.0, 2.0), 2.0, stops, FRAME_S))
+    found.append(Fault("colour swapped", simulated("colour", "swapped", 0.0, 2.0), 2.0, False, FRAME_S))
+    for kind in ("drop", "cut", "freeze", "stuck", "reorder", "nan", "wrong_size", "zeros"):
+        stops = kind != "reorder"
+        found.append(Fault(f"joints {kind}", simulated("joints", kind, 0.0, 2.0), 2.0, stops, JOINTS_S))
+    for target, period in (("colour", FRAME_S), ("depth", FRAME_S), ("joints", JOINTS_S)):
+        for delay in (0.1, 0.5, 2.0):
+            begin, seconds = simulated(target, "delay", delay, 2.0 + delay), 2.0 + delay
+            found.append(Fault(f"{target} delay {delay:g} s", begin, seconds, delay > 0.3, period))
+    for jump in (-2.0, 2.0):
+        found.append(Fault(f"clock jump {jump:+g} s", simulated("clock", "jump", jump, 2.0), 2.0, True, JOINTS_S))
+    for kind in ("stuck", "inactive", "cut"):
+        due = FRAME_S if kind == "cut" else JOINTS_S  # a trajectory, which comes with each command
+        found.append(Fault(ARM_FAULTS[kind], simulated("arm", kind, 0.0, 2.0), 2.0, True, due))
+    return found
+
+
+ARM_FAULTS = {"stuck": "arm stuck", "inactive": "controller inactive", "cut": "controller cut"}
 FAULTS: tuple[Fault, ...] = (
-    *(Fault(f"{node} killed", killed(node), 0.0, node in NODES[1:5], alone=node in ("wm_sim", "wm_lifecycle_manager")) for node in NODES),
-    *(Fault(f"{node} hung", hung(node), 4.0, node in NODES[1:5], alone=node in ("wm_sim", "wm_lifecycle_manager")) for node in NODES),
-    *(Fault(f"{node} slowed", slowed(node), 3.0, False) for node in NODES[:5]),
-    *_sensors(),
-    Fault("arm stuck", simulated("arm", "stuck", 0.0, 2.0), 2.0, True),
-    Fault("controller inactive", simulated("arm", "inactive", 0.0, 2.0), 2.0, True),
-    Fault("second publisher of joint states", lying_states, 2.0, False),
-    *(Fault(f"commands {kind}", commands(kind), 2.0, False) for kind in ("nan", "huge", "stale", "contradictory", "flood")),
+    *_of_nodes(),
+    *_of_sensors(),
+    Fault("second publisher of joint states", lying_states, 2.0, False, JOINTS_S),
+    *(
+        Fault(f"commands {kind}", commands(kind), 2.0, False)
+        for kind in ("nan", "huge", "stale", "contradictory", "flood")
+    ),
+    Fault("bundle broken", broken_bundle, 1.0, False),
+    Fault("bundle unfit", unfit_bundle, 1.0, False),
     Fault("CPU hog", hogged, 3.0, False),
+    Fault("disk full", full_disk, 3.0, False, launch=SMALL_DISK),
     Fault("object grabbed away", grabbed, 0.5, False),
     Fault("emergency stop", e_stop, 2.0, True),
-)  # fmt: skip
+)
 BY_NAME = {fault.name: fault for fault in FAULTS}

@@ -7,13 +7,13 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rclpy
-from _arm_watch import MOVING, commanded, rest_after
+from _arm_watch import AT_REST, MOVING, commanded, rest_after
 from _memory import memory
 from _spoilt import spoilt
 from rclpy.executors import SingleThreadedExecutor
@@ -36,11 +36,10 @@ CLIENTS = {"sim/fault": SimFault, "sim/disturb": DisturbObject, "wm/e_stop": Tri
 class FaultStack:
     """`./wm launch` in real time with a recording, and what is heard of it. Use in a `with` block."""
 
-    def __init__(
-        self, folder: Path, words: Sequence[str] = (), environment: Mapping[str, str] | None = None, bags: Path | None = None
-    ) -> None:
-        """`words`: arguments of the launch file; `environment`: more of it; `bags`: where the recordings are, if not in `folder`."""
-        self.folder, self.bags, self._words, self._environment = folder, bags or folder, words, environment or {}
+    def __init__(self, folder: Path, words: Sequence[str] = (), bags: Path | None = None) -> None:
+        """`words`: arguments of the launch file; `bags`: where the recordings are, if not in `folder`."""
+        self.folder, self.bags, self._words = folder, bags or folder, words
+        self.registry = folder / "registry"  # of bundles, where the launch follows one
         self._lock = threading.Lock()
         self._pids: dict[str, int] = {}
         self.watch: deque[tuple[float, ArmWatch]] = deque(maxlen=60 * 200)  # arrival [s], what was seen
@@ -56,7 +55,7 @@ class FaultStack:
             [sys.executable, "-m", "wm_bringup.cli", "launch", "arm_sim.launch.py", "headless:=true", *self._words],
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **self._environment},
+            env={**os.environ, "WM_REGISTRY": str(self.registry.absolute())},
             start_new_session=True,
         )
         self._began = time.monotonic()
@@ -172,9 +171,11 @@ class FaultStack:
             time.sleep(0.02)
         return None
 
-    def rest_after(self, since: float, until: float, speed: Callable[[Any], float] = commanded) -> float | None:
+    def rest_after(
+        self, since: float, until: float, speed: Callable[[Any], float] = commanded, still: float = AT_REST
+    ) -> float | None:
         """[s] from `since` until the arm was at rest, as its controller was told; None: it was not `until` then."""
-        return rest_after(self.seen(since, until), since, speed)
+        return rest_after(self.seen(since, until), since, speed, still)
 
     # -- what is done to it --------------------------------------------------------------------------------------
 

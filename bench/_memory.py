@@ -44,7 +44,9 @@ def growth(lines: Iterable[Line]) -> list[tuple[str, int, float, float, float]]:
 def supervisor_ends(lines: Iterable[Line]) -> int:
     """How often the supervisor was another process than at the fault before, without one that is meant to end it."""
     count, before = 0, {}
-    for line in sorted(lines, key=lambda line: (line["result"].get("launch") or "", line["result"].get("launched_s") or 0)):
+    for line in sorted(
+        lines, key=lambda line: (line["result"].get("launch") or "", line["result"].get("launched_s") or 0)
+    ):
         found = (line["result"].get("memory") or {}).get(SUPERVISOR)
         if found is None:
             continue

@@ -37,6 +37,8 @@ SECTIONS = (
     "rollout_speed",
     "joint_state_lies",
     "faults",
+    "dead_guard",
+    "real_time",
     "guard",
 )
 HEAD = """\
