@@ -14,10 +14,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
+import yaml
 from _bad_bundles import other_pace
 from _common import shipped
 from _small_disk import empty, fill
 
+from wm_bringup.graph import config
 from wm_core.registry import BUNDLES, Registry
 
 if TYPE_CHECKING:
@@ -34,7 +36,9 @@ NODES = (
 )
 CYCLE = NODES[1:4]  # from camera to command
 RECORDER = "wm_recorder"
-FRAME_S, JOINTS_S = 0.1, 0.02  # between two pictures (and commands), and two joint states
+_SIM = yaml.safe_load(config("arm_sim.yaml").read_text())["/**/wm_sim"]["ros__parameters"]
+# [s] between two pictures (and commands), and two joint states, as the launch has them.
+FRAME_S, JOINTS_S = float(_SIM["control_period"]), 1.0 / float(_SIM["joint_state_rate"])
 SHARED, OF_RECORDER, SMALL_DISK = "", "faults of the recorder", "a full disk"  # launches
 REFUSAL_S = 30.0  # until a wrong bundle is refused
 END = Callable[[], str | None]

@@ -11,6 +11,7 @@ from wm_evaluation.report import page_html
 TITLE = "What faults do to the arm"
 STYLE = """<style>
 main { max-width: 1500px; }
+td.text { white-space: nowrap; } td.text:last-child { white-space: normal; }
 td.missed { background: #fbe3e1; color: #a32420; font-weight: 600; }
 tr:hover td { background: #f2f6fa; } tr:hover td.missed { background: #f7cfcb; }
 thead th { position: sticky; top: 0; background: #fff; }
@@ -41,8 +42,8 @@ def fault_page(lines: list[Line], protocol: str) -> str:
     parts = [
         f"{STYLE}<h1>{TITLE}</h1><p class=soft>{escape(made)}</p>",
         f"<section><h2>All together</h2>{said}</section>",
-        f"<section><h2>Each fault</h2><p class=protocol>{escape(protocol)}</p><p class=soft>Times are median, 99th percentile and worst."
-        f" Red: a goal is missed.</p><div class=wide><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>",
+        f"<section><h2>Each fault</h2><p class=protocol>{escape(protocol)}</p><p class=soft>Red: a goal is missed.</p>"
+        f"<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>",
         f"<section><h2>Recordings</h2>{_recordings(lines)}</section>",
     ]
     return page_html(TITLE, parts)

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from _fault_kinds import BY_NAME, FAULTS, NODES, RECORDER, SHARED
+from _fault_kinds import BY_NAME, FAULTS, JOINTS_S, NODES, RECORDER, SHARED
 from _fault_page import fault_page
 from _fault_tables import PAIRS, recording_name, row, rows, summary
 from faults import PROTOCOL, counts, tables, wanted
@@ -55,7 +55,7 @@ def test_nobody_can_notice_a_missing_picture_before_it_is_due():
     observable = {
         name: BY_NAME[name].observable for name in ("colour drop", "joints nan", "wm_guard killed", "wm_planner hung")
     }
-    assert observable == {"colour drop": 0.1, "joints nan": 0.02, "wm_guard killed": 0.0, "wm_planner hung": 0.1}
+    assert observable == {"colour drop": 0.1, "joints nan": JOINTS_S, "wm_guard killed": 0.0, "wm_planner hung": 0.1}
 
 
 def test_of_a_pair_that_counts_which_must_stop_the_arm_and_can_be_noticed_first():

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 from _arm_watch import worst
 from _common import recorded, result_options, shipped, write_json
-from _fault_kinds import BY_NAME, SHARED, SMALL_DISK, Fault
+from _fault_kinds import BY_NAME, FRAME_S, JOINTS_S, SHARED, SMALL_DISK, Fault
 from _fault_page import fault_page
 from _fault_stack import FaultStack
 from _fault_tables import fault_table, recording_name, summary
@@ -24,15 +24,15 @@ RECOVERY_S = 60.0
 BARREN = 3  # launches in a row without a fault
 BEFORE_S = 90.0  # until the arm is at work before a fault
 LONGEST_REST_S = 1.0  # after which an arm that still moves is not at rest
-PROTOCOL = """\
-The whole stack in real time (simulator at 240 Hz, cameras at 10 Hz, joint states at 50 Hz, goals one after another, all recorded). A
-fault begins while the arm is at work. Rest: from then until what the arm's controller was sent is standstill for 0.1 s. A fault can be
-noticed when the first message that is missing or wrong is due: after 0.1 s for cameras and for nodes between camera and command, 0.02 s
-for joint states, at once for the rest; of a pair that fault counts which stops the arm and can be noticed first. Limits: an observer in
-the simulator compares every physics step with the URDF and the tool's speed with the profile. Recovered: the arm is at work again,
-without a human (an emergency stop is reset by one). Cut: the stream's endpoints in the middleware match nobody, by their quality of
-service or because there is none. Stolen: share of CPU time that the host of this virtual machine took. Times are median, 99th
-percentile and worst."""
+PROTOCOL = f"""\
+The whole stack in real time (simulator at 240 Hz, cameras at {1 / FRAME_S:.0f} Hz, joint states at {1 / JOINTS_S:.0f} Hz, goals one
+after another, all recorded). A fault begins while the arm is at work. Rest: from then until what the arm's controller was sent is
+standstill for 0.1 s. A fault can be noticed when the first message that is missing or wrong is due: after {FRAME_S:g} s for cameras and
+for nodes between camera and command, {JOINTS_S:g} s for joint states, at once for the rest; of a pair that fault counts which stops the
+arm and can be noticed first. Limits: an observer in the simulator compares every physics step with the URDF and the tool's speed with
+the profile. Recovered: the arm is at work again, without a human (an emergency stop is reset by one). Cut: the stream's endpoints in
+the middleware match nobody, by their quality of service or because there is none. Stolen: share of CPU time that the host of this
+virtual machine took. Times are median, 99th percentile and worst."""
 
 
 def run(stack: FaultStack, faults: list[Fault], offsets: list[float]) -> dict[str, Any]:

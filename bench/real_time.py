@@ -17,7 +17,7 @@ from wm_msgs.msg import Command, Episode, Intervention
 START_S, GOAL_S = 120.0, 60.0  # of the wall clock, that a launch and a goal may take
 PART = "launch"  # lines about launches, beside those about goals
 PROTOCOL = """\
-{goals} goals through the launch in real time: simulator, cameras at 10 Hz, perception, dynamics, planner and guard as processes of
+Goals through the launch in real time: simulator, cameras at 10 Hz, perception, dynamics, planner and guard as processes of
 their own. Interventions are those on `wm/intervention` (one a streak of at least a second); commands are those on `wm/executed` between
 the beginning and the end of a goal, by what the guard did with them and why. Seeds {first} to {last}."""
 
@@ -142,7 +142,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=None)
     result_options(parser)
     options = parser.parse_args()
-    results = recorded("real_time", options, "goals", bundle=shipped())
+    results = recorded("real_time", options, bundle=shipped())
     seeds = range(options.seed, options.seed + options.goals)
     lines: list[Line] = []
     for index in count():

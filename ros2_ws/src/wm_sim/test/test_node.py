@@ -24,6 +24,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+from wm_msgs.msg import ArmWatch
 from wm_msgs.srv import DisturbObject, ResetWorld, SimFault, StepWorld
 
 from wm_core.qos import SENSOR, STATE
@@ -321,6 +322,8 @@ def test_real_time_keeps_pace_and_follows(ros):
 
 def test_what_is_cut_off_is_not_heard_and_comes_back(ros):
     with simulator() as robot:
+        watched: list[ArmWatch] = []
+        robot.node.create_subscription(ArmWatch, "ground_truth/arm_watch", watched.append, STATE)
         robot.bring_up()
         robot.frame(0)
         for target in ("joints", "colour", "arm"):
@@ -331,6 +334,9 @@ def test_what_is_cut_off_is_not_heard_and_comes_back(ros):
         robot.frame(before_ns + 1_000_000_000)
         for topic in ("joint_states", "camera_left/color/image_raw"):
             assert max(np.diff([to_ns(m.header.stamp) for m in robot.messages[topic]])) > 1_000_000_000
+        assert (
+            np.median(np.diff([to_ns(m.header.stamp) for m in watched])) < 20_000_000
+        )  # the observer goes on, and often
 
 
 def test_fast_runs_by_itself_and_tells_the_time(ros):

@@ -43,6 +43,11 @@ class Driver:
         """Time of the world as it is now [ns]."""
         return self.sim.time_ns + self._offset_ns
 
+    @property
+    def steps(self) -> int:
+        """Physics steps since the last reset."""
+        return self._count
+
     def set_now(self, now_ns: int) -> None:
         """From here on the world's present has this time: real time starts or goes on after a pause."""
         self.controller.shift(now_ns - self.now_ns)

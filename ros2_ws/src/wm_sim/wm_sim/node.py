@@ -32,6 +32,7 @@ TICK = 0.01  # [s] between bursts of physics steps in real time
 MAX_LAG_NS = 250_000_000  # further behind the wall clock than this, simulated time is dropped
 REPEAT_AFTER = 1.0  # [s] without a trajectory in lockstep until the frames are sent again: sensor topics may lose some
 MAX_STEP_PERIODS = 100
+WATCH_STEPS = 3  # physics steps between what the arm's observer says in real time: rest is told to within 13 ms
 
 
 class SimNode(WmNode):
@@ -180,6 +181,8 @@ class SimNode(WmNode):
             self._publish_frames()
         elif due.joints:
             self._publish_joints()
+        elif self._mode == "real_time" and self._driver.steps % WATCH_STEPS == 0:
+            self._sensors.publish_watch(self._driver.now_ns)
         return due.frames
 
     def _reset(self, seed: int, object_xy: Sequence[float] | None = None) -> None:

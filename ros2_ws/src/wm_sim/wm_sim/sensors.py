@@ -61,6 +61,10 @@ class Sensors:
         self._send(self._joint_states, "", JOINTS, joint_state_message(stamp, *self._sim.joint_state()), now_ns)
         if self._clock is not None:
             self._clock.publish(Clock(clock=stamp))
+        self.publish_watch(now_ns)
+
+    def publish_watch(self, now_ns: int) -> None:
+        """What the observer saw since the last time."""
         self._watched.publish(arm_watch_message(to_msg(now_ns), self._watch.take(), self._faults.names))
 
     def publish_frames(self, now_ns: int) -> None:
