@@ -174,7 +174,7 @@ class FaultStack:
     def rest_after(
         self, since: float, until: float, speed: Callable[[Any], float] = commanded, still: float = AT_REST
     ) -> float | None:
-        """[s] from `since` until the arm was at rest, as its controller was told; None: it was not `until` then."""
+        """[s] from `since` until the arm was at rest, by what its controller was sent; None: it was not `until` then."""
         return rest_after(self.seen(since, until), since, speed, still)
 
     # -- what is done to it --------------------------------------------------------------------------------------

@@ -82,14 +82,14 @@ def tables(lines: list[Line]) -> str:
     rows = []
     for (name,), found in sorted(groups(lines, "signal").items()):
         results = [line["result"] for line in found]
-        told, rests, ways, back = (
+        sent, rests, ways, back = (
             [each[key] for each in results if each[key] is not None]
             for key in ("commanded_rest_s", "arm_rest_s", "way_m", "recovered_s")
         )
         rows.append((
             name,
             len(results),
-            spread(told),
+            spread(sent),
             spread(rests) + (f", {len(results) - len(rests)} not" if len(rests) < len(results) else ""),
             f"{sum(each <= GOAL_S for each in rests)} of {len(results)}",
             f"{1000 * np.median(ways):.0f}, {1000 * max(ways):.0f}" if ways else "-",

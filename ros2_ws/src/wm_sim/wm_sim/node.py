@@ -32,7 +32,7 @@ TICK = 0.01  # [s] between bursts of physics steps in real time
 MAX_LAG_NS = 250_000_000  # further behind the wall clock than this, simulated time is dropped
 REPEAT_AFTER = 1.0  # [s] without a trajectory in lockstep until the frames are sent again: sensor topics may lose some
 MAX_STEP_PERIODS = 100
-WATCH_STEPS = 3  # physics steps between what the arm's observer says in real time: rest is told to within 13 ms
+WATCH_STEPS = 3  # physics steps between what the arm's observer says in real time: rest is known to within 13 ms
 
 
 class SimNode(WmNode):
