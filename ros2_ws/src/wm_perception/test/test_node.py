@@ -55,8 +55,9 @@ class Robot:
         self.send_images(stamp_ns, seed, encoding, depth_change)
         self.spin(0.2)
 
-    def send_joints(self, stamp_ns, names=None):
-        state = JointState(name=names or list(self.scene.kinematics.joint_names), position=self.scene.q.tolist())
+    def send_joints(self, stamp_ns, names=None, positions=None):
+        positions = self.scene.q.tolist() if positions is None else positions
+        state = JointState(name=names or list(self.scene.kinematics.joint_names), position=positions)
         state.header.stamp = to_msg(stamp_ns)
         self.joints.publish(state)
 
@@ -147,6 +148,27 @@ def test_a_scene_at_rest_is_no_frozen_camera_when_its_images_came_before_the_joi
         robot.send(step * STEP_NS)
     robot.spin_until(lambda: robot.seen and to_ns(robot.seen[-1].header.stamp) == 13 * STEP_NS)
     assert robot.node.counts["bad_colour"] == 0
+
+
+def test_joint_states_that_lied_for_a_while_make_no_frozen_camera_of_a_scene_at_rest(robot):
+    """It was refused for ever: between the lie and the truth the arm seemed to have moved."""
+    for step in range(1, 20):
+        robot.send_joints(step * STEP_NS, positions=[0.0] * 7 if step < 6 else None)
+        robot.spin(0.05)
+        robot.send_images(step * STEP_NS)
+        robot.spin(0.1)
+    robot.spin_until(lambda: robot.seen and to_ns(robot.seen[-1].header.stamp) == 19 * STEP_NS)
+    assert robot.node.counts["bad_colour"] == 0
+
+
+def test_a_camera_that_repeats_its_image_while_the_arm_moves_is_frozen(robot):
+    for step in range(1, 16):
+        turned = robot.scene.q + [0.02 * step, 0, 0, 0, 0, 0, 0]
+        robot.send_joints(step * STEP_NS, positions=turned.tolist())
+        robot.spin(0.05)
+        robot.send_images(step * STEP_NS)
+        robot.spin(0.1)
+    assert robot.node.counts["bad_colour"] > 0
 
 
 def test_frames_that_come_again_are_answered_again_in_case_nobody_heard(robot):

@@ -1,10 +1,11 @@
 """Pairing by stamp: complete sets in order, whatever arrives late, twice or never."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wm_perception.sync import FrozenDetector, JointHistory, StampPairing
+from wm_perception.sync import FrozenDetector, JointHistory, StampPairing, Travel
 
 PERIOD, TOLERANCE, TIMEOUT = 100, 20, 60
 
@@ -96,3 +97,14 @@ def test_a_frozen_camera_is_noticed():
     frozen = FrozenDetector(repeats=3)
     still, moving = bytes(1000), b"\x01" * 1000
     assert [frozen.update("left", data) for data in (still, still, still, moving)] == [False, False, True, False]
+
+
+def test_the_way_of_the_tool_counts_from_the_first_of_equal_images_and_anew_after_a_leap():
+    travel, step_ns = Travel(), 100_000_000
+    ways = [travel.update("left", i * step_ns, np.array([0.02 * i, 0.0, 0.0])) for i in range(4)]
+    assert ways == pytest.approx([0.0, 0.02, 0.04, 0.06])
+    assert travel.update("left", 4 * step_ns, np.array([0.9, 0.0, 0.0])) == 0.0  # 8 m/s: no arm
+    assert travel.update("left", 5 * step_ns, np.array([0.08, 0.0, 0.0])) == 0.0
+    assert travel.update("left", 6 * step_ns, np.array([0.1, 0.0, 0.0])) == pytest.approx(0.02)
+    travel.begin("left")
+    assert travel.update("left", 7 * step_ns, np.array([0.12, 0.0, 0.0])) == 0.0

@@ -27,7 +27,7 @@ from wm_core.stamps import to_msg, to_ns
 from wm_perception.conversions import cloud_message, detections_message, marker_message, observation_message
 from wm_perception.geometry import Geometry
 from wm_perception.pipeline import CameraFrame, PerceptionPipeline
-from wm_perception.sync import FrozenDetector, ImageSet, JointHistory, StampPairing
+from wm_perception.sync import FrozenDetector, ImageSet, JointHistory, StampPairing, Travel
 
 FROZEN_MOTION = 0.01  # [m] the tool moves this far while a working camera's image changes
 WARM_UP = 3
@@ -102,7 +102,7 @@ class PerceptionNode(WmNode):
         )
         self._joints = JointHistory()
         self._frozen = FrozenDetector(self.value("frozen_repeats"))
-        self._still_at: dict[str, np.ndarray] = {}
+        self._travel = Travel()
         self._intrinsics: dict[str, np.ndarray] = {}
         self._waiting: ImageSet | None = None  # for its joint state
         self._observed: Observation | None = None  # the newest
@@ -188,13 +188,12 @@ class PerceptionNode(WmNode):
         """A camera that repeats its image while the arm moves is broken: its frames are refused, so the guard stops the arm."""
         repeated = self._frozen.update(name, message.data)
         if not self._frozen.repeating(name):
-            self._still_at.pop(name, None)
-        q = self._joints.nearest(to_ns(message.header.stamp), round(self.value("joint_tolerance") * 1e9))
+            self._travel.begin(name)
+        stamp_ns = to_ns(message.header.stamp)
+        q = self._joints.nearest(stamp_ns, round(self.value("joint_tolerance") * 1e9))
         if q is None:  # a start in the wrong place would refuse the images of an arm at rest for ever
             return
-        tool = self._kinematics.fk(q)[0]
-        start = self._still_at.setdefault(name, tool)
-        if repeated and float(np.linalg.norm(tool - start)) > FROZEN_MOTION:
+        if self._travel.update(name, stamp_ns, self._kinematics.fk(q)[0]) > FROZEN_MOTION and repeated:
             self._pairing.counts["frozen"] += 1
             raise ImageError(
                 "expected changing images while the arm moves, got the same one again and again; restart the camera"

@@ -4,7 +4,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 MEMORY = 8  # instants kept per stream
+LEAP_SPEED = 2.0  # [m/s] that no tool has
+LONGEST_GAP = 0.2  # [s] between two images; after a longer one too, a tool is not believed to be farther away
 
 
 @dataclass
@@ -129,6 +133,29 @@ class FrozenDetector:
     def repeating(self, camera: str) -> bool:
         """Whether the camera's last image equalled the one before."""
         return self._last.get(camera, (0, 0))[1] > 1
+
+
+class Travel:
+    """How far the tool has come since a camera's images began to repeat. After a leap that no arm makes it is counted anew: the joint
+    states have lied, or do now, and nothing is known of a motion.
+    """
+
+    def __init__(self) -> None:
+        self._start: dict[str, np.ndarray] = {}
+        self._last: dict[str, tuple[int, np.ndarray]] = {}
+
+    def begin(self, camera: str) -> None:
+        """The camera's image is another than the one before."""
+        self._start.pop(camera, None)
+
+    def update(self, camera: str, stamp_ns: int, tool: np.ndarray) -> float:
+        """Add where the tool (3,) [m] was at an image; returns how far that is from where it was at the first one like it [m]."""
+        before_ns, before = self._last.get(camera, (stamp_ns, tool))
+        self._last[camera] = (stamp_ns, tool)
+        seconds = min(abs(stamp_ns - before_ns) / 1e9, LONGEST_GAP)
+        if float(np.linalg.norm(tool - before)) > LEAP_SPEED * seconds:
+            self.begin(camera)
+        return float(np.linalg.norm(tool - self._start.setdefault(camera, tool)))
 
 
 class JointHistory:
