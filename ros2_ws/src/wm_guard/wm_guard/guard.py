@@ -212,6 +212,7 @@ class Guard:
     def _judge(self, request: Request, stamp_ns: int, now_ns: int, status: int) -> Verdict:
         if self.latches.held:
             raise self.latches.refusal()
+        self.latches.check_wait(now_ns)
         if self.surroundings is not None:
             self.surroundings.at(now_ns)
         lag_ns = self.arm.motions.lag_ns

@@ -10,7 +10,8 @@ from wm_guard.limits import Refusal
 NS = 1_000_000_000
 E_STOP = "e_stop"
 NOT_FOLLOWING = "not_following"
-TIMES, WITHIN_S = 5, 10.0  # so many holds of an arm that does not follow
+TIMES, WITHIN_S = 15, 60.0  # so many holds of an arm that does not follow
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 4.0  # from such a hold to the next try, twice as long each time
 TOO_FAST = 1.5  # times the velocity limit, measured, so many times in a row:
 IN_A_ROW = 3
 SHORTEST_S, LONGEST_S = 0.02, 0.5  # between two joint states whose difference is a velocity
@@ -51,6 +52,18 @@ class Latches:
         """The arm begins to be held."""
         if reason == NOT_FOLLOWING:
             self._lost.append(now_ns)
+
+    def check_wait(self, now_ns: int) -> None:
+        """Raises Refusal where the arm did not follow a moment ago."""
+        if not self._lost or now_ns < self._lost[-1]:
+            return
+        recent = sum(now_ns - each <= WITHIN_S * NS for each in self._lost)
+        wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (recent - 1)) if recent else 0.0
+        if now_ns - self._lost[-1] < wait_s * NS:
+            raise Refusal(
+                NOT_FOLLOWING,
+                f"the arm did not follow {recent} times in {WITHIN_S:g} s: the next command passes {wait_s:g} s after the last time",
+            )
 
     def found(self, now_ns: int) -> tuple[str, str] | None:
         """What must be latched now, reason and text; once."""
