@@ -20,7 +20,6 @@ from wm_guard.verdicts import Kind, Verdict
 # [s] of joint states without one that is believed after which commands are refused: they must not run ahead of the arm.
 DOUBTED_S = 0.1
 LONGEST_HOLD_S = 10.0
-OLDEST_STEPS = 1.3  # of a control period: joint states may come with the camera frames only
 SLOWLY = 4  # times as long as the velocity limits ask for
 
 # The share (above 0, at most 1) of the commanded speed on the way from joints (n,) to joints (n,); raises Refusal.
@@ -42,7 +41,7 @@ class Arm:
                 " give limits.velocity in the robot profile"
             )
         self._kinematics, self._limits, self._step_ns = kinematics, limits, step_ns
-        self.state_age_ns = max(round(limits.joint_timeout * NS), round(OLDEST_STEPS * step_ns))
+        self.state_age_ns = round(limits.joint_timeout * NS)
         self._lower = kinematics.lower + limits.position_margin
         self._upper = kinematics.upper - limits.position_margin
         share = limits.acceleration_scale

@@ -28,9 +28,7 @@ class Limits:
     max_jump: float = 0.35  # first point to the measured joints, any joint
     max_age: float = 0.2  # of a command's measurement
     timeout: float = 0.2  # without command until the arm is held
-    joint_timeout: float = (
-        0.13  # without joint state until the arm is held; at least 1.3 steps, where these come with the frames
-    )
+    joint_timeout: float = 0.1  # without joint state until the arm is held
     watchdog_period: float = 0.005  # between two looks of the watchdog
     follow_tolerance: float = TOLERANCE  # between a measured joint and where it was commanded
     follow_lag: float = LAG  # that the arm may be behind its commands

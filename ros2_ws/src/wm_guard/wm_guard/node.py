@@ -29,6 +29,7 @@ from wm_guard.limits import Limits
 from wm_guard.states import GuardStatus, State
 from wm_guard.verdicts import Mode, Verdict
 
+LOCKSTEP_PERIODS = 1.3
 LATE_NS = 10_000_000  # after which a motion that was planned to begin now is planned again
 
 
@@ -106,6 +107,8 @@ class GuardNode(WmNode):
                 f"expected singularity_slow below singularity_stop, got {values['singularity_slow']} and"
                 f" {values['singularity_stop']}"
             )
+        if self.get_parameter("use_sim_time").value:  # in lockstep joint states come with the camera frames only
+            values["joint_timeout"] = max(values["joint_timeout"], LOCKSTEP_PERIODS * self.value("step_duration"))
         for timeout in ("timeout", "joint_timeout"):
             if values["watchdog_period"] >= values[timeout]:
                 raise ConfigError(
