@@ -179,7 +179,11 @@ class PerceptionNode(WmNode):
             self._on_set(images)
 
     def _answer_again(self, message: Image) -> None:
-        """The newest frames once more: a simulator in lockstep still waits, since nobody heard the observation of them."""
+        """The newest frames once more: a simulator in lockstep still waits, since nobody heard the observation of them. In real time
+        it is a camera that hangs.
+        """
+        if not self.get_parameter("use_sim_time").value:
+            return
         if self._observed is not None and self._observed.header.stamp == message.header.stamp:
             self._observations.publish(self._observed)
             self.counts["repeated"] += 1
