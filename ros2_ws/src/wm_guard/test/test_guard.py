@@ -133,7 +133,7 @@ def test_without_joint_state_nothing_moves(kinematics, start, step):
     assert verdict.reason == "no_state" and verdict.motion is None
     guard.place(start, T0, T0)
     guard.observe(kinematics.joint_names, start, T0, T0)
-    assert guard.check(step(dx=0.03), T0 + 90 * MS, T0 + 90 * MS).kind is Kind.PASS
+    assert guard.check(step(dx=0.03), T0 + 150 * MS, T0 + 150 * MS).kind is Kind.PASS
     later = T0 + 250 * MS  # the state is now too old, but where to hold is known
     verdict = guard.check(step(dx=0.03), later, later)
     assert verdict.reason == "no_state" and verdict.motion is not None
@@ -282,9 +282,25 @@ def test_before_the_first_command_there_is_nothing_to_hold(guard):
 
 
 def test_the_watchdog_holds_when_joint_states_stay_away(guard, step):
-    for at in (0, 50, 90):
+    for at in (0, 100, 190):
         guard.check(step(dx=0.03), T0 + at * MS, T0 + at * MS)
-    assert guard.watchdog(T0 + 99 * MS).reason == "no_state"
+    assert guard.watchdog(T0 + 200 * MS).reason == "no_state"
+
+
+def test_joint_states_that_come_often_are_missed_sooner(guard, kinematics, start, step):
+    """At 50 Hz after 0.1 s, whatever the planner still commands; at 10 Hz after 0.2 s."""
+    now = T0
+    for _ in range(50):
+        now += 20 * MS
+        guard.observe(kinematics.joint_names, start, now, now)
+    guard.check(step(dx=0.01), now, now)
+    assert guard.watchdog(now + 90 * MS) is None
+    assert guard.watchdog(now + 100 * MS).reason == "no_state"
+    for _ in range(50):
+        now += 100 * MS
+        guard.observe(kinematics.joint_names, start, now, now)
+    guard.check(step(dx=0.01), now, now)
+    assert guard.watchdog(now + 190 * MS) is None
 
 
 def test_e_stop_latches(guard, step):
@@ -297,7 +313,7 @@ def test_e_stop_latches(guard, step):
     assert guard.mode is Mode.STOPPED
     guard.reset_e_stop()
     assert guard.mode is Mode.HOLDING
-    assert guard.check(step(dx=0.03), T0 + 90 * MS, T0 + 90 * MS).kind is Kind.PASS
+    assert guard.check(step(dx=0.03), T0 + 150 * MS, T0 + 150 * MS).kind is Kind.PASS
 
 
 def test_repeated_holds_do_not_follow_a_sagging_arm(guard, kinematics, start):

@@ -20,6 +20,8 @@ from wm_guard.verdicts import Kind, Verdict
 # [s] of joint states without one that is believed after which commands are refused: they must not run ahead of the arm.
 DOUBTED_S = 0.1
 LONGEST_HOLD_S = 10.0
+MISSED = 3  # joint states until it is not known where the arm is
+PERIOD_SHARE = 0.1  # of the newest in the mean period
 SLOWLY = 4  # times as long as the velocity limits ask for
 
 # The share (above 0, at most 1) of the commanded speed on the way from joints (n,) to joints (n,); raises Refusal.
@@ -29,8 +31,7 @@ Slowing = Callable[[np.ndarray, np.ndarray], float]
 class Arm:
     """Makes verdicts of what is asked for. Times are integer ns of one clock.
 
-    `states`: where it is measured; `motions`: where it is commanded; `slowing`: by the reason that a verdict gives;
-    `state_age_ns`: of the oldest joint state that says where it is.
+    `states`: where it is measured; `motions`: where it is commanded; `slowing`: by the reason that a verdict gives.
     """
 
     def __init__(self, kinematics: Kinematics, limits: Limits, step_ns: int) -> None:
@@ -41,7 +42,7 @@ class Arm:
                 " give limits.velocity in the robot profile"
             )
         self._kinematics, self._limits, self._step_ns = kinematics, limits, step_ns
-        self.state_age_ns = round(limits.joint_timeout * NS)
+        self._period_ns = limits.timeout * NS  # of joint states
         self._lower = kinematics.lower + limits.position_margin
         self._upper = kinematics.upper - limits.position_margin
         share = limits.acceleration_scale
@@ -61,6 +62,20 @@ class Arm:
         self.slowing: dict[str, Slowing] = {
             "singularity": lambda start, end: singularity_scale(kinematics, start, end, limits)
         }
+
+    @property
+    def state_age_ns(self) -> int:
+        """Of the oldest joint state that says where the arm is."""
+        limits = self._limits
+        return round(max(limits.joint_timeout * NS, min(limits.timeout * NS, MISSED * self._period_ns)))
+
+    def measured(self, q: np.ndarray, stamp_ns: int) -> None:
+        """Joints (n,) [rad] of a joint state; raises JointStateError where it is not believed."""
+        before_ns = self.states.stamp_ns
+        self.states.judge(q, stamp_ns)
+        if before_ns is not None and stamp_ns > before_ns:
+            taken_ns = min(stamp_ns - before_ns, self._limits.timeout * NS)
+            self._period_ns += PERIOD_SHARE * (taken_ns - self._period_ns)
 
     def remember(self) -> None:
         """Where it is and commanded, for `forget_since`."""

@@ -96,7 +96,7 @@ class Guard:
             if abs(now_ns - stamp_ns) > self.arm.state_age_ns:
                 oldest = self.arm.state_age_ns / NS
                 raise JointStateError("stale", f"expected a joint state at most {oldest:g} s old")
-            self.arm.states.judge(measured, stamp_ns)
+            self.arm.measured(measured, stamp_ns)
         except JointStateError as error:
             self.counts[f"state_{error.reason}"] += 1
             return False

@@ -28,7 +28,9 @@ class Limits:
     max_jump: float = 0.35  # first point to the measured joints, any joint
     max_age: float = 0.2  # of a command's measurement
     timeout: float = 0.2  # without command until the arm is held
-    joint_timeout: float = 0.1  # without joint state until the arm is held
+    joint_timeout: float = (
+        0.1  # without joint state until the arm is held, where these come often; else three of their periods
+    )
     watchdog_period: float = 0.005  # between two looks of the watchdog
     follow_tolerance: float = TOLERANCE  # between a measured joint and where it was commanded
     follow_lag: float = LAG  # that the arm may be behind its commands

@@ -29,7 +29,6 @@ from wm_guard.limits import Limits
 from wm_guard.states import GuardStatus, State
 from wm_guard.verdicts import Mode, Verdict
 
-LOCKSTEP_PERIODS = 1.3
 LATE_NS = 10_000_000  # after which a motion that was planned to begin now is planned again
 
 
@@ -58,7 +57,13 @@ class GuardNode(WmNode):
         Param("max_jump", Limits.max_jump, "[rad] First point to the measured joint, any joint", 0.01, 1.0),
         Param("max_age", Limits.max_age, "[s] Oldest measurement that a command may answer", 0.02, 1.0),
         Param("timeout", Limits.timeout, "[s] Without command until the arm is held", 0.02, 1.0),
-        Param("joint_timeout", Limits.joint_timeout, "[s] Without joint state until the arm is held", 0.02, 1.0),
+        Param(
+            "joint_timeout",
+            Limits.joint_timeout,
+            "[s] Without joint state until the arm is held; three periods of these where that is longer",
+            0.02,
+            1.0,
+        ),
         Param("max_command_rate", 50, "Commands a second, more are dropped", 2, 1000),
         Param("watchdog_period", Limits.watchdog_period, "[s] Between two looks of the watchdog", 0.001, 0.1),
         *FOLLOW,
@@ -107,8 +112,6 @@ class GuardNode(WmNode):
                 f"expected singularity_slow below singularity_stop, got {values['singularity_slow']} and"
                 f" {values['singularity_stop']}"
             )
-        if self.get_parameter("use_sim_time").value:  # in lockstep joint states come with the camera frames only
-            values["joint_timeout"] = max(values["joint_timeout"], LOCKSTEP_PERIODS * self.value("step_duration"))
         for timeout in ("timeout", "joint_timeout"):
             if values["watchdog_period"] >= values[timeout]:
                 raise ConfigError(
