@@ -68,6 +68,23 @@ def test_what_a_camera_of_another_beat_cannot_give_is_cut(rate, jitter, seed):
     assert all(isinstance(each, Instant) or each.kind == "gap" for each in found)
 
 
+def test_where_a_depth_image_was_lost_that_of_another_frame_is_no_substitute():
+    """At 30 Hz the depth of 33 ms before was taken, within the tolerance of 50 ms."""
+    frames = [1_000_000_000 + i * 33_333_333 for i in range(90)]
+    lost = set(range(30, 33))  # one of these is the image of a step
+    sync = Synchroniser(PROFILE, {"j"}, STEP_NS)
+    sync.info("info", SimpleNamespace())
+    found = []
+    for i, stamp in enumerate(frames):
+        sync.joints(SimpleNamespace(name=["j"], position=[stamp / 1e9]), stamp)
+        for topic in ("color", *([] if i in lost else ["depth"])):
+            found += sync.image(Message(topic, "sensor_msgs/msg/Image", stamp, b"", Path(), ""), stamp)
+    found += sync.finish()
+    instants = [each for each in found if isinstance(each, Instant)]
+    assert {each.images["depth"].log_ns - each.stamp_ns for each in instants} == {0}
+    assert [each.kind for each in found if isinstance(each, Cut)] == ["missing"]
+
+
 @given(missing=st.integers(2, 30))
 def test_a_gap_is_reported_with_its_length(missing):
     stamps = [i * STEP_NS for i in range(50) if not 10 <= i < 10 + missing]

@@ -78,6 +78,69 @@ def test_whatever_comes_sets_come_in_order_and_memory_is_bounded(events):
     assert len(pair._pending) <= 8
 
 
+MS = 1_000_000
+REAL_TOLERANCE = 40 * MS  # of arm_real.example.yaml
+
+
+def driven(rate, frames, depth_lag=0, depth_phase_ms=0.0, lost=(), lost_colour=(), jitter=None):
+    """Sets of a camera whose depth message comes `depth_lag` frames after the colour of the same stamp, and the counts."""
+    pair = StampPairing(["cam"], REAL_TOLERANCE, 60 * MS)
+    period = 1000 / rate * MS
+    events = []
+    for i in range(frames):
+        wobble = 0 if jitter is None else jitter[i]
+        stamp = round(1e12 + i * period + wobble * MS)
+        if i not in lost_colour:
+            events.append((i * period, "colour", stamp))
+        if i not in lost:
+            events.append(((i + depth_lag) * period + 1, "depth", stamp + round(depth_phase_ms * MS)))
+    sets = [each for _, kind, stamp in sorted(events) for each in getattr(pair, kind)("cam", stamp, stamp)]
+    return sets, pair.counts
+
+
+def apart_ms(sets):
+    return [(each.depth["cam"] - each.colour["cam"]) / MS for each in sets]
+
+
+@pytest.mark.parametrize("lag", [0, 1, 2, 3])
+@pytest.mark.parametrize("rate", [15, 30, 60, 90])
+def test_depth_that_comes_frames_after_colour_is_paired_with_its_own_colour(rate, lag):
+    """It was paired with the colour that had come meanwhile, 33 ms younger, and every set was counted complete."""
+    sets, counts = driven(rate, 60, depth_lag=lag)
+    assert apart_ms(sets) == [0.0] * 60
+    assert dict(counts) == {"complete": 60}
+
+
+@pytest.mark.parametrize("rate", [30, 60])
+def test_a_lost_depth_image_takes_no_other_colour(rate):
+    sets, counts = driven(rate, 60, depth_lag=1, lost={10, 11, 25})
+    assert set(apart_ms(sets)) == {0.0} and len(sets) == 57
+    assert dict(counts) == {"complete": 57, "missing": 3}
+
+
+@pytest.mark.parametrize("rate", [30, 60])
+def test_depth_without_its_colour_is_counted_as_mismatched(rate):
+    """There was colour within the tolerance, of the frame after it."""
+    sets, counts = driven(rate, 60, depth_lag=1, lost_colour={10, 20, 25})
+    assert set(apart_ms(sets)) == {0.0}
+    assert dict(counts) == {"complete": 57, "mismatched": 3}
+
+
+@given(phase=st.floats(-16, 16), lag=st.integers(0, 2), jitter=st.lists(st.floats(-2, 2), min_size=90, max_size=90))
+def test_a_sensor_that_is_not_triggered_with_the_other_gives_the_nearest_frames(phase, lag, jitter):
+    sets, counts = driven(30, 90, depth_lag=lag, depth_phase_ms=phase, jitter=jitter)
+    assert max(map(abs, apart_ms(sets)[1:])) <= 0.6 * 35  # half a period, and the jitter
+    assert counts["complete"] >= 81
+
+
+def test_two_cameras_that_nobody_triggers_together_share_their_instants():
+    pair = StampPairing(["left", "right"], REAL_TOLERANCE, 60 * MS)
+    for i in range(60):
+        feed(pair, "left", round(1e12 + i * 33.3 * MS))
+        feed(pair, "right", round(1e12 + (i * 33.3 + 12) * MS))
+    assert pair.counts["complete"] >= 58 and pair.counts["partial"] <= 1
+
+
 def test_an_unknown_camera_is_refused():
     with pytest.raises(ValueError, match="back"):
         pairing("left").colour("back", 0, None)

@@ -1,6 +1,6 @@
 """Pairs colour, depth and joints by stamp: one complete set per instant, whatever arrives late, twice or never."""
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,16 +9,32 @@ import numpy as np
 MEMORY = 8  # instants kept per stream
 LEAP_SPEED = 2.0  # [m/s] that no tool has
 LONGEST_GAP = 0.2  # [s] between two images; after a longer one too, a tool is not believed to be farther away
+PERIODS = 16  # intervals of a stream, of which the lower quartile is its period: frames that are lost make intervals longer only
+# Shares of the period within which two images are of one frame: farther apart, the neighbour is nearer. Beyond one half, because
+# stamps jitter; two cameras that nobody triggers together jitter both.
+OF_ONE_CAMERA, OF_TWO_CAMERAS = 0.6, 0.75
+UNKNOWN_PERIOD = 0.25  # share of the tolerance that is trusted before two frames have come
+Stream = tuple[str, str]  # kind and camera
 
 
 @dataclass
 class _Pending:
+    """Images of one instant, with the stamp of the oldest; `refused`: one within the tolerance belonged to another frame."""
+
     stamp_ns: int
     colour: dict[str, Any] = field(default_factory=dict)
     depth: dict[str, Any] = field(default_factory=dict)
+    stamps: dict[Stream, int] = field(default_factory=dict)
+    refused: bool = False
 
     def complete(self) -> list[str]:
         return sorted(self.colour.keys() & self.depth.keys())
+
+    def add(self, stream: Stream, stamp_ns: int, image: Any) -> None:
+        kind, camera = stream
+        getattr(self, kind)[camera] = image
+        self.stamps[stream] = stamp_ns
+        self.stamp_ns = min(self.stamp_ns, stamp_ns)
 
 
 @dataclass(frozen=True)
@@ -33,7 +49,10 @@ class ImageSet:
 class StampPairing:
     """Collects images until every camera has contributed, or until `timeout_ns` has passed on the newest stamp.
 
-    `counts`: complete, partial (a camera was missing), late, duplicate, out_of_order, clock_jump, frozen.
+    An image joins the instant whose images are nearest in time, at most `tolerance_ns` away and never as far as the frame next
+    to it: depth that comes a frame after its colour waits for nothing else, and is never paired with the colour that came
+    meanwhile. `counts`: complete, partial (a camera was missing), missing (colour or depth never came), mismatched (what came
+    within the tolerance was of another frame), late, duplicate, out_of_order, clock_jump, frozen.
     """
 
     def __init__(self, cameras: list[str], tolerance_ns: int, timeout_ns: int) -> None:
@@ -43,76 +62,106 @@ class StampPairing:
         self.counts: Counter[str] = Counter()
         self._tolerance = tolerance_ns
         self._timeout = timeout_ns
-        self._pending: list[_Pending] = []
-        self._emitted_ns: int | None = None
-        self._newest: dict[tuple[str, str], int] = {}
+        self._begin_anew()
 
     def colour(self, camera: str, stamp_ns: int, image: Any) -> list[ImageSet]:
         """Add a colour image; returns the sets that became ready, oldest first."""
-        return self._add("colour", camera, stamp_ns, image)
+        return self._add(("colour", camera), stamp_ns, image)
 
     def depth(self, camera: str, stamp_ns: int, image: Any) -> list[ImageSet]:
         """Add a depth image; returns the sets that became ready, oldest first."""
-        return self._add("depth", camera, stamp_ns, image)
+        return self._add(("depth", camera), stamp_ns, image)
 
-    def _add(self, kind: str, camera: str, stamp_ns: int, image: Any) -> list[ImageSet]:
-        if camera not in self.cameras:
-            raise ValueError(f"expected a camera out of {self.cameras}, got '{camera}'")
-        newest = self._newest.get((kind, camera))
+    def _begin_anew(self) -> None:
+        self._pending: list[_Pending] = []
+        self._emitted: _Pending | None = None
+        self._newest: dict[Stream, int] = {}
+        self._intervals: dict[Stream, deque[int]] = {}
+        self._period: float | None = None
+
+    def _add(self, stream: Stream, stamp_ns: int, image: Any) -> list[ImageSet]:
+        if stream[1] not in self.cameras:
+            raise ValueError(f"expected a camera out of {self.cameras}, got '{stream[1]}'")
+        newest = self._newest.get(stream)
         if newest is not None and stamp_ns < newest - 10 * self._timeout:
-            self.counts["clock_jump"] += 1  # a bag was restarted or a simulation reset: begin anew
-            self._pending.clear()
-            self._newest.clear()
-            self._emitted_ns = None
+            self.counts["clock_jump"] += 1  # a bag was restarted or a simulation reset
+            self._begin_anew()
         elif newest is not None and stamp_ns == newest:
             self.counts["duplicate"] += 1
             return []
         elif newest is not None and stamp_ns < newest:
             self.counts["out_of_order"] += 1
-        self._newest[kind, camera] = max(stamp_ns, self._newest.get((kind, camera), stamp_ns))
-        if self._emitted_ns is not None and stamp_ns <= self._emitted_ns + self._tolerance:
+        self._follow_period(stream, stamp_ns)
+        if self._too_late(stream, stamp_ns):
             self.counts["late"] += 1
             return []
-        getattr(self._slot(stamp_ns), kind)[camera] = image
+        self._instant(stream, stamp_ns).add(stream, stamp_ns, image)
+        self._pending.sort(key=lambda pending: pending.stamp_ns)
+        if len(self._pending) > MEMORY:
+            self._count_dropped(self._pending.pop(0))
         return self._ready(stamp_ns)
 
-    def _slot(self, stamp_ns: int) -> _Pending:
-        for pending in self._pending:
-            if abs(pending.stamp_ns - stamp_ns) <= self._tolerance:
-                pending.stamp_ns = min(pending.stamp_ns, stamp_ns)
-                return pending
-        pending = _Pending(stamp_ns)
+    def _follow_period(self, stream: Stream, stamp_ns: int) -> None:
+        """The period is that of the fastest stream: the next frame of it is what an image could be mistaken for."""
+        newest = self._newest.get(stream)
+        if newest is None or stamp_ns > newest:
+            self._newest[stream] = stamp_ns
+        if newest is not None and stamp_ns > newest:
+            self._intervals.setdefault(stream, deque(maxlen=PERIODS)).append(stamp_ns - newest)
+            self._period = min(float(np.quantile(each, 0.25)) for each in self._intervals.values())
+
+    def _within(self, share: float) -> float:
+        """[ns] by which images of one frame may be apart."""
+        return self._tolerance * UNKNOWN_PERIOD if self._period is None else min(self._tolerance, share * self._period)
+
+    def _too_late(self, stream: Stream, stamp_ns: int) -> bool:
+        """Whether the instant of an image is over: used, or used without this camera."""
+        last = self._emitted
+        if last is None:
+            return False
+        return stamp_ns <= last.stamps.get(stream, last.stamp_ns + self._within(OF_TWO_CAMERAS))
+
+    def _instant(self, stream: Stream, stamp_ns: int) -> _Pending:
+        """The instant that an image belongs to: of those that lack it the nearest, or a new one."""
+        lacking = [pending for pending in self._pending if stream not in pending.stamps]
+        near = [pending for pending in lacking if abs(pending.stamp_ns - stamp_ns) <= self._tolerance]
+        fitting = [(self._apart(pending, stream, stamp_ns), pending) for pending in near]
+        fitting = [(apart, pending) for apart, pending in fitting if apart is not None]
+        if fitting:
+            return min(fitting, key=lambda each: each[0])[1]
+        for pending in near:
+            pending.refused = True
+        pending = _Pending(stamp_ns, refused=bool(near))
         self._pending.append(pending)
-        self._pending.sort(key=lambda p: p.stamp_ns)
-        if len(self._pending) > MEMORY:
-            self.counts["missing"] += 1
-            self._pending.pop(0)
         return pending
+
+    def _apart(self, pending: _Pending, stream: Stream, stamp_ns: int) -> int | None:
+        """[ns] between an image and its own camera's other one, else the instant; None where they are not of one frame."""
+        kind, camera = stream
+        own = pending.stamps.get(("depth" if kind == "colour" else "colour", camera))
+        apart = abs(stamp_ns - (pending.stamp_ns if own is None else own))
+        return apart if apart <= self._within(OF_TWO_CAMERAS if own is None else OF_ONE_CAMERA) else None
 
     def _ready(self, now_ns: int) -> list[ImageSet]:
         sets = []
         for pending in list(self._pending):
             names = pending.complete()
             whole = len(names) == len(self.cameras)
-            overdue = now_ns - pending.stamp_ns > self._timeout
-            if not whole and not overdue:
+            if not names or not (whole or now_ns - pending.stamp_ns > self._timeout):
                 continue
             # Anything older will not become complete any more.
-            for old in [p for p in self._pending if p.stamp_ns <= pending.stamp_ns]:
+            for old in [each for each in self._pending if each.stamp_ns <= pending.stamp_ns]:
                 self._pending.remove(old)
                 if old is not pending:
-                    self.counts["missing"] += 1
-            if names:
-                self.counts["complete" if whole else "partial"] += 1
-                self._emitted_ns = pending.stamp_ns
-                sets.append(
-                    ImageSet(
-                        pending.stamp_ns, {n: pending.colour[n] for n in names}, {n: pending.depth[n] for n in names}
-                    )
-                )
-            else:
-                self.counts["missing"] += 1
+                    self._count_dropped(old)
+            self.counts["complete" if whole else "partial"] += 1
+            self._emitted = pending
+            colour, depth = ({name: images[name] for name in names} for images in (pending.colour, pending.depth))
+            sets.append(ImageSet(pending.stamp_ns, colour, depth))
         return sets
+
+    def _count_dropped(self, pending: _Pending) -> None:
+        self.counts["mismatched" if pending.refused else "missing"] += 1
 
 
 class FrozenDetector:

@@ -20,6 +20,10 @@ JITTER = 0.5  # share of a step by which one stamp may be off
 LATE_NS = 500_000_000  # a topic may lag this far behind the others
 BACK_NS = 100_000_000  # stamps that go back by more are a jump of the clock, not disorder
 PERIODS = 9  # intervals of which a camera's period is the median
+LOST = 1.5  # periods between two messages that mean that one between them was lost
+OF_ONE_FRAME = (
+    0.75  # share of a topic's period within which an image is of the same frame, and not of the one beside it
+)
 GAIN = 4  # a control period follows the camera's beat by a quarter of what it is off
 
 
@@ -80,6 +84,15 @@ class Stream:
         near = min(self._items[max(at - 1, 0) : at + 1], key=lambda entry: abs(entry[0] - stamp_ns), default=None)
         return (near[0], near[2]) if near is not None and abs(near[0] - stamp_ns) <= tolerance_ns else None
 
+    def of_one_frame(self, stamp_ns: int, tolerance_ns: int) -> tuple[int, Any] | None:
+        """As `nearest`; where messages are missing around the stamp, the next frame is no substitute for the lost one."""
+        around = self.around(stamp_ns)
+        if self._intervals and around and around[0][0] < stamp_ns:
+            period_ns = float(np.median(self._intervals))
+            if len(around) == 1 or around[1][0] - around[0][0] > LOST * period_ns:
+                tolerance_ns = min(tolerance_ns, round(OF_ONE_FRAME * period_ns))
+        return self.nearest(stamp_ns, tolerance_ns)
+
     def beat(self, due_ns: int, half_ns: int) -> int | None:
         """The stamp nearest to when one is due; None where images that would be nearer are missing."""
         near, at = self.nearest(due_ns, half_ns), self._at(due_ns)
@@ -87,7 +100,7 @@ class Stream:
             return near[0] if near else None
         # Of a camera faster than the control rate another image would come, nearer than this one, unless it ends here.
         period_ns = float(np.median(self._intervals))  # a single interval shrinks and grows with the stamps' jitter
-        ends = at == len(self._items) or self._items[at][0] - near[0] > 1.5 * period_ns
+        ends = at == len(self._items) or self._items[at][0] - near[0] > LOST * period_ns
         return None if ends and near[0] + period_ns - due_ns < due_ns - near[0] else near[0]
 
     def around(self, stamp_ns: int) -> list[tuple[int, Any]]:
@@ -234,7 +247,7 @@ class Synchroniser:
         images, infos = {}, {}
         for camera in self._profile.cameras.values():
             for topic in (camera.color, camera.depth):
-                found = self._streams[topic].nearest(stamp_ns, self._profile.tolerance_ns)
+                found = self._streams[topic].of_one_frame(stamp_ns, self._profile.tolerance_ns)
                 if found is None:
                     return missing(
                         topic,
