@@ -57,9 +57,21 @@ def colour_image(message: Any) -> np.ndarray:
     return np.ascontiguousarray(pixels[..., list(order)])
 
 
-def depth_image(message: Any) -> DepthImage:
+def in_metres(message: Any) -> bool:
+    """Whether REP-118 has this depth in metres (32FC1), and not in whole millimetres."""
+    return "32FC1" in (message.format if hasattr(message, "format") else message.encoding)
+
+
+def depth_image(message: Any, unit: float | None = None) -> DepthImage:
     """Depth of an Image in 16UC1 (mm) or 32FC1 (m), as REP-118 says, or of a CompressedImage: 16-bit PNG (mm), or what
-    compressed_depth_image_transport makes of either; raises ImageError."""
+    compressed_depth_image_transport makes of either; raises ImageError. `unit` [m]: of a driver that has another."""
+    found = _by_rep_118(message)
+    if unit is None:
+        return found
+    return DepthImage(found.depth * np.float32(unit / (1.0 if in_metres(message) else 0.001)), found.invalid)
+
+
+def _by_rep_118(message: Any) -> DepthImage:
     if hasattr(message, "format"):
         return _compressed_depth(message)
     if message.encoding not in _DEPTH:

@@ -37,6 +37,7 @@ _SCHEMA: dict[str, Any] = {
                     "orientation": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4},
                     "near": _POSITIVE,
                     "far": _POSITIVE,
+                    "depth_unit": _POSITIVE,
                 },
             },
         },
@@ -59,6 +60,9 @@ class Camera:
     T_table_optical: np.ndarray  # (4, 4) pose of the optical frame in the base frame
     near: float  # [m] nearest depth
     far: float  # [m] farthest depth
+    depth_unit: float | None = (
+        None  # [m] of one in its driver's depth images; None: 1 mm in 16UC1, 1 m in 32FC1 (REP-118)
+    )
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def _camera(file: Path, entry: dict[str, Any]) -> Camera:
     near, far = entry.get("near", 0.1), entry.get("far", 3.0)
     if near >= far:
         raise RigError(f"{file}: camera {entry['name']}: expected near < far, got {near} and {far}")
-    return Camera(entry["name"], entry["width"], entry["height"], K, pose, near, far)
+    return Camera(entry["name"], entry["width"], entry["height"], K, pose, near, far, entry.get("depth_unit"))
 
 
 def looking_at(position: np.ndarray, target: np.ndarray) -> np.ndarray:

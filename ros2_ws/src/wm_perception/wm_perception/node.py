@@ -14,7 +14,7 @@ from wm_msgs.srv import UseBundle
 
 from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
-from wm_core.images import ImageError, colour_image, depth_image
+from wm_core.images import ImageError
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.lifecycle import OK, WARN, WmNode
 from wm_core.node_process import run
@@ -24,6 +24,7 @@ from wm_core.qos import SENSOR, STATE
 from wm_core.rig import CameraRig
 from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_msg, to_ns
+from wm_perception.camera_input import CameraInput
 from wm_perception.conversions import cloud_message, detections_message, marker_message, observation_message
 from wm_perception.geometry import Geometry
 from wm_perception.pipeline import CameraFrame, PerceptionPipeline
@@ -51,6 +52,7 @@ class PerceptionNode(WmNode):
         Param("colour_topic", "{camera}/color/image_raw", "colour topic of a camera"),
         Param("depth_topic", "{camera}/aligned_depth_to_color/image_raw", "depth topic of a camera, aligned to colour"),
         Param("info_topic", "{camera}/color/camera_info", "camera_info topic of a camera"),
+        Param("aligned_depth", False, "depth is aligned to colour, although its frame_id says another frame"),
         Param("joint_topic", "", "joint states of the arm; empty: as the robot's profile says"),
         Param("sync_tolerance", 0.02, "[s] stamps closer than this are one instant", 0.0, 1.0),
         Param("sync_timeout", 0.06, "[s] after which an instant is used without the missing camera", 0.0, 5.0),
@@ -103,7 +105,8 @@ class PerceptionNode(WmNode):
         self._joints = JointHistory()
         self._frozen = FrozenDetector(self.value("frozen_repeats"))
         self._travel = Travel()
-        self._intrinsics: dict[str, np.ndarray] = {}
+        colour, aligned = self.value("colour_topic"), self.value("aligned_depth")
+        self._cameras = {camera.name: CameraInput(camera, colour, aligned) for camera in self._rig.cameras}
         self._waiting: ImageSet | None = None  # for its joint state
         self._observed: Observation | None = None  # the newest
 
@@ -123,7 +126,7 @@ class PerceptionNode(WmNode):
             camera.name: CameraFrame(
                 np.zeros((camera.height, camera.width, 3), np.uint8),
                 np.ones((camera.height, camera.width), np.float32),
-                self._intrinsics.get(camera.name, camera.K),
+                camera.K,
             )
             for camera in self._rig.cameras
         }
@@ -143,11 +146,10 @@ class PerceptionNode(WmNode):
     # -- streams -------------------------------------------------------------------------------------------------
 
     def _on_info(self, name: str, message: CameraInfo) -> None:
-        K = np.asarray(message.k, float).reshape(3, 3)
-        if not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
-            self.reject("bad_camera_info", f"{name}: expected a calibrated camera_info, got K = {K.tolist()}")
-            return
-        self._intrinsics[name] = K
+        try:
+            self._cameras[name].info(message)
+        except ImageError as error:
+            self.reject("bad_camera_info", f"{name}: {error}")
 
     def _on_joints(self, message: JointState) -> None:
         try:
@@ -165,10 +167,10 @@ class PerceptionNode(WmNode):
             self._answer_again(message)
         try:
             if kind == "colour":
-                image = colour_image(message)
+                image = self._cameras[name].colour(message)
                 self._watch_frozen(name, message)
             else:
-                depth = depth_image(message)
+                depth = self._cameras[name].depth(message)
                 self.counts["invalid_depth_pixels"] += depth.invalid
                 image = depth.depth
         except ImageError as error:
@@ -211,11 +213,9 @@ class PerceptionNode(WmNode):
         if q is None:
             self._await_joints(images)
             return
-        rig = {camera.name: camera for camera in self._rig.cameras}
-        frames = {
-            name: CameraFrame(images.colour[name], images.depth[name], self._intrinsics.get(name, rig[name].K))
-            for name in images.colour
-        }
+        frames = self._frames(images)
+        if not frames:
+            return
         try:
             data = loaded.pipeline.process(frames, q)
         except ValueError as error:
@@ -229,6 +229,20 @@ class PerceptionNode(WmNode):
         self.counts["observations"] += 1
         self.timed("encode_ms", data.encode_ms)
         self._detect(images.stamp_ns, frames, q)
+
+    def _frames(self, images: ImageSet) -> dict[str, CameraFrame]:
+        """Frames of the cameras whose colour, depth and intrinsics fit; the others are counted and named."""
+        frames = {}
+        for name, rgb in images.colour.items():
+            camera = self._cameras[name]
+            try:
+                frames[name] = camera.frame(rgb, images.depth[name])
+            except ValueError as error:
+                self.reject("bad_image_set", f"{name}: {error}")
+                continue
+            if camera.implausible:
+                self.reject("implausible_depth", f"{name}: {camera.implausible}")
+        return frames
 
     def _await_joints(self, images: ImageSet) -> None:
         """Topics overtake each other: the joint state of these images may be on its way. Only the newest images wait."""

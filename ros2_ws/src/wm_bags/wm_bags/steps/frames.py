@@ -8,12 +8,12 @@ import numpy as np
 
 from wm_bags.steps.profile import ANOTHER_ROBOT, CameraTopics
 from wm_bags.storage.errors import BagError
-from wm_core.images import ImageError, colour_image, depth_image
+from wm_core.camera_model import Undistortion, lens_of, rectified_topic
+from wm_core.images import ImageError, colour_image, depth_image, in_metres
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.rig import Camera
 
 BEYOND = 0.05  # [rad] that a measured joint may be outside its limits
-MILLIMETRE = 0.001
 
 
 def refusal(bag: Path, topic: str, stamp_ns: int, problem: str) -> BagError:
@@ -44,39 +44,50 @@ class Step:
 
 
 def make_frame(
-    bag: Path, topics: CameraTopics, stamp_ns: int, messages: tuple[Any, Any, Any], depth_unit: float = MILLIMETRE
+    bag: Path, topics: CameraTopics, stamp_ns: int, messages: tuple[Any, Any, Any], depth_unit: float | None = None
 ) -> Frame:
-    """Colour image, aligned depth and camera info of one instant -> arrays."""
+    """Colour image, aligned depth and camera info of one instant -> arrays without distortion; `depth_unit` [m]: of a driver
+    that has another than REP-118."""
     image, depth, info = messages
+    _check_aligned(bag, topics, stamp_ns, messages)
     topic = topics.color
     try:
         rgb = colour_image(image)
         topic = topics.depth
-        metres = depth_image(depth).depth
+        metres = depth_image(depth, depth_unit).depth
+        topic = topics.info
+        lens = lens_of(info, rgb.shape[1], rgb.shape[0], rectified_topic(topics.color))
     except (ImageError, AttributeError) as error:
         raise refusal(bag, topic, stamp_ns, str(error)) from error
-    if depth_unit != MILLIMETRE and not _in_metres(depth):
-        metres = metres * np.float32(depth_unit / MILLIMETRE)
-    sizes = {topics.depth: metres.shape, topics.info: (info.height, info.width)}
-    for topic, size in sizes.items():
-        if size != rgb.shape[:2]:
+    if metres.shape != rgb.shape[:2]:
+        raise refusal(
+            bag,
+            topics.depth,
+            stamp_ns,
+            f"expected the colour image's {rgb.shape[1]} x {rgb.shape[0]}, got {metres.shape[1]} x {metres.shape[0]};"
+            " record depth aligned to colour and the colour camera's info",
+        )
+    without = Undistortion(lens, rgb.shape[1], rgb.shape[0])
+    return Frame(without.rgb(rgb), without.depth(metres), lens.K)
+
+
+def unit_of(depth: Any, camera: Camera, of_profile: float) -> float:
+    """[m] of one in a depth image: the rig's for this camera; else metres in 32FC1, the profile's in 16UC1."""
+    return camera.depth_unit or (1.0 if in_metres(depth) else of_profile)
+
+
+def _check_aligned(bag: Path, topics: CameraTopics, stamp_ns: int, messages: tuple[Any, Any, Any]) -> None:
+    """Raises BagError where frame_ids say that depth or intrinsics are of another camera than the colour image."""
+    colour, *others = (message.header.frame_id for message in messages)
+    for topic, frame_id in zip((topics.depth, topics.info), others, strict=True):
+        if colour and frame_id and frame_id != colour:
             raise refusal(
                 bag,
                 topic,
                 stamp_ns,
-                f"expected the colour image's {rgb.shape[1]} x {rgb.shape[0]}, got {size[1]} x {size[0]};"
-                " record depth aligned to colour and the colour camera's info",
+                f"expected the colour image's frame '{colour}', got frame_id '{frame_id}'; record depth aligned to colour and"
+                " the colour camera's info",
             )
-    K = finite(bag, topics.info, stamp_ns, info.k).reshape(3, 3)
-    if not (K[0, 0] > 0 and K[1, 1] > 0):
-        raise refusal(
-            bag, topics.info, stamp_ns, f"expected focal lengths above 0, got {K[0, 0]}, {K[1, 1]}; calibrate it"
-        )
-    return Frame(rgb, metres, K)
-
-
-def _in_metres(message: Any) -> bool:
-    return "32FC1" in (message.format if hasattr(message, "format") else message.encoding)
 
 
 def check_rig(bag: Path, info: str, stamp_ns: int, frame: Frame, camera: Camera) -> None:

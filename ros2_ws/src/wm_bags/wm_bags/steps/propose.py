@@ -30,7 +30,7 @@ def propose(bag: Bag, robots: Mapping[str, Sequence[str]]) -> str:
         "schema: 1",
         *_rig(list(cameras)),
         "intrinsics: camera_info  # of the bag; rig: those of the rig file, with which they must agree",
-        "depth_unit: 0.001  # [m] of depth in 16UC1",
+        "depth_unit: 0.001  # [m] of depth in 16UC1; depth_unit of a camera in the rig goes for any encoding",
         "cameras:",
     ]
     for name, (color, depth, info) in cameras.items():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from wm_bags.steps.episodes import Announced, Announcements, Episode
-from wm_bags.steps.frames import Frame, Step, arm_joints, check_rig, finite, make_frame, object_pose, refusal
+from wm_bags.steps.frames import Frame, Step, arm_joints, check_rig, finite, make_frame, object_pose, refusal, unit_of
 from wm_bags.steps.motion import CommandedMotion
 from wm_bags.steps.profile import CameraTopics, Profile
 from wm_bags.steps.roles import check_topics
@@ -232,8 +232,9 @@ class StepReader:
     def _frame(self, name: str, topics: CameraTopics, instant: Instant) -> Frame:
         with _fault("image", topics.color):
             images = (self._bag.deserialize(instant.images[topic]) for topic in (topics.color, topics.depth))
-            messages = (*images, instant.infos[topics.info])
-            frame = make_frame(self._path, topics, instant.stamp_ns, messages, self._profile.depth_unit)
+            color, depth = images
+            unit = unit_of(depth, self._rig[name], self._profile.depth_unit)
+            frame = make_frame(self._path, topics, instant.stamp_ns, (color, depth, instant.infos[topics.info]), unit)
         if self._profile.intrinsics == "rig":
             check_rig(self._path, topics.info, instant.stamp_ns, frame, self._rig[name])
         return frame

@@ -1,0 +1,168 @@
+"""sensor_msgs/CameraInfo -> the intrinsics of the images that come with it, and lens distortion taken out of them.
+
+A camera_info describes the sensor at full size; images may be binned, decimated, or a region of interest of it. What sizes do not
+explain is refused: intrinsics of another resolution would put everything in the wrong place, in silence.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+
+from wm_core.images import ImageError
+
+# distortion_model -> numbers of coefficients that it may have (sensor_msgs/distortion_models.hpp; OpenCV's longer forms of it)
+MODELS = {"plumb_bob": (4, 5), "rational_polynomial": (8, 12, 14), "equidistant": (4,)}
+PADDING = 3  # [px] librealsense's decimation filter pads to a multiple of four
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which part of the sensor an image shows: offset (x, y) [px of the sensor] and image pixels per sensor pixel (x, y)."""
+
+    offset: tuple[float, float]
+    scale: tuple[float, float]
+
+    def K(self, K: np.ndarray) -> np.ndarray:
+        """Intrinsics (3, 3) of the image, from those of the sensor; pixel centres sit at integers."""
+        found = np.array(K, float)
+        for axis, (offset, scale) in enumerate(zip(self.offset, self.scale, strict=True)):
+            found[axis, 2] -= offset
+            if scale != 1:
+                found[axis, :2] *= scale
+                found[axis, 2] = (found[axis, 2] + 0.5) * scale - 0.5
+        return found
+
+
+@dataclass(frozen=True)
+class Lens:
+    """Intrinsics (3, 3) [px] of an image, and how its lens distorts: the model's name and coefficients, none of an ideal one."""
+
+    K: np.ndarray
+    model: str = ""
+    D: tuple[float, ...] = ()
+
+    def resized(self, width: int, height: int, new_width: int, new_height: int) -> "Lens":
+        """Of the same image in another size; distortion is in units of the focal length and stays."""
+        scale = Window((0, 0), (new_width / width, new_height / height))
+        return Lens(scale.K(self.K), self.model, self.D)
+
+
+def rectified_topic(topic: str) -> bool:
+    """Whether a topic's name says that its images are rectified (image_rect, rect/image): P describes them, without distortion."""
+    return re.search(r"(^|[/_])rect", topic) is not None
+
+
+def lens_of(info: Any, width: int, height: int, rectified: bool = False) -> Lens:
+    """The lens of images of `width` x `height` that come with a CameraInfo; `rectified`: these are image_rect, without distortion.
+
+    Raises ImageError for intrinsics that are not calibrated, a size that binning, region of interest or decimation do not explain,
+    and an unknown distortion.
+    """
+    K = _matrix(np.asarray(info.p, float).reshape(3, 4)[:, :3] if rectified else np.asarray(info.k, float), rectified)
+    K = _window(info, width, height).K(K)
+    D = tuple(map(float, info.d))
+    if rectified or not any(D):  # NaN counts as something
+        return Lens(K)
+    if not np.isfinite(D).all():
+        raise ImageError(
+            f"expected finite distortion coefficients in camera_info, got D = {list(D)}; calibrate the camera"
+        )
+    if len(D) not in MODELS.get(info.distortion_model, ()):
+        models = ", ".join(f"{name} ({' or '.join(map(str, counts))})" for name, counts in MODELS.items())
+        raise ImageError(
+            f"expected the distortion model {models} in camera_info, got '{info.distortion_model}' with {len(D)} coefficients;"
+            " use rectified images (image_rect), or calibrate with one of these"
+        )
+    return Lens(K, info.distortion_model, D)
+
+
+def same_size(K: np.ndarray, size: tuple[int, int], width: int, height: int) -> np.ndarray:
+    """Intrinsics of an image of `width` x `height` from those of the same view in another `size` (width, height), as a rig file
+    has them; raises ImageError for another shape."""
+    window = _resized(0, 0, *size, width, height)
+    if window is None:
+        raise ImageError(
+            f"expected images of the rig's {size[0]} x {size[1]} or of the same shape, got {width} x {height} and no"
+            " camera_info; publish it, or write the images' size into the rig"
+        )
+    return window.K(K)
+
+
+class Undistortion:
+    """Takes the distortion of a lens out of images of one size: afterwards K alone describes them."""
+
+    def __init__(self, lens: Lens, width: int, height: int) -> None:
+        self._maps = _maps(tuple(lens.K.ravel()), lens.model, lens.D, width, height) if lens.model else None
+
+    def rgb(self, image: np.ndarray) -> np.ndarray:
+        """Colour (H, W, 3) uint8, interpolated; black where the camera saw nothing."""
+        return image if self._maps is None else cv2.remap(image, *self._maps, cv2.INTER_LINEAR)
+
+    def depth(self, image: np.ndarray) -> np.ndarray:
+        """Depth (H, W) float32 [m], of the nearest pixel (means would invent surfaces); 0 where the camera saw nothing."""
+        return image if self._maps is None else cv2.remap(image, *self._maps, cv2.INTER_NEAREST)
+
+
+@lru_cache(maxsize=8)
+def _maps(
+    K: tuple[float, ...], model: str, D: tuple[float, ...], width: int, height: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where each pixel (H, W) of the ideal image is in the distorted one."""
+    make = cv2.fisheye.initUndistortRectifyMap if model == "equidistant" else cv2.initUndistortRectifyMap
+    matrix = np.array(K).reshape(3, 3)
+    x, y = make(matrix, np.array(D), np.eye(3), matrix, (width, height), cv2.CV_32FC1)
+    return x, y
+
+
+def _matrix(values: np.ndarray, rectified: bool) -> np.ndarray:
+    K = values.reshape(3, 3)
+    if not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
+        name, remedy = ("P", "publish P with the rectified images") if rectified else ("K", "calibrate the camera")
+        raise ImageError(f"expected a calibrated camera_info, got {name} = {K.tolist()}; {remedy}")
+    return K
+
+
+def _window(info: Any, width: int, height: int) -> Window:
+    """What binning, region of interest and decimation make of the sensor, where the image's size agrees with it."""
+    roi, binning = info.roi, (max(1, int(info.binning_x)), max(1, int(info.binning_y)))
+    whole = (0, 0, int(info.width), int(info.height))
+    part = tuple(map(int, (roi.x_offset, roi.y_offset, roi.width, roi.height)))
+    parts = (
+        [part, whole] if roi.width and roi.height else [whole]
+    )  # rectification has a region of its own, in whole images
+    rules: Sequence[Callable[..., Window | None]] = (
+        lambda *sizes: _binned(*sizes, *binning),
+        _decimated,
+        _resized,
+    )
+    for rule in rules:
+        for each in parts:
+            window = rule(*each, width, height)
+            if window is not None:
+                return window
+    regions = f" region {part[2]} x {part[3]} at ({part[0]}, {part[1]})," if len(parts) > 1 else ""
+    raise ImageError(
+        f"expected a camera_info that explains an image of {width} x {height}, got {info.width} x {info.height},{regions} binning"
+        f" {binning[0]} x {binning[1]}; take the camera_info of the colour camera, in the resolution that it streams"
+    )
+
+
+def _binned(x: int, y: int, w: int, h: int, width: int, height: int, bin_x: int, bin_y: int) -> Window | None:
+    fits = width in (w // bin_x, -(-w // bin_x)) and height in (h // bin_y, -(-h // bin_y))
+    return Window((x, y), (1 / bin_x, 1 / bin_y)) if fits else None
+
+
+def _decimated(x: int, y: int, w: int, h: int, width: int, height: int) -> Window | None:
+    factor = round(w / width)
+    fits = factor > 1 and all(n // factor <= m <= -(-n // factor) + PADDING for n, m in ((w, width), (h, height)))
+    return Window((x, y), (1 / factor, 1 / factor)) if fits else None
+
+
+def _resized(x: int, y: int, w: int, h: int, width: int, height: int) -> Window | None:
+    fits = w > 0 and h > 0 and abs(h * width / w - height) <= 1
+    return Window((x, y), (width / w, height / h)) if fits else None

@@ -1,0 +1,123 @@
+"""One camera's messages -> frames that are described by K alone, or the reason why they cannot be."""
+
+from typing import Any
+
+import numpy as np
+
+from wm_core.camera_model import Lens, Undistortion, lens_of, rectified_topic, same_size
+from wm_core.images import DepthImage, ImageError, colour_image, depth_image, in_metres
+from wm_core.rig import Camera
+from wm_perception.pipeline import CameraFrame, shrink
+
+GRID = 16  # pixels along each side at which depth is compared with the table's
+ENOUGH = 20  # of them with a reading
+PLAUSIBLE = (1 / 3, 3.0)  # depth, as a multiple of the table's: objects on it are nearer, the floor is farther away
+UNITS = (1e-3, 0.1, 0.125, 0.25, 0.5, 2.0, 10.0, 1e3)  # errors of a unit that drivers make
+ALIGN = (
+    "turn alignment on in its driver (realsense2_camera: align_depth.enable:=true; orbbec_camera: depth_registration:=true;"
+    " azure kinect: depth in rgb_camera_link) and take that depth topic"
+)
+
+
+class CameraInput:
+    """What one camera of the rig sends."""
+
+    def __init__(self, camera: Camera, colour_topic: str = "", aligned: bool = False) -> None:
+        """`colour_topic`: tells rectified images (image_rect) by its name; `aligned`: depth is aligned to colour, whatever its
+        frame_id says."""
+        self._camera = camera
+        self._rectified = rectified_topic(colour_topic)
+        self._aligned = aligned
+        self._info: Any = None
+        self._said: tuple = ()  # what the last camera_info said
+        self._frame_ids: dict[str, str] = {}
+        self._unit = camera.depth_unit
+        self.implausible = ""  # why the last depth cannot be right
+
+    def info(self, message: Any) -> None:
+        """Take a camera_info; raises ImageError, and keeps the one before, when it is not calibrated."""
+        said = (tuple(message.k), tuple(message.d), tuple(message.p), message.distortion_model)
+        roi = message.roi
+        said += (message.width, message.height, message.binning_x, message.binning_y)
+        said += (roi.x_offset, roi.y_offset, roi.width, roi.height)
+        if said != self._said:
+            lens_of(message, message.width, message.height, self._rectified)
+            self._said, self._info = said, message
+        self._frame_ids["camera_info"] = message.header.frame_id
+
+    def colour(self, message: Any) -> np.ndarray:
+        """RGB (H, W, 3) uint8 of an Image; raises ImageError."""
+        self._frame_ids["colour"] = message.header.frame_id
+        return colour_image(message)
+
+    def depth(self, message: Any) -> DepthImage:
+        """Depth [m] of an Image, in the rig's depth_unit where it has one; raises ImageError."""
+        self._frame_ids["depth"] = message.header.frame_id
+        if self._camera.depth_unit is None:
+            self._unit = 1.0 if in_metres(message) else 0.001
+        return depth_image(message, self._camera.depth_unit)
+
+    def frame(self, rgb: np.ndarray, depth: np.ndarray) -> CameraFrame:
+        """Images of one instant, small and without distortion; raises ImageError when colour, depth and intrinsics do not fit."""
+        self._check_aligned()
+        lens = self._lens(rgb.shape[1], rgb.shape[0])
+        frame = shrink(CameraFrame(rgb, depth, lens.K))
+        if lens.model:
+            frame = self._undistorted(frame, lens, rgb.shape[1], rgb.shape[0])
+        self.implausible = self._unlike_the_table(frame)
+        return frame
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _check_aligned(self) -> None:
+        colour = self._frame_ids.get("colour", "")
+        for kind, remedy in (("depth", ALIGN), ("camera_info", "take the camera_info of the colour camera")):
+            other = self._frame_ids.get(kind, "")
+            if colour and other and other != colour and not (kind == "depth" and self._aligned):
+                raise ImageError(
+                    f"expected {kind} in the colour image's frame '{colour}', got frame_id '{other}'; {remedy}"
+                    + ("; or set aligned_depth, if it is aligned nevertheless" if kind == "depth" else "")
+                )
+
+    def _lens(self, width: int, height: int) -> Lens:
+        if self._info is None:
+            camera = self._camera
+            return Lens(same_size(camera.K, (camera.width, camera.height), width, height))
+        return lens_of(self._info, width, height, self._rectified)
+
+    @staticmethod
+    def _undistorted(frame: CameraFrame, lens: Lens, width: int, height: int) -> CameraFrame:
+        """After shrinking: that is a tenth of the work."""
+        rows, columns = frame.depth.shape
+        small = lens.resized(width, height, columns, rows)
+        without = Undistortion(small, columns, rows)
+        return CameraFrame(without.rgb(frame.rgb), without.depth(frame.depth), small.K)
+
+    def _unlike_the_table(self, frame: CameraFrame) -> str:
+        """Why depth cannot be right: it is far from what the table's would be, by the rig's pose; empty when it can."""
+        ratio = table_ratio(frame, self._camera.T_table_optical)
+        if ratio is None or PLAUSIBLE[0] < ratio < PLAUSIBLE[1]:
+            return ""
+        factor = min(UNITS, key=lambda each: abs(np.log(each * ratio)))
+        remedy = "check the camera's pose in the rig"
+        if PLAUSIBLE[0] < factor * ratio < PLAUSIBLE[1]:
+            remedy = f"is its unit another? write depth_unit: {factor * self._unit:.4g} for '{self._camera.name}' into the rig"
+        return f"expected depth of the table as the rig has it, got {_rounded(ratio)} times as much; {remedy}"
+
+
+def table_ratio(frame: CameraFrame, T_table_optical: np.ndarray) -> float | None:
+    """Median of measured depth over that of the plane z = 0, on a grid of pixels; None where too few look at it."""
+    height, width = frame.depth.shape
+    v, u = (each.ravel() for each in np.mgrid[0 : height : GRID * 1j, 0 : width : GRID * 1j].astype(int))
+    v, u = np.minimum(v, height - 1), np.minimum(u, width - 1)
+    K, pose = frame.K, T_table_optical
+    rays = np.stack([(u - K[0, 2]) / K[0, 0], (v - K[1, 2]) / K[1, 1], np.ones(len(u))])
+    down, measured = -(pose[2, :3] @ rays), frame.depth[v, u]
+    used = (down > 0.1) & (measured > 0) & np.isfinite(measured) & (pose[2, 3] > 0)
+    if used.sum() < ENOUGH:
+        return None
+    return float(np.median(measured[used] * down[used] / pose[2, 3]))
+
+
+def _rounded(ratio: float) -> str:
+    return f"{ratio:.2g}" if ratio < 100 else f"{ratio:.0f}"
