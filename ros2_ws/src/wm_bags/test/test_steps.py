@@ -389,3 +389,65 @@ def test_the_rigs_depth_unit_goes_for_every_encoding(robot, profile, tmp_path):
     plain, _ = frames_by(robot, profile, tmp_path / "plain", lambda topic, i, message: message)
     frames, _ = frames_by(robot, replace(profile, rig=rig), tmp_path / "floats", change)
     np.testing.assert_allclose(frames[0].depth, plain[0].depth, atol=1e-6)
+
+
+def test_trajectories_stamped_now_are_of_when_they_arrived(robot, profile, tmp_path):
+    """Each replaced all before it, so that nothing was commanded in any step."""
+
+    def now(topic, i, message):
+        if topic == COMMANDS:
+            message.header.stamp.sec = message.header.stamp.nanosec = 0
+        return message
+
+    stamped, _ = steps_of(robot.record(tmp_path / "stamped", 2.0), profile, robot)
+    steps, check = steps_of(robot.record(tmp_path / "now", 2.0, change=now), profile, robot)
+    assert len(steps) == 20 and not check.cuts
+    for (_, step), (_, expected) in zip(steps[1:], stamped[1:], strict=True):
+        np.testing.assert_allclose(step.ee_start, expected.ee_start, atol=3e-4)  # they arrive 2 ms later
+        np.testing.assert_allclose(step.ee_end - step.ee_start, [0.1 * SPEED, 0], atol=1e-3)
+
+
+def test_now_is_by_the_clock_of_the_stamps_where_the_recorder_has_another(robot, profile, tmp_path):
+    """As in a simulation, or on a machine whose clock is off."""
+
+    def now(topic, i, message):
+        if topic == COMMANDS:
+            message.header.stamp.sec = message.header.stamp.nanosec = 0
+        return message
+
+    def simulated(topic, stamp_ns):
+        return stamp_ns - START_NS + 5_000_000_000
+
+    steps, check = steps_of(robot.record(tmp_path / "now", 2.0, change=now, shift=simulated), profile, robot)
+    assert len(steps) == 20 and not check.cuts
+    for _, step in steps[1:]:
+        np.testing.assert_allclose(step.ee_end - step.ee_start, [0.1 * SPEED, 0], atol=1e-3)
+
+
+@pytest.mark.parametrize("behind_s", [0.25, -0.25, 1e9])
+def test_a_gripper_on_the_arms_topic_with_stamps_of_its_own_cuts_nothing(robot, profile, tmp_path, behind_s):
+    """Each of its messages was taken for a jump of the clock."""
+
+    class WithGripper(type(robot)):
+        def events(self, seconds):
+            found = [(i / 50 + 0.001, JOINTS, STATE, i, i / 50) for i in range(round(50 * seconds))]
+            both = [(t, topic, kind, i, t) for topic, kind, i, t in super().events(seconds)] + found
+            own = {(t, topic, i) for t, topic, _, i, _ in found}
+            self.grippers = own
+            return [(topic, kind, i + 10_000 * ((at, topic, i) in own), t) for at, topic, kind, i, t in sorted(both)]
+
+        def make(self, topic, kind, i, t, stamp_ns):
+            message = super().make(topic, kind, i % 10_000, t, stamp_ns)
+            if i >= 10_000:
+                message.header = self.header(stamp_ns - round(behind_s * 1e9))
+                message.name, message.position = ["left_finger"], np.array([0.01])
+            return message
+
+    steps, check = steps_of(WithGripper().record(tmp_path / "bag", 2.0), profile, robot)
+    assert len(steps) == 20 and not check.cuts
+    facts = check.topics[JOINTS].facts()
+    assert (
+        facts["clock_jumps"] == 0
+        and 90 < facts["rate_hz"] < 110
+        and not [fault for fault in facts["faults"] if "Hz" in fault or "order" in fault]
+    )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wm_core.joint_states import MALFORMED, JointStateError, JointStates, read_joints
+from wm_core.joint_states import MALFORMED, JointStateError, JointStates, of_gripper, read_joints
 from wm_core.kinematics import Kinematics
 from wm_core.robot import load_robot
 
@@ -168,3 +168,14 @@ def test_other_joints_any_order_and_unmeasured_velocities_are_fine():
     names = ["finger", *(NAMES[i] for i in order), "finger"]
     q = read_joints(ARM, names, [0.1, *HOME[order], 0.1], [np.nan] * 9)
     np.testing.assert_array_equal(q, HOME)
+
+
+def test_a_grippers_own_joint_states_on_the_arms_topic_are_told_apart():
+    robot = load_robot("panda")
+    fingers = list(robot.gripper.joints)
+    assert of_gripper(robot, fingers)
+    assert (
+        not of_gripper(robot, [*robot.joints, *fingers])
+        and not of_gripper(robot, ["elbow"])
+        and not of_gripper(robot, [])
+    )

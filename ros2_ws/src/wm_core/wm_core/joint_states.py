@@ -13,6 +13,7 @@ import numpy as np
 
 from wm_core.joint_path import JointPath
 from wm_core.kinematics import Kinematics
+from wm_core.robot import RobotProfile
 
 NS = 1_000_000_000
 IMPOSSIBLE = 0.2  # [rad] a joint measured this far outside its range is a broken sensor, not a joint
@@ -37,6 +38,11 @@ class JointStateError(ValueError):
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
         self.reason = reason
+
+
+def of_gripper(robot: RobotProfile, names: Sequence[str]) -> bool:
+    """Whether a joint state is of the robot's gripper alone, whose driver may publish on the arm's topic, at times of its own."""
+    return bool(names) and robot.gripper is not None and set(names) <= set(robot.gripper.joints)
 
 
 def read_joints(

@@ -15,6 +15,7 @@ from wm_msgs.srv import UseBundle
 from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
 from wm_core.images import ImageError
+from wm_core.joint_states import of_gripper
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.lifecycle import OK, WARN, WmNode
 from wm_core.node_process import run
@@ -152,6 +153,8 @@ class PerceptionNode(WmNode):
             self.reject("bad_camera_info", f"{name}: {error}")
 
     def _on_joints(self, message: JointState) -> None:
+        if of_gripper(self._robot, message.name):
+            return
         try:
             q = self._kinematics.arm_joints(message.name, message.position)
         except KinematicsError as error:

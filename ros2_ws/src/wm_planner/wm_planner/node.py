@@ -14,7 +14,7 @@ from wm_core.bundle_slot import BundleSlot
 from wm_core.conversions import scene_state, tool_state
 from wm_core.follow_params import FOLLOW
 from wm_core.goal import ExploreGoal, Goal, GoalError
-from wm_core.joint_states import MALFORMED, JointStateError
+from wm_core.joint_states import MALFORMED, JointStateError, of_gripper
 from wm_core.kinematics import Kinematics
 from wm_core.lifecycle import OK, WARN, WmNode
 from wm_core.node_process import run
@@ -244,6 +244,8 @@ class PlannerNode(WmNode):
     # -- other inputs --------------------------------------------------------------------------------------------
 
     def _on_joints(self, message: JointState) -> None:
+        if of_gripper(self._robot, message.name):
+            return
         stamp_ns = to_ns(message.header.stamp)
         try:
             self._arm.measured(message.name, message.position, stamp_ns, message.velocity)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from wm_bags.steps.arrival import ArrivalClock
 from wm_bags.steps.episodes import Announced, Announcements, Episode
 from wm_bags.steps.frames import Frame, Step, arm_joints, check_rig, finite, make_frame, object_pose, refusal, unit_of
 from wm_bags.steps.motion import CommandedMotion
@@ -51,6 +52,7 @@ class StepReader:
             if profile.source == "none"
             else CommandedMotion(profile.source, kinematics, profile.joint_names, self._degrees, step_ns)
         )
+        self._arrival = ArrivalClock()
         self._announced = Announcements("" if profile.episodes else "video" if self._motion is None else "recorded")
         self._count = 0  # episodes so far
         self._pending: Step | None = None  # waits for the commanded position at its end
@@ -72,7 +74,11 @@ class StepReader:
 
     def _take(self, message: Message) -> Iterator[tuple[Episode, Step] | Cut]:
         role = self._roles.get(message.topic, "").split(" ")[-1]
-        stamp_ns = message.log_ns if message.type in HEADERLESS else stamp_of(message.data)
+        stamp_ns = self._stamp(message)
+        content = self._bag.deserialize(message) if role == "joints" else None
+        if content is not None and not self._sync.of_arm(content):  # a gripper's have a clock of their own
+            self._watch(message, content)
+            return
         if self._sync.jumped(message.topic, stamp_ns):
             begin_ns = self._announced.last_begin_ns
             # What began just before, by the new clock, has been announced already.
@@ -87,7 +93,7 @@ class StepReader:
                 self._sync.info(message.topic, self._bag.deserialize(message))
                 self._raw_infos[message.topic] = message.data[12:]
             return
-        content = self._bag.deserialize(message)
+        content = self._bag.deserialize(message) if content is None else content
         self._watch(message, content)
         if role == "joints":
             self._sync.joints(content, stamp_ns)
@@ -104,11 +110,20 @@ class StepReader:
                 yield from self._close(None)
                 yield Cut("command", message.topic, stamp_ns, stamp_ns + self._step_ns, str(error))
 
+    def _stamp(self, message: Message) -> int:
+        """[ns] Commands without a stamp, or with 0, which says "now", are of when they arrived."""
+        stamp_ns = 0 if message.type in HEADERLESS else stamp_of(message.data)
+        if stamp_ns == 0 and (message.topic == self._profile.motion or message.type in HEADERLESS):
+            return self._arrival.stamp(message.log_ns)
+        self._arrival.add(message.log_ns, stamp_ns)
+        return stamp_ns
+
     def _set_back(self, topic: str, stamp_ns: int, keep: bool) -> Iterator[tuple[Episode, Step] | Cut]:
         """The clock was set back; `keep`: the episode that was announced last is of the time after."""
         yield from self._follow(self._sync.jump(topic, stamp_ns))
         self._announced.forget(keep)
         self._of = None
+        self._arrival.clear()
         if self._motion is not None:
             self._motion.clear()
 

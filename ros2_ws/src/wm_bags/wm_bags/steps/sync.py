@@ -125,7 +125,7 @@ class Synchroniser:
     """Takes messages in order of recording and gives instants, and cuts between them."""
 
     def __init__(self, profile: Profile, joint_names: set[str], step_ns: int) -> None:
-        """`joint_names`: as in the bag; states without them (a gripper's) are left out."""
+        """`joint_names`: as in the bag; states without them are not of the arm, see `of_arm`."""
         self._profile = profile
         self._wanted = joint_names
         self._step_ns = step_ns
@@ -158,13 +158,17 @@ class Synchroniser:
             self._streams[message.topic].add(stamp_ns, message)
             yield from self._advance()
 
-    def joints(self, state: Any, stamp_ns: int) -> None:
-        """Add a joint state."""
-        self._seen(self._profile.joints, stamp_ns)
+    def of_arm(self, state: Any) -> bool:
+        """Whether a joint state is of the arm; others on its topic, as a gripper's, are noted by name."""
         if self._wanted <= set(state.name):
-            self._joints.add(stamp_ns, (tuple(state.name), np.asarray(state.position, float)))
-        else:
-            self._seen_names |= set(state.name)
+            return True
+        self._seen_names |= set(state.name)
+        return False
+
+    def joints(self, state: Any, stamp_ns: int) -> None:
+        """Add a joint state of the arm."""
+        self._seen(self._profile.joints, stamp_ns)
+        self._joints.add(stamp_ns, (tuple(state.name), np.asarray(state.position, float)))
 
     def info(self, topic: str, info: Any) -> None:
         """Add a camera info."""
