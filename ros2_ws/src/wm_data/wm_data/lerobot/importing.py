@@ -23,5 +23,7 @@ def import_dataset(folder: Path, out: Path, rig: Path | None = None) -> Dataset:
         for i, (facts, episodes) in enumerate(source.bags):
             write_part(source.folder, work / f"{i:05d}", converter, source.steps(episodes))
             print(f"lerobot: {facts['name']} ({i + 1} of {len(source.bags)} bags)", flush=True)
+        for note in source.places.stale:
+            print(f"lerobot: {note}", flush=True)
         merge_parts(work, list(range(len(source.bags))), [facts for facts, _ in source.bags])
     return Dataset.load(out)

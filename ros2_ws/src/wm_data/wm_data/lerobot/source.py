@@ -28,9 +28,7 @@ from wm_data.lerobot.layout import (
     RIG,
     STAMP,
     STATE,
-    VIDEO,
     LeRobotError,
-    Place,
     depth_key,
     image_key,
     read_episodes,
@@ -38,6 +36,7 @@ from wm_data.lerobot.layout import (
     read_own,
     read_table,
 )
+from wm_data.lerobot.places import Places
 from wm_data.lerobot.video import VideoReader
 from wm_tasks.settings import STEP_NS, TASK
 
@@ -54,6 +53,7 @@ class Source:
     profile: Profile
     own: dict[str, Any] | None  # as `wm lerobot export` writes it
     joint_names: tuple[str, ...]
+    places: Places
 
     @staticmethod
     def open(folder: Path, kinematics: Kinematics, rig: Path | None = None) -> "Source":
@@ -84,9 +84,8 @@ class Source:
                 f" {_images(info)}; name the rig's cameras like the features"
             )
         profile = replace(profile, cameras=with_depth, intrinsics=own["intrinsics"] if own else "rig")
-        return Source(
-            folder, info, rows, profile if own and COMMAND in info["features"] else profile.as_video(), own, names
-        )
+        profile = profile if own and COMMAND in info["features"] else profile.as_video()
+        return Source(folder, info, rows, profile, own, names, Places(folder, info, rows))
 
     @property
     def bags(self) -> list[tuple[dict[str, Any], list[int]]]:
@@ -139,12 +138,19 @@ class Source:
         names += [JOINTS, STAMP] if self.own else []
         names += [ACTION, COMMAND] if commands else []
         names += [POSE] if self.own and POSE in features else []
-        file = self.folder / Place(row["data/chunk_index"], row["data/file_index"]).path(self.info["data_path"])
+        file = self.places.rows_of(row["episode_index"])
         table = read_table(file, names, row["episode_index"])
-        if table["frame_index"].to_pylist() != list(range(row["length"])):
+        frames = table["frame_index"].to_pylist()
+        if frames != list(range(row["length"])):
+            whole = frames == list(range(len(frames))) and frames
+            remedy = (
+                f"the column length of meta/episodes is stale: write {len(frames)}"
+                if whole
+                else "copy the dataset again"
+            )
             raise LeRobotError(
                 f"{file}: episode {row['episode_index']}: expected the frames 0..{row['length'] - 1} in order, got"
-                f" {table.num_rows} rows; copy the dataset again"
+                f" {table.num_rows} rows; {remedy}"
             )
         return table
 
@@ -183,15 +189,7 @@ class Source:
         self, row: dict[str, Any], camera: str, videos: dict[str, tuple[Path, VideoReader]]
     ) -> Iterator[np.ndarray]:
         key = image_key(camera)
-        prefix = f"videos/{key}"
-        try:
-            place = Place(row[f"{prefix}/chunk_index"], row[f"{prefix}/file_index"])
-            from_s = row[f"{prefix}/from_timestamp"]
-        except KeyError as error:
-            raise LeRobotError(
-                f"{self.folder / 'meta/episodes'}: expected the column {error}; copy it again"
-            ) from error
-        file = self.folder / place.path(self.info.get("video_path") or VIDEO, key)
+        file, from_s = self.places.video_of(row["episode_index"], key)
         if camera not in videos or videos[camera][0] != file:
             if camera in videos:
                 videos[camera][1].close()
