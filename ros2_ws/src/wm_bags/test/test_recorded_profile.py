@@ -53,6 +53,20 @@ def test_so_are_the_cameras(tmp_path):
     assert unknown == Profile.default()
 
 
+def test_so_are_the_topics_of_cameras_and_joints(tmp_path):
+    said = {
+        "rig": "one_camera",
+        "colour_topic": "/{camera}/{camera}/color/image_raw",
+        "info_topic": "{camera}/info",
+        "joint_topic": "arm/joint_states",
+    }
+    profile = profile_of(recorded(tmp_path / "bag", **said))
+    camera = profile.cameras["camera_left"]
+    assert camera.color == "/camera_left/camera_left/color/image_raw" and camera.info == "/camera_left/info"
+    assert camera.depth == Profile.default("one_camera").cameras["camera_left"].depth
+    assert profile.joints == "/arm/joint_states"
+
+
 def test_what_is_no_bag_is_left_to_its_reader(tmp_path):
     assert profile_of(tmp_path / "nothing") == Profile.default()
 

@@ -11,10 +11,13 @@ from uuid import uuid4
 import pytest
 import rclpy
 import yaml
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import ParameterEvent
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
 from rclpy.serialization import serialize_message
 from rosbags.rosbag2 import Reader
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from wm_msgs.msg import ActiveBundle, Drift, Intervention, RecorderStatus
@@ -46,6 +49,8 @@ class Run:
         self.executor.add_node(self.node)
         self.status: list[RecorderStatus] = []
         self.node.create_subscription(RecorderStatus, "wm/recorder_status", self.status.append, STATE)
+        self.diagnostics: list[DiagnosticArray] = []
+        self.node.create_subscription(DiagnosticArray, "diagnostics", self.diagnostics.append, STATE)
         self.publishers: dict[str, object] = {}
         self.parameters = parameters
         self.process: subprocess.Popen | None = None
@@ -73,6 +78,11 @@ class Run:
             assert time.monotonic() < end, "nothing came"
             assert self.process is None or self.process.poll() is None, "the recorder has ended"
             self.executor.spin_once(timeout_sec=0.05)
+
+    def diagnosed(self, key: str) -> str:
+        """A value of the recorder's last diagnostics; empty without."""
+        values = [{each.key: each.value for each in array.status[0].values} for array in self.diagnostics[-1:]]
+        return values[0].get(key, "") if values else ""
 
     def publisher(self, kind, topic, qos):
         self.publishers[topic] = self.node.create_publisher(kind, topic, qos)
@@ -149,6 +159,50 @@ def test_what_is_published_is_recorded_byte_for_byte_with_the_profiles_that_were
     assert profiles["wm/active_bundle"] == [("reliable", "transient_local")]
     assert profiles["joint_states"] == [("reliable", "volatile")]
     assert profiles["wm/drift"] == [("best_effort", "volatile")]
+
+
+def says(node, **values):
+    parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+    return ParameterEvent(node=node, new_parameters=parameters)
+
+
+def test_images_are_recorded_where_perception_has_them(ros, tmp_path):
+    """Named as in arm_real.example.yaml: nothing of them was recorded, and nobody said so."""
+    with Run(tmp_path / "bag", "rig:=one_camera") as run:
+        configured = run.publisher(ParameterEvent, "wm/parameters", LATCHED)
+        names = {"colour": "color/image_raw", "depth": "aligned_depth_to_color/image_raw", "info": "color/camera_info"}
+        topics = {f"{kind}_topic": f"/{run.space}/{{camera}}/{{camera}}/{name}" for kind, name in names.items()}
+        configured.publish(says(f"/{run.space}/wm_perception", rig="one_camera", **topics))
+        image = run.publisher(Image, "camera_left/camera_left/color/image_raw", SENSOR)
+        run.start()
+        run.connected()
+        image.publish(Image(encoding="rgb8"))
+        run.written(2)
+        run.until(lambda: run.diagnosed("silent"))
+        silent = run.diagnosed("silent")
+        assert (
+            f"/{run.space}/camera_left/camera_left/aligned_depth_to_color/image_raw is silent: nobody publishes it"
+            in silent
+        )
+        assert "/camera_left/color/image_raw" not in silent.replace("camera_left/camera_left", "")
+        assert f"/{run.space}/joint_states is silent" in silent
+        run.end()
+    assert "camera_left/camera_left/color/image_raw" in contents(tmp_path / "bag")
+
+
+def test_a_silent_topic_is_told_with_those_that_may_be_meant(ros, tmp_path):
+    with Run(tmp_path / "bag", "rig:=one_camera") as run:
+        run.publisher(Image, "camera_left/camera_left/color/image_raw", SENSOR)
+        run.publisher(JointState, "joint_states", SENSOR)
+        run.start()
+        run.until(lambda: run.diagnosed("silent"))
+        silent = run.diagnosed("silent")
+        assert (
+            f"/{run.space}/camera_left/color/image_raw is silent: nobody publishes it; "
+            f"/{run.space}/camera_left/camera_left/color/image_raw would be of its kind"
+        ) in silent
+        assert f"/{run.space}/joint_states is silent: 1 offered it, nothing came" in silent
+        run.end()
 
 
 def test_all_topics_of_a_kind_are_found_when_they_appear(ros, tmp_path):

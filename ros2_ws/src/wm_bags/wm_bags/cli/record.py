@@ -11,7 +11,9 @@ import rclpy
 from rclpy.parameter import Parameter
 from wm_msgs.msg import RecorderStatus
 
-from wm_bags.record.recorder import CONTINUOUS, PARAMETERS, SNAPSHOT, Recorder, spin
+from wm_bags.record.parameters import CONTINUOUS, PARAMETERS, SNAPSHOT
+from wm_bags.record.recorder import Recorder, spin
+from wm_bags.record.topics import CAMERA_TOPICS
 from wm_bags.storage.mcap_file import COMPRESSIONS
 
 ERROR_STATUS = 2  # 1: it ended by itself
@@ -25,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-e", "--regex", default="", help="topics in whose names this is found")
     parser.add_argument("-x", "--exclude", default="", metavar="REGEX", help="not those in whose names this is found")
     parser.add_argument("--rig", default=DEFAULTS["rig"], help="whose cameras belong to a complete recording")
+    for name in CAMERA_TOPICS:
+        option, text = f"--{name.replace('_', '-')}", "of a camera; default: where wm_perception says"
+        parser.add_argument(option, default="", metavar="/{camera}/...", help=text)
     parser.add_argument("--compression", default="none", choices=COMPRESSIONS, help="of each chunk")
     parser.add_argument("-b", "--max-bag-bytes", type=int, default=0, help="begin another file at this size")
     parser.add_argument("-d", "--max-bag-seconds", type=float, default=0.0, help="begin another file after this time")
@@ -51,15 +56,16 @@ def run(options: argparse.Namespace) -> int:
     except (ValueError, OSError) as error:
         rclpy.try_shutdown()
         raise ValueError(f"cannot record: {error}") from error
-    recorder.reported = _show
+    recorder.reported = lambda status: _show(status, recorder.silent)
     spin(recorder, lambda: not stopping.is_set() and not recorder.stopped)
     return 1 if recorder.stopped else 0
 
 
-def _show(status: RecorderStatus) -> None:
+def _show(status: RecorderStatus, silent: list[str]) -> None:
     print(
         f"{status.state}  {status.messages} messages ({status.messages_per_second:.0f}/s),"
         f" {status.bytes / 1e6:.1f} MB ({status.bytes_per_second / 1e6:.1f} MB/s), {status.dropped} dropped,"
-        f" {status.lost} lost, {status.free_bytes / 1e9:.1f} GB free  {status.folder}",
+        f" {status.lost} lost, {status.free_bytes / 1e9:.1f} GB free  {status.folder}"
+        + (f"  SILENT: {', '.join(silent)}" if silent else ""),
         flush=True,
     )

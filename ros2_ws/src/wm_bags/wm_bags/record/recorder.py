@@ -17,18 +17,20 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import ParameterEvent
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.parameter import Parameter
+from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.serialization import deserialize_message
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from wm_msgs.msg import Drift, Intervention, RecorderStatus
 
+from wm_bags.record.expected import PERCEPTION, expected_of
+from wm_bags.record.parameters import CONTINUOUS, DRIFT, INTERVENTIONS, PARAMETERS, SNAPSHOT, TRIGGERS
 from wm_bags.record.recording import OneBag, Recording, Status, Target
 from wm_bags.record.ring import Snapshots
+from wm_bags.record.silence import Silence
 from wm_bags.record.streams import Streams
+from wm_bags.record.topics import CAMERA_TOPICS, Choice
 from wm_bags.record.topics import PARAMETERS as PARAMETERS_TOPIC
-from wm_bags.record.topics import Choice, Expected, complete
-from wm_bags.storage.mcap_file import COMPRESSIONS
 from wm_bags.storage.metadata import Topic
 from wm_bags.storage.writer import Storage
 from wm_core.given_parameters import check_types, refuse_unknown
@@ -36,41 +38,11 @@ from wm_core.heartbeat import beat
 from wm_core.launched import CANNOT_RUN, die_with_launcher
 from wm_core.lifecycle import ERROR, OK, WARN
 from wm_core.node_process import ignore_stop_signals
-from wm_core.params import Param
-from wm_core.paths import rig_path
 from wm_core.qos import STATE
-from wm_core.rig import CameraRig
 
 POLL_S = 0.005  # between two looks at which messages have come
 SERVE_S = 0.02  # between two looks at timers, triggers and services
 DISCOVERY_S = 0.25  # between two looks at which topics there are
-CONTINUOUS, SNAPSHOT = "continuous", "snapshot"
-DRIFT, SERVICE = "drift", "service"
-INTERVENTIONS = {
-    "limited": Intervention.LIMITED,
-    "hold": Intervention.HOLD,
-    "e_stop": Intervention.E_STOP,
-    "person": Intervention.PERSON,
-}
-
-PARAMETERS = (
-    Param("folder", "", "New folder for the bag; with mode snapshot, the folder of the bags"),
-    Param("beside", False, "When the folder is there: record into a new one beside it, as a restarted recorder must"),
-    Param("mode", CONTINUOUS, "snapshot: keep the last seconds in memory, write them on a trigger", choices=(CONTINUOUS, SNAPSHOT)),
-    Param("rig", "two_cameras", "Camera rig whose cameras belong to a complete recording"),
-    Param("all", False, "Record every topic that is not hidden"),
-    Param("regex", "", "Record topics in whose names this is found"),
-    Param("exclude", "", "Do not record topics in whose names this is found"),
-    Param("compression", "none", "Of each chunk", choices=COMPRESSIONS),
-    Param("max_bag_bytes", 0, "Begin another file at this size; 0: never", 0),
-    Param("max_bag_seconds", 0.0, "[s] Begin another file after this time; 0: never", 0.0),
-    Param("min_free_bytes", 1_000_000_000, "Stop before the disk has less left than this", 0),
-    Param("max_waiting_bytes", 256_000_000, "Kept in memory for the disk at most; what comes beyond is dropped", 1_000_000),
-    Param("before", 10.0, "[s] Snapshot: kept in memory, and written from before a trigger", 0.1, 3600.0),
-    Param("after", 5.0, "[s] Snapshot: recorded on after the last trigger", 0.0, 3600.0),
-    Param("max_ring_bytes", 512_000_000, "Snapshot: kept in memory at most", 1_000_000),
-)  # fmt: skip
-TRIGGERS = (DRIFT, "hold", "e_stop", "person")
 
 
 class Recorder(Node):
@@ -89,6 +61,7 @@ class Recorder(Node):
         names = self._strings("topics")
         triggers = self._strings("triggers") or TRIGGERS
         self._awaited = set(self._strings("nodes"))
+        self._configured: list[ParameterEvent] = []  # what nodes said on wm/parameters
         refuse_unknown(self, {})
         self._says_parameters = self.resolve_topic_name(PARAMETERS_TOPIC)
         value = {param.name: self.get_parameter(param.name).value for param in PARAMETERS}
@@ -99,7 +72,9 @@ class Recorder(Node):
                 f"parameter 'triggers': expected {', '.join((DRIFT, *INTERVENTIONS))}, got {', '.join(unknown)}"
             )
         everything = value["all"] or bool(value["regex"])
-        expected = () if everything or names else self._complete(value["rig"])
+        self._learns = not everything and not names  # where topics are, from wm_perception
+        self._given = {name: value[name] for name in ("rig", *CAMERA_TOPICS)}
+        expected = expected_of(self._given) if self._learns else ()
         choice = Choice(
             frozenset(self.resolve_topic_name(name) for name in (*names, *(each.name for each in expected))),
             value["all"],
@@ -114,7 +89,10 @@ class Recorder(Node):
         self.recording = Recording(_target(value, folder), value["max_waiting_bytes"], value["min_free_bytes"])
         self._before = self.recording.status()
         self._before_at = time.monotonic()
-        self._streams = Streams(self, choice, expected, self._put)
+        self._streams = Streams(self, choice, (), self._put)
+        self._silence, self._told = Silence(time.monotonic()), set[str]()
+        needed = self._streams.expect(expected) or [self.resolve_topic_name(name) for name in names]
+        self._silence.need(needed, time.monotonic())
         if value["mode"] == SNAPSHOT:
             self._listen_for_triggers(triggers)
         self.create_service(Trigger, "wm/recorder_connected", self._on_connected)
@@ -134,6 +112,8 @@ class Recorder(Node):
     def poll(self) -> None:
         """Take every message that has come."""
         self._streams.poll()
+        while self._configured:
+            self._learn(self._configured.pop(0))
 
     def close(self) -> None:
         """Write what is waiting, and finish."""
@@ -145,6 +125,13 @@ class Recorder(Node):
         self.get_logger().info(
             f"{last.messages} messages, {last.bytes / 1e6:.1f} MB, {last.dropped} dropped, {last.lost} lost: {last.state}"
         )
+        if never := self._silence.never():
+            self.get_logger().warning(f"no message was recorded of {', '.join(never)}")
+
+    @property
+    def silent(self) -> list[str]:
+        """Topics that the recording should hold and that say nothing, or nothing any more."""
+        return list(self._silence.silent(time.monotonic()))
 
     def report(self) -> RecorderStatus:
         """Publish how it is going."""
@@ -162,13 +149,15 @@ class Recorder(Node):
             bytes_per_second=(status.bytes - self._before.bytes) / seconds,
             free_bytes=status.free_bytes,
         )
-        level = ERROR if status.state.startswith("stopped") else WARN if status.dropped or self._streams.lost else OK
+        silent = self._tell_silent()
+        warn = status.dropped or self._streams.lost or silent
+        level = ERROR if status.state.startswith("stopped") else WARN if warn else OK
         if status.state != self._before.state and level == ERROR:
             self.get_logger().error(f"recording {status.state}")
         self._before, self._before_at = status, now
         self._status.publish(message)
         self.reported(message)
-        self._diagnostics.publish(self._diagnosed(level, status))
+        self._diagnostics.publish(self._diagnosed(level, status, silent))
         return message
 
     # -- inside --------------------------------------------------------------------------------------------------
@@ -176,14 +165,33 @@ class Recorder(Node):
     def _strings(self, name: str) -> tuple[str, ...]:
         return tuple(self.declare_parameter(name, Parameter.Type.STRING_ARRAY).value or ())
 
-    @staticmethod
-    def _complete(rig: str) -> tuple[Expected, ...]:
-        return complete(camera.name for camera in CameraRig.load(rig_path(rig)).cameras)
-
     def _put(self, topic: Topic, data: bytes, received_ns: int, sent_ns: int) -> None:
-        if self._awaited and topic.name == self._says_parameters:
-            self._awaited.discard(deserialize_message(data, ParameterEvent).node.rpartition("/")[2])
+        self._silence.heard(topic.name, time.monotonic())
         self.recording.put(topic, data, received_ns, sent_ns)
+        if topic.name == self._says_parameters:
+            self._configured.append(deserialize_message(data, ParameterEvent))
+
+    def _learn(self, event: ParameterEvent) -> None:
+        """A node says how it is set up: perception, where the cameras' topics are."""
+        node = event.node.rpartition("/")[2]
+        self._awaited.discard(node)
+        if node != PERCEPTION or not self._learns:
+            return
+        says = {each.name: parameter_value_to_python(each.value) for each in event.new_parameters}
+        says |= {name: value for name, value in self._given.items() if value and name in CAMERA_TOPICS}
+        try:
+            self._silence.need(self._streams.expect(expected_of(says)), time.monotonic())
+        except (ValueError, OSError) as error:
+            self.get_logger().warning(f"recorded are the topics of rig '{self._given['rig']}' only: {error}")
+
+    def _tell_silent(self) -> str:
+        """Silent topics, why; each is said once, and again after it was heard."""
+        silent = self.silent
+        why = {topic: f"{topic} is silent: {self._streams.why_silent(topic)}" for topic in silent}
+        for topic in set(silent) - self._told:
+            self.get_logger().warning(f"{why[topic]}; what is recorded lacks it")
+        self._told = set(silent)
+        return "; ".join(why.values())
 
     def _discover(self) -> None:
         for topic in self._streams.discover():
@@ -226,7 +234,7 @@ class Recorder(Node):
             response.message = "writing the last seconds, and those that follow"
         return response
 
-    def _diagnosed(self, level: bytes, status: Status) -> DiagnosticArray:
+    def _diagnosed(self, level: bytes, status: Status, silent: str) -> DiagnosticArray:
         values = {
             "folder": status.folder,
             "messages": status.messages,
@@ -235,11 +243,11 @@ class Recorder(Node):
             "bytes": status.bytes,
             "free_bytes": status.free_bytes,
             "waiting_bytes": status.waiting_bytes,
-        }
+        } | ({"silent": silent} if silent else {})
         summary = DiagnosticStatus(
             level=level,
             name=self.get_fully_qualified_name().lstrip("/"),
-            message=status.state,
+            message=f"{status.state}; {silent}" if silent else status.state,
             hardware_id="wm",
             values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
         )

@@ -3,7 +3,7 @@
 import importlib
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
@@ -54,10 +54,30 @@ class Streams:
         self._streams: dict[str, _Stream] = {}
         self._warned: set[str] = set()  # topics that were warned of
         self.lost = 0
-        for each in expected:
-            topic = Topic(node.resolve_topic_name(each.name), definition_of(each.type))
-            if topic.name in choice:
-                self._listen(topic, _profile(each.kind != SENSOR, each.kind == LATCHED))
+        self.expect(expected)
+
+    def expect(self, expected: Iterable[Expected]) -> list[str]:
+        """Listen to these topics at once, unless they are excluded; returns the full names of those that are needed."""
+        named = {self._node.resolve_topic_name(each.name): each for each in expected}
+        self._choice = replace(self._choice, names=self._choice.names | frozenset(named))
+        for name, each in named.items():
+            if name in self._choice and name not in self._streams:
+                self._listen(Topic(name, definition_of(each.type)), _profile(each.kind != SENSOR, each.kind == LATCHED))
+        return [name for name, each in named.items() if each.needed and name in self._choice]
+
+    def why_silent(self, topic: str) -> str:
+        """What is known about a topic that says nothing; for images, which others there are."""
+        publishers = self._node.count_publishers(topic)
+        if publishers:
+            return f"{publishers} offered it, nothing came"
+        stream = self._streams.get(topic)
+        kind = stream.topic.definition.type if stream else ""
+        others = [
+            name
+            for name, types in self._node.get_topic_names_and_types()
+            if kind in types and name not in self._streams and self._node.count_publishers(name)
+        ]
+        return "nobody publishes it" + (f"; {', '.join(others[:4])} would be of its kind" if others else "")
 
     def poll(self) -> None:
         """Take every message that has come."""

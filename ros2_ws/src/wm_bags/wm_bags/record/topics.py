@@ -1,8 +1,8 @@
 """What a complete recording of wm holds, and how a recorder that finds other topics chooses among them. Pure: no ROS."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 # Reliability and durability that are expected of the publishers (docs/architecture.md): sensor data, state, latched.
 SENSOR, STATE, LATCHED = "sensor", "state", "latched"
@@ -16,11 +16,13 @@ class Expected:
     name: str  # relative
     type: str
     kind: str = STATE
+    needed: bool = False  # a recording without it is not complete: its silence is told
 
 
+JOINTS, CONTROLLER = "joint_states", "arm_controller/joint_trajectory"
 TOPICS = (
-    Expected("joint_states", "sensor_msgs/msg/JointState"),
-    Expected("arm_controller/joint_trajectory", "trajectory_msgs/msg/JointTrajectory"),
+    Expected(JOINTS, "sensor_msgs/msg/JointState", needed=True),
+    Expected(CONTROLLER, "trajectory_msgs/msg/JointTrajectory"),
     Expected("ground_truth/object_pose", "geometry_msgs/msg/PoseStamped"),
     Expected("clock", "rosgraph_msgs/msg/Clock", SENSOR),
     Expected("wm/observation", "wm_msgs/msg/Observation"),
@@ -38,17 +40,28 @@ TOPICS = (
     Expected("diagnostics", "diagnostic_msgs/msg/DiagnosticArray"),
     Expected(PARAMETERS, "rcl_interfaces/msg/ParameterEvent", LATCHED),  # last: see wm_core.lifecycle
 )
-CAMERA_TOPICS = {
-    "color/image_raw": "sensor_msgs/msg/Image",
-    "color/camera_info": "sensor_msgs/msg/CameraInfo",
-    "aligned_depth_to_color/image_raw": "sensor_msgs/msg/Image",
+CAMERA_TOPICS = {  # by the parameter of wm_perception that says where they are: topics by a camera's name, and types
+    "colour_topic": ("{camera}/color/image_raw", "sensor_msgs/msg/Image"),
+    "info_topic": ("{camera}/color/camera_info", "sensor_msgs/msg/CameraInfo"),
+    "depth_topic": ("{camera}/aligned_depth_to_color/image_raw", "sensor_msgs/msg/Image"),
 }
 
 
-def complete(cameras: Iterable[str]) -> tuple[Expected, ...]:
-    """Topics of a complete recording with cameras of these names."""
-    images = (Expected(f"{camera}/{name}", kind, SENSOR) for camera in cameras for name, kind in CAMERA_TOPICS.items())
-    return (*images, *TOPICS)
+def complete(
+    cameras: Iterable[str],
+    patterns: Mapping[str, str] | None = None,
+    joints: str = JOINTS,
+    controller: str = CONTROLLER,
+) -> tuple[Expected, ...]:
+    """Topics of a complete recording with cameras of these names; `patterns`: where their topics are, as in CAMERA_TOPICS."""
+    where = {name: pattern for name, (pattern, _) in CAMERA_TOPICS.items()} | dict(patterns or {})
+    images = (
+        Expected(where[name].format(camera=camera), kind, SENSOR, needed=True)
+        for camera in cameras
+        for name, (_, kind) in CAMERA_TOPICS.items()
+    )
+    own = {JOINTS: joints, CONTROLLER: controller}
+    return (*images, *(replace(each, name=own.get(each.name, each.name)) for each in TOPICS))
 
 
 @dataclass(frozen=True)
