@@ -19,6 +19,7 @@ from std_msgs.msg import Header
 
 from wm_core.given_parameters import check_types, refuse_unknown
 from wm_core.heartbeat import beat
+from wm_core.offered import OfferedSubscription
 from wm_core.params import ConfigError, Param
 from wm_core.qos import LATCHED, SENSOR, STATE
 
@@ -92,6 +93,12 @@ class WmNode(LifecycleNode):
         """Subscribe; the callback runs only while the node is active, and its exceptions are counted, not fatal."""
         subscription = self.create_subscription(message, topic, self._guarded(callback, topic), qos)
         self._entities.append((self.destroy_subscription, subscription))
+        return subscription
+
+    def subscribe_offered(self, message: type, topic: str, callback: Callable[[Any], None]) -> OfferedSubscription:
+        """Subscribe to state that drivers offer reliable or best effort; the rest as `subscribe`."""
+        subscription = OfferedSubscription(self, message, topic, self._guarded(callback, topic))
+        self._entities.append((OfferedSubscription.destroy, subscription))
         return subscription
 
     def service(self, kind: type, name: str, callback: Callable[[Any, Any], Any]) -> Any:

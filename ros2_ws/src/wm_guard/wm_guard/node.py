@@ -130,8 +130,8 @@ class GuardNode(WmNode):
         self._sources = ""
         # Heard while inactive too: whoever says it may say it once, before the guard is activated.
         self._placed = self.create_subscription(JointState, self.value("placed_topic"), self._on_placed, LATCHED)
-        self._joint_states = self.subscribe(
-            JointState, self.value("joint_topic") or robot.joint_topic, self._on_joint_state, STATE
+        self._joint_states = self.subscribe_offered(
+            JointState, self.value("joint_topic") or robot.joint_topic, self._on_joint_state
         )
         self._measured = Polled(self._joint_states)
         self._stream = CommandStream(self.value("max_command_rate"))

@@ -128,6 +128,16 @@ def test_images_become_observations_with_their_own_stamp(robot):
     assert robot.objects[0].objects
 
 
+def test_joint_states_that_are_offered_best_effort_are_heard(robot):
+    """A reliable subscription stays deaf to them: no observation came, as if the arm were off."""
+    robot.me.destroy_publisher(robot.joints)
+    robot.joints = robot.me.create_publisher(JointState, "joint_states", SENSOR)
+    robot.spin_until(lambda: robot.joints.get_subscription_count())
+    robot.spin(0.3)
+    robot.send(STEP_NS)
+    robot.spin_until(lambda: robot.seen)
+
+
 def test_images_wait_for_a_joint_state_that_they_overtook(robot):
     robot.send(1 * STEP_NS)
     robot.spin_until(lambda: len(robot.seen) == 1)

@@ -85,7 +85,7 @@ class PerceptionNode(WmNode):
         self._objects = self.publisher(DetectedObjects, "wm/objects", STATE)
         self._markers = self.publisher(MarkerArray, "wm/object_markers", STATE)
         # Joint states first: the executor serves what has arrived in this order.
-        self.subscribe(JointState, self.value("joint_topic") or self._robot.joint_topic, self._on_joints, STATE)
+        self.subscribe_offered(JointState, self.value("joint_topic") or self._robot.joint_topic, self._on_joints)
         for camera in self._rig.cameras:
             self._subscribe_camera(camera.name)
         self._detecting: threading.Thread | None = None

@@ -100,7 +100,7 @@ class PlannerNode(WmNode):
         )
         self._pursuit.on_start = lambda: self._core.reset()
         # Beliefs last: the executor serves what has arrived in this order.
-        self.subscribe(JointState, self.value("joint_topic") or self._robot.joint_topic, self._on_joints, STATE)
+        self.subscribe_offered(JointState, self.value("joint_topic") or self._robot.joint_topic, self._on_joints)
         self._executed = self.subscribe(Command, "wm/executed", self._on_executed, STATE)
         self.subscribe(Bool, "wm/e_stopped", self._on_e_stopped, LATCHED)
         self.subscribe(Belief, "wm/belief", self._on_belief, NEWEST)
