@@ -56,6 +56,25 @@ def test_run_enters_the_workspace_and_passes_the_status_on():
     assert done.stdout.split()[0] == "3"
 
 
+def test_another_pinocchio_on_pythonpath_is_not_taken(tmp_path: Path):
+    """As of a sourced distribution: it was imported in place of the environment's, and failed without a remedy."""
+    for name in ("pinocchio", "numpy"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise ImportError('numpy.core.multiarray failed to import')")
+    (tmp_path / "only_there.py").write_text("")
+    script = "import only_there, pinocchio, numpy, wm_core.kinematics; print(pinocchio.__file__, numpy.__file__)"
+    done = wm("run", "python", "-c", script, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "site-packages" in done.stdout and str(tmp_path) not in done.stdout
+    shutil.rmtree(tmp_path / "numpy")
+    ahead = f'PYTHONPATH={tmp_path}:$PYTHONPATH exec "$0" "$@"'  # whoever does not start through ./wm
+    done = wm("run", "bash", "-c", ahead, "python", "-c", "import wm_core.kinematics")
+    assert f"got {tmp_path}/" in done.stderr and "unset PYTHONPATH" in done.stderr
+    done = wm("run", "bash", "-c", ahead, "python", "tools/doctor.py")
+    line = next(line for line in done.stdout.splitlines() if line.split()[1:2] == ["imports"])
+    assert line.startswith("FAIL") and f"pinocchio of {tmp_path}/pinocchio/__init__.py" in line
+
+
 def test_second_start_does_nothing():
     wm("build")
     done = wm("build")

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OK, WARN, FAIL = "ok", "warn", "FAIL"
 GB = 1e9
 SETUP = "run ./wm setup"
+COMPILED = ("numpy", "pinocchio", "coal", "cv2", "onnxruntime")  # of which a distribution may have others
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,20 @@ def pins() -> Finding:
     return Finding(FAIL, ", ".join(wrong), SETUP) if wrong else Finding(OK, f"as pinned in {', '.join(files)}")
 
 
+def imports() -> Finding:
+    """Whether compiled packages are the environment's own: PYTHONPATH, as a distribution sets it, comes ahead of them."""
+    script = (
+        "import importlib.util as util, sys; "
+        f"found = {{name: util.find_spec(name) for name in {COMPILED}}}; "
+        "print(*(f'{n} of {s.origin}' for n, s in found.items() if s and s.origin and not s.origin.startswith(sys.prefix)), "
+        "sep=', ')"
+    )
+    if other := run([sys.executable, "-c", script]):
+        return Finding(FAIL, f"PYTHONPATH puts others ahead: {other}", "start through ./wm, or: unset PYTHONPATH")
+    run([sys.executable, "-c", f"import {', '.join(COMPILED)}"])
+    return Finding(OK, f"{', '.join(COMPILED)} are the environment's")
+
+
 def development() -> Finding:
     wrong = wrong_pins((ROOT / "requirements-dev.txt").read_text())
     if wrong:
@@ -198,6 +213,7 @@ CHECKS: tuple[tuple[str, Callable[[], Finding], str], ...] = (
     ("Python", python, "report this"),
     ("ROS 2", ros, SETUP),
     ("Python packages", pins, SETUP),
+    ("imports", imports, "unset PYTHONPATH and LD_LIBRARY_PATH, then run ./wm doctor again; else ./wm setup"),
     ("test and training", development, "run ./wm test"),
     ("workspace", overlay, "run ./wm build"),
     ("interfaces", interfaces, "run ./wm build"),

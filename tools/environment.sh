@@ -22,9 +22,21 @@ enter_venv() {
     fi
 }
 
+# What a distribution or a shell puts on PYTHONPATH comes ahead of a virtual environment's own: its pinocchio or numpy would be
+# imported in place of the pinned one, and fail or differ. Those of the environment go first; what only PYTHONPATH has is still found.
+own_packages_first() {
+    [[ -n "${PYTHONPATH:-}" ]] || return 0
+    local folder own=""
+    for folder in "$VENV"/lib/python3.*/site-packages{,/cmeel.prefix/lib/python3.*/site-packages}; do
+        [[ ! -d "$folder" ]] || own+="$folder:"
+    done
+    [[ "$PYTHONPATH:" == "$own"* ]] || export PYTHONPATH="$own$PYTHONPATH"
+}
+
 # The virtual environment, the built overlay, the Fast DDS profile, and one thread a process unless set otherwise.
 enter_workspace() {
     enter_venv
+    own_packages_first
     if [[ -f "$BUILT/install/local_setup.bash" ]]; then
         set +u
         # shellcheck source=/dev/null

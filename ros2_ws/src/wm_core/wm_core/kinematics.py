@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pinocchio
+
+from wm_core.shadowed import why_not
+
+try:
+    import pinocchio
+except ImportError as error:
+    raise ImportError(why_not("pinocchio", error)) from error
 
 from wm_core.robot import RobotProfile
 from wm_core.robot_description import describe, joint_problems
