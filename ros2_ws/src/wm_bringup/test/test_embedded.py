@@ -71,7 +71,7 @@ def test_a_crash_is_named(modules, capfd):
     assert "signal SIGABRT" in capfd.readouterr().out
 
 
-def start_runner(tmp_path, **sources):
+def start_runner(tmp_path, longest=8.0, **sources):
     """A runner in a process of its own, and the process ids of its children once they are ready."""
     for name, source in sources.items():
         (tmp_path / f"{name}.py").write_text(source.replace("'ready'", "'pid', __import__('os').getpid()"))
@@ -79,6 +79,7 @@ def start_runner(tmp_path, **sources):
         import wm_bringup.embedded as e
         from wm_bringup.graph import Graph, Node
         e.GRACE_S = e.KILL_S = 0.5
+        e.LONGEST_S = {longest}
         nodes = tuple(Node("test", n, n, n) for n in {list(sources)!r})
         raise SystemExit(e.Runner(Graph(nodes, (), "", "info", {{}})).run())
     """)
@@ -119,6 +120,57 @@ def test_stubborn_processes_are_killed(tmp_path):
     runner.send_signal(signal.SIGINT)
     assert runner.wait(10) == 0
     assert all(gone(pid) for pid in pids)
+
+
+BUSY = """
+import signal, sys, time
+def end(*_):
+    until = time.monotonic() + {seconds}
+    while time.monotonic() < until:  # writes, closes, frees: on a loaded machine this takes long
+        pass
+    print('closed', flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+print('ready', flush=True)
+time.sleep(60)
+"""
+
+
+def test_who_still_works_is_given_time_to_end(tmp_path):
+    """After GRACE_S it was killed: "wm_sim did not end: SIGKILL"."""
+    runner, pids = start_runner(tmp_path, worker=BUSY.format(seconds=2), other=SLEEPER)
+    runner.send_signal(signal.SIGTERM)
+    out = runner.stdout.read()
+    assert runner.wait(10) == 0
+    assert "closed" in out and "did not end" not in out
+
+
+def test_but_not_for_ever(tmp_path):
+    runner, pids = start_runner(tmp_path, longest=1.5, worker=BUSY.format(seconds=50), other=SLEEPER)
+    runner.send_signal(signal.SIGTERM)
+    out = runner.stdout.read()
+    assert runner.wait(20) == 0
+    assert "worker did not end within" in out and "other" not in out.partition("did not end")[0].splitlines()[-1]
+    assert all(gone(pid) for pid in pids)
+
+
+HANGING = """
+import faulthandler, signal, time
+def waits_for_what_never_comes():
+    time.sleep(60)
+faulthandler.register(signal.SIGUSR1)
+signal.signal(signal.SIGTERM, lambda *_: waits_for_what_never_comes())
+print('ready', flush=True)
+time.sleep(60)
+"""
+
+
+def test_who_hangs_says_where_before_it_is_killed(tmp_path):
+    runner, pids = start_runner(tmp_path, one=HANGING)
+    runner.send_signal(signal.SIGTERM)
+    out = runner.stdout.read()
+    assert runner.wait(10) == 0
+    assert "one did not end within" in out and "waits_for_what_never_comes" in out
 
 
 def test_no_orphans_when_the_runner_is_killed(tmp_path):

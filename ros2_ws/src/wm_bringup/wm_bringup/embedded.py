@@ -17,10 +17,13 @@ import yaml
 
 from wm_bringup.graph import Graph, Node
 from wm_bringup.supervision.ends import RESPAWN_S, End, after, reason
+from wm_bringup.supervision.processes import Patience
 from wm_core.launched import LAUNCHER_PID
 
-GRACE_S = 10.0  # for a clean end after SIGTERM, then SIGKILL
+GRACE_S = 10.0  # without work, for a clean end after SIGTERM, then SIGKILL
+LONGEST_S = 60.0  # for the same with work
 KILL_S = 3.0
+SAY_S = 0.5  # for who hangs to say where
 _PR_SET_PDEATHSIG = 1
 
 
@@ -133,21 +136,32 @@ class Runner:
         return 0
 
     def _end(self) -> None:
-        """SIGTERM to what still runs, in reverse order, then SIGKILL. Not SIGINT: it litters imports with tracebacks."""
-        for number, patience in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, KILL_S)):
-            running = {name: process for name, process in self._processes.items() if process.poll() is None}
-            if not running:
-                break
-            if number == signal.SIGKILL:
-                self._say(f"{', '.join(running)} did not end: {number.name}")
-            for process in reversed(list(running.values())):
-                _send(process, number)
-            deadline = time.monotonic() + patience
-            while time.monotonic() < deadline and any(process.poll() is None for process in running.values()):
-                time.sleep(0.02)
+        """SIGTERM to what still runs, in reverse order, then SIGKILL. Not SIGINT: it litters imports with tracebacks.
+
+        A process that still works is given time: on a loaded machine, an end takes long.
+        """
+        running = {name: each for name, each in self._processes.items() if each.poll() is None}
+        for process in reversed(list(running.values())):
+            _send(process, signal.SIGTERM)
+        began, patience = time.monotonic(), Patience(GRACE_S, LONGEST_S)
+        while running := {name: each for name, each in running.items() if each.poll() is None}:
+            late = [name for name in running if patience.over(running[name].pid, time.monotonic())]
+            if late:
+                self._kill({name: running.pop(name) for name in late}, time.monotonic() - began)
+            time.sleep(0.02)
         for reader in self._readers:
             reader.join(timeout=1.0)
         self._readers.clear()
+
+    def _kill(self, late: dict[str, subprocess.Popen], seconds: float) -> None:
+        """End processes that do not by themselves; before, those of nodes print where they hang (see node_process)."""
+        self._say(f"{', '.join(late)} did not end within {seconds:.0f} s: SIGKILL")
+        for number, wait in ((signal.SIGUSR1, SAY_S), (signal.SIGKILL, KILL_S)):
+            for process in late.values():
+                _send(process, number)
+            deadline = time.monotonic() + wait
+            while time.monotonic() < deadline and any(process.poll() is None for process in late.values()):
+                time.sleep(0.02)
 
     def _say(self, text: str) -> None:
         with self._print_lock:

@@ -1,5 +1,6 @@
 """The process of a node: it ends cleanly when it is asked to."""
 
+import faulthandler
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ def ignore_stop_signals() -> None:
 def run(node_class: Callable[[], WmNode], args: list[str] | None = None) -> int:
     """Run one node until SIGINT or SIGTERM; returns the exit code: 0 on a requested end, CANNOT_RUN for what cannot be run."""
     die_with_launcher()
+    faulthandler.register(signal.SIGUSR1)  # who is about to be killed says where it hangs
     rclpy.init(args=args, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     stopping = False
 

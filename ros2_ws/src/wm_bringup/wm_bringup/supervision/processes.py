@@ -11,6 +11,7 @@ from wm_core.launched import LAUNCHER_PID
 
 GONE_STATES = "ZX"  # ended, not waited for yet
 STOPPED_STATES = "Tt"
+WORKING_STATES = "RD"  # on a processor or waiting for one, or for a disk
 
 
 class Condition(Enum):
@@ -57,6 +58,27 @@ def kill(found: Process) -> None:
     if condition(found) is not Condition.GONE:
         with suppress(ProcessLookupError):
             os.kill(found.pid, signal.SIGKILL)
+
+
+class Patience:
+    """Distinguishes a process that hangs from one that gets on slowly. Times are seconds of a steady clock."""
+
+    def __init__(self, idle: float, longest: float) -> None:
+        """`idle` [s]: for which it may do nothing; `longest` [s]: which it may take in all."""
+        self._idle, self._longest = idle, longest
+        self._seen: dict[int, tuple[float, float, int]] = {}  # by id: first look, last sign of work, CPU time
+
+    def over(self, pid: int, now: float) -> bool:
+        """Whether it has had its time. It works when it got processor time, waits for the processor or for a disk."""
+        fields = _stat(pid)
+        if fields is None:
+            return False
+        cpu = int(fields[11]) + int(fields[12])
+        first, worked, before = self._seen.get(pid, (now, now, cpu))
+        if cpu != before or fields[0] in WORKING_STATES:
+            worked = now
+        self._seen[pid] = first, worked, cpu
+        return now - worked > self._idle or now - first > self._longest
 
 
 def _stat(pid: int) -> list[str] | None:
