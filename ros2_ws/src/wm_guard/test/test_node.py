@@ -26,7 +26,7 @@ from wm_msgs.msg import Command, GuardState, Intervention
 from wm_core.executed import nothing_sent
 from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.robot import load_robot
-from wm_core.stamps import to_msg
+from wm_core.stamps import to_msg, to_ns
 
 CONFIGURE, ACTIVATE, DEACTIVATE = (
     Transition.TRANSITION_CONFIGURE,
@@ -53,6 +53,7 @@ class Robot:
         self.names, self.joints = list(kinematics.joint_names), list(map(float, joints))
         self.send_states = True
         self.sim_ns: int | None = None
+        self.ahead_ns = 0  # by which the robot's clock is ahead
         self.trajectories: list[JointTrajectory] = []
         self.executed: list[Command] = []
         self.stopped: list[bool] = []
@@ -153,7 +154,7 @@ class Robot:
             self.clock_publisher.publish(Clock(clock=self.now()))
         if self.send_states:
             message = JointState(name=[*self.names, "panda_finger_joint1"], position=[*self.joints, 0.0])
-            message.header.stamp = self.now()
+            message.header.stamp = to_msg(to_ns(self.now()) + self.ahead_ns)
             self.state_publisher.publish(message)
 
     def command(self, request, **changes) -> tuple[JointTrajectory, Command]:
@@ -427,3 +428,32 @@ def test_a_command_is_answered_where_not_even_a_hold_can_be_sent(ros, kinematics
         executed = robot.executed[0]
         assert nothing_sent(executed) and executed.header.stamp == message.header.stamp
         assert executed.reason.endswith("nothing sent: no joint state yet") and not robot.trajectories
+
+
+def test_a_robots_clock_that_is_ahead_is_told_with_the_remedy(ros, kinematics, start):
+    """Its controller refused every trajectory as past, while the guard said "passing" and nothing else."""
+    with Robot(kinematics, start) as robot:
+        robot.bring_up()
+        assert "clock" not in robot.status[-1].message
+        robot.ahead_ns = 150_000_000
+        robot.until(lambda: "ahead of this machine's" in robot.status[-1].message)
+        told = re.search(
+            r"the clock of the joint states is (\d+) ms ahead of this machine's.*chrony", robot.status[-1].message
+        )
+        assert told and 100 < int(told[1]) <= 150
+
+
+def test_best_effort_joint_states_beside_a_grippers_own_are_heard(ros, kinematics, start):
+    times = ("-p", "max_age:=1.0", "-p", "timeout:=1.0", "-p", "follow_lag:=1.0")
+    with Robot(kinematics, start, *times) as robot:
+        robot.node.destroy_publisher(robot.state_publisher)
+        robot.state_publisher = robot.node.create_publisher(JointState, "joint_states", SENSOR)
+        robot.bring_up()
+        gripper = JointState(name=["panda_finger_joint1", "panda_finger_joint2"], position=[0.02, 0.02])
+        gripper.header.stamp.sec = 5  # since it was switched on
+        for _ in range(20):
+            robot.state_publisher.publish(gripper)
+            robot.executor.spin_once(timeout_sec=0.02)
+        counts = robot.counts()
+        assert "state_names" not in counts and "state_stale" not in counts
+        assert robot.stopped == [False]

@@ -10,8 +10,9 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 from wm_msgs.msg import Command, GuardState, Intervention
 
+from wm_core.clock_offset import ClockOffset
 from wm_core.follow_params import FOLLOW
-from wm_core.joint_states import JointStateError, read_joints
+from wm_core.joint_states import JointStateError, of_gripper, read_joints
 from wm_core.kinematics import Kinematics
 from wm_core.lifecycle import ERROR, OK, WARN, WmNode
 from wm_core.node_process import run
@@ -134,6 +135,7 @@ class GuardNode(WmNode):
             JointState, self.value("joint_topic") or robot.joint_topic, self._on_joint_state
         )
         self._measured = Polled(self._joint_states)
+        self._robots_clock = ClockOffset("joint states")
         self._stream = CommandStream(self.value("max_command_rate"))
         admitted = self._guarded(self._on_command, "wm/command")
         self._commands = self.create_subscription(Command, "wm/command", lambda m, info: admitted(m, info), STATE)
@@ -163,7 +165,11 @@ class GuardNode(WmNode):
     # -- callbacks -----------------------------------------------------------------------------------------------
 
     def _on_joint_state(self, message: JointState) -> None:
+        if of_gripper(self._kinematics.robot, message.name):
+            return
         stamp_ns = to_ns(message.header.stamp)
+        if not self.get_parameter("use_sim_time").value:
+            self._robots_clock.heard(stamp_ns, self._now())
         if self.guard.observe(message.name, message.position, stamp_ns, self._now(), message.velocity):
             self._senses.joint_state(message, stamp_ns)
 
@@ -301,6 +307,9 @@ class GuardNode(WmNode):
         if publishers := self._other_publishers():
             level, values["joint_state_publishers"] = max(level, WARN), publishers
             summary += f"; joint states come from {publishers}"
+        if problem := self._robots_clock.problem():
+            level, summary = max(level, WARN), f"{summary}; {problem}"
+            self.get_logger().warning(problem, throttle_duration_sec=30.0)
         self.diagnose(level, summary, **values)
 
     def _publish_state(self) -> None:

@@ -14,6 +14,7 @@ from wm_msgs.srv import UseBundle
 
 from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
+from wm_core.clock_offset import ClockOffset
 from wm_core.images import ImageError
 from wm_core.joint_states import of_gripper
 from wm_core.kinematics import Kinematics, KinematicsError
@@ -33,6 +34,7 @@ from wm_perception.sync import FrozenDetector, ImageSet, JointHistory, StampPair
 
 FROZEN_MOTION = 0.01  # [m] the tool moves this far while a working camera's image changes
 WARM_UP = 3
+JOINTS = "joints"  # beside the cameras, whose clocks are followed
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,9 @@ class PerceptionNode(WmNode):
         self._travel = Travel()
         colour, aligned = self.value("colour_topic"), self.value("aligned_depth")
         self._cameras = {camera.name: CameraInput(camera, colour, aligned) for camera in self._rig.cameras}
+        self._clocks = {name: ClockOffset(f"images of {name}") for name in names} | {
+            JOINTS: ClockOffset("joint states")
+        }
         self._waiting: ImageSet | None = None  # for its joint state
         self._observed: Observation | None = None  # the newest
 
@@ -160,12 +165,15 @@ class PerceptionNode(WmNode):
         except KinematicsError as error:
             self.reject("bad_joint_state", f"joint_states: {error}")
             return
+        self._heard(JOINTS, to_ns(message.header.stamp))
         self._joints.add(to_ns(message.header.stamp), q)
         if self._waiting is not None:
             images, self._waiting = self._waiting, None
             self._on_set(images)
 
     def _on_image(self, kind: str, name: str, message: Image) -> None:
+        if kind == "colour":
+            self._heard(name, to_ns(message.header.stamp))
         if kind == "colour" and name == self._rig.cameras[0].name:
             self._answer_again(message)
         try:
@@ -182,6 +190,11 @@ class PerceptionNode(WmNode):
         add = self._pairing.colour if kind == "colour" else self._pairing.depth
         for images in add(name, to_ns(message.header.stamp), image):
             self._on_set(images)
+
+    def _heard(self, source: str, stamp_ns: int) -> None:
+        """Simulated time comes by messages of its own, which stamps may overtake: it has no offset."""
+        if not self.get_parameter("use_sim_time").value:
+            self._clocks[source].heard(stamp_ns, self.get_clock().now().nanoseconds)
 
     def _answer_again(self, message: Image) -> None:
         """The newest frames once more: a simulator in lockstep still waits, since nobody heard the observation of them. In real time
@@ -288,9 +301,10 @@ class PerceptionNode(WmNode):
         counts = {**self._pairing.counts, **self.counts}
         bad = any(count for key, count in counts.items() if key not in ("observations", "complete"))
         problem = f"; last problem: {self.last_problem}" if self.last_problem else ""
+        offsets = "; ".join(text for clock in self._clocks.values() if (text := clock.problem()))
         self.diagnose(
-            WARN if bad or not self.counts["observations"] else OK,
-            f"{self.counts['observations']} observations{problem}",
+            WARN if bad or offsets or not self.counts["observations"] else OK,
+            f"{self.counts['observations']} observations{problem}{offsets and '; '}{offsets}",
             model_id=self._slot.current.bundle.id,
             **{**self._pairing.counts, **self.record()},
         )

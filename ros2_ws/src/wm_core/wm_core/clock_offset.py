@@ -1,0 +1,53 @@
+"""How far the clock behind a topic's stamps is from this node's: measured from the quickest of its messages. Pure: no ROS.
+
+A message cannot arrive before it was sent. Where the quickest one of some seconds did, by its stamp, the sender's clock is ahead by at
+least that much: its controller then takes what this machine sends for the past. A clock that is behind cannot be distinguished from a
+slow connection, and does the same harm: what is seen is older than it seems.
+"""
+
+from collections import deque
+
+NS_PER_S, NS_PER_MS = 1_000_000_000, 1_000_000
+SECONDS = 5  # of which the quickest message counts
+FEWEST = 10  # messages before anything is said
+AHEAD_NS = 10 * NS_PER_MS  # more is no accident of scheduling and rounding
+BEHIND_NS = 150 * NS_PER_MS  # more than cameras and networks take
+REMEDY = "synchronise the machines' clocks (chrony or ptp4l on both; for a camera, its driver's host or global time)"
+
+
+class ClockOffset:
+    """The offset of one publisher's clock."""
+
+    def __init__(self, source: str) -> None:
+        """`source`: whose clock it is, in the words of the message."""
+        self._source = source
+        self._quickest: deque[tuple[int, int]] = deque(
+            maxlen=SECONDS
+        )  # second, and the largest stamp minus receipt in it [ns]
+        self._count = 0
+
+    def heard(self, stamp_ns: int, now_ns: int) -> None:
+        """A message came at `now_ns` [ns] of this node's clock, stamped `stamp_ns` by the sender's."""
+        second, early = now_ns // NS_PER_S, stamp_ns - now_ns
+        self._count += 1
+        if self._quickest and self._quickest[-1][0] == second:
+            early = max(early, self._quickest.pop()[1])
+        self._quickest.append((second, early))
+
+    @property
+    def offset_ns(self) -> int | None:
+        """[ns] by which the sender's clock is ahead (at least), negative: behind (at most); None before there are enough messages."""
+        return max(early for _, early in self._quickest) if self._count >= FEWEST else None
+
+    def problem(self) -> str:
+        """What is wrong, and the remedy; empty when nothing is."""
+        offset = self.offset_ns
+        if offset is None or -BEHIND_NS <= offset <= AHEAD_NS:
+            return ""
+        milliseconds = f"{abs(offset) / NS_PER_MS:.0f} ms"
+        if offset > 0:
+            return (
+                f"the clock of the {self._source} is {milliseconds} ahead of this machine's, so that a controller there refuses"
+                f" trajectories as past; {REMEDY}"
+            )
+        return f"the {self._source} come {milliseconds} after their stamps: their clock is behind, or they are late; {REMEDY}"
