@@ -190,7 +190,7 @@ def test_images_are_recorded_where_perception_has_them(ros, tmp_path):
     assert "camera_left/camera_left/color/image_raw" in contents(tmp_path / "bag")
 
 
-def test_a_silent_topic_is_told_with_those_that_may_be_meant(ros, tmp_path):
+def test_a_silent_topic_is_reported_with_those_that_may_be_meant(ros, tmp_path):
     with Run(tmp_path / "bag", "rig:=one_camera") as run:
         run.publisher(Image, "camera_left/camera_left/color/image_raw", SENSOR)
         run.publisher(JointState, "joint_states", SENSOR)

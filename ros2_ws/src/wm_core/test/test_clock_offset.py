@@ -23,14 +23,14 @@ def test_the_quickest_message_tells_the_offset(offset_ms):
     assert abs(measured(offset_ms).offset_ns / MS - offset_ms + 1) < 0.5  # but for the latency of 1 ms
 
 
-def test_a_robots_clock_that_is_ahead_is_told_with_the_remedy():
+def test_a_robots_clock_that_is_ahead_is_reported_with_the_remedy():
     """The guard said "passing" while the robot's controller refused every trajectory."""
     problem = measured(150).problem()
     assert "the clock of the joint states is 149 ms ahead" in problem
     assert "refuses trajectories as past; synchronise the machines' clocks (chrony" in problem
 
 
-def test_one_that_is_behind_is_told_too():
+def test_one_that_is_behind_is_reported_too():
     assert "joint states come 301 ms after their stamps" in measured(-300).problem()
 
 

@@ -170,7 +170,7 @@ def test_other_joints_any_order_and_unmeasured_velocities_are_fine():
     np.testing.assert_array_equal(q, HOME)
 
 
-def test_a_grippers_own_joint_states_on_the_arms_topic_are_told_apart():
+def test_a_grippers_own_joint_states_on_the_arms_topic_are_distinguished():
     robot = load_robot("panda")
     fingers = list(robot.gripper.joints)
     assert of_gripper(robot, fingers)

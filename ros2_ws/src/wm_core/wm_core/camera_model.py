@@ -7,7 +7,7 @@ explain is refused: intrinsics of another resolution would put everything in the
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import cv2
@@ -63,8 +63,7 @@ def lens_of(info: Any, width: int, height: int, rectified: bool = False) -> Lens
     Raises ImageError for intrinsics that are not calibrated, a size that binning, region of interest or decimation do not explain,
     and an unknown distortion.
     """
-    K = _matrix(np.asarray(info.p, float).reshape(3, 4)[:, :3] if rectified else np.asarray(info.k, float), rectified)
-    K = _window(info, width, height).K(K)
+    K = _window(info, width, height).K(matrix_of(info, rectified))
     D = tuple(map(float, info.d))
     if rectified or not any(D):  # NaN counts as something
         return Lens(K)
@@ -119,8 +118,9 @@ def _maps(
     return x, y
 
 
-def _matrix(values: np.ndarray, rectified: bool) -> np.ndarray:
-    K = values.reshape(3, 3)
+def matrix_of(info: Any, rectified: bool = False) -> np.ndarray:
+    """K (3, 3) of the sensor, or of P for rectified images; raises ImageError when it is not calibrated."""
+    K = np.asarray(info.p, float).reshape(3, 4)[:, :3] if rectified else np.asarray(info.k, float).reshape(3, 3)
     if not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
         name, remedy = ("P", "publish P with the rectified images") if rectified else ("K", "calibrate the camera")
         raise ImageError(f"expected a calibrated camera_info, got {name} = {K.tolist()}; {remedy}")
@@ -131,12 +131,11 @@ def _window(info: Any, width: int, height: int) -> Window:
     """What binning, region of interest and decimation make of the sensor, where the image's size agrees with it."""
     roi, binning = info.roi, (max(1, int(info.binning_x)), max(1, int(info.binning_y)))
     whole = (0, 0, int(info.width), int(info.height))
-    part = tuple(map(int, (roi.x_offset, roi.y_offset, roi.width, roi.height)))
-    parts = (
-        [part, whole] if roi.width and roi.height else [whole]
-    )  # rectification has a region of its own, in whole images
+    part = (int(roi.x_offset), int(roi.y_offset), int(roi.width), int(roi.height))
+    # Rectification has a region of its own, in whole images: where the part does not fit, the whole may.
+    parts = [part, whole] if roi.width and roi.height else [whole]
     rules: Sequence[Callable[..., Window | None]] = (
-        lambda *sizes: _binned(*sizes, *binning),
+        partial(_binned, binning),
         _decimated,
         _resized,
     )
@@ -152,7 +151,8 @@ def _window(info: Any, width: int, height: int) -> Window:
     )
 
 
-def _binned(x: int, y: int, w: int, h: int, width: int, height: int, bin_x: int, bin_y: int) -> Window | None:
+def _binned(binning: tuple[int, int], x: int, y: int, w: int, h: int, width: int, height: int) -> Window | None:
+    bin_x, bin_y = binning
     fits = width in (w // bin_x, -(-w // bin_x)) and height in (h // bin_y, -(-h // bin_y))
     return Window((x, y), (1 / bin_x, 1 / bin_y)) if fits else None
 

@@ -430,17 +430,17 @@ def test_a_command_is_answered_where_not_even_a_hold_can_be_sent(ros, kinematics
         assert executed.reason.endswith("nothing sent: no joint state yet") and not robot.trajectories
 
 
-def test_a_robots_clock_that_is_ahead_is_told_with_the_remedy(ros, kinematics, start):
+def test_a_robots_clock_that_is_ahead_is_reported_with_the_remedy(ros, kinematics, start):
     """Its controller refused every trajectory as past, while the guard said "passing" and nothing else."""
     with Robot(kinematics, start) as robot:
         robot.bring_up()
         assert "clock" not in robot.status[-1].message
         robot.ahead_ns = 150_000_000
         robot.until(lambda: "ahead of this machine's" in robot.status[-1].message)
-        told = re.search(
+        found = re.search(
             r"the clock of the joint states is (\d+) ms ahead of this machine's.*chrony", robot.status[-1].message
         )
-        assert told and 100 < int(told[1]) <= 150
+        assert found and 100 < int(found[1]) <= 150
 
 
 def test_best_effort_joint_states_beside_a_grippers_own_are_heard(ros, kinematics, start):

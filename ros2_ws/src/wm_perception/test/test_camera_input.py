@@ -82,6 +82,16 @@ def test_a_camera_info_of_the_whole_sensor_serves_decimated_images():
         frame_of(CameraInput(CAMERA), depth_message(table_depth()), info=info_message(width=640, height=360))
 
 
+def test_an_uncalibrated_camera_info_leaves_the_one_before_and_an_unknown_lens_is_refused():
+    camera = CameraInput(CAMERA)
+    camera.info(info_message(d=D))
+    with pytest.raises(ImageError, match="calibrated camera_info"):
+        camera.info(info_message(k=np.zeros(9)))
+    assert frame_of(camera, depth_message(table_depth(D))).K[0, 0] == 300
+    with pytest.raises(ImageError, match="got 'inverse_brown' with 5 coefficients; use rectified images"):
+        frame_of(camera, depth_message(table_depth()), info=info_message(d=D, distortion_model="inverse_brown"))
+
+
 def test_without_a_camera_info_the_rig_must_fit():
     other = replace(CAMERA, width=640, height=360)
     with pytest.raises(ImageError, match="rig's 640 x 360"):

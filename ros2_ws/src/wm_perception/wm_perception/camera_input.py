@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from wm_core.camera_model import Lens, Undistortion, lens_of, rectified_topic, same_size
+from wm_core.camera_model import Lens, Undistortion, lens_of, matrix_of, rectified_topic, same_size
 from wm_core.images import DepthImage, ImageError, colour_image, depth_image, in_metres
 from wm_core.rig import Camera
 from wm_perception.pipeline import CameraFrame, shrink
@@ -29,20 +29,14 @@ class CameraInput:
         self._rectified = rectified_topic(colour_topic)
         self._aligned = aligned
         self._info: Any = None
-        self._said: tuple = ()  # what the last camera_info said
         self._frame_ids: dict[str, str] = {}
-        self._unit = camera.depth_unit
+        self._unit = camera.depth_unit or 0.001  # [m] of the last depth image
         self.implausible = ""  # why the last depth cannot be right
 
     def info(self, message: Any) -> None:
         """Take a camera_info; raises ImageError, and keeps the one before, when it is not calibrated."""
-        said = (tuple(message.k), tuple(message.d), tuple(message.p), message.distortion_model)
-        roi = message.roi
-        said += (message.width, message.height, message.binning_x, message.binning_y)
-        said += (roi.x_offset, roi.y_offset, roi.width, roi.height)
-        if said != self._said:
-            lens_of(message, message.width, message.height, self._rectified)
-            self._said, self._info = said, message
+        matrix_of(message, self._rectified)
+        self._info = message
         self._frame_ids["camera_info"] = message.header.frame_id
 
     def colour(self, message: Any) -> np.ndarray:

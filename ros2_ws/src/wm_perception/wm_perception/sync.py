@@ -125,22 +125,22 @@ class StampPairing:
         """The instant that an image belongs to: of those that lack it the nearest, or a new one."""
         lacking = [pending for pending in self._pending if stream not in pending.stamps]
         near = [pending for pending in lacking if abs(pending.stamp_ns - stamp_ns) <= self._tolerance]
-        fitting = [(self._apart(pending, stream, stamp_ns), pending) for pending in near]
-        fitting = [(apart, pending) for apart, pending in fitting if apart is not None]
+        apart = [self._apart(pending, stream, stamp_ns) for pending in near]
+        fitting = [index for index, (_, fits) in enumerate(apart) if fits]
         if fitting:
-            return min(fitting, key=lambda each: each[0])[1]
+            return near[min(fitting, key=lambda index: apart[index][0])]
         for pending in near:
             pending.refused = True
         pending = _Pending(stamp_ns, refused=bool(near))
         self._pending.append(pending)
         return pending
 
-    def _apart(self, pending: _Pending, stream: Stream, stamp_ns: int) -> int | None:
-        """[ns] between an image and its own camera's other one, else the instant; None where they are not of one frame."""
+    def _apart(self, pending: _Pending, stream: Stream, stamp_ns: int) -> tuple[int, bool]:
+        """[ns] between an image and its own camera's other one, else the instant, and whether they can be of one frame."""
         kind, camera = stream
         own = pending.stamps.get(("depth" if kind == "colour" else "colour", camera))
         apart = abs(stamp_ns - (pending.stamp_ns if own is None else own))
-        return apart if apart <= self._within(OF_TWO_CAMERAS if own is None else OF_ONE_CAMERA) else None
+        return apart, apart <= self._within(OF_TWO_CAMERAS if own is None else OF_ONE_CAMERA)
 
     def _ready(self, now_ns: int) -> list[ImageSet]:
         sets = []

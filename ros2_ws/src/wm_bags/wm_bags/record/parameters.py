@@ -1,4 +1,4 @@
-"""What wm_recorder can be told."""
+"""The parameters of wm_recorder."""
 
 from wm_msgs.msg import Intervention
 

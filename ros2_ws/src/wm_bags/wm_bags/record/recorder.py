@@ -90,7 +90,7 @@ class Recorder(Node):
         self._before = self.recording.status()
         self._before_at = time.monotonic()
         self._streams = Streams(self, choice, (), self._put)
-        self._silence, self._told = Silence(time.monotonic()), set[str]()
+        self._silence, self._warned = Silence(time.monotonic()), set[str]()
         needed = self._streams.expect(expected) or [self.resolve_topic_name(name) for name in names]
         self._silence.need(needed, time.monotonic())
         if value["mode"] == SNAPSHOT:
@@ -188,9 +188,9 @@ class Recorder(Node):
         """Silent topics, why; each is said once, and again after it was heard."""
         silent = self.silent
         why = {topic: f"{topic} is silent: {self._streams.why_silent(topic)}" for topic in silent}
-        for topic in set(silent) - self._told:
+        for topic in set(silent) - self._warned:
             self.get_logger().warning(f"{why[topic]}; what is recorded lacks it")
-        self._told = set(silent)
+        self._warned = set(silent)
         return "; ".join(why.values())
 
     def _discover(self) -> None:

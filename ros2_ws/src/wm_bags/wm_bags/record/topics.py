@@ -16,7 +16,7 @@ class Expected:
     name: str  # relative
     type: str
     kind: str = STATE
-    needed: bool = False  # a recording without it is not complete: its silence is told
+    needed: bool = False  # a recording without it is not complete: its silence is reported
 
 
 JOINTS, CONTROLLER = "joint_states", "arm_controller/joint_trajectory"
