@@ -371,6 +371,7 @@ def test_depth_of_another_camera_is_refused_with_the_remedy(robot, profile, tmp_
 
     frames, check = frames_by(robot, profile, tmp_path, change)
     assert not frames
+    assert frames_by(robot, replace(profile, aligned_depth=True), tmp_path / "nevertheless", change)[0]
     assert (
         "colour image's frame 'frame', got frame_id 'cam_depth_optical_frame'; record depth aligned"
         in check.why_nothing()

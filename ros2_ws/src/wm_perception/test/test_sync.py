@@ -141,6 +141,22 @@ def test_two_cameras_that_nobody_triggers_together_share_their_instants():
     assert pair.counts["complete"] >= 58 and pair.counts["partial"] <= 1
 
 
+def test_a_camera_whose_depth_takes_longer_is_waited_for():
+    pair = StampPairing(["left", "right"], REAL_TOLERANCE, 100 * MS)  # sync_timeout of arm_real.example.yaml
+    sets = []
+    for i in range(60):
+        stamp = round(1e12 + i * 33.3 * MS)
+        sets += feed(pair, "left", stamp)
+        sets += pair.colour("right", stamp, f"colour {stamp}")
+        if i >= 2:
+            late = round(1e12 + (i - 2) * 33.3 * MS)
+            sets += pair.depth("right", late, f"depth {late}")
+    assert dict(pair.counts) == {"complete": 58}
+    assert all(
+        {image.split()[1] for image in [*s.colour.values(), *s.depth.values()]} == {str(s.stamp_ns)} for s in sets
+    )
+
+
 def test_an_unknown_camera_is_refused():
     with pytest.raises(ValueError, match="back"):
         pairing("left").colour("back", 0, None)

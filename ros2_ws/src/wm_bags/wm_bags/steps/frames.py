@@ -44,12 +44,17 @@ class Step:
 
 
 def make_frame(
-    bag: Path, topics: CameraTopics, stamp_ns: int, messages: tuple[Any, Any, Any], depth_unit: float | None = None
+    bag: Path,
+    topics: CameraTopics,
+    stamp_ns: int,
+    messages: tuple[Any, Any, Any],
+    depth_unit: float | None = None,
+    aligned: bool = False,
 ) -> Frame:
     """Colour image, aligned depth and camera info of one instant -> arrays without distortion; `depth_unit` [m]: of a driver
-    that has another than REP-118."""
+    that has another than REP-118; `aligned`: depth is, whatever its frame_id says."""
     image, depth, info = messages
-    _check_aligned(bag, topics, stamp_ns, messages)
+    _check_aligned(bag, topics, stamp_ns, (image, image if aligned else depth, info))
     topic = topics.color
     try:
         rgb = colour_image(image)
@@ -86,7 +91,7 @@ def _check_aligned(bag: Path, topics: CameraTopics, stamp_ns: int, messages: tup
                 topic,
                 stamp_ns,
                 f"expected the colour image's frame '{colour}', got frame_id '{frame_id}'; record depth aligned to colour and"
-                " the colour camera's info",
+                " the colour camera's info, or set aligned_depth: true in the profile, if it is aligned nevertheless",
             )
 
 

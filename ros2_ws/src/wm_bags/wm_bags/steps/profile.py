@@ -33,6 +33,7 @@ _SCHEMA: dict[str, Any] = {
         "robot": _TOPIC,
         "intrinsics": {"enum": ["rig", "camera_info"]},
         "depth_unit": {"type": "number", "exclusiveMinimum": 0},
+        "aligned_depth": {"type": "boolean"},
         "tolerance": {"type": "number", "exclusiveMinimum": 0, "maximum": 0.05},
         "cameras": {
             "type": "object",
@@ -93,6 +94,7 @@ class Profile:
     depth_unit: float = 0.001  # [m] of a depth image in 16UC1
     tolerance_ns: int = 50_000_000  # by which the images of one instant may be apart
     rates: Mapping[str, float] = field(default_factory=dict)  # [Hz] that topics should have
+    aligned_depth: bool = False  # depth is aligned to colour, although its frame_id says another frame
     robot: str = DEFAULT_ROBOT  # a name in wm_description/robots or the path of a profile
 
     @staticmethod
@@ -136,6 +138,7 @@ class Profile:
             content.get("depth_unit", 0.001),
             round(content.get("tolerance", 0.05) * 1e9),
             content.get("rates", {}),
+            content.get("aligned_depth", False),
             content.get("robot", DEFAULT_ROBOT),
         )
 

@@ -249,7 +249,8 @@ class StepReader:
             images = (self._bag.deserialize(instant.images[topic]) for topic in (topics.color, topics.depth))
             color, depth = images
             unit = unit_of(depth, self._rig[name], self._profile.depth_unit)
-            frame = make_frame(self._path, topics, instant.stamp_ns, (color, depth, instant.infos[topics.info]), unit)
+            messages = (color, depth, instant.infos[topics.info])
+            frame = make_frame(self._path, topics, instant.stamp_ns, messages, unit, self._profile.aligned_depth)
         if self._profile.intrinsics == "rig":
             check_rig(self._path, topics.info, instant.stamp_ns, frame, self._rig[name])
         return frame
