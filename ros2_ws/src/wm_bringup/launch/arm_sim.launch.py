@@ -19,7 +19,7 @@ from launch_ros.actions import Node
 from launch import LaunchDescription
 from wm_bringup.graph import arm_sim
 from wm_bringup.launch_arguments import ARGUMENTS
-from wm_bringup.supervision.ends import RESPAWN_S, End, after, reason
+from wm_bringup.supervision.ends import RESPAWN_S, SIGKILL_S, SIGTERM_S, End, after, reason
 from wm_core.launched import LAUNCHER_PID
 
 
@@ -44,6 +44,8 @@ def _start(context):
             arguments=["--ros-args", "--log-level", graph.log_level],
             respawn=node.respawn,
             respawn_delay=RESPAWN_S,
+            sigterm_timeout=str(SIGTERM_S),
+            sigkill_timeout=str(SIGKILL_S),
         )
         actions.append(process)
         on_exit = partial(_on_exit, node)

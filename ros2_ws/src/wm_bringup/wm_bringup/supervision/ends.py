@@ -6,6 +6,10 @@ from signal import Signals
 from wm_core.launched import CANNOT_RUN
 
 GAVE_UP = 1  # exit status of the supervisor
+SIGTERM_S, SIGKILL_S = (
+    10.0,
+    30.0,
+)  # with ros2 launch: after SIGINT, after SIGTERM; on a loaded machine its 5 s are not enough
 RESPAWN_S = 0.5  # from the end of a process until its next start
 
 
