@@ -123,7 +123,9 @@ def matrix_of(info: Any, rectified: bool = False) -> np.ndarray:
     K = np.asarray(info.p, float).reshape(3, 4)[:, :3] if rectified else np.asarray(info.k, float).reshape(3, 3)
     if not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
         name, remedy = ("P", "publish P with the rectified images") if rectified else ("K", "calibrate the camera")
-        raise ImageError(f"expected a calibrated camera_info, got {name} = {K.tolist()}; {remedy}")
+        raise ImageError(
+            f"expected a calibrated camera_info, finite numbers and focal lengths above 0, got {name} = {K.tolist()}; {remedy}"
+        )
     return K
 
 
