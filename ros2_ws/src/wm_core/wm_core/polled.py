@@ -6,7 +6,8 @@ rclpy builds its wait set anew for every message that wakes it, which costs more
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
-from rclpy.subscription import Subscription
+
+from wm_core.offered import OfferedSubscription
 
 
 class _Never(CallbackGroup):
@@ -28,15 +29,14 @@ class Polled:
     It must have no event callbacks, such as that for a mismatch of QoS: rmw_fastrtps would wake the node by them for each message.
     """
 
-    def __init__(self, subscription: Subscription) -> None:
-        """The subscription's callback takes a message alone."""
-        self._subscription = subscription
-        self._group = subscription.callback_group = _Never()
+    def __init__(self, offered: OfferedSubscription) -> None:
+        self._offered, self._group = offered, _Never()
+        self._subscription()
 
     def call_back(self) -> None:
         """Give each message that has come to the subscription's callback, in order."""
         while (message := self._take()) is not None:
-            self._subscription.callback(message)
+            self._subscription().callback(message)
 
     def discard(self) -> None:
         """Forget what has come."""
@@ -44,6 +44,13 @@ class Polled:
             pass
 
     def _take(self) -> Any | None:
-        with self._subscription.handle:  # not destroyed meanwhile
-            taken = self._subscription.handle.take_message(self._subscription.msg_type, False)
+        subscription = self._subscription()
+        with subscription.handle:  # not destroyed meanwhile
+            taken = subscription.handle.take_message(subscription.msg_type, False)
         return None if taken is None else taken[0]
+
+    def _subscription(self) -> Any:
+        """The present one: who offers less than before gets another."""
+        subscription = self._offered.subscription
+        subscription.callback_group = self._group
+        return subscription

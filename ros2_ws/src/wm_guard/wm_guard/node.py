@@ -10,14 +10,12 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 from wm_msgs.msg import Command, GuardState, Intervention
 
-from wm_core.clock_offset import ClockOffset
 from wm_core.follow_params import FOLLOW
-from wm_core.joint_states import JointStateError, of_gripper, read_joints
+from wm_core.joint_states import JointStateError, read_joints
 from wm_core.kinematics import Kinematics
 from wm_core.lifecycle import ERROR, OK, WARN, WmNode
 from wm_core.node_process import run
 from wm_core.params import ConfigError, Param
-from wm_core.polled import Polled
 from wm_core.qos import LATCHED, STATE
 from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_msg, to_ns
@@ -26,6 +24,7 @@ from wm_guard.command_stream import CommandStream
 from wm_guard.conversions import to_executed, to_guard_state, to_request, to_trajectory
 from wm_guard.guard import Guard
 from wm_guard.interventions import Interference, Interventions
+from wm_guard.joint_input import JointInput, who_publishes
 from wm_guard.limits import Limits
 from wm_guard.states import GuardStatus, State
 from wm_guard.verdicts import Mode, Verdict
@@ -128,14 +127,10 @@ class GuardNode(WmNode):
         self._e_stopped = self.publisher(Bool, "wm/e_stopped", LATCHED)
         self._interventions = Interventions()
         self._intervened = self.publisher(Intervention, "wm/intervention", STATE)
-        self._sources = ""
         # Heard while inactive too: whoever says it may say it once, before the guard is activated.
         self._placed = self.create_subscription(JointState, self.value("placed_topic"), self._on_placed, LATCHED)
-        self._joint_states = self.subscribe_offered(
-            JointState, self.value("joint_topic") or robot.joint_topic, self._on_joint_state
-        )
-        self._measured = Polled(self._joint_states)
-        self._robots_clock = ClockOffset("joint states")
+        joint_topic = self.value("joint_topic") or robot.joint_topic
+        self._joint_states = JointInput(self, robot, joint_topic, self._on_joint_state)
         self._stream = CommandStream(self.value("max_command_rate"))
         admitted = self._guarded(self._on_command, "wm/command")
         self._commands = self.create_subscription(Command, "wm/command", lambda m, info: admitted(m, info), STATE)
@@ -149,7 +144,7 @@ class GuardNode(WmNode):
         self.every(0.5, self._report, wall=True)
 
     def start(self) -> None:
-        self._measured.discard()  # nobody looked while it was inactive
+        self._joint_states.discard()  # nobody looked while it was inactive
         # Not before: whoever restarts a guard that died while stopped stops the new one first, and nobody shall think it reset.
         self._e_stopped.publish(Bool(data=self.guard.mode is Mode.STOPPED))
 
@@ -164,12 +159,7 @@ class GuardNode(WmNode):
 
     # -- callbacks -----------------------------------------------------------------------------------------------
 
-    def _on_joint_state(self, message: JointState) -> None:
-        if of_gripper(self._kinematics.robot, message.name):
-            return
-        stamp_ns = to_ns(message.header.stamp)
-        if not self.get_parameter("use_sim_time").value:
-            self._robots_clock.heard(stamp_ns, self._now())
+    def _on_joint_state(self, message: JointState, stamp_ns: int) -> None:
         if self.guard.observe(message.name, message.position, stamp_ns, self._now(), message.velocity):
             self._senses.joint_state(message, stamp_ns)
 
@@ -193,7 +183,8 @@ class GuardNode(WmNode):
         number, received_ns = info.get("publication_sequence_number"), time.monotonic_ns()
         if self._stream.is_other(number, self._commands.get_publisher_count() < 2, received_ns):
             self.reject(
-                "second_publisher", f"expected one publisher of wm/command, found {self._who_publishes(self._commands)}"
+                "second_publisher",
+                f"expected one publisher of wm/command, found {who_publishes(self, self._commands.topic_name)}",
             )
             return
         if self._stream.is_flood(self._now()):
@@ -201,7 +192,7 @@ class GuardNode(WmNode):
                 "flood", f"expected at most {self.value('max_command_rate')} commands a second, dropped those above"
             )
             return
-        self._measured.call_back()
+        self._joint_states.read()
         verdict = self._judge(message)
         self._send(verdict, message)
         self._tell(verdict)
@@ -217,7 +208,7 @@ class GuardNode(WmNode):
 
     def _look(self) -> None:
         """What was measured, then whether the arm may go on."""
-        self._measured.call_back()
+        self._joint_states.read()
         verdict = self.guard.watchdog(self._now())
         if verdict is not None:
             self._send(verdict, None)
@@ -304,33 +295,14 @@ class GuardNode(WmNode):
         reason = f": {self.guard.reason}" if self.guard.reason and level is not OK else ""
         values: dict[str, Any] = {**self.guard.counts, **self.record()}
         summary = f"{self.guard.mode.value}{reason}"
-        if publishers := self._other_publishers():
-            level, values["joint_state_publishers"] = max(level, WARN), publishers
-            summary += f"; joint states come from {publishers}"
-        if problem := self._robots_clock.problem():
-            level, summary = max(level, WARN), f"{summary}; {problem}"
-            self.get_logger().warning(problem, throttle_duration_sec=30.0)
-        self.diagnose(level, summary, **values)
+        problems = self._joint_states.problems()
+        if problems:
+            level = max(level, WARN)
+        self.diagnose(level, "; ".join([summary, *problems.values()]), **values, **problems)
 
     def _publish_state(self) -> None:
         self._shown = self.guard.status
         self._guard_states.publish(to_guard_state(self._shown, to_msg(self._now()), self._frame))
-
-    def _who_publishes(self, subscription: Any) -> str:
-        """Who publishes on a topic, by name."""
-        found = self.get_publishers_info_by_topic(subscription.topic_name)
-        return ", ".join(sorted(f"{each.node_namespace.rstrip('/')}/{each.node_name}" for each in found))
-
-    def _other_publishers(self) -> str:
-        """Who publishes joint states, when more than one does: what they say cannot be distinguished."""
-        names = self._who_publishes(self._joint_states)
-        if "," in names and names != self._sources:
-            self.get_logger().warning(
-                f"expected one publisher of {self._joint_states.topic_name}, found {names};"
-                " states that do not follow from the last ones are not believed"
-            )
-        self._sources = names
-        return names if "," in names else ""
 
 
 def main() -> int:

@@ -1,0 +1,62 @@
+"""Joint states as they come to the guard's node: read at its own pace, from whom, and by which clock."""
+
+from collections.abc import Callable
+
+from sensor_msgs.msg import JointState
+
+from wm_core.clock_offset import ClockOffset
+from wm_core.joint_states import of_gripper
+from wm_core.lifecycle import WmNode
+from wm_core.polled import Polled
+from wm_core.robot import RobotProfile
+from wm_core.stamps import to_ns
+
+WARN_EVERY_S = 30.0
+
+
+class JointInput:
+    """Gives the arm's joint states to a callback, those of a gripper beside it to none. `read` and `discard` as Polled."""
+
+    def __init__(
+        self, node: WmNode, robot: RobotProfile, topic: str, callback: Callable[[JointState, int], None]
+    ) -> None:
+        """`callback(message, stamp_ns)`."""
+        self._node, self._robot, self._callback = node, robot, callback
+        self._subscription = node.subscribe_offered(JointState, topic, self._on_message)
+        self._polled = Polled(self._subscription)
+        self._clock = ClockOffset("joint states")
+        self._sources = ""
+        self.read, self.discard = self._polled.call_back, self._polled.discard
+
+    def problems(self) -> dict[str, str]:
+        """What is wrong with where they come from, by name: `joint_state_publishers` when there are several, `clock` when it is off.
+
+        Warns of it, too.
+        """
+        found, names = {}, who_publishes(self._node, self._subscription.topic_name)
+        if "," in names:
+            found["joint_state_publishers"] = f"joint states come from {names}"
+            if names != self._sources:  # what they say cannot be distinguished
+                self._node.get_logger().warning(
+                    f"expected one publisher of {self._subscription.topic_name}, found {names};"
+                    " states that do not follow from the last ones are not believed"
+                )
+        self._sources = names
+        if problem := self._clock.problem():
+            found["clock"] = problem
+            self._node.get_logger().warning(problem, throttle_duration_sec=WARN_EVERY_S)
+        return found
+
+    def _on_message(self, message: JointState) -> None:
+        if of_gripper(self._robot, message.name):
+            return
+        stamp_ns = to_ns(message.header.stamp)
+        if not self._node.get_parameter("use_sim_time").value:
+            self._clock.heard(stamp_ns, self._node.get_clock().now().nanoseconds)
+        self._callback(message, stamp_ns)
+
+
+def who_publishes(node: WmNode, topic: str) -> str:
+    """Who publishes on a topic, by name."""
+    found = node.get_publishers_info_by_topic(topic)
+    return ", ".join(sorted(f"{each.node_namespace.rstrip('/')}/{each.node_name}" for each in found))
