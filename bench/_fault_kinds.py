@@ -20,6 +20,7 @@ from _common import shipped
 from _small_disk import empty, fill
 
 from wm_bringup.graph import config
+from wm_core.joint_states import LAG
 from wm_core.registry import BUNDLES, Registry
 
 if TYPE_CHECKING:
@@ -221,16 +222,16 @@ def _of_sensors() -> list[Fault]:
             found.append(Fault(f"{target} {kind}", simulated(target, kind, 0.0, 2.0), 2.0, stops, FRAME_S))
     found.append(Fault("colour swapped", simulated("colour", "swapped", 0.0, 2.0), 2.0, False, FRAME_S))
     for kind in ("drop", "cut", "freeze", "stuck", "reorder", "nan", "wrong_size", "zeros"):
-        stops = kind != "reorder"
-        found.append(Fault(f"joints {kind}", simulated("joints", kind, 0.0, 2.0), 2.0, stops, JOINTS_S))
+        stops, due = kind != "reorder", LAG if kind == "stuck" else JOINTS_S
+        found.append(Fault(f"joints {kind}", simulated("joints", kind, 0.0, 2.0), 2.0, stops, due))
     for target, period in (("colour", FRAME_S), ("depth", FRAME_S), ("joints", JOINTS_S)):
         for delay in (0.1, 0.5, 2.0):
             begin, seconds = simulated(target, "delay", delay, 2.0 + delay), 2.0 + delay
             found.append(Fault(f"{target} delay {delay:g} s", begin, seconds, delay > 0.3, period))
     for jump in (-2.0, 2.0):
         found.append(Fault(f"clock jump {jump:+g} s", simulated("clock", "jump", jump, 2.0), 2.0, True, JOINTS_S))
-    for kind in ("stuck", "inactive", "cut"):
-        due = FRAME_S if kind == "cut" else JOINTS_S  # a trajectory, which comes with each command
+    # An arm that follows may be late by as much; a trajectory comes with each command.
+    for kind, due in (("stuck", LAG), ("inactive", JOINTS_S), ("cut", FRAME_S)):
         found.append(Fault(ARM_FAULTS[kind], simulated("arm", kind, 0.0, 2.0), 2.0, True, due))
     return found
 

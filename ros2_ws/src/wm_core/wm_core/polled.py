@@ -10,8 +10,8 @@ from rclpy.callback_groups import CallbackGroup
 from wm_core.offered import OfferedSubscription
 
 
-class _Never(CallbackGroup):
-    """No executor waits for what is in it."""
+class OutsideExecutor(CallbackGroup):
+    """No executor waits for what is in it: half the cost, for who takes its messages."""
 
     def can_execute(self, entity: Any) -> bool:
         return False
@@ -30,7 +30,7 @@ class Polled:
     """
 
     def __init__(self, offered: OfferedSubscription) -> None:
-        self._offered, self._group = offered, _Never()
+        self._offered, self._group = offered, OutsideExecutor()
         self._subscription()
 
     def call_back(self) -> None:

@@ -27,7 +27,7 @@ class Limits:
     velocity_scale: float = 1.0  # share of the URDF's joint velocity limits
     max_jump: float = 0.35  # first point to the measured joints, any joint
     max_age: float = 0.2  # of a command's measurement
-    timeout: float = 0.2  # without command until the arm is held
+    timeout: float = 0.17  # without command until the arm is held
     joint_timeout: float = (
         0.1  # without joint state until the arm is held, where these come often; else three of their periods
     )

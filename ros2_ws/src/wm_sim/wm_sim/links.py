@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile
 
 from wm_core.lifecycle import WmNode
-from wm_core.qos import LATCHED, SENSOR
+from wm_core.qos import LATCHED
 
 
 class Outgoing:
-    """A publisher. Cut off, its endpoint is gone, and where subscribers want reliability there is one that does not offer it."""
+    """A publisher. Cut off, its endpoint is gone."""
 
     def __init__(self, node: WmNode, message: type, topic: str, qos: QoSProfile) -> None:
         self._node, self._message, self._topic, self._qos = node, message, topic, qos
@@ -22,11 +22,9 @@ class Outgoing:
         if wanted == self._is_cut:
             return
         self._is_cut = wanted
-        if self._publisher is not None:
+        if wanted:
             self._node.destroy_publisher(self._publisher)
-        reliable = self._qos.reliability == ReliabilityPolicy.RELIABLE
-        qos = SENSOR if wanted else self._qos
-        self._publisher = self._node.publisher(self._message, self._topic, qos) if reliable or not wanted else None
+        self._publisher = None if wanted else self._node.publisher(self._message, self._topic, self._qos)
 
     def publish(self, message: Any) -> None:
         if self._publisher is not None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
@@ -14,22 +13,11 @@ from rclpy.subscription import Subscription
 from wm_bags.record.topics import LATCHED, SENSOR, Choice, Expected
 from wm_bags.storage.definitions import Definition, definition_of
 from wm_bags.storage.metadata import Topic
+from wm_core.polled import OutsideExecutor
 
+MIXED_S = 2.0  # after messages of several publishers in which gaps in the numbers say nothing
 DEPTH = 1000  # messages of a topic that wait in the middleware at most: two seconds of joint states
 Put = Callable[[Topic, bytes, int, int], None]  # topic, data, receive time, publish time [ns]
-
-
-class _Polled(CallbackGroup):
-    """Keeps subscriptions out of the executor: `Streams.poll` takes their messages, at half the cost."""
-
-    def can_execute(self, entity: object) -> bool:
-        return False
-
-    def beginning_execution(self, entity: object) -> bool:
-        return False
-
-    def ending_execution(self, entity: object) -> None:
-        """Nothing was begun."""
 
 
 @dataclass
@@ -39,6 +27,7 @@ class _Stream:
     topic: Topic
     publishers: int = 0
     sequence: int = 0  # number that the publisher gave to the newest message; 0: none yet
+    mixed_at: float = -MIXED_S  # when there was more than one publisher [s]
 
 
 class Streams:
@@ -50,7 +39,7 @@ class Streams:
     def __init__(self, node: Node, choice: Choice, expected: Iterable[Expected], put: Put) -> None:
         """Listens to `expected` topics at once, so that their first messages are taken too."""
         self._node, self._choice, self._put = node, choice, put
-        self._group = _Polled()
+        self._group = OutsideExecutor()
         self._streams: dict[str, _Stream] = {}
         self._warned: set[str] = set()  # topics that were warned of
         self.lost = 0
@@ -118,8 +107,11 @@ class Streams:
         if not stream.topic.offered_qos:  # a publisher that is quicker than `discover`
             stream.topic = Topic(stream.topic.name, stream.topic.definition, self._offered(stream.topic.name))
         sequence = info["publication_sequence_number"] or 0
-        if stream.publishers == 1 and 0 < stream.sequence < sequence:
-            self.lost += sequence - stream.sequence - 1
+        missing = sequence - stream.sequence - 1 if stream.sequence else 0
+        if missing > 0 and stream.subscription.get_publisher_count() > 1:
+            stream.mixed_at = time.monotonic()  # each publisher has a count of its own
+        if missing > 0 and stream.publishers == 1 and time.monotonic() - stream.mixed_at > MIXED_S:
+            self.lost += missing
         stream.sequence = sequence
         self._put(stream.topic, data, info["received_timestamp"] or time.time_ns(), info["source_timestamp"])
 
