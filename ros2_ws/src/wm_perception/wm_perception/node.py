@@ -30,6 +30,7 @@ from wm_perception.camera_input import CameraInput
 from wm_perception.conversions import cloud_message, detections_message, marker_message, observation_message
 from wm_perception.geometry import Geometry
 from wm_perception.pipeline import CameraFrame, PerceptionPipeline
+from wm_perception.rig_watch import RigWatch
 from wm_perception.sync import FrozenDetector, ImageSet, JointHistory, StampPairing, Travel
 
 FROZEN_MOTION = 0.01  # [m] the tool moves this far while a working camera's image changes
@@ -64,6 +65,7 @@ class PerceptionNode(WmNode):
         Param(
             "frozen_repeats", 10, "identical images in a row, while the arm moves, that mean a frozen camera", 2, 10000
         ),
+        Param("watch_rig", True, "look whether the cameras stand where the rig says, by the table and the arm in depth"),
         Param("threads", 1, "onnxruntime threads of the encoder", 1, 64),
     )
     RETIRED = ROBOT_RETIRED
@@ -82,6 +84,8 @@ class PerceptionNode(WmNode):
         self._reset_streams()
         self._slot = BundleSlot(self, self._load_pipeline)
         self.service(UseBundle, "~/use_bundle", self._on_use)
+        bev = self._slot.current.bundle.bev
+        self._rig_watch = RigWatch(self._rig, Kinematics(self._robot), bev) if self.value("watch_rig") else None
         self._observations = self.publisher(Observation, "wm/observation", STATE)
         self._clouds = self.publisher(PointCloud2, "wm/object_cloud", STATE)
         self._objects = self.publisher(DetectedObjects, "wm/objects", STATE)
@@ -99,6 +103,8 @@ class PerceptionNode(WmNode):
             self._slot.close()
         if getattr(self, "_detecting", None) is not None:
             self._detecting.join()  # type: ignore[union-attr]
+        if getattr(self, "_rig_watch", None) is not None:
+            self._rig_watch.close()  # type: ignore[union-attr]
 
     def _reset_streams(self) -> None:
         names = [camera.name for camera in self._rig.cameras]
@@ -245,6 +251,8 @@ class PerceptionNode(WmNode):
         self.counts["observations"] += 1
         self.timed("encode_ms", data.encode_ms)
         self._detect(images.stamp_ns, frames, q)
+        if self._rig_watch is not None:
+            self._rig_watch.add(frames, q, images.stamp_ns)
 
     def _frames(self, images: ImageSet) -> dict[str, CameraFrame]:
         """Frames of the cameras whose colour, depth and intrinsics fit; the others are counted and named."""
@@ -302,8 +310,11 @@ class PerceptionNode(WmNode):
         bad = any(count for key, count in counts.items() if key not in ("observations", "complete"))
         problem = f"; last problem: {self.last_problem}" if self.last_problem else ""
         offsets = "; ".join(text for clock in self._clocks.values() if (text := clock.problem()))
+        if moved := self._rig_watch.problem if self._rig_watch is not None else "":
+            problem = f"; {moved}{problem}"
+            self.get_logger().warning(moved, throttle_duration_sec=30.0)
         self.diagnose(
-            WARN if bad or offsets or not self.counts["observations"] else OK,
+            WARN if bad or offsets or moved or not self.counts["observations"] else OK,
             f"{self.counts['observations']} observations{problem}{offsets and '; '}{offsets}",
             model_id=self._slot.current.bundle.id,
             **{**self._pairing.counts, **self.record()},

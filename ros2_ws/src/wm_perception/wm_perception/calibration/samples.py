@@ -1,0 +1,131 @@
+"""Views of the board on disk: a folder of images a camera, and the joints at which they were taken.
+
+    FOLDER/board.yaml                the board
+    FOLDER/CAMERA/camera.yaml        intrinsics and distortion, as ROS 2's camera_info_manager has them
+    FOLDER/CAMERA/0003.png           what it saw
+    FOLDER/CAMERA/0003.yaml          joints: {NAME: [rad], ...}
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import yaml
+
+from wm_core.atomic import write_synced
+from wm_core.checked_yaml import load_checked
+from wm_core.kinematics import Kinematics, KinematicsError
+from wm_core.rotations import pose_of
+from wm_perception.calibration.board import BOARD_FILE, Board
+from wm_perception.calibration.hand_eye import View
+from wm_perception.calibration.lens import Lens
+
+CAMERA_FILE = "camera.yaml"
+_JOINTS: dict[str, Any] = {
+    "type": "object",
+    "required": ["joints"],
+    "properties": {"joints": {"type": "object", "additionalProperties": {"type": "number"}}},
+}
+_MATRIX = {"type": "object", "required": ["data"], "properties": {"data": {"type": "array", "items": {"type": "number"}}}}
+_CAMERA: dict[str, Any] = {
+    "type": "object",
+    "required": ["image_width", "image_height", "camera_matrix"],
+    "properties": {
+        "image_width": {"type": "integer", "minimum": 8},
+        "image_height": {"type": "integer", "minimum": 8},
+        "camera_matrix": _MATRIX,
+        "distortion_coefficients": _MATRIX,
+    },
+}
+
+
+class SamplesError(ValueError):
+    """A folder of views that cannot be used: names the file and what is wrong."""
+
+
+@dataclass(frozen=True)
+class CameraViews:
+    """What one camera saw of the board. `unseen`: images in which it was not found."""
+
+    lens: Lens
+    views: tuple[View, ...]
+    unseen: tuple[str, ...]
+
+
+class Samples:
+    """A folder of views."""
+
+    def __init__(self, folder: Path, board: Board) -> None:
+        self.folder, self.board = folder, board
+
+    @staticmethod
+    def begin(folder: Path, board: Board) -> "Samples":
+        """A new folder; raises SamplesError where views of another board are in it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / BOARD_FILE).exists() and Board.load(folder / BOARD_FILE) != board:
+            raise SamplesError(f"{folder}: expected a new folder, it has views of another board")
+        board.save(folder / BOARD_FILE)
+        return Samples(folder, board)
+
+    @staticmethod
+    def open(folder: Path) -> "Samples":
+        """One that is there; raises BoardError for a folder without a board."""
+        return Samples(folder, Board.load(folder / BOARD_FILE))
+
+    @property
+    def cameras(self) -> list[str]:
+        return sorted(file.parent.name for file in self.folder.glob(f"*/{CAMERA_FILE}"))
+
+    def add_camera(self, name: str, lens: Lens) -> None:
+        """Before its first view."""
+        (self.folder / name).mkdir(exist_ok=True)
+        write_synced(self.folder / name / CAMERA_FILE, yaml.safe_dump(lens.camera_info(name), sort_keys=False))
+
+    def add(self, camera: str, rgb: np.ndarray, joints: dict[str, float]) -> Path:
+        """An image (H, W, 3) uint8 and the joints [rad] at which it was taken; the image's file. Complete once the joints are there."""
+        file = self.folder / camera / f"{len(list((self.folder / camera).glob('*.png'))):04}.png"
+        cv2.imwrite(str(file), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+        write_synced(file.with_suffix(".yaml"), yaml.safe_dump({"joints": {k: float(v) for k, v in joints.items()}}))
+        return file
+
+    def read(self, camera: str, kinematics: Kinematics) -> CameraViews:
+        """All views of a camera; raises SamplesError naming the file that cannot be used."""
+        lens, views, unseen = read_lens(self.folder / camera / CAMERA_FILE), [], []
+        corners = self.board.corners
+        for file in sorted((self.folder / camera).glob("*.png")):
+            image = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)
+            if image is None or image.shape[:2] != (lens.height, lens.width):
+                got = "no image" if image is None else f"{image.shape[1]} x {image.shape[0]}"
+                raise SamplesError(f"{file}: expected an image of {lens.width} x {lens.height} pixels, got {got}")
+            found = self.board.find(image)
+            if found is None:
+                unseen.append(file.name)
+                continue
+            views.append(View(self._tool(file.with_suffix(".yaml"), kinematics), corners[found[1]], found[0]))
+        return CameraViews(lens, tuple(views), tuple(unseen))
+
+    def _tool(self, file: Path, kinematics: Kinematics) -> np.ndarray:
+        try:
+            joints = load_checked(file, _JOINTS, SamplesError)["joints"]
+            q = kinematics.arm_joints(list(joints), list(joints.values()))
+        except OSError as error:
+            raise SamplesError(f"{file}: expected the joints at which the image was taken: {error.strerror}") from error
+        except KinematicsError as error:
+            raise SamplesError(f"{file}: {error}; is it of robot '{kinematics.robot.name}'?") from error
+        position, rotation = kinematics.fk(q)
+        return pose_of(rotation, position)
+
+
+def read_lens(file: Path) -> Lens:
+    """Intrinsics as camera_info_manager has them; raises SamplesError."""
+    try:
+        data = load_checked(file, _CAMERA, SamplesError)
+    except OSError as error:
+        raise SamplesError(f"{file}: expected a camera's intrinsics: {error.strerror}") from error
+    matrix = np.array(data["camera_matrix"]["data"], float)
+    if matrix.size != 9 or matrix[0] <= 0 or matrix[4] <= 0:
+        raise SamplesError(f"{file}: camera_matrix: expected 9 numbers with positive focal lengths, got {matrix.tolist()}")
+    D = np.array(data.get("distortion_coefficients", {}).get("data", []) or [0.0] * 5, float)
+    return Lens(matrix.reshape(3, 3), D, data["image_width"], data["image_height"])
