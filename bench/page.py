@@ -20,6 +20,7 @@ SECTIONS = (
     "robots",
     "open_loop",
     "occlusion",
+    "calibration",
     "planners",
     "policy",
     "macro",

@@ -65,7 +65,9 @@ class PerceptionNode(WmNode):
         Param(
             "frozen_repeats", 10, "identical images in a row, while the arm moves, that mean a frozen camera", 2, 10000
         ),
-        Param("watch_rig", True, "look whether the cameras stand where the rig says, by the table and the arm in depth"),
+        Param(
+            "watch_rig", True, "look whether the cameras stand where the rig says, by the table and the arm in depth"
+        ),
         Param("threads", 1, "onnxruntime threads of the encoder", 1, 64),
     )
     RETIRED = ROBOT_RETIRED

@@ -127,7 +127,9 @@ def _points(frame: Depth) -> np.ndarray:
 
 def _table(points: np.ndarray, workspace: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points (m, 3) that should be on the table, their normals and distances from it."""
-    inside = (np.abs(points[:, 2]) < NEAR_TABLE) & ((points[:, :2] > workspace[0]) & (points[:, :2] < workspace[1])).all(1)
+    inside = (np.abs(points[:, 2]) < NEAR_TABLE) & (
+        (points[:, :2] > workspace[0]) & (points[:, :2] < workspace[1])
+    ).all(1)
     found = _thinned(points[inside], MOST_TABLE)
     return found, np.tile([0.0, 0.0, 1.0], (len(found), 1)), found[:, 2]
 
@@ -172,7 +174,9 @@ def _seen_part(normal: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     known = values > 1 / SEEN**2
     inverse = (vectors[:, known] / values[known]) @ vectors[:, known].T
     hidden = (vectors[:, ~known] ** 2).sum(1)
-    return scale[:, None] * inverse * scale, tuple(name for name, part in zip(_PARTS, hidden, strict=True) if part > 0.3)
+    return scale[:, None] * inverse * scale, tuple(
+        name for name, part in zip(_PARTS, hidden, strict=True) if part > 0.3
+    )
 
 
 def _turned_about(pose: np.ndarray, middle: np.ndarray, step: np.ndarray) -> np.ndarray:

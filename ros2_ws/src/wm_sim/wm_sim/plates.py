@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_ITERATIONS = 12  # of the inverse of the distortion
+_ITERATIONS = 8  # of the inverse of the distortion
 _WHITE_BORDER = 0.15  # of the plate's height, around the print
 
 
@@ -68,7 +68,9 @@ def image_of(
     return np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
-def _seen_near(size: np.ndarray, border: float, pose: np.ndarray, K: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+def _seen_near(
+    size: np.ndarray, border: float, pose: np.ndarray, K: np.ndarray, u: np.ndarray, v: np.ndarray
+) -> np.ndarray:
     """Distance (2, H, W) of pixels from the plate's middle, in units of a circle around all of it and what the lens may move it by."""
     ends = np.array([[x, y, 0] for x in (-border, size[0] + border) for y in (-border, size[1] + border)])
     points = ends @ pose[:3, :3].T + pose[:3, 3]
@@ -107,7 +109,5 @@ def _blurred(image: np.ndarray, sigma: float) -> np.ndarray:
     kernel /= kernel.sum()
     for axis in (0, 1):
         padded = np.pad(image, [(reach, reach) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
-        image = sum(
-            weight * np.take(padded, range(i, i + image.shape[axis]), axis) for i, weight in enumerate(kernel)
-        )
+        image = sum(weight * np.take(padded, range(i, i + image.shape[axis]), axis) for i, weight in enumerate(kernel))
     return image

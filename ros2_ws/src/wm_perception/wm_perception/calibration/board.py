@@ -55,7 +55,10 @@ class Board:
     square: float = 0.036
     marker: float = 0.027
     dictionary: str = "DICT_4X4_50"
-    mount: tuple[tuple[float, ...], tuple[float, ...]] = ((0.17, 0.0, 0.0), (0.0, 0.0, 0.0))  # position [m], rpy [degrees]
+    mount: tuple[tuple[float, ...], tuple[float, ...]] = (
+        (0.17, 0.0, 0.0),
+        (0.0, 0.0, 0.0),
+    )  # position [m], rpy [degrees]
 
     def __post_init__(self) -> None:
         if self.marker >= self.square:
@@ -65,7 +68,9 @@ class Board:
             raise BoardError(f"expected a dictionary of OpenCV such as DICT_4X4_50, got '{self.dictionary}'")
         found = len(cv2.aruco.getPredefinedDictionary(code).bytesList)
         if self.columns * self.rows // 2 > found:
-            raise BoardError(f"expected at most {found} markers, of {self.dictionary}, got {self.columns * self.rows // 2}")
+            raise BoardError(
+                f"expected at most {found} markers, of {self.dictionary}, got {self.columns * self.rows // 2}"
+            )
 
     @staticmethod
     def load(file: str | Path) -> "Board":
@@ -86,7 +91,9 @@ class Board:
         position, angles = map(list, self.mount)
         fields = {name: getattr(self, name) for name in ("columns", "rows", "square", "marker", "dictionary")}
         text = yaml.safe_dump(fields | {"mount": {"position": position, "rpy_deg": angles}}, sort_keys=False)
-        write_synced(file, f"# A ChArUco board: lengths [m]. mount: about where its middle is in the tool's frame.\n{text}")
+        write_synced(
+            file, f"# A ChArUco board: lengths [m]. mount: about where its middle is in the tool's frame.\n{text}"
+        )
 
     @property
     def size(self) -> np.ndarray:
@@ -144,6 +151,15 @@ class Board:
             ]
         return np.array(found, float)
 
+    def pattern(self, cells: int = 4) -> np.ndarray:
+        """The print as an image (h, w) bool, True black: as many pixels along a marker's cell as `cells`, where the squares allow it."""
+        side = self.marker / (self._made().getDictionary().markerSize + 2) / cells
+        width, height = np.rint(self.size / side).astype(int)
+        made = np.zeros((height, width), bool)
+        for left, upper, right, lower in np.rint(self.black() / side).astype(int):
+            made[upper:lower, left:right] = True
+        return made
+
     def pdf(self, page: tuple[float, float] = A4) -> bytes:
         """A page of a given width and height [m] with the board in its middle, at true size; raises BoardError if it is too small."""
         origin = (np.array(page) - self.size) / 2
@@ -160,7 +176,9 @@ class Board:
             f"ChArUco {self.columns} x {self.rows}, {self.dictionary}, squares {1e3 * self.square:g} mm, markers"
             f" {1e3 * self.marker:g} mm. Print at 100 %, glue it flat, and measure a square."
         )
-        text = f"BT /F1 8 Tf {origin[0] * _POINTS_PER_METRE:.2f} {0.5 * _MARGIN * _POINTS_PER_METRE:.2f} Td ({said}) Tj ET"
+        text = (
+            f"BT /F1 8 Tf {origin[0] * _POINTS_PER_METRE:.2f} {0.5 * _MARGIN * _POINTS_PER_METRE:.2f} Td ({said}) Tj ET"
+        )
         return _pdf_of("\n".join([*rectangles, "f", text]), width, height)
 
     def _made(self) -> Any:
@@ -183,5 +201,7 @@ def _pdf_of(content: str, width: float, height: float) -> bytes:
         starts.append(len(made))
         made += f"{number} 0 obj\n{each}\nendobj\n".encode("ascii")
     table = "".join(f"{start:010} 00000 n \n" for start in starts)
-    end = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\n"
+    end = (
+        f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\n"
+    )
     return made + f"{end}startxref\n{len(made)}\n%%EOF\n".encode("ascii")

@@ -32,7 +32,9 @@ def with_camera(text: str, name: str, pose: np.ndarray, fov_y_deg: float | None 
             edits.append((*span, f"{fov_y_deg:.4f}"))
     for start, end, new in sorted(edits, reverse=True):
         kept = text[start:end]
-        text = text[:start] + new + kept[len(kept.rstrip()) :] + text[end:]  # a list in block style ends after its line's end
+        text = (
+            text[:start] + new + kept[len(kept.rstrip()) :] + text[end:]
+        )  # a list in block style ends after its line's end
     return text
 
 

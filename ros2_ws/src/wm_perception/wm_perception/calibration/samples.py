@@ -1,9 +1,9 @@
 """Views of the board on disk: a folder of images a camera, and the joints at which they were taken.
 
-    FOLDER/board.yaml                the board
-    FOLDER/CAMERA/camera.yaml        intrinsics and distortion, as ROS 2's camera_info_manager has them
-    FOLDER/CAMERA/0003.png           what it saw
-    FOLDER/CAMERA/0003.yaml          joints: {NAME: [rad], ...}
+FOLDER/board.yaml                the board
+FOLDER/CAMERA/camera.yaml        intrinsics and distortion, as ROS 2's camera_info_manager has them
+FOLDER/CAMERA/0003.png           what it saw
+FOLDER/CAMERA/0003.yaml          joints: {NAME: [rad], ...}
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,11 @@ _JOINTS: dict[str, Any] = {
     "required": ["joints"],
     "properties": {"joints": {"type": "object", "additionalProperties": {"type": "number"}}},
 }
-_MATRIX = {"type": "object", "required": ["data"], "properties": {"data": {"type": "array", "items": {"type": "number"}}}}
+_MATRIX = {
+    "type": "object",
+    "required": ["data"],
+    "properties": {"data": {"type": "array", "items": {"type": "number"}}},
+}
 _CAMERA: dict[str, Any] = {
     "type": "object",
     "required": ["image_width", "image_height", "camera_matrix"],
@@ -126,6 +130,8 @@ def read_lens(file: Path) -> Lens:
         raise SamplesError(f"{file}: expected a camera's intrinsics: {error.strerror}") from error
     matrix = np.array(data["camera_matrix"]["data"], float)
     if matrix.size != 9 or matrix[0] <= 0 or matrix[4] <= 0:
-        raise SamplesError(f"{file}: camera_matrix: expected 9 numbers with positive focal lengths, got {matrix.tolist()}")
+        raise SamplesError(
+            f"{file}: camera_matrix: expected 9 numbers with positive focal lengths, got {matrix.tolist()}"
+        )
     D = np.array(data.get("distortion_coefficients", {}).get("data", []) or [0.0] * 5, float)
     return Lens(matrix.reshape(3, 3), D, data["image_width"], data["image_height"])

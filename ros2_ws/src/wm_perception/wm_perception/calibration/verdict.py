@@ -6,13 +6,16 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from wm_core.robot import RobotProfile
 from wm_core.rotations import parts_of
 from wm_perception.calibration.hand_eye import Solution, SolveError, View, residuals, solve
 from wm_perception.calibration.lens import Lens
 
 FOLDS = 10
 FEWEST_VIEWS = 10
-LEAST_TURN = 8.0  # [degrees] spread of the board's rotation about the second of its axes, so that the camera's place follows
+LEAST_TURN = (
+    8.0  # [degrees] spread of the board's rotation about the second of its axes, so that the camera's place follows
+)
 LEAST_PARTS = 6  # of 9 parts of the image that the board was in, to solve for the lens
 WORST_MM, WORST_DEG = 3.0, 0.4  # of the error at the table that is to be expected
 WORST_PX = 1.5  # RMS of the corners of held-out poses: more means another lens, other joints or another board
@@ -52,7 +55,12 @@ def judge(views: Sequence[View], solution: Solution, table: np.ndarray, prior: L
     solutions, pixels, sideways, angles = [], [], [], []
     for fold in range(folds):
         try:
-            other = solve([view for view, k in zip(views, left_out, strict=True) if k != fold], prior or solution.lens, free_lens, solution)
+            other = solve(
+                [view for view, k in zip(views, left_out, strict=True) if k != fold],
+                prior or solution.lens,
+                free_lens,
+                solution,
+            )
         except SolveError as error:
             raise SolveError(f"without some of the poses nothing is solved: {error}") from error
         solutions.append(other)
@@ -62,7 +70,9 @@ def judge(views: Sequence[View], solution: Solution, table: np.ndarray, prior: L
             pixels.append(error)
             sideways.append(error * depth / other.lens.K[0, 0])
             if (pose := other.lens.pose(view.points, view.pixels)) is not None:
-                angles.append(angle_of(pose[:3, :3].T @ (np.linalg.inv(other.camera) @ view.tool @ other.board)[:3, :3]))
+                angles.append(
+                    angle_of(pose[:3, :3].T @ (np.linalg.inv(other.camera) @ view.tool @ other.board)[:3, :3])
+                )
     shifts, turns = zip(*(error_at(other, solution, table) for other in solutions), strict=True)
     spread = np.sqrt((folds - 1) / folds)  # the jackknife's, of sums over the folds
     held_px = _rms(np.concatenate(pixels))
@@ -81,7 +91,14 @@ def judge(views: Sequence[View], solution: Solution, table: np.ndarray, prior: L
     if not faults:
         advice = list(missing(views, solution, True))
     return Verdict(
-        len(views), held_px, 1e3 * _rms(np.concatenate(sideways)), _rms(np.array(angles)), table_mm, table_deg, tuple(faults), tuple(advice)
+        len(views),
+        held_px,
+        1e3 * _rms(np.concatenate(sideways)),
+        _rms(np.array(angles)),
+        table_mm,
+        table_deg,
+        tuple(faults),
+        tuple(advice),
     )
 
 
@@ -89,7 +106,9 @@ def missing(views: Sequence[View], solution: Solution | None, free_lens: bool) -
     """What is missing in the choice of poses, and which to add."""
     found = []
     if len(views) < FEWEST_VIEWS:
-        found.append(f"expected {FEWEST_VIEWS} poses or more with the board in sight, got {len(views)}: add {FEWEST_VIEWS - len(views)}")
+        found.append(
+            f"expected {FEWEST_VIEWS} poses or more with the board in sight, got {len(views)}: add {FEWEST_VIEWS - len(views)}"
+        )
     if len(views) >= 2:
         axis, turn = least_turned(views)
         if turn < LEAST_TURN:
@@ -139,6 +158,12 @@ def error_at(found: Solution, truth: Solution, points: np.ndarray) -> tuple[floa
     left, _, right = np.linalg.svd((points - points.mean(0)).T @ (read - read.mean(0)))  # Kabsch (1976)
     turn = right.T @ np.diag([1.0, 1.0, np.linalg.det(left @ right)]) @ left.T
     return _rms(np.linalg.norm(read - points, axis=1)), angle_of(turn)
+
+
+def table_points(robot: RobotProfile) -> np.ndarray:
+    """Where errors count (9, 3) [m]: a grid on the table over the robot's reach."""
+    x, y = (np.linspace(robot.reach.lower[axis], robot.reach.upper[axis], 3) for axis in range(2))
+    return np.array([[a, b, 0.0] for a in x for b in y])
 
 
 def angle_of(rotation: np.ndarray) -> float:
