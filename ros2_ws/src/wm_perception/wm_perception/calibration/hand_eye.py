@@ -54,8 +54,8 @@ class Solution:
 def solve(views: Sequence[View], lens: Lens, free_lens: bool = False, begin: Solution | None = None) -> Solution:
     """The camera's pose, from the closed form or from `begin` on, by least squares over all corners.
 
-    `free_lens`: solve for the intrinsics and k1, k2, p1, p2 too, where `lens` says about what they are. Raises SolveError for too few views, or for poses among
-    which the board did not turn.
+    `free_lens`: solve for the intrinsics and k1, k2, p1, p2 too, where `lens` says about what they are. Raises SolveError for too
+    few views, or for poses among which the board did not turn.
     """
     start = closed_form(views, lens) if begin is None else begin
     return _refined(views, start, lens if free_lens else None)

@@ -1,0 +1,110 @@
+"""Views of the board out of a recording: one wherever the arm came to rest."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from wm_bags.storage.reading import Bag
+from wm_bringup.calibration.streams import NEAR_S, STILL_RAD, StreamError, Topics
+from wm_core.images import colour_image
+from wm_core.joint_states import JointStateError, read_joints
+from wm_core.kinematics import Kinematics
+from wm_perception.calibration.lens import NO_DISTORTION, Lens
+from wm_perception.calibration.samples import Samples
+
+REST_S = 0.7  # the arm has swung out
+ELSEWHERE_RAD = 0.05  # from the pose before, any joint
+
+
+def take_recorded(
+    path: Path, samples: Samples, kinematics: Kinematics, cameras: Sequence[str], topics: Topics
+) -> dict[str, int]:
+    """Views of each camera that were added to `samples`; raises StreamError for topics that are not in the recording."""
+    with Bag(path) as bag:
+        joint_topic = _absolute(topics.joints or kinematics.robot.joint_topic)
+        times, places = _joints(bag, joint_topic, kinematics)
+        moments = rests(times, places)
+        counts = {}
+        for name in cameras:
+            info, colour = (_absolute(topic.format(camera=name)) for topic in (topics.info, topics.colour))
+            content = next((bag.deserialize(message) for message in bag.messages([info])), None)
+            if content is None:
+                raise StreamError(f"{path}: expected messages on {info}, found none; --info-topic names another")
+            D = np.array(content.d if len(content.d) else NO_DISTORTION, float)
+            samples.add_camera(name, Lens(np.asarray(content.k, float).reshape(3, 3), D, content.width, content.height))
+            counts[name] = _images(bag, colour, name, samples, kinematics, times, places, moments)
+        return counts
+
+
+def rests(times: np.ndarray, places: np.ndarray) -> list[tuple[int, int]]:
+    """When the arm rested at poses other than the one before: begin, after it has swung out, and end [ns].
+
+    `times` (n,) [ns], ascending, `places` (n, joints) [rad].
+    """
+    found: list[tuple[int, int]] = []
+    begin, last = 0, None
+    for i in range(1, len(times) + 1):
+        if i < len(times) and (np.abs(places[i] - places[begin]) < STILL_RAD).all():
+            continue
+        new = last is None or np.abs(places[begin] - last).max() > ELSEWHERE_RAD
+        if new and times[i - 1] - times[begin] >= REST_S * 1e9:
+            found.append((int(times[begin] + REST_S * 1e9 / 2), int(times[i - 1])))
+            last = places[begin]
+        begin = i
+    return found
+
+
+def _joints(bag: Bag, topic: str, kinematics: Kinematics) -> tuple[np.ndarray, np.ndarray]:
+    times, places = [], []
+    for message in bag.messages([topic]):
+        content = bag.deserialize(message)
+        try:
+            places.append(read_joints(kinematics, content.name, content.position))
+        except JointStateError:  # of a gripper, say
+            continue
+        times.append(_stamp(content))
+    if not times:
+        raise StreamError(
+            f"expected joint states of {kinematics.robot.name} on {topic}, found none; --joint-topic names another"
+        )
+    order = np.argsort(times, kind="stable")
+    return np.array(times)[order], np.array(places)[order]
+
+
+def _images(
+    bag: Bag,
+    topic: str,
+    camera: str,
+    samples: Samples,
+    kinematics: Kinematics,
+    times: np.ndarray,
+    places: np.ndarray,
+    moments: list[tuple[int, int]],
+) -> int:
+    rest, count = list(moments), 0
+    for message in bag.messages([topic]):
+        if not rest:
+            break
+        content = bag.deserialize(message)
+        stamp = _stamp(content)
+        while rest and rest[0][1] < stamp:
+            rest.pop(0)
+        if not rest or stamp < rest[0][0]:
+            continue
+        nearest = int(np.abs(times - stamp).argmin())
+        if abs(times[nearest] - stamp) > NEAR_S * 1e9:
+            continue
+        rest.pop(0)
+        samples.add(camera, colour_image(content), dict(zip(kinematics.joint_names, places[nearest], strict=True)))
+        count += 1
+    return count
+
+
+def _stamp(content: object) -> int:
+    stamp = content.header.stamp  # type: ignore[attr-defined]
+    return int(stamp.sec) * 10**9 + int(stamp.nanosec)
+
+
+def _absolute(topic: str) -> str:
+    return topic if topic.startswith("/") else f"/{topic}"
