@@ -58,6 +58,10 @@ class BoardRobot:
         for thread in self._threads:
             thread.start()
 
+    def place(self, q: np.ndarray) -> None:
+        """As a person who guides it: to joints (n,) [rad]."""
+        self._motion, self.q = None, np.array(q, float)
+
     def close(self) -> None:
         self._ends = True
         for thread in self._threads:

@@ -16,14 +16,16 @@ def said(
     moved, turned = error_at(solution, Solution(before.camera, before.board, solution.lens), table)
     x, y, z = solution.camera[:3, 3]
     lines = [
-        f"{name}: {verdict.views} poses; the board was not seen in {len(seen.unseen)} images" + _listed(seen.unseen),
+        f"{name}: {verdict.views} poses; the board was not seen in {len(seen.unseen)} images" + _listed(seen.unseen)
+    ]
+    figures = [
         f"  held-out poses: {verdict.held_out_mm:.1f} mm, {verdict.held_out_deg:.2f} degrees, {verdict.held_out_px:.2f} px",
         f"  to be expected at the table: {verdict.table_mm:.1f} mm, {verdict.table_deg:.2f} degrees",
         f"  at ({x:.3f}, {y:.3f}, {z:.3f}) m, {1e3 * moved:.0f} mm and {turned:.1f} degrees at the table from what the rig says",
-        *(f"  refused: {fault}" for fault in verdict.faults),
-        *(f"  for solving intrinsics too: {each}" for each in verdict.advice),
     ]
-    return "\n".join(lines)
+    faults = [f"  refused: {fault}" for fault in verdict.faults]
+    advice = [f"  for solving intrinsics too: {each}" for each in verdict.advice]
+    return "\n".join([*lines, *(figures if np.isfinite(verdict.table_mm) else []), *faults, *advice])
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """Which poses the arm should take with the board: in sight, far from the table, turned every way, and near each other in turn."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ EDGE = 0.02  # of the image's size, that the board keeps from its border
 LARGEST_JOINT = 2.4  # [rad] between neighbouring poses: no detours
 WAYPOINT = 0.05  # [rad] between places on a way that are looked at
 TRIES = 60  # candidates a wanted pose
+SPARE = 1.4  # times as many as wanted are looked at, since some cannot be reached from the others
 NEAREST = 12  # poses that are tried as the next one
 
 
@@ -54,8 +56,8 @@ def choose(
     """
     rng = np.random.default_rng(seed)
     candidates = _candidates(kinematics, board, eyes, rng, TRIES * count)
-    wanted = _spread(candidates, board, eyes, count)
-    return _in_turn(wanted, free, start)
+    wanted = _spread(candidates, board, eyes, round(SPARE * count) + 2)
+    return _in_turn(wanted, free, start, count)
 
 
 def board_is_clear(kinematics: Kinematics, board: Board, here: np.ndarray, there: np.ndarray) -> bool:
@@ -129,15 +131,17 @@ def _spread(candidates: list[Pose], board: Board, eyes: Sequence[Eye], count: in
     return [candidates[i] for i in chosen]
 
 
-def _in_turn(poses: list[Pose], free: Free, here: np.ndarray) -> list[Pose]:
+def _in_turn(poses: list[Pose], free: Free, here: np.ndarray, count: int) -> list[Pose]:
     rest, ordered = list(poses), []
+    have: Counter[str] = Counter()
     while rest:
         rest.sort(key=lambda pose: float(np.abs(pose.q - here).max()))
         near = [pose for pose in rest[:NEAREST] if np.abs(pose.q - here).max() < LARGEST_JOINT]
         found = next((pose for pose in near if free(here, pose.q)), None)
         if found is None:
             break
-        rest = [pose for pose in rest if pose is not found]
         ordered.append(found)
+        have.update(found.cameras)
         here = found.q
+        rest = [pose for pose in rest if pose is not found and any(have[name] < count for name in pose.cameras)]
     return ordered

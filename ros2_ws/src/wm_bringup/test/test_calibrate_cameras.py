@@ -1,0 +1,181 @@
+"""`wm calibrate-cameras`: from a board to a rig, with an arm that really goes through the guard."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rclpy
+from wm_msgs.msg import Command
+
+from wm_bringup.calibration.recorded import rests
+from wm_core.command_line import main
+from wm_core.kinematics import Kinematics
+from wm_core.qos import STATE
+from wm_core.rig import CameraRig
+from wm_core.robot import load_robot
+from wm_perception.calibration.board import Board
+from wm_perception.calibration.hand_eye import turned
+from wm_perception.calibration.lens import Lens
+from wm_perception.calibration.poses import Eye, board_is_clear, choose
+from wm_perception.calibration.samples import Samples
+from wm_sim.plates import Look, image_of
+
+_spec = importlib.util.spec_from_file_location("board_robot", Path(__file__).with_name("board_robot.py"))
+board_robot = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(board_robot)
+
+CAMERA, PLACE, TARGET, K = board_robot.CAMERA, board_robot.PLACE, board_robot.TARGET, board_robot.K
+rig_file, BoardRobot = board_robot.rig_file, board_robot.BoardRobot
+D = np.zeros(5)
+LENS = Lens(K, D, 640, 480)
+CHANGE = np.array([0.04, 0.02, -0.03, 0.004, -0.006, 0.003])  # of how the board is held from what its file says
+NAMESPACE = "calibration_test"
+
+
+@pytest.fixture(scope="module")
+def kinematics() -> Kinematics:
+    return Kinematics(load_robot())
+
+
+@pytest.fixture(scope="module")
+def views(kinematics: Kinematics, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of views, as `take` leaves it."""
+    board, rng = Board(), np.random.default_rng(0)
+    samples = Samples.begin(tmp_path_factory.mktemp("taken") / "views", board)
+    samples.add_camera("camera_left", LENS)
+    eye, start = Eye("camera_left", CAMERA.T_table_optical, LENS), kinematics.robot.home.joints
+    for pose in choose(kinematics, board, [eye], 13, lambda a, b: board_is_clear(kinematics, board, a, b), start):
+        seen = np.linalg.inv(CAMERA.T_table_optical) @ pose.tool @ turned(board.mounted, CHANGE)
+        image = image_of(board.pattern(), board.size, seen, K, D, (480, 640), rng, Look(samples=2))
+        samples.add("camera_left", image, dict(zip(kinematics.joint_names, pose.q, strict=True)))
+    return samples.folder
+
+
+def test_a_board_is_made_to_print(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["calibrate-cameras", "board", str(tmp_path), "--square-mm", "30"]) == 0
+    assert (tmp_path / "board.pdf").read_bytes().startswith(b"%PDF")
+    assert Board.load(tmp_path / "board.yaml").square == 0.03
+    assert "measure a square: 30 mm" in capsys.readouterr().out
+
+
+def test_views_become_a_rig_with_a_residual_on_held_out_poses(
+    views: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    rig = rig_file(tmp_path / "rig.yaml", PLACE + [0.02, -0.03, 0.02], TARGET)
+    assert main(["calibrate-cameras", "solve", str(views), "--rig", str(rig)]) == 0
+    said = capsys.readouterr().out
+    assert "held-out poses: 0." in said and "to be expected at the table: 0." in said
+    assert np.linalg.norm(CameraRig.load(rig)["camera_left"].T_table_optical[:3, 3] - PLACE) < 0.002
+    assert rig.read_text().startswith("# measured by hand") and "# the left one" in rig.read_text()
+
+
+def test_with_check_nothing_is_written(views: Path, tmp_path: Path):
+    rig = rig_file(tmp_path / "rig.yaml")
+    before = rig.read_text()
+    assert main(["calibrate-cameras", "solve", str(views), "--rig", str(rig), "--check"]) == 0
+    assert rig.read_text() == before
+
+
+def test_a_bad_calibration_is_refused_and_says_what_to_add(
+    views: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    few = tmp_path / "few"
+    (few / "camera_left").mkdir(parents=True)
+    for file in [
+        "board.yaml",
+        "camera_left/camera.yaml",
+        *(f"camera_left/000{i}.{end}" for i in range(5) for end in ("png", "yaml")),
+    ]:
+        (few / file).write_bytes((views / file).read_bytes())
+    rig = rig_file(tmp_path / "rig.yaml")
+    before = rig.read_text()
+    assert main(["calibrate-cameras", "solve", str(few), "--rig", str(rig)]) == 1
+    assert "refused: expected 10 poses or more with the board in sight, got" in capsys.readouterr().out
+    assert rig.read_text() == before
+
+
+def test_views_of_another_camera_are_refused(views: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    rig = tmp_path / "rig.yaml"
+    rig.write_text(rig_file(tmp_path / "other.yaml").read_text().replace("camera_left", "camera_top"))
+    assert main(["calibrate-cameras", "solve", str(views), "--rig", str(rig)]) == 2
+    assert "expected views of ['camera_top'], found those of ['camera_left']" in capsys.readouterr().err
+
+
+def test_an_arm_rests_where_it_stood_long_enough_and_elsewhere_than_before():
+    times = np.arange(0, 10_000_000_000, 20_000_000)
+    seconds = times / 1e9
+    places = np.interp(seconds, [0, 2, 4, 6, 6.3, 10], [0, 0, 1, 1, 1.5, 2])[:, None]  # rests 0 to 2 and 4 to 6 s
+    found = rests(times, places)
+    assert [(round(begin / 1e9, 1), round(end / 1e9, 1)) for begin, end in found] == [(0.3, 2.0), (4.3, 6.0)]
+    assert rests(times, np.zeros((len(times), 1)))[1:] == []
+
+
+# -- on a robot ------------------------------------------------------------------------------------------------------
+
+
+def take(folder: Path, *words: str, answers: str = "") -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "wm_bringup.cli", "calibrate-cameras", "take", str(folder / "views")]
+    command += [
+        "--rig",
+        str(folder / "rig.yaml"),
+        "--board",
+        str(folder / "board.yaml"),
+        "--namespace",
+        NAMESPACE,
+        *words,
+    ]
+    return subprocess.run(command, input=answers, capture_output=True, text=True, timeout=240)
+
+
+@pytest.fixture
+def robot(kinematics: Kinematics, tmp_path: Path):
+    board = Board()
+    board.save(tmp_path / "board.yaml")
+    rig_file(tmp_path / "rig.yaml", PLACE + [0.02, -0.02, 0.01], TARGET)
+    robot = BoardRobot(Kinematics(kinematics.robot), board, turned(board.mounted, CHANGE), f"/{NAMESPACE}")
+    yield robot
+    robot.close()
+
+
+@pytest.mark.ros
+def test_the_arm_goes_through_poses_by_the_guard_and_views_are_kept(robot: BoardRobot, tmp_path: Path):
+    done = take(tmp_path, "--poses", "4", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pose 1 of" in done.stdout and "corners" in done.stdout
+    found = Samples.open(tmp_path / "views").read("camera_left", robot.kinematics)
+    assert len(found.views) >= 3
+    rotations = [view.tool[:3, :3] for view in found.views]
+    assert max(np.linalg.norm(a - b) for a in rotations for b in rotations) > 0.3
+    assert np.abs(robot.q - robot.kinematics.robot.home.joints).max() < 0.02  # and back
+
+
+@pytest.mark.ros
+def test_a_person_guides_the_arm_and_hears_what_is_seen(robot: BoardRobot, tmp_path: Path):
+    robot.place(robot.kinematics.ik(np.array([0.4, 0.0, 0.2]), robot.kinematics.robot.tool.rotation, robot.q))
+    done = take(tmp_path, "--guide", answers="\nq\n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "camera_left sees" in done.stdout and len(list((tmp_path / "views/camera_left").glob("*.png"))) == 1
+
+
+@pytest.mark.ros
+def test_nobody_else_may_command_the_arm_meanwhile(robot: BoardRobot, tmp_path: Path):
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node("planner", namespace=f"/{NAMESPACE}", context=context)
+    node.create_publisher(Command, "wm/command", STATE)
+    try:
+        done = take(tmp_path, "--poses", "3", "--yes")
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown(context=context)
+    assert done.returncode == 1 and "somebody publishes on wm/command: end ./wm launch first" in done.stderr
+
+
+@pytest.mark.ros
+def test_silent_topics_are_named(robot: BoardRobot, tmp_path: Path):
+    done = take(tmp_path, "--guide", "--info-topic", "{camera}/info")
+    assert done.returncode == 1
+    assert "expected messages on camera_left/info, none came" in done.stderr
