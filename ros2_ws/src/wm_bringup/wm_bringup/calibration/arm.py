@@ -17,9 +17,11 @@ from wm_bringup.graph import Graph
 from wm_bringup.graph import Node as Process
 from wm_core.kinematics import Kinematics
 from wm_core.qos import STATE
+from wm_core.rotations import pose_of
 from wm_core.services import await_answers
-from wm_guard.collisions import Collisions
-from wm_perception.calibration.poses import way
+from wm_guard.collisions import Box, Collisions
+from wm_perception.calibration.board import Board
+from wm_perception.calibration.poses import board_is_clear, way
 
 PERIOD_S = 0.1  # of commands
 AHEAD = 2  # periods that a command reaches ahead
@@ -28,6 +30,9 @@ TOOL_SPEED = 0.1  # [m/s]
 ARRIVED = 0.01  # [rad] from the pose, any joint
 PATIENCE_S = 5.0  # after the time that the way should take
 START_S = 60.0  # for the guard
+BOARD = "board"
+BOARD_BORDER, BOARD_THICK = 0.02, 0.01  # [m] around the print
+BOARD_MARGIN = 0.01  # [m] between the board and links
 LISTEN_S = 1.0  # that it listens to the joints before it believes them
 GUARD = "wm_guard"
 
@@ -36,12 +41,30 @@ class ArmError(ValueError):
     """An arm that cannot be moved, or does not go where it is sent: says why."""
 
 
-def collision_free(kinematics: Kinematics) -> Callable[[np.ndarray, np.ndarray], bool]:
-    """Whether the arm may go straight between joints (n,), as the guard sees it: to itself, the table and what is kept out."""
+def collision_free(kinematics: Kinematics, board: Board) -> Callable[[np.ndarray, np.ndarray], bool]:
+    """Whether the arm may go straight between joints (n,): as the guard sees it (itself, the table, what is kept out), and with the
+    board clear of the table and of the links before the tool's.
+    """
     collisions = Collisions(kinematics)
+    size = np.append(board.size + 2 * BOARD_BORDER, BOARD_THICK)
+    middle = pose_of(np.eye(3), np.append(board.size / 2, 0.0))
+
+    def clear(q: np.ndarray) -> bool:
+        position, rotation = kinematics.fk(q)
+        collisions.place([Box(BOARD, pose_of(rotation, position) @ board.mounted @ middle, size)])
+        return all(
+            away > BOARD_MARGIN
+            for pair, away in zip(collisions.pairs, collisions.distances(q), strict=True)
+            if BOARD in pair
+        )
 
     def free(here: np.ndarray, there: np.ndarray) -> bool:
+        if not board_is_clear(kinematics, board, here, there):
+            return False
         places = way(here, there)
+        if not all(clear(q) for q in places):
+            return False
+        collisions.place([])
         return all(collisions.approach(a, b).scale > 0 for a, b in zip(places, places[1:], strict=False))
 
     return free

@@ -5,7 +5,6 @@ stop. Images and joints are kept in FOLDER; taking again adds to them. Then: ./w
 """
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -80,17 +79,16 @@ def _guided(streams: Any, samples: Any) -> None:
 
 def _moved(options: argparse.Namespace, wm: Any, streams: Any, samples: Any, kinematics: Any, rig: Any) -> None:
     from wm_bringup.calibration.arm import ArmError, collision_free, guarded_arm
-    from wm_perception.calibration.poses import Eye, board_is_clear, choose
+    from wm_perception.calibration.poses import Eye, choose
 
     eyes_of_rig = [Eye(camera.name, camera.T_table_optical, streams.lenses[camera.name]) for camera in rig.cameras]
-    free: Callable[..., bool] = collision_free(kinematics)
     start = streams.joints
     poses = choose(
         kinematics,
         samples.board,
         eyes_of_rig,
         options.poses,
-        lambda here, there: board_is_clear(kinematics, samples.board, here, there) and free(here, there),
+        collision_free(kinematics, samples.board),
         start,
         options.seed,
     )
