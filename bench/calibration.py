@@ -25,7 +25,7 @@ from wm_core.rotations import pose_of
 from wm_perception.calibration.board import Board
 from wm_perception.calibration.hand_eye import Solution, View, solve, turned
 from wm_perception.calibration.lens import Lens
-from wm_perception.calibration.poses import Eye, board_is_clear, choose
+from wm_perception.calibration.poses import RoughCamera, board_is_clear, choose
 from wm_perception.calibration.verdict import error_at, judge, table_points
 from wm_perception.pipeline import CameraFrame
 from wm_perception.rig_watch import RigWatch
@@ -71,7 +71,7 @@ def calibrated(seed: int, method: str) -> dict[str, float]:
     about = Lens(np.array([[1.05 * lens.K[0, 0], 0, WIDTH / 2 - 0.5], [0, 1.05 * lens.K[0, 0], HEIGHT / 2 - 0.5], [0, 0, 1]]),
                  np.zeros(5), WIDTH, HEIGHT)  # fmt: skip
     poses = choose(
-        kinematics, board, [Eye("camera", camera, about)], POSES, lambda a, b: board_is_clear(kinematics, board, a, b),
+        kinematics, board, [RoughCamera("camera", camera, about)], POSES, lambda a, b: board_is_clear(kinematics, board, a, b),
         kinematics.robot.home.joints, seed,
     )  # fmt: skip
     pattern, views, noise = board.pattern(), [], rng.uniform(1, 5)

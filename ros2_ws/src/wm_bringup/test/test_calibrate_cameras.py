@@ -19,7 +19,7 @@ from wm_core.robot import load_robot
 from wm_perception.calibration.board import Board
 from wm_perception.calibration.hand_eye import turned
 from wm_perception.calibration.lens import Lens
-from wm_perception.calibration.poses import Eye, board_is_clear, choose
+from wm_perception.calibration.poses import RoughCamera, board_is_clear, choose
 from wm_perception.calibration.samples import Samples
 from wm_sim.plates import Look, image_of
 
@@ -46,8 +46,8 @@ def views(kinematics: Kinematics, tmp_path_factory: pytest.TempPathFactory) -> P
     board, rng = Board(), np.random.default_rng(0)
     samples = Samples.begin(tmp_path_factory.mktemp("taken") / "views", board)
     samples.add_camera("camera_left", LENS)
-    eye, start = Eye("camera_left", CAMERA.T_table_optical, LENS), kinematics.robot.home.joints
-    for pose in choose(kinematics, board, [eye], 13, lambda a, b: board_is_clear(kinematics, board, a, b), start):
+    rough, start = RoughCamera("camera_left", CAMERA.T_table_optical, LENS), kinematics.robot.home.joints
+    for pose in choose(kinematics, board, [rough], 13, lambda a, b: board_is_clear(kinematics, board, a, b), start):
         seen = np.linalg.inv(CAMERA.T_table_optical) @ pose.tool @ turned(board.mounted, CHANGE)
         image = image_of(board.pattern(), board.size, seen, K, D, (480, 640), rng, Look(samples=2))
         samples.add("camera_left", image, dict(zip(kinematics.joint_names, pose.q, strict=True)))

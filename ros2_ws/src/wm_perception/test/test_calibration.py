@@ -18,7 +18,7 @@ from wm_core.rotations import pose_of
 from wm_perception.calibration.board import Board, BoardError
 from wm_perception.calibration.hand_eye import Solution, SolveError, View, closed_form, solve, turned
 from wm_perception.calibration.lens import Lens
-from wm_perception.calibration.poses import CLEARANCE, Eye, board_is_clear, choose, in_sight
+from wm_perception.calibration.poses import CLEARANCE, RoughCamera, board_is_clear, choose, in_sight
 from wm_perception.calibration.rig_file import with_camera, write_camera
 from wm_perception.calibration.samples import Samples, SamplesError
 from wm_perception.calibration.verdict import error_at, judge, missing, parts_seen, table_points
@@ -38,12 +38,12 @@ class Setup:
         self.held = turned(self.board.mounted, np.array([0.05, 0.03, -0.04, 0.005, -0.008, 0.004]))
         self.truth = Solution(CAMERA, self.held, LENS)
         self.table = table_points(self.kinematics.robot)
-        self.eye = Eye("camera_left", CAMERA, LENS)
+        self.rough = RoughCamera("camera_left", CAMERA, LENS)
 
     def poses(self, count: int) -> list[np.ndarray]:
         """Joints of each."""
         start = self.kinematics.robot.home.joints
-        chosen = choose(self.kinematics, self.board, [self.eye], count, self.free, start)
+        chosen = choose(self.kinematics, self.board, [self.rough], count, self.free, start)
         return [pose.q for pose in chosen]
 
     def free(self, here: np.ndarray, there: np.ndarray) -> bool:
@@ -161,13 +161,13 @@ def test_chosen_poses_show_the_board_turned_every_way_and_above_the_table(setup:
     assert parts_seen(views, LENS.width, LENS.height).sum() >= 5
     for q in poses:
         pose = setup.tool(q) @ setup.board.mounted
-        assert in_sight(pose, setup.board, setup.eye)
+        assert in_sight(pose, setup.board, setup.rough)
         assert (setup.board.outline @ pose[2, :3] + pose[2, 3]).min() >= CLEARANCE
 
 
 def test_poses_to_which_no_way_is_free_are_left_out(setup: Setup):
     start = setup.kinematics.robot.home.joints
-    assert choose(setup.kinematics, setup.board, [setup.eye], 5, lambda a, b: False, start) == []
+    assert choose(setup.kinematics, setup.board, [setup.rough], 5, lambda a, b: False, start) == []
 
 
 # -- solving ---------------------------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ def test_a_board_of_another_size_is_noticed(setup: Setup, seen: list[View]):
 
 
 def test_an_outlying_corner_does_not_matter(setup: Setup, seen: list[View]):
-    spoilt = [replace(seen[0], pixels=seen[0].pixels + np.eye(len(seen[0].pixels))[:, :1] * 40), *seen[1:]]
+    spoilt = [replace(seen[0], pixels=seen[0].pixels + np.rough(len(seen[0].pixels))[:, :1] * 40), *seen[1:]]
     assert error_at(solve(spoilt, LENS), setup.truth, setup.table)[0] < 1.5e-3
 
 

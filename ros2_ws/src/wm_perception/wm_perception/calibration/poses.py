@@ -25,7 +25,7 @@ NEAREST = 12  # poses that are tried as the next one
 
 
 @dataclass(frozen=True)
-class Eye:
+class RoughCamera:
     """About where a camera is: pose (4, 4) of its optical frame in the table frame."""
 
     name: str
@@ -47,7 +47,13 @@ Free = Callable[[np.ndarray, np.ndarray], bool]
 
 
 def choose(
-    kinematics: Kinematics, board: Board, eyes: Sequence[Eye], count: int, free: Free, start: np.ndarray, seed: int = 0
+    kinematics: Kinematics,
+    board: Board,
+    cameras: Sequence[RoughCamera],
+    count: int,
+    free: Free,
+    start: np.ndarray,
+    seed: int = 0,
 ) -> list[Pose]:
     """Up to `count` poses in the order in which they are taken, from joints `start` (n,) on, and so that `free` holds on each way.
 
@@ -55,8 +61,8 @@ def choose(
     cannot go on; check how many each camera has.
     """
     rng = np.random.default_rng(seed)
-    candidates = _candidates(kinematics, board, eyes, rng, TRIES * count)
-    wanted = _spread(candidates, board, eyes, round(SPARE * count) + 2)
+    candidates = _candidates(kinematics, board, cameras, rng, TRIES * count)
+    wanted = _spread(candidates, board, cameras, round(SPARE * count) + 2)
     return _in_turn(wanted, free, start, count)
 
 
@@ -73,7 +79,7 @@ def way(here: np.ndarray, there: np.ndarray, spacing: float = WAYPOINT) -> np.nd
 
 
 def _candidates(
-    kinematics: Kinematics, board: Board, eyes: Sequence[Eye], rng: np.random.Generator, tries: int
+    kinematics: Kinematics, board: Board, cameras: Sequence[RoughCamera], rng: np.random.Generator, tries: int
 ) -> list[Pose]:
     robot, found = kinematics.robot, []
     low, high = robot.reach.lower[:3].copy(), robot.reach.upper[:3].copy()
@@ -83,7 +89,7 @@ def _candidates(
         turn = rotation_of([*rng.uniform(-TILT, TILT, 2), 0.0]) @ rotation_of([0.0, 0.0, rng.uniform(*yaw)])
         rotation, position = turn @ robot.tool.rotation, rng.uniform(low, high)
         tool = pose_of(rotation, position)
-        seen = tuple(eye.name for eye in eyes if in_sight(tool @ board.mounted, board, eye))
+        seen = tuple(rough.name for rough in cameras if in_sight(tool @ board.mounted, board, rough))
         if not seen or _lowest(tool @ board.mounted, board) < CLEARANCE:
             continue
         try:
@@ -99,27 +105,27 @@ def _lowest(pose: np.ndarray, board: Board) -> float:
     return float((board.outline @ pose[2, :3] + pose[2, 3]).min())
 
 
-def in_sight(pose: np.ndarray, board: Board, eye: Eye) -> bool:
+def in_sight(pose: np.ndarray, board: Board, rough: RoughCamera) -> bool:
     """Whether a camera sees all of the board at a pose (4, 4) in the table frame, from its front and not too steeply."""
-    rotation, origin = parts_of(np.linalg.inv(eye.camera) @ pose)
+    rotation, origin = parts_of(np.linalg.inv(rough.camera) @ pose)
     corners = board.outline @ rotation.T + origin
     middle = corners.mean(0)
     if corners[:, 2].min() < 0.1 or rotation[:, 2] @ middle / np.linalg.norm(middle) < np.cos(np.radians(FACING)):
         return False
-    size = np.array([eye.lens.width, eye.lens.height])
-    plain = corners[:, :2] / corners[:, 2:] * eye.lens.K[[0, 1], [0, 1]] + eye.lens.K[[0, 1], [2, 2]]
+    size = np.array([rough.lens.width, rough.lens.height])
+    plain = corners[:, :2] / corners[:, 2:] * rough.lens.K[[0, 1], [0, 1]] + rough.lens.K[[0, 1], [2, 2]]
     return bool((plain > EDGE * size).all() and (plain < (1 - EDGE) * size).all())
 
 
-def _spread(candidates: list[Pose], board: Board, eyes: Sequence[Eye], count: int) -> list[Pose]:
+def _spread(candidates: list[Pose], board: Board, cameras: Sequence[RoughCamera], count: int) -> list[Pose]:
     """Farthest-point sampling over rotation and place, for each camera alike."""
     rotations = np.array([pose.tool[:3, :3].reshape(-1) for pose in candidates]).reshape(-1, 9)
     places = np.array([(pose.tool @ board.mounted)[:3, 3] for pose in candidates]).reshape(-1, 3)
     features = np.c_[rotations, 3 * places]  # 10 degrees count as much as 8 cm
     chosen: list[int] = []
-    for eye in eyes:
-        able = [i for i, pose in enumerate(candidates) if eye.name in pose.cameras]
-        while able and sum(eye.name in candidates[i].cameras for i in chosen) < count:
+    for rough in cameras:
+        able = [i for i, pose in enumerate(candidates) if rough.name in pose.cameras]
+        while able and sum(rough.name in candidates[i].cameras for i in chosen) < count:
             rest = [i for i in able if i not in chosen]
             if not rest:
                 break

@@ -79,14 +79,14 @@ def _guided(streams: Any, samples: Any) -> None:
 
 def _moved(options: argparse.Namespace, wm: Any, streams: Any, samples: Any, kinematics: Any, rig: Any) -> None:
     from wm_bringup.calibration.arm import ArmError, collision_free, guarded_arm
-    from wm_perception.calibration.poses import Eye, choose
+    from wm_perception.calibration.poses import RoughCamera, choose
 
-    eyes_of_rig = [Eye(camera.name, camera.T_table_optical, streams.lenses[camera.name]) for camera in rig.cameras]
+    about = [RoughCamera(camera.name, camera.T_table_optical, streams.lenses[camera.name]) for camera in rig.cameras]
     start = streams.joints
     poses = choose(
         kinematics,
         samples.board,
-        eyes_of_rig,
+        about,
         options.poses,
         collision_free(kinematics, samples.board),
         start,
