@@ -157,7 +157,7 @@ def watched(seed: int, kind: str, seconds: int) -> dict[str, float]:
 
 
 def _frames(sims: list[ArmSim], bumps: bool, rng: np.random.Generator) -> dict[str, CameraFrame]:
-    """What the cameras of the first simulator see, or of the second one where things are as in the first."""
+    """What the cameras of the first simulator see, or of the second one with arm and object as in the first."""
     sim = sims[int(bumps)]
     if bumps:
         sim.show(sims[0].body_state())
@@ -237,22 +237,31 @@ def main() -> None:
     options.add_argument("--minutes", type=int, default=60, help="without a bump")
     options.add_argument("--seed", type=int, default=FIRST_TEST_SEED)
     options.add_argument("--workers", type=int, default=2)
+    options.add_argument("--parts", nargs="+", choices=("solve", "notice"), default=["solve", "notice"])
     options.add_argument("--json", type=Path, default=None)
     result_options(options)
     args = options.parse_args()
-    results = recorded("calibration", args, size=[WIDTH, HEIGHT], poses=POSES, joint_noise_deg=JOINT_NOISE)
     seeds = range(args.seed, args.seed + args.setups)
-    calls: dict[tuple, tuple] = {
-        ("solve", method, seed, 0): (calibrated, seed, method) for method in METHODS for seed in seeds
-    }
-    calls |= {
-        ("notice", kind, seed, 60): (watched, seed, kind, 60) for kind in BUMPS if kind != "none" for seed in seeds
-    }
-    quiet = max(1, args.minutes // 10)
-    calls |= {("notice", "none", args.seed + i, 600): (watched, args.seed + i, "none", 600) for i in range(quiet)}
-    lines = list(results.run(_call, calls, ("part", "method", "seed", "seconds"), args.workers))
+    lines: list[Line] = []
+    if "solve" in args.parts:
+        calls = {("solve", method, seed, 0): (calibrated, seed, method) for method in METHODS for seed in seeds}
+        facts = {"size": [WIDTH, HEIGHT], "poses": POSES, "joint_noise_deg": JOINT_NOISE}
+        lines += _measured(args, calls, facts)
+    if "notice" in args.parts:
+        kinds = [kind for kind in BUMPS if kind != "none"]
+        calls = {("notice", kind, seed, 60): (watched, seed, kind, 60) for kind in kinds for seed in seeds}
+        quiet = range(args.seed, args.seed + max(1, args.minutes // 10))
+        calls |= {("notice", "none", seed, 600): (watched, seed, "none", 600) for seed in quiet}
+        lines += _measured(args, calls, {"depth_noise_m": DEPTH_NOISE, "bump_at_s": BUMP_AT})
     print(tables(lines))
     write_json(args.json, {"results": lines})
+
+
+def _measured(args: argparse.Namespace, calls: dict[tuple, tuple], facts: dict) -> list[Line]:
+    results = recorded("calibration", args, **facts)
+    lines = list(results.run(_call, calls, ("part", "method", "seed", "seconds"), args.workers))
+    results.close()
+    return lines
 
 
 def _call(function, *arguments) -> dict[str, float]:

@@ -1,8 +1,11 @@
 """The perception node through real DDS: a camera's messages in, observations out, bad input counted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -136,6 +139,18 @@ def test_joint_states_that_are_offered_best_effort_are_heard(robot):
     robot.spin(0.3)
     robot.send(STEP_NS)
     robot.spin_until(lambda: robot.seen)
+def test_a_camera_that_was_bumped_is_named_in_the_diagnostics(robot):
+    """Here by its height: with the arm at rest the table says it, in a thread beside the observations."""
+    said: list[DiagnosticArray] = []
+    robot.me.create_subscription(DiagnosticArray, "diagnostics", said.append, STATE)
+    believed = robot.node._rig_watch._rig
+    higher = believed["camera_right"].T_table_optical + np.array([[0.0] * 4, [0.0] * 4, [0, 0, 0, 0.012], [0.0] * 4])
+    believed["camera_right"] = replace(believed["camera_right"], T_table_optical=higher)
+    for second in range(1, 12):
+        robot.send(second * 10 * STEP_NS)
+    name = "camera_right does not stand where the rig says: 12 mm off at the table"
+    robot.spin_until(lambda: any(name in status.message for array in said for status in array.status))
+    assert not any("camera_left" in status.message for array in said for status in array.status)
 
 
 def test_images_wait_for_a_joint_state_that_they_overtook(robot):

@@ -14,7 +14,7 @@ from wm_perception.rig_check import ArmSurface, Change, Depth, look
 
 WINDOW = 5  # frames that are looked at together
 PERIOD_S = 1.0  # between them
-LOOK_EVERY = 2  # frames between looks
+LOOK_EVERY = 3  # frames between looks: each takes 30 ms of a core
 AT_TABLE = 0.004  # [m] off in the workspace, from which a camera counts as moved: half of what a bump of 1 cm or 0.5 degrees does there
 ANGLE = 0.35  # [degrees] turned, where all of the change is seen
 TWICE = 2  # looks in a row that must agree, so that one with the arm's shape or clock disturbed says nothing

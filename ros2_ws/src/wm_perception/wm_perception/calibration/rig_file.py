@@ -60,7 +60,8 @@ def write_camera(file: Path, robot: RobotProfile, name: str, pose: np.ndarray, f
 
 
 def _camera_node(text: str, name: str) -> yaml.MappingNode:
-    for key, value in yaml.compose(text).value:
+    root = yaml.compose(text)
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else []:
         if key.value == "cameras":
             for camera in value.value:
                 if any(field.value == "name" and each.value == name for field, each in camera.value):

@@ -67,10 +67,10 @@ def judge(views: Sequence[View], solution: Solution, table: np.ndarray, prior: L
             raise SolveError(f"without some of the poses nothing is solved: {error}") from error
         solutions.append(other)
         for view in (view for view, k in zip(views, left_out, strict=True) if k == fold):
-            error = np.linalg.norm(residuals([view], other), axis=1)
+            distances = np.linalg.norm(residuals([view], other), axis=1)
             depth = other.seen(view)[:, 2]
-            pixels.append(error)
-            sideways.append(error * depth / other.lens.K[0, 0])
+            pixels.append(distances)
+            sideways.append(distances * depth / other.lens.K[0, 0])
             if (pose := other.lens.pose(view.points, view.pixels)) is not None:
                 angles.append(
                     angle_of(pose[:3, :3].T @ (np.linalg.inv(other.camera) @ view.tool @ other.board)[:3, :3])
