@@ -1,9 +1,10 @@
 """Cameras calibrated from rendered views of a board, and bumped cameras noticed.
 
-`solve`: a camera is drawn (place, lens with distortion), and how the arm holds the board; the arm takes poses that `wm
-calibrate-cameras take` would choose, with joints that are measured with noise; images are traced ray by ray (wm_sim.plates). The error is
-where points of the workspace come to lie (RMS) and how far they are turned. `notice`: two cameras watch the arm move at random for
-30 s, then one of them stands elsewhere, or none; the rig is a little wrong from the start, as a calibration leaves it.
+`solve`: a camera is drawn (place, lens with distortion), and how the arm holds the board, which is not quite printed to size; the arm
+takes poses that `wm calibrate-cameras take` would choose, with joints that are measured with noise; images are traced ray by ray
+(wm_sim.plates). The error is where points of the workspace come to lie (RMS) and how far they are turned. `notice`: two cameras
+watch the arm move at random for 30 s, then one of them stands elsewhere, or none; the rig is a little wrong from the start,
+as a calibration leaves it.
 """
 
 import argparse
@@ -37,6 +38,7 @@ from wm_sim.world import load_world
 WIDTH, HEIGHT = 640, 480
 POSES = 25
 JOINT_NOISE = 0.02  # [degrees] of a measured joint
+PRINTED = 0.003  # by which the board's size is off
 DEPTH_NOISE = 0.002  # [m] at 1 m, growing with the square of the distance
 BUMP_AT = 30  # [s]
 BUMPS = {"1 cm": (0.01, 0.0), "0.5 degrees": (0.0, 0.5), "none": (0.0, 0.0)}  # [m, degrees]
@@ -74,13 +76,14 @@ def calibrated(seed: int, method: str) -> dict[str, float]:
         kinematics, board, [RoughCamera("camera", camera, about)], POSES, lambda a, b: board_is_clear(kinematics, board, a, b),
         kinematics.robot.home.joints, seed,
     )  # fmt: skip
+    printed = rng.uniform(1 - PRINTED, 1 + PRINTED)
     pattern, views, noise = board.pattern(), [], rng.uniform(1, 5)
     look = Look(
         samples=4, blur=rng.uniform(0.3, 0.9), noise=noise, black=rng.uniform(20, 60), white=rng.uniform(140, 230)
     )
     for pose in poses:
         seen = np.linalg.inv(camera) @ pose.tool @ held
-        image = image_of(pattern, board.size, seen, lens.K, lens.D, (HEIGHT, WIDTH), rng, look)
+        image = image_of(pattern, printed * board.size, seen, lens.K, lens.D, (HEIGHT, WIDTH), rng, look)
         found = board.find(image)
         if found is not None:
             position, rotation = kinematics.fk(pose.q + rng.normal(0, np.radians(JOINT_NOISE), len(pose.q)))
@@ -245,7 +248,7 @@ def main() -> None:
     lines: list[Line] = []
     if "solve" in args.parts:
         calls = {("solve", method, seed, 0): (calibrated, seed, method) for method in METHODS for seed in seeds}
-        facts = {"size": [WIDTH, HEIGHT], "poses": POSES, "joint_noise_deg": JOINT_NOISE}
+        facts = {"size": [WIDTH, HEIGHT], "poses": POSES, "joint_noise_deg": JOINT_NOISE, "printed": PRINTED}
         lines += _measured(args, calls, facts)
     if "notice" in args.parts:
         kinds = [kind for kind in BUMPS if kind != "none"]

@@ -20,6 +20,7 @@ def said(
     ]
     figures = [
         f"  held-out poses: {verdict.held_out_mm:.1f} mm, {verdict.held_out_deg:.2f} degrees, {verdict.held_out_px:.2f} px",
+        f"  the board is {100 * (solution.scale - 1):+.2f} % larger than its file says",
         f"  to be expected at the table: {verdict.table_mm:.1f} mm, {verdict.table_deg:.2f} degrees",
         f"  at ({x:.3f}, {y:.3f}, {z:.3f}) m, {1e3 * moved:.0f} mm and {turned:.1f} degrees at the table from what the rig says",
     ]

@@ -5,6 +5,7 @@ For each pose i: T_table_optical T_optical_board(i) = T_table_tool(i) T_tool_boa
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -19,7 +20,11 @@ _DIFFERENCE = 1e-6  # for derivatives
 # How far a lens is from what is known before, standard deviations of fx, fy, cx, cy [share of the width], k1, k2, p1, p2. The
 # principal point is hardly seen beside the camera's rotation and the tangential distortion: this keeps them together.
 _LENS_SPREAD = np.array([0.1, 0.1, 0.02, 0.02, 0.2, 0.4, 1e-3, 1e-3])
-_CORNER_NOISE = 0.3  # [px] of a corner that is found
+_CORNER_NOISE = 0.2  # [px] of a corner that is found
+_ARM_TURN, _ARM_SHIFT = np.radians(0.04), 0.0005  # [rad, m] by which the tool is elsewhere than the joints say
+_FAR_OFF = 6.0  # times the usual distance of a corner from the others of its image: it is left out
+_SCALE_SPREAD = 0.01  # of a printed board
+_FIXED = 13  # parameters: camera, board, scale; those of the lens follow
 
 
 class SolveError(ValueError):
@@ -39,26 +44,34 @@ class View:
 
 @dataclass(frozen=True)
 class Solution:
-    """`camera` (4, 4): pose of the optical frame in the table frame; `board` (4, 4): of the board's in the tool's."""
+    """`camera` (4, 4): pose of the optical frame in the table frame; `board` (4, 4): of the board's in the tool's; `scale`: how much
+    larger the board is than its file says, which the arm's motion tells.
+    """
 
     camera: np.ndarray
     board: np.ndarray
     lens: Lens
+    scale: float = 1.0
 
     def seen(self, view: View) -> np.ndarray:
         """Where the corners of a view (n, 3) [m] should be, in the optical frame."""
         pose = np.linalg.inv(self.camera) @ view.tool @ self.board
-        return view.points @ pose[:3, :3].T + pose[:3, 3]
+        return self.scale * view.points @ pose[:3, :3].T + pose[:3, 3]
 
 
 def solve(views: Sequence[View], lens: Lens, free_lens: bool = False, begin: Solution | None = None) -> Solution:
     """The camera's pose, from the closed form or from `begin` on, by least squares over all corners.
 
+    Corners of one image are wrong together where its joints are measured wrong. They are weighed by that: the shape of the board in
+    an image says most of the lens, where it lies says little more than the arm is exact.
+
     `free_lens`: solve for the intrinsics and k1, k2, p1, p2 too, where `lens` says about what they are. Raises SolveError for too
     few views, or for poses among which the board did not turn.
     """
-    start = closed_form(views, lens) if begin is None else begin
-    return _refined(views, start, lens if free_lens else None)
+    prior = lens if free_lens else None
+    start = _refined(views, closed_form(views, lens), prior) if begin is None else begin
+    kept = _without_outliers(views, start)
+    return _refined(kept, start, prior, [_whitening(view, start) for view in kept])
 
 
 def closed_form(views: Sequence[View], lens: Lens) -> Solution:
@@ -75,11 +88,6 @@ def closed_form(views: Sequence[View], lens: Lens) -> Solution:
     values = np.concatenate([tool[:3, 3] - camera @ seen[:3, 3] for tool, seen in pairs])
     shifts = np.linalg.lstsq(rows, values, rcond=None)[0]
     return Solution(pose_of(camera, shifts[:3]), pose_of(board, shifts[3:]), lens)
-
-
-def camera_alone(views: Sequence[View], start: Solution) -> Solution:
-    """The camera's pose where it is known how the board is held."""
-    return _refined(views, start, None, board=False)
 
 
 def residuals(views: Sequence[View], solution: Solution) -> np.ndarray:
@@ -121,35 +129,75 @@ def least_squares(
     return x
 
 
-def _refined(views: Sequence[View], start: Solution, prior: Lens | None, board: bool = True) -> Solution:
+def _refined(
+    views: Sequence[View], start: Solution, prior: Lens | None, whitening: Sequence[np.ndarray] | None = None
+) -> Solution:
+    """The solution near `start`: all corners alike and robust against some of them, or with `whitening` of each view's residuals
+    and robust against whole views.
+    """
+    counts = [len(view.points) for view in views]
     points = np.concatenate([view.points for view in views])
     pixels = np.concatenate([view.pixels for view in views])
-    tools = np.repeat(np.stack([view.tool for view in views]), [len(view.points) for view in views], axis=0)
-    first = 12 if board else 6  # of what is of the lens
-    begin = np.zeros(first + (0 if prior is None else len(_LENS_SPREAD)))
+    tools = np.repeat(np.stack([view.tool for view in views]), counts, axis=0)
+    ends = np.cumsum(2 * np.array(counts))
+    begin = np.zeros(_FIXED + (0 if prior is None else len(_LENS_SPREAD)))
+    begin[_FIXED - 1] = (start.scale - 1) / _SCALE_SPREAD
     if prior is not None:
-        begin[first:] = (_numbers(start.lens) - _numbers(prior)) / _spread(prior)
+        begin[_FIXED:] = (_numbers(start.lens) - _numbers(prior)) / _spread(prior)
 
     def at(x: np.ndarray) -> Solution:
-        held = turned(start.board, x[6:12]) if board else start.board
-        lens = start.lens if prior is None else _with(prior, _numbers(prior) + _spread(prior) * x[first:])
-        return Solution(turned(start.camera, x[:6]), held, lens)
+        lens = start.lens if prior is None else _with(prior, _numbers(prior) + _spread(prior) * x[_FIXED:])
+        scale = 1 + _SCALE_SPREAD * float(x[_FIXED - 1])
+        return Solution(turned(start.camera, x[:6]), turned(start.board, x[6:12]), lens, scale)
 
     def residual(x: np.ndarray) -> np.ndarray:
         there = at(x)
         rotation, origin = parts_of(there.camera)
-        held = points @ there.board[:3, :3].T + there.board[:3, 3]
+        held = there.scale * points @ there.board[:3, :3].T + there.board[:3, 3]
         placed = np.einsum("nij,nj->ni", tools[:, :3, :3], held) + tools[:, :3, 3]
         errors = (there.lens.project((placed - origin) @ rotation) - pixels).reshape(-1)
-        return np.append(errors, _CORNER_NOISE * x[first:])
+        if whitening is None:
+            return np.append(errors, _CORNER_NOISE * x[_FIXED - 1 :])
+        parts = [white @ part for white, part in zip(whitening, np.split(errors, ends[:-1]), strict=True)]
+        return np.concatenate([*parts, x[_FIXED - 1 :]])
 
-    return at(least_squares(residual, begin, _huber))
+    def by_view(r: np.ndarray) -> np.ndarray:
+        sizes = np.array([np.sqrt(np.mean(part**2)) for part in np.split(r[: ends[-1]], ends[:-1])])
+        weights = np.minimum(1.0, _OUTLIER * np.median(sizes) / np.maximum(sizes, 1e-12))
+        return np.append(np.repeat(weights, 2 * np.array(counts)), np.ones(len(r) - ends[-1]))
+
+    return at(least_squares(residual, begin, partial(_huber, corners=len(points)) if whitening is None else by_view))
 
 
-def _huber(r: np.ndarray) -> np.ndarray:
-    sizes = np.linalg.norm(r.reshape(-1, 2), axis=1)
+def _without_outliers(views: Sequence[View], solution: Solution) -> list[View]:
+    """Without corners that are far off beside the others of their image."""
+    found = []
+    for view in views:
+        errors = residuals([view], solution)
+        sizes = np.linalg.norm(errors - np.median(errors, axis=0), axis=1)
+        kept = sizes <= _FAR_OFF * max(float(np.median(sizes)), _CORNER_NOISE)
+        found.append(replace(view, points=view.points[kept], pixels=view.pixels[kept]))
+    return found
+
+
+def _whitening(view: View, solution: Solution) -> np.ndarray:
+    """What makes the residuals (2 n,) [px] of a view independent and alike: the inverse root of their covariance, of corners that are
+    found with noise in an image whose tool is not quite where the joints say.
+    """
+    here = solution.lens.project(solution.seen(view)).reshape(-1)
+    spreads = np.array([_ARM_TURN] * 3 + [_ARM_SHIFT] * 3)
+    moved = [replace(view, tool=turned(view.tool, _DIFFERENCE * unit)) for unit in np.eye(len(spreads))]
+    columns = [(solution.lens.project(solution.seen(other)).reshape(-1) - here) / _DIFFERENCE for other in moved]
+    by_arm = np.stack(columns, 1) * spreads
+    return np.linalg.inv(np.linalg.cholesky(_CORNER_NOISE**2 * np.eye(len(here)) + by_arm @ by_arm.T))
+
+
+def _huber(r: np.ndarray, corners: int) -> np.ndarray:
+    """Weights of residuals of which the first 2 `corners` are of corners."""
+    sizes = np.linalg.norm(r[: 2 * corners].reshape(-1, 2), axis=1)
     limit = _OUTLIER * max(float(np.median(sizes)), 1e-6)
-    return np.repeat(np.minimum(1.0, limit / np.maximum(sizes, 1e-12)), 2)
+    weights = np.repeat(np.minimum(1.0, limit / np.maximum(sizes, 1e-12)), 2)
+    return np.append(weights, np.ones(len(r) - 2 * corners))
 
 
 def _numbers(lens: Lens) -> np.ndarray:

@@ -1,7 +1,7 @@
 """How far to trust a calibration: what held-out poses say, the error at the table that is to be expected, and what is missing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,8 +19,7 @@ LEAST_TURN = (
 LEAST_PARTS = 6  # of 9 parts of the image that the board was in, to solve for the lens
 WORST_MM, WORST_DEG = 3.0, 0.4  # of the error at the table that is to be expected
 WORST_PX = 1.5  # RMS of the corners of held-out poses: more means another lens, other joints or another board
-WORST_SCALE = 0.005  # of the board's squares
-_SCALED, _PARABOLAS = 0.01, 3
+WORST_SCALE = 0.03  # of the board's squares: more is another board than its file's
 _PARTS = 3
 _AXES = ("x", "y", "z")
 
@@ -85,10 +84,9 @@ def judge(views: Sequence[View], solution: Solution, table: np.ndarray, prior: L
             " the board cannot move in the gripper, and the camera's intrinsics"
             + ("" if free_lens else " (--intrinsics solves for them)")
         )
-    scale = board_scale(views, solution)
-    if abs(scale - 1) > WORST_SCALE:
+    if abs(solution.scale - 1) > WORST_SCALE:
         faults.append(
-            f"the board's squares seem to be {100 * (scale - 1):+.1f} % longer than its file says, at most {100 * WORST_SCALE:g} %"
+            f"the board's squares seem to be {100 * (solution.scale - 1):+.1f} % longer than its file says, at most {100 * WORST_SCALE:g} %"
             " are accepted: measure seven in a row, and write square and marker into board.yaml"
         )
     if table_mm > WORST_MM or table_deg > WORST_DEG:
@@ -108,26 +106,6 @@ def judge(views: Sequence[View], solution: Solution, table: np.ndarray, prior: L
         tuple(faults),
         tuple(advice),
     )
-
-
-def board_scale(views: Sequence[View], solution: Solution) -> float:
-    """How much larger the board is than its file says: the arm's motion gives the scale. Where the residuals are least: the bottom of a
-    parabola through three scales, around which another one is laid.
-    """
-    scale = 1.0
-    for _ in range(_PARABOLAS):
-        errors = [_scaled_errors(views, solution, scale + step) for step in (-_SCALED, 0.0, _SCALED)]
-        limit = max(1.0, 3 * float(np.median(errors[1])))
-        smaller, same, larger = (float(np.sum(np.minimum(each, limit) ** 2)) for each in errors)
-        bend = smaller - 2 * same + larger
-        scale += 0.5 * _SCALED * (smaller - larger) / bend if bend > 0 else 0.0
-    return scale
-
-
-def _scaled_errors(views: Sequence[View], solution: Solution, scale: float) -> np.ndarray:
-    """Of all corners (n,) [px] with a board of another size."""
-    scaled = [replace(view, points=scale * view.points) for view in views]
-    return np.linalg.norm(residuals(scaled, solve(scaled, solution.lens, begin=solution)), axis=1)
 
 
 def missing(views: Sequence[View], solution: Solution | None, free_lens: bool) -> list[str]:
