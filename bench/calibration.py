@@ -63,8 +63,8 @@ def drawn_camera(rng: np.random.Generator, middle: np.ndarray) -> tuple[np.ndarr
     return pose_of(rotation, place), Lens(K, D, WIDTH, HEIGHT)
 
 
-def calibrated(seed: int, method: str) -> dict[str, float]:
-    """One set-up: the true error and what is reported."""
+def calibrated(seed: int) -> dict[str, dict[str, float]]:
+    """One set-up: of each method the true error and what is reported."""
     rng = np.random.default_rng(seed)
     kinematics, board = Kinematics(load_robot()), Board()
     points = table_points(kinematics.robot)
@@ -88,14 +88,20 @@ def calibrated(seed: int, method: str) -> dict[str, float]:
         if found is not None:
             position, rotation = kinematics.fk(pose.q + rng.normal(0, np.radians(JOINT_NOISE), len(pose.q)))
             views.append(View(pose_of(rotation, position), board.corners[found[1]], found[0]))
-    prior = about if method == "solved" else None
+    truth = Solution(camera, held, lens)
+    return {
+        method: {"poses": len(poses), **_solved(views, prior or lens, prior, truth, points)}
+        for method, prior in (("known", None), ("solved", about))
+    }
+
+
+def _solved(views: list[View], lens: Lens, prior: Lens | None, truth: Solution, points: np.ndarray) -> dict[str, float]:
     began = time.process_time()
-    solution = solve(views, prior or lens, prior is not None)
+    solution = solve(views, lens, prior is not None)
     verdict = judge(views, solution, points, prior)
     spent = time.process_time() - began
-    shift, angle = error_at(solution, Solution(camera, held, lens), points)
+    shift, angle = error_at(solution, truth, points)
     return {
-        "poses": len(poses),
         "views": len(views),
         "true_mm": 1e3 * shift,
         "true_deg": angle,
@@ -179,7 +185,9 @@ def tables(lines: list[Line]) -> str:
     if solved:
         header = ("lens", "set-ups", "error [mm]: median / largest", "[degrees]", "reported [mm]: median", "[degrees]")
         header = (*header, "RMS true / RMS reported", "within a factor of 1.5", "2 mm and 0.2 degrees", "accepted")
-        found.append(table(header, [_solve_row(*key, rows) for key, rows in groups(solved, "method").items()]))
+        found.append(
+            table(header, [_solve_row(method, [line["result"][method] for line in solved]) for method in METHODS])
+        )
     watched_lines = [line for line in lines if line["part"] == "notice"]
     if watched_lines:
         header = (
@@ -195,15 +203,14 @@ def tables(lines: list[Line]) -> str:
     return "\n\n".join(found)
 
 
-def _solve_row(method: str, lines: list[Line]) -> tuple:
-    results = [line["result"] for line in lines]
+def _solve_row(method: str, results: list[dict]) -> tuple:
     true, reported, angle, said = (
         np.array([each[name] for each in results]) for name in ("true_mm", "reported_mm", "true_deg", "reported_deg")
     )
     ratio = np.maximum(true / reported, reported / true)
     return (
-        f"{method}",
-        len(lines),
+        method,
+        len(results),
         f"{np.median(true):.2f} / {true.max():.2f}",
         f"{np.median(angle):.3f} / {angle.max():.3f}",
         f"{np.median(reported):.2f}",
@@ -247,22 +254,24 @@ def main() -> None:
     seeds = range(args.seed, args.seed + args.setups)
     lines: list[Line] = []
     if "solve" in args.parts:
-        calls = {("solve", method, seed, 0): (calibrated, seed, method) for method in METHODS for seed in seeds}
+        calls = {("solve", seed): (calibrated, seed) for seed in seeds}
         facts = {"size": [WIDTH, HEIGHT], "poses": POSES, "joint_noise_deg": JOINT_NOISE, "printed": PRINTED}
-        lines += _measured(args, calls, facts)
+        lines += _measured(args, calls, ("part", "seed"), facts)
     if "notice" in args.parts:
         kinds = [kind for kind in BUMPS if kind != "none"]
         calls = {("notice", kind, seed, 60): (watched, seed, kind, 60) for kind in kinds for seed in seeds}
         quiet = range(args.seed, args.seed + max(1, args.minutes // 10))
         calls |= {("notice", "none", seed, 600): (watched, seed, "none", 600) for seed in quiet}
-        lines += _measured(args, calls, {"depth_noise_m": DEPTH_NOISE, "bump_at_s": BUMP_AT})
+        lines += _measured(
+            args, calls, ("part", "method", "seed", "seconds"), {"depth_noise_m": DEPTH_NOISE, "bump_at_s": BUMP_AT}
+        )
     print(tables(lines))
     write_json(args.json, {"results": lines})
 
 
-def _measured(args: argparse.Namespace, calls: dict[tuple, tuple], facts: dict) -> list[Line]:
+def _measured(args: argparse.Namespace, calls: dict[tuple, tuple], names: tuple[str, ...], facts: dict) -> list[Line]:
     results = recorded("calibration", args, **facts)
-    lines = list(results.run(_call, calls, ("part", "method", "seed", "seconds"), args.workers))
+    lines = list(results.run(_call, calls, names, args.workers))
     results.close()
     return lines
 

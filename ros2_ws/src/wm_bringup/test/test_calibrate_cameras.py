@@ -5,12 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import rclpy
+import yaml
+from rosbags.rosbag2 import Writer
 from wm_msgs.msg import Command
 
 from wm_bringup.calibration.recorded import rests
+from wm_core.bags import typestore
 from wm_core.command_line import main
 from wm_core.kinematics import Kinematics
 from wm_core.qos import STATE
@@ -52,6 +56,11 @@ def views(kinematics: Kinematics, tmp_path_factory: pytest.TempPathFactory) -> P
         image = image_of(board.pattern(), board.size, seen, K, D, (480, 640), rng, Look(samples=2))
         samples.add("camera_left", image, dict(zip(kinematics.joint_names, pose.q, strict=True)))
     return samples.folder
+
+
+def joints_of(image: Path, kinematics: Kinematics) -> np.ndarray:
+    joints = yaml.safe_load(image.with_suffix(".yaml").read_text())["joints"]
+    return kinematics.arm_joints(list(joints), list(joints.values()))
 
 
 def test_a_board_is_made_to_print(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -111,6 +120,76 @@ def test_an_arm_rests_where_it_stood_long_enough_and_elsewhere_than_before():
     found = rests(times, places)
     assert [(round(begin / 1e9, 1), round(end / 1e9, 1)) for begin, end in found] == [(0.3, 2.0), (4.3, 6.0)]
     assert rests(times, np.zeros((len(times), 1)))[1:] == []
+
+
+def test_views_are_read_out_of_a_recording(kinematics: Kinematics, views: Path, tmp_path: Path):
+    """The arm rests at three poses for a second each, and goes from one to the next in between."""
+    store = typestore()
+    poses = [joints_of(views / "camera_left" / file, kinematics) for file in ("0000.png", "0001.png", "0003.png")]
+    images = [
+        cv2.imread(str(views / "camera_left" / file), cv2.IMREAD_COLOR_RGB)
+        for file in ("0000.png", "0001.png", "0003.png")
+    ]
+    kinds = {
+        "/joint_states": "JointState",
+        "/camera_left/color/image_raw": "Image",
+        "/camera_left/color/camera_info": "CameraInfo",
+    }
+
+    def header(ns: int):
+        stamp = store.types["builtin_interfaces/msg/Time"](sec=ns // 10**9, nanosec=ns % 10**9)
+        return store.types["std_msgs/msg/Header"](stamp=stamp, frame_id="camera")
+
+    with Writer(tmp_path / "bag", version=9) as writer:
+        connections = {
+            topic: writer.add_connection(topic, f"sensor_msgs/msg/{kind}", typestore=store)
+            for topic, kind in kinds.items()
+        }
+
+        def write(topic: str, ns: int, **fields) -> None:
+            kind = f"sensor_msgs/msg/{kinds[topic]}"
+            writer.write(
+                connections[topic], ns, store.serialize_cdr(store.types[kind](header=header(ns), **fields), kind)
+            )
+
+        roi = store.types["sensor_msgs/msg/RegionOfInterest"](
+            x_offset=0, y_offset=0, height=0, width=0, do_rectify=False
+        )
+        info = {
+            "height": 480,
+            "width": 640,
+            "distortion_model": "plumb_bob",
+            "d": D,
+            "k": K.reshape(-1),
+            "r": np.eye(3).reshape(-1),
+        }
+        info |= {"p": np.zeros(12), "binning_x": 0, "binning_y": 0, "roi": roi}
+        write("/camera_left/color/camera_info", 10**9, **info)
+        times = [second + rest for second in (1, 3, 5) for rest in (0.0, 1.0)]
+        path = np.repeat(np.stack(poses), 2, axis=0)
+        for ns in range(10**9, 6 * 10**9, 20_000_000):
+            q = np.array([np.interp(ns / 1e9, times, column) for column in path.T])
+            nothing = np.zeros(0)
+            write("/joint_states", ns, name=list(kinematics.joint_names), position=q, velocity=nothing, effort=nothing)
+            if ns % 200_000_000 == 0:
+                image = images[int(np.abs(np.stack(poses) - q).max(1).argmin())]
+                shape = {"height": 480, "width": 640, "encoding": "rgb8", "is_bigendian": 0, "step": 3 * 640}
+                write("/camera_left/color/image_raw", ns, data=image.reshape(-1), **shape)
+    Board().save(tmp_path / "board.yaml")
+    rig_file(tmp_path / "rig.yaml")
+    words = [
+        "take",
+        str(tmp_path / "views"),
+        "--rig",
+        str(tmp_path / "rig.yaml"),
+        "--board",
+        str(tmp_path / "board.yaml"),
+    ]
+    assert main(["calibrate-cameras", *words, "--bag", str(tmp_path / "bag")]) == 0
+    kept = tmp_path / "views/camera_left"
+    assert [np.allclose(joints_of(kept / f"{i:04}.png", kinematics), q, atol=1e-3) for i, q in enumerate(poses)] == [
+        True
+    ] * 3
 
 
 # -- on a robot ------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import open3d
+from open3d.core import Tensor
 
 from wm_core.kinematics import Kinematics
 from wm_core.meshes import link_shapes
@@ -75,7 +76,7 @@ class ArmSurface:
             rotation, origin = parts_of(pose @ shape.pose)
             vertices.append(shape.vertices @ rotation.T + origin)
         scene = open3d.t.geometry.RaycastingScene(nthreads=1)
-        scene.add_triangles(np.concatenate(vertices).astype(np.float32), self._triangles)
+        scene.add_triangles(Tensor(np.concatenate(vertices).astype(np.float32)), Tensor(self._triangles))
         return scene
 
 
@@ -139,7 +140,7 @@ def _arm(points: np.ndarray, scene: open3d.t.geometry.RaycastingScene) -> tuple[
     high = _thinned(points[points[:, 2] > ABOVE_TABLE], 2 * MOST_ARM).astype(np.float32)
     if not len(high):
         return high, high, np.zeros(0)
-    found = scene.compute_closest_points(high)
+    found = scene.compute_closest_points(Tensor(high))
     away = high - found["points"].numpy()
     normals = found["primitive_normals"].numpy()
     distances = np.einsum("ij,ij->i", away, normals)
