@@ -109,7 +109,7 @@ def test_a_bumped_camera_is_put_right_from_the_table_and_the_arm(scene, moments)
     surface, truth = ArmSurface(scene.kinematics), scene.rig["camera_left"].T_table_optical
     believed = bumped(scene.rig, "camera_left", (0.01, -0.012, 0.008), (0.4, -0.3, 0.5))["camera_left"].T_table_optical
     frames = [Depth(each["camera_left"].depth, each["camera_left"].K, q) for each, q in moments]
-    change = look(frames, believed, surface, WORKSPACE)
+    change = look(frames, believed, surface, WORKSPACE, careful=True)
     assert change.unseen == ()
     assert np.linalg.norm(change.pose[:3, 3] - truth[:3, 3]) < 0.002
     assert np.degrees(np.linalg.norm(cv2.Rodrigues(change.pose[:3, :3] @ truth[:3, :3].T)[0])) < 0.2

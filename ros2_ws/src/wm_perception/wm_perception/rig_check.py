@@ -25,6 +25,7 @@ MOST_TABLE, MOST_ARM = 300, 500  # points a frame
 LARGEST_SIDE = 160  # [px] of larger images only some rows and columns are read
 FEWEST = 100  # points of the table or of the arm a frame, to say anything
 ITERATIONS = 6
+CAREFUL = 20  # times as many, and steps as much smaller
 CONVERGED = 1e-4  # [rad, m] of a step
 CORRELATED = 10.0  # points err together: so many count as one
 SEEN = 0.002  # [m] at the table: a part of the change that is known less well stays as it is
@@ -76,19 +77,24 @@ class ArmSurface:
             rotation, origin = parts_of(pose @ shape.pose)
             vertices.append(shape.vertices @ rotation.T + origin)
         scene = open3d.t.geometry.RaycastingScene(nthreads=1)
-        scene.add_triangles(Tensor(np.concatenate(vertices).astype(np.float32)), Tensor(self._triangles))
+        scene.add_triangles(
+            Tensor.from_numpy(np.concatenate(vertices).astype(np.float32)), Tensor.from_numpy(self._triangles)
+        )
         return scene
 
 
-def look(frames: Sequence[Depth], camera: np.ndarray, surface: ArmSurface, workspace: np.ndarray) -> Change | None:
+def look(
+    frames: Sequence[Depth], camera: np.ndarray, surface: ArmSurface, workspace: np.ndarray, careful: bool = False
+) -> Change | None:
     """How a camera stands other than at `camera` (4, 4), from its frames; None where neither table nor arm is in sight.
 
-    `workspace` (2, 2) [m]: lower and upper corner of the part of the table where points count.
+    `workspace` (2, 2) [m]: lower and upper corner of the part of the table where points count. `careful`: go on
+    until nothing changes any more, where the change is to be used and not only noticed.
     """
     middle = np.append(workspace.mean(0), 0.0)
     clouds = [(_points(frame), surface.scene(frame.q)) for frame in frames]
     pose, normal, arm_points = camera, np.zeros((6, 6)), 0
-    for _ in range(ITERATIONS):
+    for _ in range(CAREFUL * ITERATIONS if careful else ITERATIONS):
         normal, right, arm_points, count = np.zeros((6, 6)), np.zeros(6), 0, 0
         for points, scene in clouds:
             placed = points @ pose[:3, :3].T + pose[:3, 3]
@@ -104,7 +110,7 @@ def look(frames: Sequence[Depth], camera: np.ndarray, surface: ArmSurface, works
             return None
         step = _seen_part(normal)[0] @ right
         pose = _turned_about(pose, middle, step)
-        if np.abs(step).max() < CONVERGED:
+        if np.abs(step).max() < (CONVERGED / CAREFUL if careful else CONVERGED):
             break
     change = pose @ np.linalg.inv(camera)
     corners = np.array([[x, y, 0.0] for x in workspace[:, 0] for y in workspace[:, 1]])
@@ -140,7 +146,7 @@ def _arm(points: np.ndarray, scene: open3d.t.geometry.RaycastingScene) -> tuple[
     high = _thinned(points[points[:, 2] > ABOVE_TABLE], 2 * MOST_ARM).astype(np.float32)
     if not len(high):
         return high, high, np.zeros(0)
-    found = scene.compute_closest_points(Tensor(high))
+    found = scene.compute_closest_points(Tensor.from_numpy(high))
     away = high - found["points"].numpy()
     normals = found["primitive_normals"].numpy()
     distances = np.einsum("ij,ij->i", away, normals)

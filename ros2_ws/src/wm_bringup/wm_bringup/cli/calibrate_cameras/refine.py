@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     reach = kinematics.robot.reach
     workspace, surface, blind = np.array([reach.lower[:2], reach.upper[:2]]), ArmSurface(kinematics), 0
     for name, seen in frames.items():
-        change = look(seen, rig[name].T_table_optical, surface, workspace)
+        change = look(seen, rig[name].T_table_optical, surface, workspace, careful=True)
         if change is None:
             print(f"{name}: sees neither the table nor the arm where they should be: calibrate it with the board")
             blind += 1
