@@ -139,6 +139,8 @@ def test_joint_states_that_are_offered_best_effort_are_heard(robot):
     robot.spin(0.3)
     robot.send(STEP_NS)
     robot.spin_until(lambda: robot.seen)
+
+
 def test_a_camera_that_was_bumped_is_named_in_the_diagnostics(robot):
     """Here by its height: with the arm at rest the table says it, in a thread beside the observations."""
     said: list[DiagnosticArray] = []
