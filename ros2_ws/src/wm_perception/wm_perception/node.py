@@ -1,15 +1,11 @@
 """wm_perception: cameras and joint states in, observation embedding and object geometry out."""
 
-import math
-import threading
-import time
 from dataclasses import dataclass
 
 import numpy as np
-from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2
+from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
-from visualization_msgs.msg import MarkerArray
-from wm_msgs.msg import DetectedObjects, Observation
+from wm_msgs.msg import Observation
 from wm_msgs.srv import UseBundle
 
 from wm_core.bundle import Bundle
@@ -27,7 +23,8 @@ from wm_core.rig import CameraRig
 from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_msg, to_ns
 from wm_perception.camera_input import CameraInput
-from wm_perception.conversions import cloud_message, detections_message, marker_message, observation_message
+from wm_perception.conversions import observation_message
+from wm_perception.detections import Detections
 from wm_perception.geometry import Geometry
 from wm_perception.pipeline import CameraFrame, PerceptionPipeline
 from wm_perception.rig_watch import RigWatch
@@ -89,22 +86,19 @@ class PerceptionNode(WmNode):
         bev = self._slot.current.bundle.bev
         self._rig_watch = RigWatch(self._rig, Kinematics(self._robot), bev) if self.value("watch_rig") else None
         self._observations = self.publisher(Observation, "wm/observation", STATE)
-        self._clouds = self.publisher(PointCloud2, "wm/object_cloud", STATE)
-        self._objects = self.publisher(DetectedObjects, "wm/objects", STATE)
-        self._markers = self.publisher(MarkerArray, "wm/object_markers", STATE)
+        period = self.value("detection_period")
+        self._detections = Detections(self, lambda: self._slot.current.geometry, period)
         # Joint states first: the executor serves what has arrived in this order.
         self.subscribe_offered(JointState, self.value("joint_topic") or self._robot.joint_topic, self._on_joints)
         for camera in self._rig.cameras:
             self._subscribe_camera(camera.name)
-        self._detecting: threading.Thread | None = None
-        self._detected_at = -math.inf
         self.every(1.0, self._report, wall=True)
 
     def teardown(self) -> None:
         if hasattr(self, "_slot"):
             self._slot.close()
-        if getattr(self, "_detecting", None) is not None:
-            self._detecting.join()  # type: ignore[union-attr]
+        if hasattr(self, "_detections"):
+            self._detections.close()
         if getattr(self, "_rig_watch", None) is not None:
             self._rig_watch.close()  # type: ignore[union-attr]
 
@@ -252,7 +246,7 @@ class PerceptionNode(WmNode):
         self._observations.publish(self._observed)
         self.counts["observations"] += 1
         self.timed("encode_ms", data.encode_ms)
-        self._detect(images.stamp_ns, frames, q)
+        self._detections.look(self._header(images.stamp_ns), frames, q)
         if self._rig_watch is not None:
             self._rig_watch.add(frames, q, images.stamp_ns)
 
@@ -279,31 +273,6 @@ class PerceptionNode(WmNode):
 
     def _header(self, stamp_ns: int) -> Header:
         return Header(stamp=to_msg(stamp_ns), frame_id=self._robot.table_frame)
-
-    # -- geometry ------------------------------------------------------------------------------------------------
-
-    def _detect(self, stamp_ns: int, frames: dict[str, CameraFrame], q: np.ndarray) -> None:
-        """Now and then detect objects by geometry, in a thread of its own, right after an observation: that delays the next one least."""
-        period, now = self.value("detection_period"), time.monotonic()
-        running = self._detecting is not None and self._detecting.is_alive()
-        if running or period == 0 or now - self._detected_at < period:
-            return
-        if not any(self.count_subscribers(topic) for topic in ("wm/objects", "wm/object_cloud", "wm/object_markers")):
-            return
-        self._detected_at = now
-        self._detecting = threading.Thread(target=self._publish_detections, args=(stamp_ns, frames, q), daemon=True)
-        self._detecting.start()
-
-    def _publish_detections(self, stamp_ns: int, frames: dict[str, CameraFrame], q: np.ndarray) -> None:
-        try:
-            found = self._slot.current.geometry.detect(frames, q)
-        except ValueError as error:
-            self.reject("no_geometry", str(error))
-            return
-        header = self._header(stamp_ns)
-        self._objects.publish(detections_message(header, found))
-        self._markers.publish(marker_message(header, found))
-        self._clouds.publish(cloud_message(header, found.points, found.colours))
 
     # -- diagnostics ---------------------------------------------------------------------------------------------
 
