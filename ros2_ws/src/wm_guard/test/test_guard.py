@@ -265,6 +265,16 @@ def test_the_watchdog_holds_once_within_its_timeout_and_the_next_command_recover
     assert guard.check(step(dx=0.03), T0 + 400 * MS, T0 + 400 * MS).kind is Kind.PASS and guard.mode is Mode.PASSING
 
 
+def test_an_arm_of_which_nothing_is_heard_is_sent_nothing_once_it_rests(guard, step):
+    """Its driver, or the simulator, may be starting anew with the arm elsewhere: a hold would take it back at once."""
+    guard.check(step(dx=0.03), T0, T0)
+    assert guard.watchdog(T0 + 200 * MS).sent is not None
+    assert guard.check(step(dx=0.03), T0 + 300 * MS, T0 + 300 * MS).sent is not None
+    late = guard.check(step(dx=0.03), T0 + 900 * MS, T0 + 900 * MS)
+    assert late.kind is Kind.REFUSED and late.sent is None and "nobody says where" in late.text
+    assert guard.e_stop(T0 + 1000 * MS).sent is None and guard.mode is Mode.STOPPED
+
+
 def test_a_verdict_that_came_too_late_is_withdrawn_and_the_arm_goes_on(guard, step):
     """The guard's process was kept waiting for 80 ms: the command is judged again from where the arm is by now."""
     guard.check(step(dx=0.03), T0, T0)

@@ -20,6 +20,7 @@ from wm_guard.verdicts import Kind, Verdict
 # [s] of joint states without one that is believed after which commands are refused: they must not run ahead of the arm.
 DOUBTED_S = 0.1
 LONGEST_HOLD_S = 10.0
+SILENT = 4  # times as long without joint state as until it is not known where the arm is
 MISSED = 3  # joint states until it is not known where the arm is
 PERIOD_SHARE = 0.1  # of the newest in the mean period
 SLOWLY = 4  # times as long as the velocity limits ask for
@@ -160,11 +161,21 @@ class Arm:
             return self._stay_left(kind, reason, text, states.left, now_ns, stamp_ns)
         if not states.path:  # never commanded
             self.motions.place(np.array(states.position), now_ns)
+        elif self._silent(now_ns):
+            return self._nothing(kind, reason, f"{text}; nothing sent: the arm rests, and nobody says where", now_ns)
         sent = self.motions.halt(now_ns, self._step_ns) if halt else self._stop(now_ns)
         if states.newest is not None and self.lost and not states.jumped:  # elsewhere: it should not leap there
             slow_ns = SLOWLY * self._shortest_ns(states.newest, sent.positions[-1])
             sent = sent.only_at(max(int(sent.ends_ns[-1]), now_ns + slow_ns))
         return self._send(kind, reason, text, stamp_ns, sent.ends_ns[-1:], sent.positions[-1:], sent, now_ns)
+
+    def _silent(self, now_ns: int) -> bool:
+        """Whether nothing was measured for so long that another arm than the one that was commanded may listen, or this one elsewhere:
+        a driver or a simulator that was started anew. It rests by itself.
+        """
+        stamp_ns = self.states.stamp_ns
+        silent = stamp_ns is not None and now_ns - stamp_ns > SILENT * self.state_age_ns
+        return silent and now_ns >= self.motions.rest_ns(now_ns)
 
     # -- inside --------------------------------------------------------------------------------------------------
 

@@ -153,15 +153,17 @@ class Motions:
         rests sooner, or soon, and the stop would leave the joints' ranges or not end well, at joints (n,).
         """
         state, rest_ns = self.state(now_ns), self.rest_ns(now_ns)
-        stops = [
-            profile
-            for profile in self._stops(state)
-            if now_ns + profile.duration * NS < rest_ns and self._within(profile, state[0])
-        ]
-        best = next((profile for profile in stops if ends_well(profile.target)), None)
-        if best is None and stops and rest_ns - now_ns > SOON * NS:
-            best = stops[0]
-        if best is not None:
+        sooner = []
+        for profile in self._stops(state):
+            if now_ns + profile.duration * NS < rest_ns and self._within(profile, state[0]):
+                sooner.append(profile)
+                if ends_well(profile.target):
+                    break
+            if rest_ns - now_ns <= SOON * NS:
+                sooner = []
+                break
+        if sooner:
+            best = sooner[-1] if ends_well(sooner[-1].target) else sooner[0]
             self._rest_at(best.target, now_ns, best)
         return self._sent(now_ns, now_ns + hold_ns)
 

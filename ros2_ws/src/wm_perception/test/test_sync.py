@@ -178,12 +178,29 @@ def test_a_frozen_camera_is_noticed():
     assert [frozen.update("left", data) for data in (still, still, still, moving)] == [False, False, True, False]
 
 
-def test_the_way_of_the_tool_counts_from_the_first_of_equal_images_and_anew_after_a_leap():
-    travel, step_ns = Travel(), 100_000_000
-    ways = [travel.update("left", i * step_ns, np.array([0.02 * i, 0.0, 0.0])) for i in range(4)]
-    assert ways == pytest.approx([0.0, 0.02, 0.04, 0.06])
-    assert travel.update("left", 4 * step_ns, np.array([0.9, 0.0, 0.0])) == 0.0  # 8 m/s: no arm
-    assert travel.update("left", 5 * step_ns, np.array([0.08, 0.0, 0.0])) == 0.0
-    assert travel.update("left", 6 * step_ns, np.array([0.1, 0.0, 0.0])) == pytest.approx(0.02)
+def ways_of(travel: Travel, places: list[float], begin: int = 0) -> list[float]:
+    """The way at each of some places [m] on a line, one a joint state every 20 ms; images come with them."""
+    found = []
+    for i, place in enumerate(places, begin):
+        travel.moved(20 * i * MS, np.array([place, 0.0, 0.0]))
+        found.append(travel.since("left", 20 * i * MS, 1))
+    return found
+
+
+def test_the_way_of_the_tool_counts_from_the_first_of_equal_images():
+    travel = Travel(fastest=0.75)
+    assert ways_of(travel, [0.0, 0.01, 0.02, 0.03]) == pytest.approx([0.0, 0.01, 0.02, 0.03])
     travel.begin("left")
-    assert travel.update("left", 7 * step_ns, np.array([0.12, 0.0, 0.0])) == 0.0
+    assert ways_of(travel, [0.04, 0.05], begin=4) == pytest.approx([0.0, 0.01])
+
+
+def test_joint_states_that_lie_and_then_do_not_are_no_way():
+    """Zeros for a while, or the same for a while and then where the arm has come meanwhile: the images of an arm at rest repeat."""
+    assert max(ways_of(Travel(fastest=0.75), [0.4, 0.4, 0.0, 0.0, 0.0, 0.4, 0.4])) == 0.0
+    assert max(ways_of(Travel(fastest=0.75), [0.4, 0.4, 0.45, 0.45])) == 0.0
+
+
+def test_where_no_joint_state_says_it_there_is_no_way():
+    travel = Travel(fastest=0.75)
+    ways_of(travel, [0.0, 0.01, 0.02])
+    assert travel.since("left", 1000 * MS, 60 * MS) == 0.0

@@ -30,7 +30,8 @@ from wm_perception.pipeline import CameraFrame, PerceptionPipeline
 from wm_perception.rig_watch import RigWatch
 from wm_perception.sync import FrozenDetector, ImageSet, JointHistory, StampPairing, Travel
 
-FROZEN_MOTION = 0.01  # [m] the tool moves this far while a working camera's image changes
+FASTER = 1.5  # times the tool's speed limit: joint states that say so have lied
+FROZEN_MOTION = 0.02  # [m] the tool moves this far while a working camera's image changes
 WARM_UP = 3
 JOINTS = "joints"  # beside the cameras, whose clocks are followed
 
@@ -109,7 +110,7 @@ class PerceptionNode(WmNode):
         )
         self._joints = JointHistory()
         self._frozen = FrozenDetector(self.value("frozen_repeats"))
-        self._travel = Travel()
+        self._travel = Travel(FASTER * self._robot.tool_speed)
         colour, aligned = self.value("colour_topic"), self.value("aligned_depth")
         self._cameras = {camera.name: CameraInput(camera, colour, aligned) for camera in self._rig.cameras}
         self._clocks = {name: ClockOffset(f"images of {name}") for name in names} | {
@@ -169,6 +170,7 @@ class PerceptionNode(WmNode):
             return
         self._heard(JOINTS, to_ns(message.header.stamp))
         self._joints.add(to_ns(message.header.stamp), q)
+        self._travel.moved(to_ns(message.header.stamp), self._kinematics.fk(q)[0])
         if self._waiting is not None:
             images, self._waiting = self._waiting, None
             self._on_set(images)
@@ -214,10 +216,8 @@ class PerceptionNode(WmNode):
         if not self._frozen.repeating(name):
             self._travel.begin(name)
         stamp_ns = to_ns(message.header.stamp)
-        q = self._joints.nearest(stamp_ns, round(self.value("joint_tolerance") * 1e9))
-        if q is None:  # a start in the wrong place would refuse the images of an arm at rest for ever
-            return
-        if self._travel.update(name, stamp_ns, self._kinematics.fk(q)[0]) > FROZEN_MOTION and repeated:
+        way = self._travel.since(name, stamp_ns, round(self.value("joint_tolerance") * 1e9))
+        if way > FROZEN_MOTION and repeated:
             self._pairing.counts["frozen"] += 1
             raise ImageError(
                 "expected changing images while the arm moves, got the same one again and again; restart the camera"

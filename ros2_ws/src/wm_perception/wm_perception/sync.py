@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 MEMORY = 8  # instants kept per stream
-LEAP_SPEED = 2.0  # [m/s] that no tool has
-LONGEST_GAP = 0.2  # [s] between two images; after a longer one too, a tool is not believed to be farther away
+LONGEST_GAP = 0.2  # [s] between two joint states; after a longer one too, a tool is not believed to be farther away
 PERIODS = 16  # intervals of a stream, of which the lower quartile is its period: frames that are lost make intervals longer only
 # Shares of the period within which two images are of one frame: farther apart, the neighbour is nearer. Beyond one half, because
 # stamps jitter; two cameras that nobody triggers together jitter both.
@@ -185,26 +184,39 @@ class FrozenDetector:
 
 
 class Travel:
-    """How far the tool has come since a camera's images began to repeat. After a leap that no arm makes it is counted anew: the joint
-    states have lied, or do now, and nothing is known of a motion.
+    """How far the tool has come since a camera's images began to repeat, by joint states. Leaps that no arm makes are left out: the
+    joint states have lied, or do now, and nothing is known of a motion.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fastest: float) -> None:
+        """`fastest` [m/s]: beyond it a motion is a leap."""
+        self._fastest = fastest
+        self._way = np.zeros(3)
+        self._last: tuple[int, np.ndarray] | None = None
+        self._ways = JointHistory()
         self._start: dict[str, np.ndarray] = {}
-        self._last: dict[str, tuple[int, np.ndarray]] = {}
+
+    def moved(self, stamp_ns: int, tool: np.ndarray) -> None:
+        """Where the tool (3,) [m] was at a joint state."""
+        if self._last is not None:
+            step, seconds = tool - self._last[1], min(abs(stamp_ns - self._last[0]) / 1e9, LONGEST_GAP)
+            if float(np.linalg.norm(step)) <= self._fastest * seconds:
+                self._way = self._way + step
+        self._last = (stamp_ns, tool)
+        self._ways.add(stamp_ns, self._way)
 
     def begin(self, camera: str) -> None:
         """The camera's image is another than the one before."""
         self._start.pop(camera, None)
 
-    def update(self, camera: str, stamp_ns: int, tool: np.ndarray) -> float:
-        """Add where the tool (3,) [m] was at an image; returns how far that is from where it was at the first one like it [m]."""
-        before_ns, before = self._last.get(camera, (stamp_ns, tool))
-        self._last[camera] = (stamp_ns, tool)
-        seconds = min(abs(stamp_ns - before_ns) / 1e9, LONGEST_GAP)
-        if float(np.linalg.norm(tool - before)) > LEAP_SPEED * seconds:
-            self.begin(camera)
-        return float(np.linalg.norm(tool - self._start.setdefault(camera, tool)))
+    def since(self, camera: str, stamp_ns: int, tolerance_ns: int) -> float:
+        """From where the tool was at the first of the camera's equal images to where it was at this one [m]; 0 where no joint state
+        says it.
+        """
+        way = self._ways.nearest(stamp_ns, tolerance_ns)
+        if way is None:  # a start in the wrong place would refuse the images of an arm at rest for ever
+            return 0.0
+        return float(np.linalg.norm(way - self._start.setdefault(camera, way)))
 
 
 class JointHistory:
