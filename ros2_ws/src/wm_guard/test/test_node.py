@@ -196,7 +196,8 @@ def guarded_robot(ros, kinematics, start):
 
 @pytest.fixture
 def robot(guarded_robot):
-    """The same process for every test, held at the end of each."""
+    """The same process for every test, held at the end of each; nothing was measured while another robot was tested."""
+    guarded_robot.settle()
     yield guarded_robot
     guarded_robot.until(lambda: guarded_robot.executed[-1].status == Command.HOLD and guarded_robot.answered())
     guarded_robot.forget()
