@@ -91,6 +91,14 @@ def test_an_arm_that_was_moved_is_believed_after_a_while_and_then_as_it_moves(st
     assert states.left is None
 
 
+def test_zeros_right_after_a_reset_are_never_believed_where_it_must_be_safe():
+    """They were, as the first states of all: the arm was sent there at 10 m/s."""
+    states = JointStates(ARM, jumps=False)
+    states.place(HOME, T0)
+    assert feed(states, [np.zeros(7)] * 100) == "u" * 25 + "j" * 75
+    assert feed(states, [HOME] * 40, T0 + 2000 * MS) == "u" * 25 + "B" * 15
+
+
 def test_a_jump_that_no_arm_can_make_is_never_believed_where_it_must_be_safe():
     """A driver that says zeros instead of the truth, for good: nobody else contradicts it."""
     states = JointStates(ARM, jumps=False)

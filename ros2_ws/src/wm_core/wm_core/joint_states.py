@@ -221,10 +221,15 @@ class JointStates:
         self._run = self._placed = None
 
     def _is_jump(self, q: np.ndarray, stamp_ns: int) -> bool:
-        if self.position is None or self.stamp_ns is None:
+        """Whether no arm comes from where it was, or was placed, to joints `q` (n,) [rad]."""
+        if self.position is not None and self.stamp_ns is not None:
+            before, before_ns = self.position, self.stamp_ns
+        elif self._placed is not None:
+            before, before_ns = self._placed
+        else:
             return False
-        elapsed = max(0, stamp_ns - self.stamp_ns) / NS
-        return bool((np.abs(q - self.position) > self._kinematics.velocity * elapsed + 2 * self._tolerance).any())
+        elapsed = max(0, stamp_ns - before_ns) / NS
+        return bool((np.abs(q - before) > self._kinematics.velocity * elapsed + 2 * self._tolerance).any())
 
     def _follows(self, run: _Run, q: np.ndarray, stamp_ns: int) -> bool:
         soon = 0 < stamp_ns - run.end_ns <= self._confirm * NS
@@ -251,7 +256,8 @@ class JointStates:
                 raise JointStateError("implausible", text)
             raise JointStateError("unconfirmed", f"expected {needed} s of joint states that agree before the first")
         if self.jumped:
-            raise JointStateError("jumped", f"{text}; no arm moves so fast")
+            where = text or "expected joint states of where the arm was placed, got others"
+            raise JointStateError("jumped", f"{where}; no arm moves so fast")
         if self.path:
             self.left = self.path.at(stamp_ns)
         self.path.clear()

@@ -100,29 +100,15 @@ def test_a_stop_of_category_0_is_where_the_arm_is():
 
 def test_a_stop_near_the_end_of_a_range_is_no_less_a_stop():
     """The joints together would need longer than the first one has room: it went on to the far end of its way, for 1.35 s."""
-    arm, now = motions(), 0
-    for takes, wait, way, count in (
-        (58, 57, (-1.31019689708334, -0.11052430808208724), 3),
-        (13, 160, (-0.04829325330090413, 0.0), 2),
-        (359, 33, (0.015996012470225515, 1.0627828702347948), 2),
-        (207, 189, (0.012, -0.9138490054723638), 1),
-        (194, 44, (-0.046642427841919215, -0.0378363132168749), 3),
-        (139, 299, (0.0001, 0.0), 1),
-        (251, 70, (1.3073793834259222, -0.8846135287830721), 3),
-    ):
-        shares, here = np.arange(1, count + 1)[:, None] / count, arm.commanded(now)
-        target = np.clip(here + way, LOWER, UPPER)
-        ends = now + (takes * MS * shares[:, 0]).astype(np.int64)
-        try:
-            arm.follow(now, ends, here + shares * (target - here), LIMITS, allowed)
-        except MotionError:
-            arm.stop(now, 100 * MS)
-        now += wait * MS
-    place, speed, _ = arm.state(now)
-    assert place[0] < -0.99 and speed[0] < -0.2
-    sent = arm.stop(now, 0)
-    assert sent.rest_ns - now < 150 * MS
-    assert_within_limits(arm, now, sent.rest_ns)
+    here = np.array([-0.996, -0.017]), np.array([-0.242, -0.610]), np.array([7.5, -6.06])
+    on_its_way = move(here, np.array([0.31, -0.90]), LIMITS, 1.35)
+    together = stop(here, LIMITS)
+    assert together is not None and together.target[0] < LOWER[0]
+    arm = motions()
+    arm._rest_at(on_its_way.target, 0, on_its_way)
+    sent = arm.stop(0, 0)
+    assert sent.rest_ns < 150 * MS
+    assert_within_limits(arm, 0, sent.rest_ns)
 
 
 def test_a_motion_that_cannot_be_made_leaves_the_one_before():

@@ -19,6 +19,9 @@ SOON = 0.3  # [s] a stop is no longer put off for where it would end
 BLEND = 0.03  # [s] to the first one: an arm whose controller hears of it late has that long to get there, instead of leaping
 FINE = 0.0025  # [s] between the looks at a motion that is made of two
 ROUNDING = 0.02  # [s] second average: over which the acceleration changes
+ACCELERATION_SHARE = (
+    0.88  # of the limit for the fastest motion: the splines between the points that are sent go beyond theirs
+)
 JERK_SHARE = 0.7  # of the limit for the fastest motion, so that something can be added on top
 TOOL_EVERY = 3  # points of a smoothed motion at which the tool is looked at: it is no faster than commanded
 TRIES = 6  # of slower motions
@@ -249,7 +252,9 @@ class Motions:
         # Too fast already, as when a limit was lowered: no faster.
         share, least_part = 1.0, min(1.0, allowed(state[0][None], state[1][None])) - TOLERATED
         for _ in range(TRIES):
-            slower = JointLimits(share * limits.velocity, limits.acceleration, JERK_SHARE * limits.jerk)
+            slower = JointLimits(
+                share * limits.velocity, ACCELERATION_SHARE * limits.acceleration, JERK_SHARE * limits.jerk
+            )
             trajectory = move(state, target, slower, least)
             if trajectory is None:
                 raise MotionError("found no motion within the limits")
