@@ -23,7 +23,9 @@ LONGEST_HOLD_S = 10.0
 SILENT = 4  # times as long without joint state as until it is not known where the arm is
 MISSED = 3  # joint states until it is not known where the arm is
 PERIOD_SHARE = 0.1  # of the newest in the mean period
-SLOWLY = 4  # times as long as the velocity limits ask for: the way back of an arm that is elsewhere, whatever its tool does
+SLOWLY = (
+    4  # times as long as the velocity limits ask for: the way back of an arm that is elsewhere, whatever its tool does
+)
 
 # The share (above 0, at most 1) of the commanded speed on the way from joints (n,) to joints (n,); raises Refusal.
 Slowing = Callable[[np.ndarray, np.ndarray], float]

@@ -4,7 +4,7 @@ What was commanded is smoothed. Where that is too much for the limits, the faste
 on as it is, and what is commanded meanwhile is added on top. Times are integer ns of one clock.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -155,18 +155,17 @@ class Motions:
         """To rest, and held until `now_ns + hold_ns` at least: as soon as the limits allow, or on the motion that it is on where that
         rests sooner, or soon, and the stop would leave the joints' ranges or not end well, at joints (n,).
         """
-        state, rest_ns = self.state(now_ns), self.rest_ns(now_ns)
-        sooner = []
-        for profile in self._stops(state):
-            if now_ns + profile.duration * NS < rest_ns and self._within(profile, state[0]):
-                sooner.append(profile)
-                if ends_well(profile.target):
-                    break
-            if rest_ns - now_ns <= SOON * NS:
-                sooner = []
-                break
-        if sooner:
-            best = sooner[-1] if ends_well(sooner[-1].target) else sooner[0]
+        state, left_s = self.state(now_ns), (self.rest_ns(now_ns) - now_ns) / NS
+        stops = self._stops(state)
+        good = [
+            profile
+            for profile in (stops if left_s > SOON else stops[:1])
+            if profile is not None and profile.duration < left_s and self._within(profile, state[0])
+        ]
+        best = next((profile for profile in good if ends_well(profile.target)), None)
+        if best is None and good and left_s > SOON:
+            best = good[0]
+        if best is not None:
             self._rest_at(best.target, now_ns, best)
         return self._sent(now_ns, now_ns + hold_ns)
 
@@ -185,16 +184,13 @@ class Motions:
         self._times = np.concatenate([times[past], [now_ns], ends_ns]).astype(np.int64)
         self._points = np.concatenate([places[past], here[None], points])
 
-    def _stops(self, state: State) -> Iterator[Profile]:
+    def _stops(self, state: State) -> list[Profile | None]:
         """Ways to rest, the best first: straight on; each joint as soon as it can; back to within the joints' ranges."""
         together = stop(state, self.limits, SHORTEST_STOP)
-        yield from () if together is None else (together,)
         apart = stop(state, self.limits, together=False)
-        if apart is None:
-            return
-        yield apart
-        back = move(state, np.clip(apart.target, self._lower, self._upper), self.limits, SHORTEST_STOP)
-        yield from () if back is None else (back,)
+        target = state[0] if apart is None else apart.target
+        back = move(state, np.clip(target, self._lower, self._upper), self.limits, SHORTEST_STOP)
+        return [together, apart, back]
 
     def _within(self, profile: Profile, here: np.ndarray) -> bool:
         """Whether it stays within the joints' ranges, or no further outside than here."""
