@@ -248,10 +248,13 @@ class Motions:
         # Too fast already, as when a limit was lowered: no faster.
         share, least_part = 1.0, min(1.0, allowed(state[0][None], state[1][None])) - TOLERATED
         for _ in range(TRIES):
-            slower = JointLimits(
-                share * limits.velocity, ACCELERATION_SHARE * limits.acceleration, JERK_SHARE * limits.jerk
-            )
-            trajectory = move(state, target, slower, least)
+            jerk, gentle = JERK_SHARE * limits.jerk, ACCELERATION_SHARE * limits.acceleration
+            trajectory = move(state, target, JointLimits(share * limits.velocity, gentle, jerk), least)
+            in_time = least + self._second
+            if trajectory is None or trajectory.duration > in_time:
+                fastest = move(state, target, JointLimits(share * limits.velocity, limits.acceleration, jerk), least)
+                if fastest is not None and (trajectory is None or fastest.duration <= in_time):
+                    trajectory = fastest  # gently it would come late
             if trajectory is None:
                 raise MotionError("found no motion within the limits")
             if not self._within(trajectory, state[0]):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
+from rosbags.typesys import Stores, TypesysError, get_types_from_idl, get_types_from_msg, get_typestore
 
 from wm_bags.storage.contents import Topic
 from wm_bags.storage.errors import in_words
@@ -32,8 +32,11 @@ class TypesOfBag:
                     self._problems[topic.type] = f"its definition in the bag cannot be read ({in_words(error)})"
         # Jazzy's types lend what the bag does not define itself; to register them all takes a while.
         lent = {} if kinds <= set(own) else typestore().fielddefs
-        self._store = get_typestore(Stores.EMPTY)
-        self._store.register({**lent, **own})
+        try:
+            self._store = _store_of({**lent, **own})
+        except TypesysError:  # one of the bag's definitions differs from another of the same type
+            self._problems |= dict.fromkeys(own, "definitions in the bag contradict each other: is the file damaged?")
+            self._store = _store_of(typestore().fielddefs)
         for kind in kinds - set(self._problems):
             if kind not in self._store.fielddefs:
                 self._problems[kind] = "the bag does not define the type, and neither do Jazzy and wm_msgs"
@@ -78,3 +81,9 @@ def _parsed(topic: Topic) -> dict[str, Any]:
     for part in topic.definition.split(LINE)[1:]:
         types |= get_types_from_idl(part.split("\n", 1)[1])
     return types
+
+
+def _store_of(types: dict[str, Any]) -> Any:
+    store = get_typestore(Stores.EMPTY)
+    store.register(types)
+    return store
