@@ -187,8 +187,17 @@ class JointStates:
     def _near(self, q: np.ndarray, low: np.ndarray, high: np.ndarray) -> bool:
         return bool((q >= low - self._tolerance).all() and (q <= high + self._tolerance).all())
 
-    def _reachable(self, q: np.ndarray, stamp_ns: int, before: np.ndarray, before_ns: int, margin: float) -> bool:
-        elapsed = min(max(0, stamp_ns - before_ns) / NS, self._confirm)
+    def _reachable(
+        self,
+        q: np.ndarray,
+        stamp_ns: int,
+        before: np.ndarray,
+        before_ns: int,
+        margin: float,
+        most_s: float | None = None,
+    ) -> bool:
+        """Whether joints `q` (n,) [rad] can be reached from those before, within `most_s` at most (default: `confirm`)."""
+        elapsed = min(max(0, stamp_ns - before_ns) / NS, self._confirm if most_s is None else most_s)
         return bool((np.abs(q - before) <= self._kinematics.velocity * elapsed + margin).all())
 
     def _expected(self, q: np.ndarray, stamp_ns: int) -> bool:
@@ -228,8 +237,7 @@ class JointStates:
             before, before_ns = self._placed
         else:
             return False
-        elapsed = max(0, stamp_ns - before_ns) / NS
-        return bool((np.abs(q - before) > self._kinematics.velocity * elapsed + 2 * self._tolerance).any())
+        return not self._reachable(q, stamp_ns, before, before_ns, 2 * self._tolerance, np.inf)
 
     def _follows(self, run: _Run, q: np.ndarray, stamp_ns: int) -> bool:
         soon = 0 < stamp_ns - run.end_ns <= self._confirm * NS
