@@ -23,9 +23,8 @@ LONGEST_HOLD_S = 10.0
 SILENT = 4  # times as long without joint state as until it is not known where the arm is
 MISSED = 3  # joint states until it is not known where the arm is
 PERIOD_SHARE = 0.1  # of the newest in the mean period
-SLOWLY = (
-    4  # times as long as the velocity limits ask for: the way back of an arm that is elsewhere, whatever its tool does
-)
+# times as long as the velocity limits ask for: the way back of an arm that is elsewhere, whatever its tool does
+SLOWLY = 4
 
 # The share (above 0, at most 1) of the commanded speed on the way from joints (n,) to joints (n,); raises Refusal.
 Slowing = Callable[[np.ndarray, np.ndarray], float]
@@ -95,6 +94,11 @@ class Arm:
         """Whether nothing is measured any more that is believed."""
         return self.states.doubted_ns >= DOUBTED_S * NS
 
+    def known(self, at_ns: int) -> bool:
+        """Whether it is known well enough where the arm is, if nothing more is measured until `at_ns`."""
+        stamp_ns = self.states.stamp_ns
+        return stamp_ns is not None and at_ns - stamp_ns <= self.state_age_ns and not self.lost
+
     def unknown(self) -> Refusal:
         """Why it is not known well enough where the arm is."""
         if doubts := self.states.doubts():
@@ -109,9 +113,8 @@ class Arm:
 
     def follow(self, asked: Asked, now_ns: int) -> Verdict:
         """The motion that is asked for, slowed where limits ask for it; raises Refusal."""
-        measured, state_ns = self.states.position, self.states.stamp_ns
-        old = state_ns is None or now_ns - state_ns > self.state_age_ns
-        if measured is None or old or self.lost:
+        measured = self.states.position
+        if measured is None or not self.known(now_ns):
             raise self.unknown()
         ends_ns, positions = asked.ends_ns, asked.positions
         within = np.full(len(measured), self._limits.max_jump)
@@ -149,7 +152,10 @@ class Arm:
         text = "slowed to keep " + " and ".join(exceeded) if exceeded else ""
         sent = self._reachable(sent, measured, now_ns)
         reason = exceeded[0] if exceeded else ""
-        verdict = self._send(kind, reason, text, asked.start_ns, ends_ns, positions, sent, now_ns, self.motions.lag_ns)
+        self._commanded(sent, now_ns)
+        verdict = self._verdict(
+            kind, reason, text, asked.start_ns, ends_ns, positions, sent, now_ns, self.motions.lag_ns
+        )
         return replace(verdict, speed_scale=float((asked.ends_ns[-1] - now_ns) / (ends_ns[-1] - now_ns)))
 
     def hold(self, kind: Kind, reason: str, text: str, now_ns: int, stamp_ns: int = 0, halt: bool = False) -> Verdict:
@@ -169,7 +175,10 @@ class Arm:
         if states.newest is not None and self.lost and not states.jumped:  # elsewhere: it should not leap there
             slow_ns = SLOWLY * self._shortest_ns(states.newest, sent.positions[-1])
             sent = sent.only_at(max(int(sent.ends_ns[-1]), now_ns + slow_ns))
-        return self._send(kind, reason, text, stamp_ns, sent.ends_ns[-1:], sent.positions[-1:], sent, now_ns)
+        self._commanded(sent, now_ns)
+        return self._verdict(kind, reason, text, stamp_ns, sent.ends_ns[-1:], sent.positions[-1:], sent, now_ns)
+
+    # -- inside --------------------------------------------------------------------------------------------------
 
     def _silent(self, now_ns: int) -> bool:
         """Whether nothing was measured for so long that another arm than the one that was commanded may listen, or this one elsewhere:
@@ -178,8 +187,6 @@ class Arm:
         stamp_ns = self.states.stamp_ns
         silent = stamp_ns is not None and now_ns - stamp_ns > SILENT * self.state_age_ns
         return silent and now_ns >= self.motions.rest_ns(now_ns)
-
-    # -- inside --------------------------------------------------------------------------------------------------
 
     def _catching_up(self, points: np.ndarray, measured: np.ndarray) -> np.ndarray:
         """How long [s], (T,), an arm needs to points (T, n) that is elsewhere: behind, for its controller is not active, or where
@@ -224,22 +231,10 @@ class Arm:
         nowhere = ToolState(np.full(len(TOOL_FIELDS), np.nan))
         return Verdict(kind, reason, text, None, None, now_ns, nowhere, nowhere)
 
-    def _send(
-        self,
-        kind: Kind,
-        reason: str,
-        text: str,
-        stamp_ns: int,
-        ends_ns: np.ndarray,
-        points: np.ndarray,
-        sent: Sent,
-        now_ns: int,
-        lag_ns: int = 0,
-    ) -> Verdict:
-        """Remember and describe a motion from `now_ns`; `stamp_ns` 0 starts it on arrival."""
+    def _commanded(self, sent: Sent, now_ns: int) -> None:
+        """The arm goes through `sent` from `now_ns` on."""
         here = self.motions.state(now_ns)[0]
         self.states.command(now_ns, sent.ends_ns, np.vstack([here, sent.positions]))
-        return self._verdict(kind, reason, text, stamp_ns, ends_ns, points, sent, now_ns, lag_ns)
 
     def _verdict(
         self,
@@ -253,7 +248,7 @@ class Arm:
         now_ns: int,
         lag_ns: int = 0,
     ) -> Verdict:
-        """The arm is at `points` (T, n) at `ends_ns` (T,) and the lag."""
+        """The arm is at `points` (T, n) at `ends_ns` (T,) and the lag; `stamp_ns` 0 starts it on arrival."""
         effective_ns = max(stamp_ns, now_ns + lag_ns)
         start_ns = (effective_ns if lag_ns else stamp_ns) if stamp_ns else 0
         start, end = self.motions.commanded(effective_ns - lag_ns), points[-1]

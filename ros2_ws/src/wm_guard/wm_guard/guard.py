@@ -148,10 +148,9 @@ class Guard:
             return self._hold(Kind.HOLD, "person", why, now_ns)
         # Held now when the next look would be too late.
         next_ns = now_ns + round(self.limits.watchdog_period * NS)
-        stamp_ns = self.arm.states.stamp_ns
         if next_ns - self._command_ns > self.limits.timeout * NS:
             hold = self._hold(Kind.HOLD, "no_command", f"no valid command for {self.limits.timeout} s", now_ns)
-        elif self.arm.lost or stamp_ns is None or next_ns - stamp_ns > self.arm.state_age_ns:
+        elif not self.arm.known(next_ns):
             refusal = self.arm.unknown()
             hold = self._hold(Kind.HOLD, refusal.reason, str(refusal), now_ns)
         else:
@@ -180,8 +179,7 @@ class Guard:
             self.latches.placed()
             seconds = self.limits.confirm_time
             return f"joint states jumped: believed now, if they agree for {seconds} s; call wm/clear again after that"
-        stamp_ns = self.arm.states.stamp_ns
-        if self.arm.lost or stamp_ns is None or now_ns - stamp_ns > self.arm.state_age_ns:
+        if not self.arm.known(now_ns):
             return f"not while it is unknown where the arm is: {self.arm.unknown()}"
         for reason in set(self.latches.held) - {E_STOP}:
             self._release(reason)
