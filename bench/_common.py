@@ -13,7 +13,7 @@ from wm_core.paths import bundles_dir
 from wm_core.robot import DEFAULT_ROBOT
 from wm_core.task import DEFAULT_TASK
 from wm_core.workers import run_all as run_all
-from wm_tasks.report import wilson
+from wm_tasks.report import CpuTimes, wilson
 
 quiet_interrupts()  # every benchmark imports this first
 FIRST_TEST_SEED = 10_000  # seeds below are for training, validation and tuning
@@ -25,6 +25,12 @@ def rate(successes: Iterable[bool]) -> str:
     low, high = wilson(sum(values), len(values))
     share = sum(values) / max(1, len(values))
     return f"{sum(values)}/{len(values)} = {100 * share:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
+
+
+def stolen_since(before: CpuTimes | None) -> float:
+    """Share of CPU time that the host of this virtual machine took since then; 0 where it is not known."""
+    shares = before.since() if before else None
+    return shares["stolen"] if shares else 0.0
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from _fault_tables import GOAL_S, Row, recording_name, rows, spread, summary
+from _fault_tables import GOAL_S, RECORDING, Row, recordings, rows, spread, summary
 from _results import Line
 
 from wm_evaluation.report import page_html
@@ -86,20 +86,19 @@ def _recordings(lines: list[Line]) -> str:
         "lost by the middleware",
     )
     body = []
-    for line in lines:
-        if line["fault"].startswith(recording_name("")):
-            result = line["result"]
-            values = (
-                f"{line['index']}{line['fault'].removeprefix(recording_name(''))}",
-                result["injected"],
-                result["bags"],
-                len(result["refused"]),
-                result["kept"],
-                result["heard"],
-                result["dropped"],
-                result["lost"],
-            )
-            cells = [_cell(str(value), i == 3 and bool(value), i if i == 0 else 2) for i, value in enumerate(values)]
-            body.append(f"<tr>{''.join(cells)}</tr>")
+    for line in recordings(lines):
+        result = line["result"]
+        values = (
+            f"{line['index']}{line['fault'].removeprefix(RECORDING)}",
+            result["injected"],
+            result["bags"],
+            len(result["refused"]),
+            result["kept"],
+            result["heard"],
+            result["dropped"],
+            result["lost"],
+        )
+        cells = [_cell(str(value), i == 3 and bool(value), i if i == 0 else 2) for i, value in enumerate(values)]
+        body.append(f"<tr>{''.join(cells)}</tr>")
     head = "".join(f"<th{' class=text' if i == 0 else ''}>{escape(name)}</th>" for i, name in enumerate(header))
     return f"<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"

@@ -77,13 +77,13 @@ def row(name: str, lines: list[Line]) -> Row:
         bool(stopping),
         len(results),
         [each["rest_s"] for each in resting],
-        [each.get("rest_after_observable_s", each["rest_s"]) for each in resting],
+        [each["rest_after_observable_s"] for each in resting],
         len(stopping) - len(resting),
         sum(each["exceeded"] for each in results),
         [each["recovered_s"] for each in results if each["recovered_s"] is not None],
         max(each["tool_speed"] or 0.0 for each in results),
         float(np.mean([each["stolen"] for each in results])),
-        [problem for each in results for problem in each.get("problems", ())],
+        [problem for each in results for problem in each["problems"]],
     )
 
 
@@ -97,6 +97,11 @@ def rows(lines: list[Line]) -> list[Row]:
 
 def injected(lines: list[Line]) -> list[Line]:
     return [line for line in lines if not line["fault"].startswith(RECORDING)]
+
+
+def recordings(lines: list[Line]) -> list[Line]:
+    """Those about what a launch recorded."""
+    return [line for line in lines if line["fault"].startswith(RECORDING)]
 
 
 HEADER = (
@@ -146,8 +151,7 @@ def summary(lines: list[Line]) -> list[str]:
     ]
     if whole.problems:
         said.append(f"Otherwise than expected: {'; '.join(sorted(set(whole.problems)))}.")
-    recordings = [line for line in lines if line["fault"].startswith(RECORDING)]
-    return said + [_kept(name, of) for (name,), of in groups(recordings, "fault").items()]
+    return said + [_kept(name, of) for (name,), of in groups(recordings(lines), "fault").items()]
 
 
 def recording_name(launch: str) -> str:

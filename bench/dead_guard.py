@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from _arm_watch import MOVING, farthest, true, worst
-from _common import groups, recorded, result_options, shipped, table, write_json
+from _common import groups, recorded, result_options, shipped, stolen_since, table, write_json
 from _fault_stack import FaultStack
 from _fault_tables import GOAL_S, spread
 from _results import Line, Results
+
+from wm_tasks.report import CpuTimes
 
 BEFORE_S, RECOVERY_S = 90.0, 60.0
 LONGEST_S = 2.0  # until the arm must be at rest
@@ -38,7 +39,7 @@ def run(stack: FaultStack, number: signal.Signals, moment: float) -> dict[str, A
         if time.monotonic() > deadline or not stack.running:
             raise RuntimeError("the arm does not move any more")
         time.sleep(0.01)
-    stolen = psutil.cpu_times()
+    cpu = CpuTimes.now()
     began = time.monotonic()
     os.kill(stack.pid("wm_guard"), number)
     time.sleep(LONGEST_S)
@@ -46,7 +47,7 @@ def run(stack: FaultStack, number: signal.Signals, moment: float) -> dict[str, A
     seen = stack.seen(began, until)
     at_rest = stack.rest_after(began, until, true, TRUE_REST)
     moving = stack.wait_until_moving(RECOVERY_S)
-    back, now = time.monotonic(), psutil.cpu_times()
+    back = time.monotonic()
     return {
         "moment_s": moment,
         "speed": seen[0][1].commanded_speed if seen else None,
@@ -55,7 +56,7 @@ def run(stack: FaultStack, number: signal.Signals, moment: float) -> dict[str, A
         "way_m": None if at_rest is None else farthest(seen, began, began + at_rest),
         "recovered_s": None if moving is None else back - began,
         **worst(stack.seen(began, back)),
-        "stolen": (now.steal - stolen.steal) / max(1e-9, sum(now) - sum(stolen)),
+        "stolen": stolen_since(cpu),
     }
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from _arm_watch import worst
-from _common import recorded, result_options, shipped, write_json
+from _common import recorded, result_options, shipped, stolen_since, write_json
 from _fault_kinds import BY_NAME, FRAME_S, JOINTS_S, SHARED, SMALL_DISK, Fault
 from _fault_page import fault_page
 from _fault_stack import FaultStack
@@ -19,6 +18,8 @@ from _fault_tables import fault_table, recording_name, summary
 from _memory import soak_table
 from _results import Line
 from _small_disk import small_disk
+
+from wm_tasks.report import CpuTimes
 
 RECOVERY_S = 60.0
 BARREN = 3  # launches in a row without a fault
@@ -42,7 +43,7 @@ def run(stack: FaultStack, faults: list[Fault], offsets: list[float]) -> dict[st
     """
     if stack.wait_until_moving(BEFORE_S) is None:
         raise RuntimeError(f"the arm was not at work within {BEFORE_S:.0f} s")
-    stolen = psutil.cpu_times()
+    cpu = CpuTimes.now()
     start, begun, ends = time.monotonic(), [], []
     for offset, fault in sorted(zip(offsets, faults, strict=True), key=lambda pair: pair[0]):
         time.sleep(max(0.0, start + offset - time.monotonic()))
@@ -61,7 +62,6 @@ def run(stack: FaultStack, faults: list[Fault], offsets: list[float]) -> dict[st
     rest = stack.rest_after(stopping[0], until) if stopping else None
     moving = stack.wait_until_moving(RECOVERY_S)
     back = time.monotonic()
-    now = psutil.cpu_times()
     return {
         "begun": [(fault.name, at - first) for at, fault in begun],
         "stops": stopping is not None,
@@ -70,7 +70,7 @@ def run(stack: FaultStack, faults: list[Fault], offsets: list[float]) -> dict[st
         "rest_after_observable_s": max(0.0, rest - stopping[1].observable) if stopping and rest is not None else None,
         "recovered_s": None if moving is None else back - over,
         **worst(stack.seen(first, back)),
-        "stolen": (now.steal - stolen.steal) / max(1e-9, sum(now) - sum(stolen)),
+        "stolen": stolen_since(cpu),
         "problems": [problem for problem in problems if problem],
         "running": stack.running,
         "launch": stack.folder.name,

@@ -144,7 +144,6 @@ def main() -> int:
     options = parser.parse_args()
     results = recorded("real_time", options, bundle=shipped())
     seeds = range(options.seed, options.seed + options.goals)
-    lines: list[Line] = []
     for index in count():
         missing = [seed for seed in seeds if results.done(world=options.world, seed=seed) is None]
         if not missing:
