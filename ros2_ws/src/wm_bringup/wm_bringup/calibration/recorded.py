@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
+from wm_bags.replay.options import absolute
 from wm_bags.storage.reading import Bag
 from wm_bringup.calibration.streams import NEAR_S, STILL_RAD, StreamError, Topics
 from wm_core.images import colour_image
 from wm_core.joint_states import JointStateError, read_joints
 from wm_core.kinematics import Kinematics
-from wm_perception.calibration.lens import NO_DISTORTION, Lens
+from wm_core.stamps import to_ns
+from wm_perception.calibration.lens import Lens
 from wm_perception.calibration.samples import Samples
 
 REST_S = 0.7  # the arm has swung out
@@ -22,17 +24,16 @@ def take_recorded(
 ) -> dict[str, int]:
     """Views of each camera that were added to `samples`; raises StreamError for topics that are not in the recording."""
     with Bag(path) as bag:
-        joint_topic = _absolute(topics.joints or kinematics.robot.joint_topic)
+        joint_topic = absolute(topics.joints or kinematics.robot.joint_topic)
         times, places = _joints(bag, joint_topic, kinematics)
         moments = rests(times, places)
         counts = {}
         for name in cameras:
-            info, colour = (_absolute(topic.format(camera=name)) for topic in (topics.info, topics.colour))
+            info, colour = (absolute(topic.format(camera=name)) for topic in (topics.info, topics.colour))
             content = next((bag.deserialize(message) for message in bag.messages([info])), None)
             if content is None:
                 raise StreamError(f"{path}: expected messages on {info}, found none; --info-topic names another")
-            D = np.array(content.d if len(content.d) else NO_DISTORTION, float)
-            samples.add_camera(name, Lens(np.asarray(content.k, float).reshape(3, 3), D, content.width, content.height))
+            samples.add_camera(name, Lens.of_info(content))
             counts[name] = _images(bag, colour, name, samples, kinematics, times, places, moments)
         return counts
 
@@ -63,7 +64,7 @@ def _joints(bag: Bag, topic: str, kinematics: Kinematics) -> tuple[np.ndarray, n
             places.append(read_joints(kinematics, content.name, content.position))
         except JointStateError:  # of a gripper, say
             continue
-        times.append(_stamp(content))
+        times.append(to_ns(content.header.stamp))
     if not times:
         raise StreamError(
             f"expected joint states of {kinematics.robot.name} on {topic}, found none; --joint-topic names another"
@@ -87,7 +88,7 @@ def _images(
         if not rest:
             break
         content = bag.deserialize(message)
-        stamp = _stamp(content)
+        stamp = to_ns(content.header.stamp)
         while rest and rest[0][1] < stamp:
             rest.pop(0)
         if not rest or stamp < rest[0][0]:
@@ -99,12 +100,3 @@ def _images(
         samples.add(camera, colour_image(content), dict(zip(kinematics.joint_names, places[nearest], strict=True)))
         count += 1
     return count
-
-
-def _stamp(content: object) -> int:
-    stamp = content.header.stamp  # type: ignore[attr-defined]
-    return int(stamp.sec) * 10**9 + int(stamp.nanosec)
-
-
-def _absolute(topic: str) -> str:
-    return topic if topic.startswith("/") else f"/{topic}"

@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
+from wm_core.camera_model import matrix_of
 from wm_core.images import ImageError, colour_image, depth_image
 from wm_core.joint_states import JointStateError, read_joints
 from wm_core.kinematics import Kinematics
 from wm_core.qos import SENSOR
 from wm_core.stamps import to_ns
-from wm_perception.calibration.lens import NO_DISTORTION, Lens
+from wm_perception.calibration.lens import Lens
 
 STILL_RAD = 0.002  # no joint moves by more
 STILL_S = 0.5  # for so long
@@ -132,11 +134,9 @@ class Streams:
         self._images[name] = (to_ns(message.header.stamp), message)
 
     def _on_info(self, name: str, message: CameraInfo) -> None:
-        K = np.asarray(message.k, float).reshape(3, 3)
-        if np.isfinite(K).all() and K[0, 0] > 0 and K[1, 1] > 0:
-            self.lenses[name] = Lens(
-                K, np.array(message.d if len(message.d) else NO_DISTORTION, float), message.width, message.height
-            )
+        with suppress(ImageError):  # not calibrated: silent, as far as it counts
+            matrix_of(message)
+            self.lenses[name] = Lens.of_info(message)
 
     def _decoded(self) -> dict[str, np.ndarray]:
         found = {}

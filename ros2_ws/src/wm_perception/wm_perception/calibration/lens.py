@@ -6,6 +6,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from wm_core.rotations import pose_of
+
 NO_DISTORTION = (0.0,) * 5
 
 
@@ -20,6 +22,12 @@ class Lens:
     D: np.ndarray
     width: int
     height: int
+
+    @staticmethod
+    def of_info(info: Any) -> "Lens":
+        """As a camera_info says, calibrated or not."""
+        D = np.array(info.d if len(info.d) else NO_DISTORTION, float)
+        return Lens(np.asarray(info.k, float).reshape(3, 3), D, info.width, info.height)
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Pixels (n, 2) of points (n, 3) [m] in the optical frame."""
@@ -37,8 +45,7 @@ class Lens:
         if not found:
             return None
         turn, shift = cv2.solvePnPRefineLM(points, pixels, self.K, self.D, turn, shift)
-        pose = np.eye(4)
-        pose[:3, :3], pose[:3, 3] = cv2.Rodrigues(turn)[0], shift.reshape(3)
+        pose = pose_of(cv2.Rodrigues(turn)[0], shift.reshape(3))
         return pose if np.isfinite(pose).all() and pose[2, 3] > 0 else None
 
     @property

@@ -20,7 +20,7 @@ from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.rotations import pose_of
 from wm_perception.calibration.board import BOARD_FILE, Board
 from wm_perception.calibration.hand_eye import View
-from wm_perception.calibration.lens import Lens
+from wm_perception.calibration.lens import NO_DISTORTION, Lens
 
 CAMERA_FILE = "camera.yaml"
 _JOINTS: dict[str, Any] = {
@@ -133,5 +133,5 @@ def read_lens(file: Path) -> Lens:
         raise SamplesError(
             f"{file}: camera_matrix: expected 9 numbers with positive focal lengths, got {matrix.tolist()}"
         )
-    D = np.array(data.get("distortion_coefficients", {}).get("data", []) or [0.0] * 5, float)
+    D = np.array(data.get("distortion_coefficients", {}).get("data", []) or NO_DISTORTION, float)
     return Lens(matrix.reshape(3, 3), D, data["image_width"], data["image_height"])
