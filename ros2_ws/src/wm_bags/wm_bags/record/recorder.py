@@ -76,7 +76,7 @@ class Recorder(Node):
         self._given = {name: value[name] for name in ("rig", *CAMERA_TOPICS)}
         expected = expected_of(self._given) if self._learns else ()
         choice = Choice(
-            frozenset(self.resolve_topic_name(name) for name in (*names, *(each.name for each in expected))),
+            frozenset(self.resolve_topic_name(name) for name in names),
             value["all"],
             value["regex"],
             value["exclude"],
@@ -89,7 +89,7 @@ class Recorder(Node):
         self.recording = Recording(_target(value, folder), value["max_waiting_bytes"], value["min_free_bytes"])
         self._before = self.recording.status()
         self._before_at = time.monotonic()
-        self._streams = Streams(self, choice, (), self._put)
+        self._streams = Streams(self, choice, self._put)
         self._silence, self._warned = Silence(time.monotonic()), set[str]()
         needed = self._streams.expect(expected) or [self.resolve_topic_name(name) for name in names]
         self._silence.need(needed, time.monotonic())

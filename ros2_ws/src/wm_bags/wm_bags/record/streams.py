@@ -36,17 +36,18 @@ class Streams:
     They are seen by gaps in the numbers that a publisher gives to its messages: of topics with one publisher.
     """
 
-    def __init__(self, node: Node, choice: Choice, expected: Iterable[Expected], put: Put) -> None:
-        """Listens to `expected` topics at once, so that their first messages are taken too."""
+    def __init__(self, node: Node, choice: Choice, put: Put) -> None:
         self._node, self._choice, self._put = node, choice, put
         self._group = OutsideExecutor()
         self._streams: dict[str, _Stream] = {}
         self._warned: set[str] = set()  # topics that were warned of
         self.lost = 0
-        self.expect(expected)
 
     def expect(self, expected: Iterable[Expected]) -> list[str]:
-        """Listen to these topics at once, unless they are excluded; returns the full names of those that are needed."""
+        """Listen to these topics at once, so that their first messages are taken too, unless they are excluded.
+
+        Returns the full names of those that are needed.
+        """
         named = {self._node.resolve_topic_name(each.name): each for each in expected}
         self._choice = replace(self._choice, names=self._choice.names | frozenset(named))
         for name, each in named.items():
