@@ -1,4 +1,4 @@
-"""Decisions of the planner -> ROS messages."""
+"""Goals and decisions of the planner <-> ROS messages."""
 
 from dataclasses import replace
 
@@ -7,11 +7,35 @@ from builtin_interfaces.msg import Duration, Time
 from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_msgs.msg import Belief, Command, Plan
+from wm_msgs.msg import Goal as GoalMessage
 
 from wm_core.conversions import tool_message, tool_messages, track_messages
+from wm_core.goal import ExploreGoal, Goal, GoalError
 from wm_core.stamps import NS_PER_S, to_msg, to_ns
+from wm_core.task import Task
 from wm_planner.controller import Decision, Outlook
+from wm_planner.goal import pose_goal
 from wm_planner.tool_path import ToolMotion
+
+
+def check_kind(message: GoalMessage) -> None:
+    """Raises GoalError for a kind of goal that is not pursued."""
+    if message.kind not in (GoalMessage.OBJECT_POSE, GoalMessage.EXPLORE):
+        kind = {GoalMessage.IMAGE: "image", GoalMessage.TEXT: "text"}.get(message.kind, str(message.kind))
+        raise GoalError(
+            f"expected a goal of kind OBJECT_POSE or EXPLORE, got '{kind}': this bundle does not pursue such goals"
+        )
+
+
+def goal_of(message: GoalMessage, task: Task, table_frame: str, tolerance: float, seed: int) -> Goal:
+    """The goal of a message whose kind is pursued; `tolerance` [m], 0: the task's; `seed`: of exploring. Raises GoalError."""
+    if message.kind == GoalMessage.EXPLORE:
+        if task.regions.exploring is None:
+            raise GoalError(f"expected a task with regions of exploring, '{task.name}' has none; add them")
+        return ExploreGoal(seed)
+    place = message.object_pose
+    pose = {axis: getattr(place.pose.position, axis) for axis in task.goal_axes}
+    return pose_goal(pose, place.header.frame_id, table_frame, tolerance, task)
 
 
 def trajectory_message(names: tuple[str, ...], motion: ToolMotion, stamp: Time) -> JointTrajectory:

@@ -25,11 +25,10 @@ from wm_core.stamps import to_ns
 from wm_core.task import DEFAULT_TASK, TaskError, load_task
 from wm_planner import settings
 from wm_planner.controller import Decision, PlannerCore
-from wm_planner.conversions import command_message, plan_message, sent_motion
+from wm_planner.conversions import check_kind, command_message, goal_of, plan_message, sent_motion
 from wm_planner.delay import DelayEstimator
 from wm_planner.factory import make_planner_core, warm_up
 from wm_planner.followed_arm import FollowedArm
-from wm_planner.goal import pose_goal
 from wm_planner.planners import PlanningError
 from wm_planner.pursuit import DEACTIVATED, E_STOPPED, Pursuit
 from wm_planner.turns import PATIENCE_S, Turns
@@ -279,21 +278,11 @@ class PlannerNode(WmNode):
         self._stopped = message.data
 
     def _accept(self, goal: GoalMessage) -> Goal:
-        if goal.kind not in (GoalMessage.OBJECT_POSE, GoalMessage.EXPLORE):
-            kind = {GoalMessage.IMAGE: "image", GoalMessage.TEXT: "text"}.get(goal.kind, str(goal.kind))
-            raise GoalError(
-                f"expected a goal of kind OBJECT_POSE or EXPLORE, got '{kind}': this bundle does not pursue such goals"
-            )
+        check_kind(goal)
         if self._stopped:
             raise GoalError("the emergency stop is set; reset it with wm/e_stop_reset first")
-        if goal.kind == GoalMessage.EXPLORE:
-            if self._task.regions.exploring is None:
-                raise GoalError(f"expected a task with regions of exploring, '{self._task.name}' has none; add them")
-            return ExploreGoal(self.value("seed"))
-        message = goal.object_pose
-        pose = {axis: getattr(message.pose.position, axis) for axis in self._task.goal_axes}
         tolerance = goal.tolerance or self.value("tolerance")
-        return pose_goal(pose, message.header.frame_id, self._robot.table_frame, tolerance, self._task)
+        return goal_of(goal, self._task, self._robot.table_frame, tolerance, self.value("seed"))
 
     # -- diagnostics ---------------------------------------------------------------------------------------------
 
