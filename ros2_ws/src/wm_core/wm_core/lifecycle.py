@@ -74,6 +74,11 @@ class WmNode(LifecycleNode):
         value = self.get_parameter(name).value
         return list(value) if isinstance(self._specs[name].default, list) else value
 
+    @property
+    def simulated_time(self) -> bool:
+        """Whether this node's time is simulated, which comes by messages."""
+        return bool(self.get_parameter("use_sim_time").value)
+
     def declare(self, params: Iterable[Param]) -> None:
         """Declare parameters of which others say which there are; one that is there with another default is made anew."""
         params = [param for param in params if self._specs.get(param.name) != param]

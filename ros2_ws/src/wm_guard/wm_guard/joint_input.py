@@ -51,7 +51,7 @@ class JointInput:
         if of_gripper(self._robot, message.name):
             return
         stamp_ns = to_ns(message.header.stamp)
-        if not self._node.get_parameter("use_sim_time").value:
+        if not self._node.simulated_time:
             self._clock.heard(stamp_ns, self._node.get_clock().now().nanoseconds)
         self._callback(message, stamp_ns)
 

@@ -197,14 +197,14 @@ class PerceptionNode(WmNode):
 
     def _heard(self, source: str, stamp_ns: int) -> None:
         """Simulated time comes by messages of its own, which stamps may overtake: it has no offset."""
-        if not self.get_parameter("use_sim_time").value:
+        if not self.simulated_time:
             self._clocks[source].heard(stamp_ns, self.get_clock().now().nanoseconds)
 
     def _answer_again(self, message: Image) -> None:
         """The newest frames once more: a simulator in lockstep still waits, since nobody heard the observation of them. In real time
         it is a camera that hangs.
         """
-        if not self.get_parameter("use_sim_time").value:
+        if not self.simulated_time:
             return
         if self._observed is not None and self._observed.header.stamp == message.header.stamp:
             self._observations.publish(self._observed)
