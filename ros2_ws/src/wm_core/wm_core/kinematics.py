@@ -16,9 +16,9 @@ from wm_core.robot_description import describe, joint_problems
 from wm_core.scene import ToolState, tool_of
 
 HINT = " (limits: of the robot's profile)"
-# Of joints whose profile says nothing: MoveIt's cautious figure for the UR arms, and a twentieth of a second to reach it.
-CAUTIOUS_ACCELERATION = 5.0  # [rad/s^2]
-CAUTIOUS_JERK = 100.0  # [rad/s^3]
+# Of joints whose profile says nothing: the acceleration is what MoveIt's jerk-limited smoothing takes then.
+CAUTIOUS_ACCELERATION = 10.0  # [rad/s^2]
+CAUTIOUS_JERK = 500.0  # [rad/s^3]: that acceleration is reached in 20 ms
 
 
 class KinematicsError(ValueError):

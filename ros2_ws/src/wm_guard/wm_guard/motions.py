@@ -17,11 +17,13 @@ PERIOD = 0.01  # [s] between the points that are sent
 SHORTEST_STOP = 4 * PERIOD  # [s] a shorter one could not be sent in such points
 SOON = 0.3  # [s] a stop is no longer put off for where it would end
 BLEND = 0.03  # [s] to the first one: an arm whose controller hears of it late has that long to get there, instead of leaping
+RAMP = 0.01  # [s] in which fast motions and stops reach the acceleration limit at the soonest
 FINE = 0.0025  # [s] between the looks at a motion that is made of two
 ROUNDING = 0.02  # [s] second average: over which the acceleration changes
 ACCELERATION_SHARE = (
-    0.88  # of the limit for the fastest motion: the splines between the points that are sent go beyond theirs
+    0.88  # of the limit for fast motions: the splines between the points that are sent go beyond theirs
 )
+STOP_SHARE = 0.95  # of the limit for stops, for the same reason
 JERK_SHARE = 0.7  # of the limit for the fastest motion, so that something can be added on top
 TOOL_EVERY = 3  # points of a smoothed motion at which the tool is looked at: it is no faster than commanded
 TRIES = 6  # of slower motions
@@ -90,6 +92,12 @@ class Motions:
         self.limits = limits
         self._lower, self._upper = lower, upper
         self._first, self._second = smoothing, ROUNDING
+        # What changes within the first point would not be seen in the points that are sent: the spline to it would overshoot.
+        self._sendable = replace(
+            limits,
+            acceleration=STOP_SHARE * limits.acceleration,
+            jerk=np.minimum(limits.jerk, limits.acceleration / RAMP),
+        )
         self._times = np.empty(0, np.int64)  # of what was commanded [ns]
         self._points = np.empty((0, len(lower)))
         self._fastest: tuple[int, Profile] | None = None  # since when
@@ -186,11 +194,12 @@ class Motions:
 
     def _stops(self, state: State) -> list[Profile | None]:
         """Ways to rest, the best first: straight on; each joint as soon as it can; back to within the joints' ranges."""
-        together = stop(state, self.limits, SHORTEST_STOP)
-        apart = stop(state, self.limits, together=False)
-        target = state[0] if apart is None else apart.target
-        back = move(state, np.clip(target, self._lower, self._upper), self.limits, SHORTEST_STOP)
-        return [together, apart, back]
+        ways = [stop(state, self._sendable, SHORTEST_STOP)]
+        for limits in (self._sendable, self.limits):
+            ways.append(apart := stop(state, limits, together=False))
+            target = state[0] if apart is None else apart.target
+            ways.append(move(state, np.clip(target, self._lower, self._upper), limits, SHORTEST_STOP))
+        return ways
 
     def _within(self, profile: Profile, here: np.ndarray) -> bool:
         """Whether it stays within the joints' ranges, or no further outside than here."""
@@ -248,7 +257,8 @@ class Motions:
         # Too fast already, as when a limit was lowered: no faster.
         share, least_part = 1.0, min(1.0, allowed(state[0][None], state[1][None])) - TOLERATED
         for _ in range(TRIES):
-            jerk, gentle = JERK_SHARE * limits.jerk, ACCELERATION_SHARE * limits.acceleration
+            jerk = np.minimum(JERK_SHARE * limits.jerk, self._sendable.jerk)
+            gentle = ACCELERATION_SHARE * limits.acceleration
             trajectory = move(state, target, JointLimits(share * limits.velocity, gentle, jerk), least)
             in_time = least + self._second
             if trajectory is None or trajectory.duration > in_time:

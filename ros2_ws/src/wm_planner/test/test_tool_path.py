@@ -47,9 +47,25 @@ def test_whatever_is_asked_limits_hold_and_nothing_jumps(displacements):
 
 
 def test_too_fast_is_shortened_and_said():
-    motion = path().move(np.array([0.2, 0.2]))
+    going = path()
+    for _ in range(4):
+        motion = going.move(np.array([0.2, 0.2]))
+        assert 0 < np.linalg.norm(motion.end.xy - motion.start.xy) < 0.28
     assert "velocity limit" in motion.reason
-    assert 0 < np.linalg.norm(motion.end.xy - motion.start.xy) < 0.28
+
+
+def test_too_sudden_is_changed_and_said():
+    """From rest, and back: what an arm with these acceleration limits can do within a step."""
+    going = path()
+    speeds, reasons = [np.zeros(7)], []
+    for displacement in (0.04, 0.04, -0.04, -0.04):
+        before = going.joints
+        motion = going.move(np.array([displacement, 0.0]))
+        reasons.append(motion.reason)
+        speeds.append((motion.joints[0] - before) * ToolPath.POINTS / STEP)
+    change = np.abs(np.diff(speeds, axis=0)) / STEP / ARM.acceleration
+    assert (change <= 1.05).all() and change.max() > 0.8
+    assert "acceleration limit" in reasons[2]
 
 
 def test_holding_stays():

@@ -9,6 +9,8 @@ from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.scene import ToolState
 
 VELOCITY_SHARE = 0.9  # of the URDF's joint velocity limits
+ACCELERATION_SHARE = 0.9  # of the limits: the guard changes velocities within about one step
+TRIES = 6  # to change a motion until it is within the limits
 AXES = ("x", "y", "z", "yaw")  # that a tool path can follow
 
 
@@ -51,6 +53,8 @@ class ToolPath:
         bounds = dict(zip(AXES, zip(reach.lower, reach.upper, strict=True), strict=True)) | dict(bounds or {})
         self._lower, self._upper = np.array([bounds[axis] for axis in axes]).T
         self._q: np.ndarray | None = None
+        self._velocity = np.zeros(len(kinematics.velocity))  # [rad/s] at the end of the last step
+        self._displacement = np.zeros(len(self._axes))  # of the last step
         self._pose = np.array([0.0, 0.0, self._tool.height, 0.0])  # x, y, z [m], yaw [rad]
 
     @property
@@ -87,6 +91,7 @@ class ToolPath:
         self._q = np.array(q, float)
         measured = np.array([*position, np.arctan2(turned[1, 0], turned[0, 0])])
         self._pose[self._anchored] = measured[self._anchored]
+        self._rest()
 
     def continue_from(self, place: np.ndarray) -> None:
         """Go on from another commanded place (n,) near the last one; stays when the arm cannot be there."""
@@ -102,29 +107,39 @@ class ToolPath:
 
     def hold(self, reason: str = "") -> ToolMotion:
         """Stay where commanded."""
+        self._rest()
         return ToolMotion(self.tool, self.tool, np.array([self._step]), self.joints[None], reason)
 
     def move(self, displacement: np.ndarray) -> ToolMotion:
         """Move the commanded tool position by `displacement` (n,) along the axes [m, rad] within one step.
 
-        Clamped to the bounds, shortened to the joint velocity limits; holds when there is no solution. `reason` tells.
+        Clamped to the bounds, shortened to the joint velocity limits, and as close as the joint acceleration limits allow from the
+        last step; holds when there is no solution. `reason` tells.
         """
         q0, start, before = self.joints, self.position, self.tool
         reason = ""
         end = np.clip(start + displacement, self._lower, self._upper)
-        for _ in range(4):
+        coasting = np.clip(start + self._displacement, self._lower, self._upper)
+        for _ in range(TRIES):
             try:
                 joints = self._solve(q0, start, end)
             except KinematicsError as error:
                 return self.hold(str(error))
-            excess = self._excess(q0, joints)
-            if excess <= 1.0:
-                self._q = joints[-1]
-                self._pose[self._axes] = end
-                return ToolMotion(before, self.tool, self._times(), joints, reason)
-            reason = f"shortened to {100 / excess:.0f} % by a joint velocity limit"
-            end = start + (end - start) * 0.98 / excess
-        return self.hold("no motion within the joint velocity limits")
+            reached, (speed, change) = end, self._excess(q0, joints)
+            if speed <= 1.0 and change <= 1.0:
+                break
+            if speed > 1.0:
+                reason = f"shortened to {100 / speed:.0f} % by a joint velocity limit"
+                end = start + (end - start) * 0.98 / speed
+            else:
+                reason = f"changed by {100 / change:.0f} % of what was asked for, by a joint acceleration limit"
+                end = coasting + (end - coasting) * 0.98 / change
+        if speed > 1.0:
+            return self.hold("no motion within the joint velocity limits")
+        self._velocity, self._displacement = self._speeds(q0, joints)[-1], reached - start
+        self._q = joints[-1]
+        self._pose[self._axes] = reached
+        return ToolMotion(before, self.tool, self._times(), joints, reason)
 
     def _solve(self, q0: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         joints, q = [], q0
@@ -139,10 +154,21 @@ class ToolPath:
         pose[self._axes] = place
         return self._kinematics.ik(pose[:3], self._tool.turned(pose[3]), near)
 
-    def _excess(self, q0: np.ndarray, joints: np.ndarray) -> float:
-        """Largest joint velocity over its limit; at most 1 is fine."""
-        velocity = np.abs(np.diff(np.vstack([q0, joints]), axis=0)) * self.POINTS / self._step
-        return float((velocity / (VELOCITY_SHARE * self._kinematics.velocity)).max())
+    def _rest(self) -> None:
+        self._velocity, self._displacement = np.zeros_like(self._velocity), np.zeros_like(self._displacement)
+
+    def _speeds(self, q0: np.ndarray, joints: np.ndarray) -> np.ndarray:
+        """(POINTS, n) [rad/s]."""
+        return np.diff(np.vstack([q0, joints]), axis=0) * self.POINTS / self._step
+
+    def _excess(self, q0: np.ndarray, joints: np.ndarray) -> tuple[float, float]:
+        """Largest joint velocity, and change of it from the last step, over what is allowed; at most 1 is fine."""
+        speeds = self._speeds(q0, joints)
+        change = np.abs(speeds[0] - self._velocity) / self._step
+        return (
+            float((np.abs(speeds) / (VELOCITY_SHARE * self._kinematics.velocity)).max()),
+            float((change / (ACCELERATION_SHARE * self._kinematics.acceleration)).max()),
+        )
 
     def _times(self) -> np.ndarray:
         return self._step * np.arange(1, self.POINTS + 1) / self.POINTS

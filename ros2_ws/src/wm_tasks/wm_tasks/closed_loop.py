@@ -263,8 +263,9 @@ class ClosedLoop:
         request = Request(self._tool_path.joint_names, begins_ns, times_ns.tolist(), motion.joints.tolist())
         verdict = self._guard.check(request, stamp_ns, stamp_ns)
         commanded, sent = verdict.motion, verdict.sent
-        if commanded is None or sent is None:
-            raise RuntimeError(f"expected a trajectory from the guard, got none: {verdict.text}")
+        if commanded is None or sent is None:  # the arm is not where it was sent, as when something pushes it away
+            self._tool_path.anchor(joints)
+            return verdict.kind.value
         points = [Point(int(t), q, v) for t, q, v in zip(sent.times_ns, sent.positions, sent.velocities, strict=True)]
         self._driver.controller.accept(self.kinematics.joint_names, sent.start_ns, points, stamp_ns)
         self._motion.record(verdict.effective_ns, int(commanded.times_ns[-1]), verdict.tool_start, verdict.tool_end)
