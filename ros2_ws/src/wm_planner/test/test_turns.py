@@ -107,3 +107,14 @@ def test_out_of_lockstep_every_belief_is_answered_at_once():
     turns.sent(1)
     turns.came("belief", 2, 10.0)
     assert turns.take(10.0, lambda: True) == "belief"
+
+
+def test_a_belief_is_answered_again_when_nothing_went_to_the_arm(planner):
+    """The guard refused its command before it heard where the arm is: time stands still until another one comes."""
+    planner.believe(1)
+    planner.turns.reported(1, sent=False)
+    planner.believe(1, 1.0)
+    assert planner.answers == [(1, ()), (1, ())]
+    planner.executed(1)
+    planner.believe(1, 2.0)
+    assert len(planner.answers) == 2

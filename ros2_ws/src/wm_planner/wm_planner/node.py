@@ -263,7 +263,7 @@ class PlannerNode(WmNode):
         self._arm.sent(*sent_motion(message), hold)
         if hold:
             self._arm.held(stamp_ns)
-        self._turns.reported(stamp_ns)
+        self._turns.reported(stamp_ns, sent=bool(message.trajectory.points))
         self._take_turn()
 
     def _follow_arm(self, stamp_ns: int) -> None:

@@ -22,7 +22,7 @@ class Turns(Generic[Belief]):
         self._stamp_ns = self._measured_ns = 0
         self._came_s = 0.0
         self._open_ns: int | None = None  # stamp of the command of which nothing was reported yet
-        self._reported_ns: int | None = None  # stamp of the last command of which something was
+        self._reported_ns: int | None = None  # stamp of the last command that was carried out, or a hold for it
 
     def came(self, belief: Belief, stamp_ns: int, now_s: float) -> None:
         """A belief; one that still waits is skipped, and so is one that comes again after its command was carried out."""
@@ -40,10 +40,13 @@ class Turns(Generic[Belief]):
         """A command that answers the measurement of `stamp_ns`."""
         self._open_ns = stamp_ns
 
-    def reported(self, stamp_ns: int) -> None:
-        """What the guard made of a command; what it did by itself ends no turn."""
+    def reported(self, stamp_ns: int, sent: bool = True) -> None:
+        """What the guard made of a command; what it did by itself ends no turn. `sent`: whether anything went to the arm; if not,
+        as where the guard had not heard yet where the arm is, its belief is answered again when it comes again.
+        """
         if stamp_ns == self._open_ns:
-            self._open_ns, self._reported_ns = None, stamp_ns
+            self._open_ns = None
+            self._reported_ns = stamp_ns if sent else self._reported_ns
 
     def take(self, now_s: float, heard: Callable[[], bool]) -> Belief | None:
         """The belief to be answered now, once. `heard`: whether anybody reports what becomes of commands; asked only if need be."""
