@@ -57,7 +57,6 @@ def test_what_dies_or_hangs_is_restarted_and_the_goal_goes_on(stack, name, how):
 
 
 def test_an_emergency_stop_outlives_the_guard(stack):
-    stack.spin(4.0)  # a supervisor that was started anew by the test before must have found the guard: docs/safety.md
     stack.wait(stack.pursuing, 60, "a goal")
     assert stack.call("wm/e_stop").success
     stack.spin(1.0)

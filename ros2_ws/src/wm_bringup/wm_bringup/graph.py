@@ -1,5 +1,8 @@
 """The one description of the graph that arm_sim starts. Read by the launch file and by the embedded runner alike."""
 
+import os
+import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -126,7 +129,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
     }
     nodes = [
         _node("wm_sim", sim),
-        _node("wm_guard", {"robot": robot, **clock}),
+        _node("wm_guard", {"robot": robot, "stop_file": _stop_file(), **clock}),
         _node("wm_perception", {"robot": robot, "bundle": bundle, "rig": rig, **clock}),
         _node("wm_dynamics", {"bundle": bundle, **clock}),
         _node("wm_planner", planner),
@@ -289,6 +292,11 @@ def _recorders(values: Mapping[str, str], rig: str) -> list[Node]:
 def config(name: str) -> Path:
     """A file of wm_bringup/config."""
     return share("wm_bringup") / "config" / name
+
+
+def _stop_file() -> str:
+    """Where the guards of one launch say to each other that the emergency stop is set."""
+    return str(Path(tempfile.gettempdir()) / f"wm_e_stop_{os.getpid()}_{time.monotonic_ns():x}")
 
 
 def _folder(argument: str, value: str, needed: str) -> str:

@@ -289,6 +289,21 @@ def test_a_second_publisher_of_joint_states_is_named_and_not_believed(robot, ste
     impostor.destroy_node()
 
 
+def test_an_emergency_stop_outlives_the_guard(ros, kinematics, start, tmp_path):
+    """The guard that is started next is stopped from its first moment, whoever has forgotten; a reset ends it for good."""
+    kept = tmp_path / "stopped"
+    for _ in range(2):
+        with Robot(kinematics, start, "-p", f"stop_file:={kept}") as robot:
+            assert robot.transition(CONFIGURE) and robot.transition(ACTIVATE)
+            robot.until(lambda: robot.stopped)
+            assert robot.stopped == [kept.exists()]
+            assert robot.trigger("wm/e_stop").success and kept.exists()
+    with Robot(kinematics, start, "-p", f"stop_file:={kept}") as robot:
+        assert robot.transition(CONFIGURE) and robot.transition(ACTIVATE)
+        robot.until(lambda: robot.stopped == [True])
+        assert robot.trigger("wm/e_stop_reset").message.startswith("reset") and not kept.exists()
+
+
 def test_the_emergency_stop_latches(robot, step):
     robot.command(step(dx=0.02))
     for _ in range(2):  # again is no second stop

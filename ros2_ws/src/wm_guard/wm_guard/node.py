@@ -10,23 +10,22 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 from wm_msgs.msg import Command, GuardState, Intervention
 
-from wm_core.follow_params import FOLLOW
 from wm_core.joint_states import JointStateError, read_joints
 from wm_core.kinematics import Kinematics
 from wm_core.lifecycle import ERROR, OK, WARN, WmNode
 from wm_core.node_process import run
-from wm_core.params import ConfigError, Param
+from wm_core.params import Param
 from wm_core.qos import LATCHED, STATE
 from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_msg, to_ns
-from wm_guard import senses
+from wm_guard import limit_input, senses
 from wm_guard.command_stream import CommandStream
 from wm_guard.conversions import to_executed, to_guard_state, to_request, to_trajectory
 from wm_guard.guard import Guard
 from wm_guard.interventions import Interference, Interventions
 from wm_guard.joint_input import JointInput, who_publishes
-from wm_guard.limits import Limits
 from wm_guard.states import GuardStatus, State
+from wm_guard.stop_memory import StopMemory
 from wm_guard.verdicts import Mode, Verdict
 
 LATE_NS = 10_000_000  # after which a motion that was planned to begin now is planned again
@@ -41,38 +40,11 @@ class GuardNode(WmNode):
         Param("trajectory_topic", "", "What the arm's controller listens to; empty: as the robot's profile says"),
         Param("placed_topic", "arm_placed", "Where a simulator says that a reset has put the arm"),
         Param("step_duration", 0.1, "[s] Length of a hold trajectory", 0.01, 2.0),
-        Param(
-            "position_margin", Limits.position_margin, "[rad] Kept free at both ends of every joint's range", 0.0, 0.5
-        ),
-        Param("velocity_scale", Limits.velocity_scale, "Share of the URDF's joint velocity limits", 0.01, 1.0),
-        Param("tool_speed", 0.0, "[m/s] Fastest tool; 0: as the robot's profile says", 0.0, 2.0),
-        Param(
-            "workspace_min",
-            [0.0, 0.0, 0.0],
-            "[m] Lowest x, y, z of the tool; with workspace_max 0: the profile's",
-            -2.0,
-            2.0,
-        ),
-        Param("workspace_max", [0.0, 0.0, 0.0], "[m] Highest x, y, z of the tool", -2.0, 2.0),
-        Param("max_jump", Limits.max_jump, "[rad] First point to the measured joint, any joint", 0.01, 1.0),
-        Param("max_age", Limits.max_age, "[s] Oldest measurement that a command may answer", 0.02, 1.0),
-        Param("timeout", Limits.timeout, "[s] Without command until the arm is held", 0.02, 1.0),
-        Param(
-            "joint_timeout",
-            Limits.joint_timeout,
-            "[s] Without joint state until the arm is held; three periods of these where that is longer",
-            0.02,
-            1.0,
-        ),
+        *limit_input.PARAMETERS,
         Param("max_command_rate", 50, "Commands a second, more are dropped", 2, 1000),
-        Param("watchdog_period", Limits.watchdog_period, "[s] Between two looks of the watchdog", 0.001, 0.1),
-        *FOLLOW,
-        Param("acceleration_scale", Limits.acceleration_scale, "Share of acceleration and jerk limits", 0.01, 1.0),
-        Param("smoothing", Limits.smoothing, "[s] Over which the velocity changes", 0.01, 0.5),
-        Param("speed_limit", Limits.speed_limit, "[m/s] Of the tool, below tool_speed; 0: none", 0.0, 2.0),
-        Param("stop_category", Limits.stop_category, "Of the emergency stop: 1 slows down, 0 stops at once", 0, 1),
-        Param("singularity_slow", Limits.singularity_slow, "Condition number above which the arm is slowed", 1.0, 1e6),
-        Param("singularity_stop", Limits.singularity_stop, "Condition number at which it goes no further", 1.0, 1e6),
+        Param(
+            "stop_file", "", "Exists while the emergency stop is set, for the guard that is started next; empty: none"
+        ),
         *senses.PARAMETERS,
     )
     RETIRED = ROBOT_RETIRED
@@ -93,34 +65,16 @@ class GuardNode(WmNode):
 
     def setup(self) -> None:
         robot = robot_of(self)
-        values = {name: self.value(name) for name in Limits.__dataclass_fields__}
-        values["tool_speed"] = values["tool_speed"] or robot.tool_speed
-        if not any(values["workspace_min"] + values["workspace_max"]):
-            values["workspace_min"], values["workspace_max"] = (
-                robot.workspace.lower.tolist(),
-                robot.workspace.upper.tolist(),
-            )
-        for corner in ("workspace_min", "workspace_max"):
-            if len(values[corner]) != 3:
-                raise ConfigError(f"parameter '{corner}': expected x, y, z, got {values[corner]}")
-            values[corner] = tuple(values[corner])
-        if any(low >= high for low, high in zip(values["workspace_min"], values["workspace_max"], strict=True)):
-            low, high = values["workspace_min"], values["workspace_max"]
-            raise ConfigError(f"expected workspace_min below workspace_max, got {low} and {high}")
-        if values["singularity_slow"] >= values["singularity_stop"]:
-            raise ConfigError(
-                f"expected singularity_slow below singularity_stop, got {values['singularity_slow']} and"
-                f" {values['singularity_stop']}"
-            )
-        for timeout in ("timeout", "joint_timeout"):
-            if values["watchdog_period"] >= values[timeout]:
-                raise ConfigError(
-                    f"expected watchdog_period below {timeout}, got {values['watchdog_period']} and {values[timeout]}"
-                )
         self._kinematics = Kinematics(robot)
-        limits = Limits(**values)
+        limits = limit_input.limits_of(self, robot)
         self._senses = senses.Senses(self, self._kinematics, limits, self._now, self._on_contact)
         self.guard = Guard(self._kinematics, limits, self.value("step_duration"), self._senses.surroundings)
+        self._memory = StopMemory(self.value("stop_file"))
+        if self._memory.stopped:
+            self.guard.e_stop(self._now())
+            self.get_logger().warning(
+                "the emergency stop was set when the guard before this one ended: it is set again"
+            )
         self._frame = robot.table_frame
         self._arm = self.publisher(JointTrajectory, self.value("trajectory_topic") or robot.controller_topic, STATE)
         self._executed = self.publisher(Command, "wm/executed", STATE)
@@ -138,7 +92,7 @@ class GuardNode(WmNode):
         self._shown: GuardStatus | None = None
         self.service(Trigger, "wm/e_stop", self._on_e_stop)
         self.service(Trigger, "wm/e_stop_reset", self._on_e_stop_reset)
-        self.every(values["watchdog_period"], self._look, wall=True)
+        self.every(limits.watchdog_period, self._look, wall=True)
         self.service(Trigger, "wm/clear", self._on_clear)
         self.every(0.1, self._publish_state, wall=True)
         self.every(0.5, self._report, wall=True)
@@ -222,6 +176,7 @@ class GuardNode(WmNode):
             verdict = self.guard.e_stop(self._now())
         finally:  # latched already, and reported whatever else may fail
             self._e_stopped.publish(Bool(data=True))
+            self._remember_stop(True)
         self._send(verdict, None)
         if not was_stopped:  # asked for again, as by who missed the answer, it goes on
             self._tell(verdict)
@@ -235,6 +190,7 @@ class GuardNode(WmNode):
         response.success = True
         response.message = "reset; moves on with the next valid command" if was_stopped else "was not stopped"
         self.guard.reset_e_stop()
+        self._remember_stop(False)
         if was_stopped:
             self._intervene(Interference.E_STOP_RESET, "wm/e_stop_reset")
         self._e_stopped.publish(Bool(data=False))
@@ -287,6 +243,12 @@ class GuardNode(WmNode):
         self._intervened.publish(
             Intervention(header=header, kind=kind.value, source=self.get_fully_qualified_name(), reason=reason)
         )
+
+    def _remember_stop(self, stopped: bool) -> None:
+        try:
+            self._memory.keep(stopped)
+        except OSError as error:
+            self.get_logger().error(f"the next guard will not know of it: cannot keep the emergency stop: {error}")
 
     def _report(self) -> None:
         level = {State.STOPPED: ERROR, State.HOLDING: WARN}.get(self.guard.status.state, OK)
