@@ -45,9 +45,14 @@ def start():
     processes = []
     environment = {**os.environ, "ROS_DOMAIN_ID": "66", "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
 
-    def start(*command):
+    def start(*command, launcher=None):
+        launched = {} if launcher is None else {"WM_LAUNCHER_PID": str(launcher)}
         process = subprocess.Popen(
-            [sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+            [sys.executable, *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment | launched,
         )
         processes.append(process)
         return process
@@ -58,9 +63,9 @@ def start():
         process.wait()
 
 
-def manage(start, *names):
+def manage(start, *names, **kwargs):
     arguments = "[" + ", ".join(f"'{name}'" for name in names) + "]"
-    return start("-m", "wm_bringup.lifecycle_manager", "--ros-args", "-p", f"nodes:={arguments}")
+    return start("-m", "wm_bringup.lifecycle_manager", "--ros-args", "-p", f"nodes:={arguments}", **kwargs)
 
 
 def read_until(process, text):
@@ -81,6 +86,19 @@ def test_nodes_are_brought_up_and_taken_down(start):
     manager.send_signal(signal.SIGINT)
     assert manager.wait(15) == 0
     read_until(one, "stopped")
+
+
+def test_a_second_stack_ends_and_leaves_the_first_alone(start):
+    """Both would command one arm, and each supervisor would take the other's nodes for its own."""
+    one = start("-c", NODE, "one", launcher=os.getpid())
+    manager = manage(start, "one", launcher=os.getpid())
+    read_until(manager, "active")
+    start("-c", NODE, "one", launcher=os.getppid())
+    second = manage(start, "one", launcher=os.getppid())
+    output, _ = second.communicate(timeout=60)
+    assert second.returncode == 1 and f"found one (process {one.pid}) of another launch" in output
+    read_until(manager, "found one")  # said there, too
+    assert manager.poll() is None and one.poll() is None
 
 
 def test_a_node_that_cannot_be_configured_is_named(start):

@@ -23,6 +23,7 @@ from wm_bringup.supervision.ends import GAVE_UP
 from wm_bringup.supervision.processes import Process, condition, find, kill, process
 from wm_bringup.supervision.shared_memory import clean
 from wm_bringup.supervision.steps import SIMULATOR, Steps
+from wm_bringup.supervision.strangers import Strangers
 from wm_core.given_parameters import check_types, refuse_unknown
 from wm_core.heartbeat import QOS, TOPIC, beat, host
 from wm_core.launched import CANNOT_RUN, die_with_launcher
@@ -34,6 +35,7 @@ from wm_core.stamps import to_ns
 LOOK_S = 0.1  # between two looks at the processes
 RECORDER_S = 30.0  # until it is connected
 RECORDER_PAUSE_S = 0.1  # between two questions to the recorder
+STRANGERS_S = 30.0  # between two words about them
 PARAMETERS = (
     Param("recorded", False, "Wait for wm_recorder before the first node becomes active"),
     Param("simulated_time", False, "The simulator makes the time: a new one continues it"),
@@ -80,6 +82,7 @@ class LifecycleManager(Node):
         self._recorder = self.create_client(Trigger, "wm/recorder_connected")
         self._steps = Steps(self, self._names, self._spin)
         self._supervision = Supervision(self._names, watched, policy, time.monotonic())
+        self._strangers = Strangers([*self._names, *watched], time.monotonic())
         self.create_subscription(Heartbeat, TOPIC, self._on_heartbeat, QOS)
         self.create_timer(1.0, self._diagnose, clock=rclpy.clock.Clock())
         beat(self)
@@ -90,7 +93,10 @@ class LifecycleManager(Node):
         """Until the end is asked for, or there is no use in going on; returns the exit status."""
         while not self.stopping:
             self._spin(0.1)
-            change = self._supervision.due(time.monotonic())
+            self._look_for_others()
+            now = time.monotonic()
+            quiet = self._supervision.failed or self._strangers.waiting(now)
+            change = None if quiet else self._supervision.due(now)
             if change is not None:
                 self._carry_out(change)
             if self._supervision.failed:
@@ -102,7 +108,9 @@ class LifecycleManager(Node):
     def take_down(self) -> None:
         """Deactivate and clean up in reverse order; nodes that are gone already are skipped."""
         self._ending = True
-        for name in reversed(self._names):
+        # Services have the names of nodes: those of a launch that was here first would be taken down, too.
+        second = self._strangers.problem(time.monotonic()) and not self._supervision.been_up
+        for name in reversed([] if second else self._names):
             if self._supervision.process(name) is not None:
                 self._steps.down(name)
         self._announce("stopped")
@@ -116,6 +124,8 @@ class LifecycleManager(Node):
         here = message.host == host()
         found = process(message.pid) if here else Process(message.pid, 0)
         if found is None:  # it died meanwhile
+            return
+        if here and self._strangers.heard(message.node, found, time.monotonic()):
             return
         self._supervision.heard(message.node, found, here, message.state, time.monotonic())
         if self._simulated and message.node in self._names and message.node != SIMULATOR:
@@ -132,6 +142,17 @@ class LifecycleManager(Node):
             self._heed(fault)
         if not self._supervision.failed:
             self._say(self._supervision.status)
+
+    def _look_for_others(self) -> None:
+        """Who comes second ends; who was here first goes on."""
+        now = time.monotonic()
+        problem = self._strangers.problem(now)
+        if not problem or self._strangers.waiting(now):
+            return
+        if self._supervision.been_up:
+            self.get_logger().error(problem, throttle_duration_sec=STRANGERS_S)
+        else:
+            self._supervision.failed = self._supervision.failed or problem
 
     def _heed(self, fault: Fault) -> None:
         self.get_logger().error(f"{fault.name} {fault.what}")

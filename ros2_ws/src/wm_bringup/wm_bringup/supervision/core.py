@@ -230,6 +230,11 @@ class Supervision:
         return f"recovering: {', '.join(missing)}"
 
     @property
+    def been_up(self) -> bool:
+        """Whether all were active at once."""
+        return self._been_up
+
+    @property
     def deactivated(self) -> list[str]:
         """Nodes that somebody else deactivated, and that are left alone until they are active again."""
         return [name for name, member in self._members.items() if member.left_alone]

@@ -45,6 +45,17 @@ def find(node: str) -> Process | None:
     return None
 
 
+def of_another_launch(found: Process) -> bool:
+    """Whether another launcher than that of this process has started it; not known of who has none."""
+    launcher, mark = os.environ.get(LAUNCHER_PID), f"{LAUNCHER_PID}=".encode()
+    with suppress(OSError):  # ended meanwhile, or of somebody else
+        theirs = [
+            each for each in Path(f"/proc/{found.pid}/environ").read_bytes().split(b"\0") if each.startswith(mark)
+        ]
+        return bool(launcher and theirs) and theirs[0] != mark + str(launcher).encode()
+    return False
+
+
 def condition(found: Process) -> Condition:
     """What the process's main thread does."""
     fields = _stat(found.pid)
