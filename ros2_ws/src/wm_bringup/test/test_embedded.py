@@ -13,6 +13,8 @@ import pytest
 from wm_bringup.embedded import Runner
 from wm_bringup.graph import Graph, Node
 
+pytestmark = pytest.mark.ros
+
 SLEEPER = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *a: sys.exit(0))

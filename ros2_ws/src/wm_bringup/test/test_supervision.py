@@ -15,6 +15,8 @@ from wm_bringup.supervision.processes import Condition, Process, condition, find
 from wm_bringup.supervision.shared_memory import clean
 from wm_core.launched import CANNOT_RUN
 
+pytestmark = pytest.mark.ros
+
 ORDER = ("guard", "perception", "planner")
 TICK = 0.1
 POLICY = Policy()

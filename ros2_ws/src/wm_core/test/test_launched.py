@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.ros
+
 CHILD = """
 import os, signal, sys, time
 from wm_core.launched import die_with_launcher

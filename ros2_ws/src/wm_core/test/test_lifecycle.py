@@ -11,6 +11,8 @@ from wm_core.lifecycle import WmNode
 from wm_core.params import ConfigError, Param
 from wm_core.qos import LATCHED, STATE
 
+pytestmark = pytest.mark.ros
+
 
 class Echo(WmNode):
     PARAMETERS = (

@@ -28,6 +28,8 @@ from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.robot import load_robot
 from wm_core.stamps import to_msg, to_ns
 
+pytestmark = pytest.mark.ros
+
 CONFIGURE, ACTIVATE, DEACTIVATE = (
     Transition.TRANSITION_CONFIGURE,
     Transition.TRANSITION_ACTIVATE,
