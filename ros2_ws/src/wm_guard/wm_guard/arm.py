@@ -164,19 +164,24 @@ class Arm:
         """
         states = self.states
         if not states.path and states.left is None and states.position is None:
-            return self._nothing(kind, reason, f"{text}; nothing sent: no joint state yet", now_ns)
+            return self.nothing(kind, reason, f"{text}; nothing sent: no joint state yet", now_ns)
         if not states.path and states.left is not None:
             return self._stay_left(kind, reason, text, states.left, now_ns, stamp_ns)
         if not states.path:  # never commanded
             self.motions.place(np.array(states.position), now_ns)
         elif self._silent(now_ns):
-            return self._nothing(kind, reason, f"{text}; nothing sent: the arm rests, and nobody says where", now_ns)
+            return self.nothing(kind, reason, f"{text}; nothing sent: the arm rests, and nobody says where", now_ns)
         sent = self.motions.halt(now_ns, self._step_ns) if halt else self._stop(now_ns)
         if states.newest is not None and self.lost and not states.jumped:  # elsewhere: it should not leap there
             slow_ns = SLOWLY * self._shortest_ns(states.newest, sent.positions[-1])
             sent = sent.only_at(max(int(sent.ends_ns[-1]), now_ns + slow_ns))
         self._commanded(sent, now_ns)
         return self._verdict(kind, reason, text, stamp_ns, sent.ends_ns[-1:], sent.positions[-1:], sent, now_ns)
+
+    def nothing(self, kind: Kind, reason: str, text: str, now_ns: int) -> Verdict:
+        """Nothing is sent: the arm goes on as it does."""
+        nowhere = ToolState(np.full(len(TOOL_FIELDS), np.nan))
+        return Verdict(kind, reason, text, None, None, now_ns, nowhere, nowhere)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -215,7 +220,7 @@ class Arm:
         """
         measured = left if self.states.position is None else self.states.position
         if float(np.abs(left - measured).max()) > self._limits.max_jump:
-            return self._nothing(kind, reason, f"{text}; nothing sent: the arm is not where it was commanded", now_ns)
+            return self.nothing(kind, reason, f"{text}; nothing sent: the arm is not where it was commanded", now_ns)
         end_ns = now_ns + max(self._step_ns, SLOWLY * self._shortest_ns(measured, left))
         self.motions.place(left, now_ns)
         sent = Sent.rest(left, end_ns)
@@ -226,10 +231,6 @@ class Arm:
         with np.errstate(divide="ignore", invalid="ignore"):
             seconds = np.nanmax(np.abs(end - start) / self._kinematics.velocity, initial=0.0)
         return int(np.ceil(min(seconds, LONGEST_HOLD_S) * NS))
-
-    def _nothing(self, kind: Kind, reason: str, text: str, now_ns: int) -> Verdict:
-        nowhere = ToolState(np.full(len(TOOL_FIELDS), np.nan))
-        return Verdict(kind, reason, text, None, None, now_ns, nowhere, nowhere)
 
     def _commanded(self, sent: Sent, now_ns: int) -> None:
         """The arm goes through `sent` from `now_ns` on."""

@@ -11,6 +11,7 @@ from wm_core.kinematics import Kinematics
 from wm_guard.arm import Arm
 from wm_guard.latches import E_STOP, Latches
 from wm_guard.limits import Limits, Refusal, Request
+from wm_guard.permission import Denied, Permission
 from wm_guard.requests import NS, read
 from wm_guard.states import GuardStatus, State
 from wm_guard.surroundings import Surroundings
@@ -37,6 +38,7 @@ class Guard:
         """`step_duration` [s]: length of a hold trajectory. Raises ValueError for an arm without velocity limits."""
         self.limits = limits
         self.surroundings = surroundings
+        self.permission = Permission()
         self.mode = Mode.WAITING
         self.reason = ""  # why the mode is HOLDING or STOPPED
         self.counts: Counter[str] = Counter()  # verdicts and rejected joint states by reason
@@ -68,6 +70,8 @@ class Guard:
         """What it does with commands just now."""
         if self.mode is Mode.STOPPED:
             return GuardStatus(State.STOPPED, tuple(self.latches.held), "; ".join(self.latches.held.values()), 0.0)
+        if missing := self.permission.missing():
+            return GuardStatus(State.HOLDING, tuple(missing), "; ".join(missing.values()), 0.0)
         if self.mode is not Mode.PASSING:
             return GuardStatus(State.HOLDING, (self.reason or "no_command_yet",), "", 0.0)
         reason, share = self._slowed
@@ -116,6 +120,8 @@ class Guard:
             now_ns = stamp_ns
         try:
             verdict = self._judge(request, stamp_ns, now_ns, status)
+        except Denied as denied:
+            return self._deny(denied, now_ns)
         except Refusal as refusal:
             # Stamped like the command, so that a simulator in lockstep sees which of its frames is answered.
             answers_ns = stamp_ns if 0 <= now_ns - stamp_ns <= self.limits.max_age * NS else 0
@@ -144,6 +150,8 @@ class Guard:
             return self.latch(*found, now_ns)
         if self.mode is not Mode.PASSING:
             return None
+        for reason, text in self.permission.missing().items():
+            return self._hold(Kind.HOLD, reason, text, now_ns)
         if self.surroundings is not None and (why := self.surroundings.must_hold(now_ns)):
             return self._hold(Kind.HOLD, "person", why, now_ns)
         # Held now when the next look would be too late.
@@ -212,12 +220,21 @@ class Guard:
     def _judge(self, request: Request, stamp_ns: int, now_ns: int, status: int) -> Verdict:
         if self.latches.held:
             raise self.latches.refusal()
+        self.permission.check()
         self.latches.check_wait(now_ns)
         if self.surroundings is not None:
             self.surroundings.at(now_ns)
         lag_ns = self.arm.motions.lag_ns
         asked = read(request, self.joint_names, status, stamp_ns, now_ns, self._answered_ns, lag_ns, self.limits)
         return self.arm.follow(asked, now_ns)
+
+    def _deny(self, denied: Denied, now_ns: int) -> Verdict:
+        """A hold once; then nothing is sent to an arm that may not move, which a person may be moving."""
+        if self.mode is Mode.PASSING:
+            return replace(self._hold(Kind.REFUSED, denied.reason, str(denied), now_ns), expected=True)
+        self.counts[denied.reason] += 1
+        self.mode, self.reason = Mode.HOLDING, denied.reason
+        return replace(self.arm.nothing(Kind.REFUSED, denied.reason, str(denied), now_ns), expected=True)
 
     def _hold(self, kind: Kind, reason: str, text: str, now_ns: int, stamp_ns: int = 0, halt: bool = False) -> Verdict:
         self._advance(now_ns)

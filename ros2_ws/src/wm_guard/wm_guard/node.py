@@ -18,7 +18,7 @@ from wm_core.params import Param
 from wm_core.qos import LATCHED, STATE
 from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_msg, to_ns
-from wm_guard import limit_input, senses
+from wm_guard import limit_input, permission_input, senses
 from wm_guard.command_stream import CommandStream
 from wm_guard.conversions import to_executed, to_guard_state, to_request, to_trajectory
 from wm_guard.guard import Guard
@@ -46,6 +46,7 @@ class GuardNode(WmNode):
             "stop_file", "", "Exists while the emergency stop is set, for the guard that is started next; empty: none"
         ),
         *senses.PARAMETERS,
+        *permission_input.PARAMETERS,
     )
     RETIRED = ROBOT_RETIRED
 
@@ -75,6 +76,7 @@ class GuardNode(WmNode):
             self.get_logger().warning(
                 "the emergency stop was set when the guard before this one ended: it is set again"
             )
+        permission_input.PermissionInput(self, self.guard)
         self._frame = robot.table_frame
         self._arm = self.publisher(JointTrajectory, self.value("trajectory_topic") or robot.controller_topic, STATE)
         self._executed = self.publisher(Command, "wm/executed", STATE)
