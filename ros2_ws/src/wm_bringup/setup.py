@@ -4,6 +4,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 PACKAGE = "wm_bringup"
+EXAMPLES = [(f"share/{PACKAGE}/{path}", glob(f"{path}/*")) for path in map(str, Path("examples").glob("*"))]
 BUNDLES = [(f"share/{PACKAGE}/{path}", glob(f"{path}/*")) for path in map(str, Path("bundles").glob("*"))]
 
 setup(
@@ -15,6 +16,7 @@ setup(
         (f"share/{PACKAGE}", ["package.xml"]),
         (f"share/{PACKAGE}/launch", glob("launch/*.py")),
         (f"share/{PACKAGE}/config", glob("config/*")),
+        *EXAMPLES,
         *BUNDLES,
     ],
     install_requires=["setuptools", "numpy", "matplotlib", "av"],

@@ -183,7 +183,7 @@ def test_the_command_line_refuses_clearly(capsys):
 
 
 def test_arguments_are_documented():
-    shown = show_arguments()
+    shown = show_arguments(ARGUMENTS)
     for argument in ARGUMENTS:
         assert f"'{argument.name}'" in shown and argument.description in shown
 

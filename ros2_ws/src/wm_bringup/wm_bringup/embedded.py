@@ -15,7 +15,7 @@ from typing import IO
 
 import yaml
 
-from wm_bringup.graph import Graph, Node
+from wm_bringup.graph_parts import Graph, Node
 from wm_bringup.supervision.ends import RESPAWN_S, End, after, reason
 from wm_bringup.supervision.processes import Patience
 from wm_core.launched import LAUNCHER_PID

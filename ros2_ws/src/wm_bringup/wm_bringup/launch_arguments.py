@@ -1,7 +1,7 @@
-"""The arguments of arm_sim.launch.py: names, defaults, descriptions, and which values they take."""
+"""The arguments of the launch files: names, defaults, descriptions, and which values they take."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wm_core.robot import DEFAULT_ROBOT
@@ -35,17 +35,30 @@ class Argument:
         return value
 
 
+# In every launch file.
+ROBOT = Argument("robot", DEFAULT_ROBOT, "a robot of wm_description/robots, or the path of a profile")
+TASK = Argument("task", DEFAULT_TASK, "a task of wm_tasks/tasks, or the path of a task file")
+BUNDLE = Argument(
+    "bundle",
+    "",
+    "the folder of a model bundle; empty: the shipped one; promoted: that of the registry, followed when it changes",
+)
+PLANNER = Argument(
+    "planner", "icem", "the search algorithm, or the bundle's policy without a search", (*PLANNERS, POLICY)
+)
+RECORD = Argument(
+    "record", "", "a new folder for a rosbag2 (MCAP) of the run; true: bags/ and the time; empty: no recording"
+)
+NAMESPACE = Argument("namespace", "", "a namespace for all nodes", pattern=r"(/?[A-Za-z_][A-Za-z0-9_]*)*/?")
+LOG_LEVEL = Argument("log_level", "info", "the log level of all nodes", ("debug", "info", "warn", "error", "fatal"))
+
 ARGUMENTS = (
     Argument("world", "tabletop_block", "a world of sim_worlds/worlds, or the path of a world file"),
-    Argument("robot", DEFAULT_ROBOT, "a robot of wm_description/robots, or the path of a profile"),
-    Argument("task", DEFAULT_TASK, "a task of wm_tasks/tasks, or the path of a task file"),
+    ROBOT,
+    TASK,
     Argument("rig", "", "a camera rig of sim_worlds/rigs, or the path of a rig file; empty: the world's"),
-    Argument(
-        "bundle",
-        "",
-        "the folder of a model bundle; empty: the shipped one; promoted: that of the registry, followed when it changes",
-    ),
-    Argument("planner", "icem", "the search algorithm, or the bundle's policy without a search", (*PLANNERS, POLICY)),
+    BUNDLE,
+    PLANNER,
     Argument(
         "episodes",
         "",
@@ -73,23 +86,65 @@ ARGUMENTS = (
         BOOLEANS,
     ),
     Argument("report", "", "a JSON file for the results; a PNG and an MP4 are written beside it"),
-    Argument(
-        "record", "", "a new folder for a rosbag2 (MCAP) of the run; true: bags/ and the time; empty: no recording"
-    ),
+    RECORD,
     Argument(
         "snapshot",
         "",
         "a folder for bags of the seconds around what is surprising; true: bags/ and the time; empty: none; not with record",
     ),
-    Argument("namespace", "", "a namespace for all nodes", pattern=r"(/?[A-Za-z_][A-Za-z0-9_]*)*/?"),
+    NAMESPACE,
     Argument("params_file", "", "a parameter file read after config/arm_sim.yaml"),
-    Argument("log_level", "info", "the log level of all nodes", ("debug", "info", "warn", "error", "fatal")),
+    LOG_LEVEL,
 )
 
 
-def check_arguments(given: Mapping[str, str]) -> dict[str, str]:
+REAL_ARGUMENTS = (
+    ROBOT,
+    Argument("rig", "", "the rig file of your cameras (./wm calibrate-cameras), or the name of one in sim_worlds/rigs"),
+    TASK,
+    BUNDLE,
+    PLANNER,
+    Argument(
+        "driver",
+        "auto",
+        "what drives the arm: a folder as in wm_bringup/examples, by name or path; auto: the one that names the robot, if any; none",
+    ),
+    Argument(
+        "camera",
+        "",
+        "what drives the cameras, started too: a folder as in wm_bringup/examples; empty: not started here",
+    ),
+    Argument("robot_ip", "", "the address of the arm: its driver is started too; empty: it runs already"),
+    Argument("use_mock_hardware", "false", "true: the driver is started with an arm that is none", BOOLEANS),
+    Argument("tf_prefix", "", "before the names of the arm's links and joints", pattern="[A-Za-z0-9_]*"),
+    Argument(
+        "controller", "", "the controller that takes trajectories; empty: the driver's, or the robot profile's topic"
+    ),
+    NAMESPACE,
+    RECORD,
+    Argument(
+        "explore",
+        "",
+        "minutes in which to explore by itself once the arm is started; 0: until stopped; empty: goals by ./wm goal X Y",
+        pattern=r"[0-9]*\.?[0-9]*",
+    ),
+    Argument("autostart", "false", "true: the arm may move without ./wm start", BOOLEANS),
+    Argument(
+        "speed",
+        "reduced",
+        "reduced: the tool at most at 0.25 m/s (ISO 10218); full: as the robot's profile says",
+        ("reduced", "full"),
+    ),
+    Argument("composed", "false", "one process for perception, dynamics and planner: not built yet", ("false",)),
+    Argument("rviz", "false", "true: RViz, where it is installed, with config/arm.rviz", BOOLEANS),
+    Argument("params_file", "", "a parameter file read last, after those of config/ and of driver and camera"),
+    LOG_LEVEL,
+)
+
+
+def check_arguments(given: Mapping[str, str], arguments: Sequence[Argument] = ARGUMENTS) -> dict[str, str]:
     """Values of all arguments; raises LaunchError for unknown names and bad values."""
-    known = {argument.name: argument for argument in ARGUMENTS}
+    known = {argument.name: argument for argument in arguments}
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise LaunchError(f"unknown argument '{unknown[0]}'; known are {', '.join(known)}")

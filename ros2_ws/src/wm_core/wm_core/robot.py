@@ -167,17 +167,17 @@ class RobotProfile:
         return replace(self, urdf="", urdf_text=urdf)
 
 
-def load_robot(name_or_path: str | Path = DEFAULT_ROBOT) -> RobotProfile:
+def load_robot(name_or_path: str | Path = DEFAULT_ROBOT, prefix: str = "") -> RobotProfile:
     """A robot by its name in wm_description/robots, or by the path of its folder or profile; `./NAME` is a folder.
 
-    Raises RobotError that names file and field.
+    `prefix`: of its links and joints, in place of the profile's; empty: the profile's. Raises RobotError that names file and field.
     """
     file = _profile_file(name_or_path)
     try:
         data = load_checked(file, SCHEMA, RobotError)
     except OSError as error:
         raise RobotError(f"{file}: expected YAML, got {error}") from error
-    return _profile(file, data)
+    return _profile(file, {**data, "prefix": prefix} if prefix else data)
 
 
 def robot_names() -> list[str]:

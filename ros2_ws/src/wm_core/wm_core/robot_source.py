@@ -15,6 +15,7 @@ PATIENCE_S = 5.0
 ROBOT = (
     Param("robot", DEFAULT_ROBOT, "robot: a name in wm_description/robots or the path of a profile"),
     Param("urdf", "", "robot description file in place of the profile's; empty: the profile's"),
+    Param("tf_prefix", "", "of the robot's links and joints, in place of the profile's; empty: the profile's"),
     Param("table_frame", "", "frame of all positions, in place of the profile's; empty: the profile's"),
 )
 ROBOT_RETIRED = {
@@ -28,7 +29,7 @@ def robot_of(node: WmNode) -> RobotProfile:
 
     Raises RobotError, or ConfigError when the description is to come on a topic and does not within PATIENCE_S.
     """
-    robot = load_robot(node.value("robot"))
+    robot = load_robot(node.value("robot"), node.value("tf_prefix"))
     if frame := node.value("table_frame"):
         robot = replace(robot, table_frame=frame)
     if file := node.value("urdf"):

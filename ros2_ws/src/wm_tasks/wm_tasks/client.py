@@ -15,7 +15,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from std_msgs.msg import Bool, Header, String
 from wm_msgs.action import PursueGoal
-from wm_msgs.msg import Episode, Goal
+from wm_msgs.msg import Episode, Goal, GuardState
 from wm_msgs.srv import ResetWorld
 
 from wm_core.given_parameters import check_types, refuse_unknown
@@ -24,6 +24,7 @@ from wm_core.node_process import ignore_stop_signals
 from wm_core.qos import LATCHED, STATE
 from wm_core.robot import DEFAULT_ROBOT, load_robot
 from wm_core.task import DEFAULT_TASK
+from wm_guard.permission import NOT_STARTED
 
 BRINGUP_S = 120.0
 NEWS_S = 1.0  # until what happened has been heard of
@@ -76,6 +77,8 @@ class Client(Node):
         self._announcements = self.create_publisher(Episode, "wm/episode", STATE)
         self.create_subscription(String, "wm/bringup", self._on_bringup, LATCHED)
         self.create_subscription(Bool, "wm/e_stopped", self._on_e_stopped, LATCHED)
+        self._guard: GuardState | None = None
+        self.create_subscription(GuardState, "wm/guard_state", self._on_guard, LATCHED)
 
     def _on_bringup(self, message: String) -> None:
         if self._bringup == "active" and message.data != "active":
@@ -90,6 +93,9 @@ class Client(Node):
 
     def _on_e_stopped(self, message: Bool) -> None:
         self.e_stopped = message.data
+
+    def _on_guard(self, message: GuardState) -> None:
+        self._guard = message
 
     def run(self) -> int:
         """The work; returns the exit status."""
@@ -133,6 +139,13 @@ class Client(Node):
             self.get_logger().warning("emergency stop: paused; call wm/e_stop_reset to go on")
             self.wait(lambda: not self.e_stopped, math.inf, "the reset of the emergency stop")
             self.get_logger().info("emergency stop reset: going on")
+
+    def wait_for_start(self) -> None:
+        """Until a person has started the arm; returns at once when it is."""
+        self.spin_for(NEWS_S, lambda: self._guard is not None)
+        if self._guard is not None and NOT_STARTED in self._guard.reasons:
+            self.get_logger().info("the arm is not started: call wm/start (./wm start)")
+            self.wait(lambda: self._guard is not None and NOT_STARTED not in self._guard.reasons, math.inf, "wm/start")
 
     def wait_for_recovery(self) -> None:
         """As long as a node is being restarted; returns at once when none is."""

@@ -81,6 +81,7 @@ class Explorer(Client):
         self._next_beliefs(1)
         while not self._minutes or self.report.robot_s < 60 * self._minutes:
             self.wait_for_recovery()
+            self.wait_for_start()
             order = self._core.next(self._scene())
             self._trouble = order.reason if order.kind in (Kind.RESCUE, Kind.PAUSE) else ""
             if order.kind is Kind.PAUSE:

@@ -1,9 +1,14 @@
 """Start a launch file, as `ros2 launch wm_bringup` does, without ROS 2's launch."""
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wm_bringup.launch_arguments import Argument
 
 ERROR_STATUS = 2  # 1: what a node ended with
-LAUNCH_FILES = ("arm_sim.launch.py",)
+LAUNCH_FILES = ("arm_sim.launch.py", "arm_real.launch.py")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,14 +21,23 @@ def run(options: argparse.Namespace) -> int:
     """Returns the exit status of the node that ended it, 0 on Ctrl-C. Raises LaunchError."""
     from wm_bringup.embedded import Runner
     from wm_bringup.graph import arm_sim
-    from wm_bringup.launch_arguments import LaunchError
+    from wm_bringup.graph_real import arm_real
+    from wm_bringup.launch_arguments import ARGUMENTS, REAL_ARGUMENTS, LaunchError
 
-    if options.file not in LAUNCH_FILES:
+    kinds = dict(zip(LAUNCH_FILES, ((ARGUMENTS, arm_sim), (REAL_ARGUMENTS, arm_real)), strict=True))
+    if options.file not in kinds:
         raise LaunchError(f"expected a launch file out of {', '.join(LAUNCH_FILES)}, got '{options.file}'")
+    arguments, graph_of = kinds[options.file]
     if options.show_args:
-        print(show_arguments())
+        print(show_arguments(arguments))
         return 0
-    return Runner(arm_sim(parse(options.arguments))).run()
+    graph = graph_of(parse(options.arguments))
+    if graph.includes or graph.programs:
+        names = ", ".join(each.package for each in (*graph.includes, *graph.programs))
+        raise LaunchError(
+            f"{names}: expected a sourced ROS 2, whose ros2 launch starts it; source /opt/ros/DISTRO/setup.bash"
+        )
+    return Runner(graph).run()
 
 
 def parse(arguments: list[str]) -> dict[str, str]:
@@ -39,11 +53,10 @@ def parse(arguments: list[str]) -> dict[str, str]:
     return pairs
 
 
-def show_arguments() -> str:
-    from wm_bringup.launch_arguments import ARGUMENTS
-
+def show_arguments(arguments: "Sequence[Argument]") -> str:
+    """What a launch file takes, for people."""
     lines = ["Arguments (pass arguments as '<name>:=<value>'):"]
-    for argument in ARGUMENTS:
+    for argument in arguments:
         choices = f" Valid choices: {', '.join(argument.choices)}." if argument.choices else ""
         lines += [
             "",

@@ -1,0 +1,213 @@
+"""arm_real: the same nodes without the simulator; drivers are data, and are started only where they are asked for and installed."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from wm_bringup import drivers
+from wm_bringup.cli.launch import run, show_arguments
+from wm_bringup.drivers import LAUNCH, PARAMETERS, load_driver
+from wm_bringup.graph import LIFECYCLE_ORDER, arm_sim
+from wm_bringup.graph_parts import Graph, Include
+from wm_bringup.graph_real import ORDER, arm_real
+from wm_bringup.launch_arguments import REAL_ARGUMENTS, LaunchError
+from wm_core.command_line import main
+from wm_core.robot import load_robot, robot_names
+from wm_guard.driver_state import DriverState
+from wm_guard.node import GuardNode
+
+RIG = {"rig": "one_camera"}
+
+
+def parameters(graph: Graph, name: str) -> dict:
+    return next(node.parameters for node in graph.nodes if node.name == name)
+
+
+def from_files(graph: Graph, name: str) -> dict:
+    """What the parameter files say, later ones over earlier ones."""
+    said: dict = {}
+    for file in graph.params_files:
+        said |= yaml.safe_load(file.read_text()).get(f"/**/{name}", {}).get("ros__parameters", {})
+    return said
+
+
+@pytest.fixture
+def everything_installed(monkeypatch):
+    monkeypatch.setattr(drivers, "installed", lambda package: True)
+    monkeypatch.setattr("wm_bringup.graph_real.installed", lambda package: True)
+
+
+def test_the_same_nodes_run_without_the_simulator():
+    graph = arm_real(RIG)
+    assert {node.name for node in graph.nodes} == {*ORDER, "wm_lifecycle_manager", "wm_bundle_manager"}
+    assert set(ORDER) == set(LIFECYCLE_ORDER) - {"wm_sim"}
+    assert parameters(graph, "wm_lifecycle_manager")["nodes"] == list(ORDER)
+    assert graph.includes == () and graph.programs == ()
+    simulated = {node.name: (node.module, node.respawn, node.ends_all) for node in arm_sim({}).nodes}
+    assert all(simulated[node.name] == (node.module, node.respawn, node.ends_all) for node in graph.nodes)
+
+
+def test_nothing_moves_before_a_person_says_so_and_then_slowly():
+    graph = arm_real(RIG)
+    guard = {**from_files(graph, "wm_guard"), **parameters(graph, "wm_guard")}
+    assert guard["autostart"] is False and guard["enable_required"] is True and guard["speed_limit"] == 0.25
+    graph = arm_real({**RIG, "autostart": "true", "speed": "full"})
+    assert parameters(graph, "wm_guard")["autostart"] is True
+    assert {**from_files(graph, "wm_guard"), **parameters(graph, "wm_guard")}["speed_limit"] == 0.0  # the profile's
+
+
+def test_the_simulated_arm_needs_neither():
+    declared = {parameter.name: parameter.default for parameter in GuardNode.PARAMETERS}
+    assert declared["autostart"] is True and declared["enable_required"] is False
+
+
+def test_the_users_parameters_win_over_those_of_driver_and_hardware(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("/**/wm_guard: {ros__parameters: {enable_required: false, trajectory_topic: mine}}")
+    said = from_files(arm_real({**RIG, "robot": "ur5e", "params_file": str(own)}), "wm_guard")
+    assert said["enable_required"] is False and said["trajectory_topic"] == "mine"
+    assert len(said["driver_states"]) == 3
+
+
+def test_a_controller_and_a_prefix_reach_who_needs_them():
+    graph = arm_real({**RIG, "controller": "my_controller", "tf_prefix": "left_"})
+    assert parameters(graph, "wm_guard")["trajectory_topic"] == "my_controller/joint_trajectory"
+    for name in ("wm_guard", "wm_perception", "wm_planner"):
+        assert parameters(graph, name)["tf_prefix"] == "left_"
+    assert load_robot("ur5e", "left_").joints[0] == "left_shoulder_pan_joint"
+    assert "tf_prefix" not in parameters(arm_real(RIG), "wm_guard")
+
+
+def test_a_driver_is_started_when_there_is_an_address_or_a_mocked_arm(everything_installed):
+    assert arm_real({**RIG, "robot": "ur5e"}).includes == ()
+    (real,) = arm_real({**RIG, "robot": "ur5e", "robot_ip": "192.168.1.10", "tf_prefix": "left_"}).includes
+    assert (real.package, real.launch) == ("ur_robot_driver", "ur_control.launch.py")
+    assert real.arguments == {
+        "ur_type": "ur5e",
+        "robot_ip": "192.168.1.10",
+        "use_mock_hardware": "false",
+        "tf_prefix": "left_",
+        "initial_joint_controller": "scaled_joint_trajectory_controller",
+        "headless_mode": "false",
+        "launch_rviz": "false",
+    }
+    graph = arm_real({**RIG, "robot": "ur5e", "use_mock_hardware": "true"})
+    assert graph.includes[0].arguments["use_mock_hardware"] == "true"
+    assert parameters(graph, "wm_guard")["driver_states"] == [""]  # a mocked arm has no pendant
+
+
+def test_one_node_a_camera_is_started(everything_installed):
+    graph = arm_real({"rig": "two_cameras", "camera": "realsense2_camera"})
+    assert [each.arguments["camera_name"] for each in graph.includes] == ["camera_left", "camera_right"]
+    assert from_files(graph, "wm_perception")["colour_topic"] == "/{camera}/{camera}/color/image_raw"
+
+
+def test_rviz_is_started_on_request(everything_installed):
+    (program,) = arm_real({**RIG, "rviz": "true"}).programs
+    assert program.executable == "rviz2" and Path(program.arguments[1]).is_file()
+
+
+def test_exploring_puts_nothing_back_by_itself(tmp_path):
+    graph = arm_real({**RIG, "explore": "5", "record": str(tmp_path / "bag")})
+    assert parameters(graph, "wm_explorer")["reset"] is False and "world" not in parameters(graph, "wm_explorer")
+    assert parameters(graph, "wm_recorder")["nodes"] == list(ORDER)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "'rig': expected the rig file of your cameras, got nothing; ./wm calibrate-cameras writes it"),
+        ({"rig": "nowhere.yaml"}, "'rig': .*nowhere.yaml"),
+        ({**RIG, "world": "tabletop_block"}, "unknown argument 'world'"),
+        ({**RIG, "composed": "true"}, "'composed': expected one of false, got 'true'"),
+        ({**RIG, "speed": "fast"}, "'speed': expected one of reduced, full"),
+        ({**RIG, "robot": "r2d2"}, "'robot': .*known robots: .*ur5e"),
+        ({**RIG, "tf_prefix": "left arm"}, "'tf_prefix'"),
+        ({**RIG, "driver": "nobodys"}, "'driver': expected a folder with launch.yaml or one of franka_bringup.*, got 'nobodys'"),
+        ({**RIG, "camera": "nobodys"}, "'camera': expected a folder with launch.yaml"),
+        ({**RIG, "robot": "ur5e", "robot_ip": "1.2.3.4"}, "ur_robot_driver is not installed.*apt-get install ros-.*-ur"),
+        ({**RIG, "robot": "iiwa", "robot_ip": "1.2.3.4"}, "'robot_ip': expected a driver .*'iiwa', there is none"),
+        ({**RIG, "driver": "none", "use_mock_hardware": "true"}, "'use_mock_hardware': expected a driver"),
+        ({**RIG, "camera": "realsense2_camera"}, "realsense2_camera is not installed"),
+        ({**RIG, "rviz": "true"}, "'rviz': rviz2 is not installed"),
+        ({**RIG, "record": "/tmp"}, "'record'.*exists"),
+        ({**RIG, "bundle": "/nowhere"}, "'bundle'"),
+        ({**RIG, "task": "nothing"}, "'task'"),
+        ({**RIG, "params_file": "/nowhere"}, "'params_file'"),
+    ],
+)  # fmt: skip
+def test_bad_arguments_are_refused_by_name(given, expected, monkeypatch):
+    monkeypatch.setattr(drivers, "installed", lambda package: False)
+    monkeypatch.setattr("wm_bringup.graph_real.installed", lambda package: False)
+    with pytest.raises(LaunchError, match=expected):
+        arm_real(given)
+
+
+# -- drivers as data -------------------------------------------------------------------------------------------------
+
+EXAMPLES = [path.parent for path in drivers.examples_dir().glob(f"*/{LAUNCH}")]
+
+
+@pytest.mark.parametrize("folder", EXAMPLES, ids=lambda folder: folder.name)
+def test_the_shipped_drivers_can_be_used(folder):
+    driver = load_driver("driver", folder.name)
+    assert set(driver.robots) <= set(robot_names())
+    declared = {parameter.name: parameter for parameter in GuardNode.PARAMETERS}
+    said = yaml.safe_load((folder / PARAMETERS).read_text())
+    for node, content in said.items():
+        if node == "/**/wm_guard":
+            assert set(content["ros__parameters"]) <= set(declared)
+            for text in content["ros__parameters"].get("driver_states", ()):
+                DriverState.parse(text)
+
+
+def test_a_driver_of_ones_own_is_a_folder(tmp_path, everything_installed):
+    folder = tmp_path / "cams"
+    folder.mkdir()
+    (folder / LAUNCH).write_text(
+        "{package: p, launch: l.py, install: i, arguments: {name: 'a_{camera}', fast: true}, cameras: {camera_left: {serial_no: '_12'}}}"
+    )
+    includes = load_driver("camera", str(folder)).includes({}, ("camera_left", "camera_right"))
+    assert includes == [
+        Include("p", "l.py", {"name": "a_camera_left", "fast": "true", "serial_no": "_12"}),
+        Include("p", "l.py", {"name": "a_camera_right", "fast": "true"}),
+    ]
+    with pytest.raises(LaunchError, match="cameras: expected cameras of the rig .front., got camera_left"):
+        load_driver("camera", str(folder)).includes({}, ("front",))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{launch: l.py, install: i, arguments: {}}", "package"),
+        ("{package: p, launch: l.py, install: i, arguments: {}, robot: ur5e}", "robot"),
+        ("{package: p, launch: l.py, install: i, arguments: {ip: '{ip_of_robot}'}}", "ip_of_robot"),
+    ],
+)
+def test_a_driver_that_cannot_be_used_is_refused(tmp_path, everything_installed, text, expected):
+    (tmp_path / LAUNCH).write_text(text)
+    with pytest.raises(LaunchError, match=expected):
+        arm_real({**RIG, "driver": str(tmp_path), "robot_ip": "1.2.3.4"})
+
+
+def test_the_command_line_knows_the_file(capsys):
+    assert main(["launch", "arm_real.launch.py"]) == 2
+    assert "argument 'rig'" in capsys.readouterr().err
+    assert main(["launch", "arm_real.launch.py", "--show-args"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"'{argument.name}'" in shown for argument in REAL_ARGUMENTS)
+
+
+def test_drivers_are_started_by_ros_alone(everything_installed):
+    from argparse import Namespace
+
+    with pytest.raises(LaunchError, match="ur_robot_driver: expected a sourced ROS 2"):
+        run(
+            Namespace(
+                file="arm_real.launch.py",
+                show_args=False,
+                arguments=["rig:=one_camera", "robot:=ur5e", "robot_ip:=1.2.3.4"],
+            )
+        )
+    assert "robot_ip" in show_arguments(REAL_ARGUMENTS)

@@ -1,0 +1,88 @@
+"""A graph as a launch description of ROS 2's own launch; the launch files are made of it."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    IncludeLaunchDescription,
+    LogInfo,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+)
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
+from launch.launch_description_sources import AnyLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from launch import LaunchDescription
+from wm_bringup import graph_parts
+from wm_bringup.launch_arguments import Argument
+from wm_bringup.supervision.ends import RESPAWN_S, SIGKILL_S, SIGTERM_S, End, after, reason
+from wm_core.launched import LAUNCHER_PID
+from wm_core.paths import share
+
+
+def description(
+    arguments: Sequence[Argument], graph_of: Callable[[Mapping[str, str]], graph_parts.Graph]
+) -> LaunchDescription:
+    """Of a launch file with these arguments, from which `graph_of` makes the graph."""
+    declared = [DeclareLaunchArgument(a.name, default_value=a.default, description=a.description) for a in arguments]
+
+    def start(context: Any) -> list[Any]:
+        return _actions(graph_of({a.name: LaunchConfiguration(a.name).perform(context) for a in arguments}))
+
+    return LaunchDescription([*declared, OpaqueFunction(function=start)])
+
+
+def _actions(graph: graph_parts.Graph) -> list[Any]:
+    # Drivers first, with the environment of the caller; their processes are not wm's to restart.
+    actions: list[Any] = [
+        IncludeLaunchDescription(
+            AnyLaunchDescriptionSource(str(Path(share(each.package)) / "launch" / each.launch)),
+            launch_arguments=each.arguments.items(),
+        )
+        for each in graph.includes
+    ]
+    environment = {**graph.environment, LAUNCHER_PID: str(os.getpid())}
+    actions += [SetEnvironmentVariable(name, value) for name, value in environment.items()]
+    for node in graph.nodes:
+        process = Node(
+            package=node.package,
+            executable=node.executable,
+            name=node.name,
+            namespace=graph.namespace,
+            output="screen",
+            parameters=[*map(str, graph.params_files), node.parameters],
+            remappings=list(graph.remappings),
+            arguments=["--ros-args", "--log-level", graph.log_level],
+            respawn=node.respawn,
+            respawn_delay=RESPAWN_S,
+            sigterm_timeout=str(SIGTERM_S),
+            sigkill_timeout=str(SIGKILL_S),
+        )
+        actions.append(process)
+        on_exit = partial(_on_exit, node)
+        actions.append(RegisterEventHandler(OnProcessExit(target_action=process, on_exit=on_exit)))
+    for each in graph.programs:
+        actions.append(Node(package=each.package, executable=each.executable, arguments=list(each.arguments)))
+    return actions
+
+
+def _on_exit(node: graph_parts.Node, event: Any, context: Any) -> Any:
+    """What the end of a process means; a failure that ends all becomes the exit status of the launch."""
+    if context.is_shutdown:
+        return None
+    end = after(node.respawn, node.final, node.ends_all, event.returncode)
+    said = f"{node.name} ended with {reason(event.returncode)}: {end.value}"
+    if end is not End.OF_ALL:
+        return LogInfo(msg=said)
+    if event.returncode:
+        raise RuntimeError(said)
+    return EmitEvent(event=Shutdown(reason=f"{node.name} ended"))
