@@ -69,6 +69,7 @@ def arm_real(given: Mapping[str, str]) -> Graph:
             respawn=True,
         ),
     ]
+    nodes.append(process("wm_bringup", "wm_scene_view", {"rig": rig}, ends_all=False, respawn=True))
     if values["explore"]:
         minutes = float(values["explore"])
         explorer = {"robot": robot, "minutes": minutes, "rig": rig, "task": task, "reset": False}

@@ -19,6 +19,7 @@ NOT_ALWAYS = {
     "wm_episodes": "wm_tasks.episodes",
     "wm_explorer": "wm_tasks.explorer",
     "wm_recorder": "wm_bags.record.recorder",
+    "wm_scene_view": "wm_bringup.scene_view",
 }
 
 

@@ -1,0 +1,114 @@
+"""wm_scene_view: what wm believes and plans, as markers for RViz and Foxglove and, where tf2_msgs is installed, on /tf."""
+
+import signal
+from collections import deque
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from visualization_msgs.msg import MarkerArray
+from wm_msgs.msg import Belief, Command, Goal, GoalEvent, Plan
+
+from wm_bringup import scene_markers as draw
+from wm_core.given_parameters import check_types, refuse_unknown
+from wm_core.heartbeat import beat
+from wm_core.launched import CANNOT_RUN, die_with_launcher
+from wm_core.node_process import ignore_stop_signals
+from wm_core.paths import rig_path
+from wm_core.qos import LATCHED, NEWEST, STATE
+from wm_core.rig import CameraRig
+from wm_core.stamps import to_ns
+
+try:
+    from tf2_msgs.msg import TFMessage
+except ImportError:  # the wheels have none
+    TFMessage = None
+
+PARAMETERS = {"rig": ""}
+COSTS = 50  # plans that say what is cheap and what is dear
+GOAL = "wm_goal"  # frame
+
+
+class SceneView(Node):
+    """Publishes `wm/scene_markers`, `/tf_static` (cameras of the rig) and `/tf` (objects, goal)."""
+
+    def __init__(self) -> None:
+        super().__init__("wm_scene_view")
+        check_types(self, PARAMETERS)
+        value = {name: self.declare_parameter(name, default).value for name, default in PARAMETERS.items()}
+        refuse_unknown(self, {})
+        self.stopping = False
+        self._costs: deque[float] = deque(maxlen=COSTS)
+        self._latencies: dict[str, float] = {}
+        self._goal: Goal | None = None
+        self._markers = self.create_publisher(MarkerArray, "wm/scene_markers", STATE)
+        self._tf = None
+        if TFMessage is not None:
+            self._tf = self.create_publisher(TFMessage, "/tf", QoSProfile(depth=100))
+            self._tf_static = self.create_publisher(TFMessage, "/tf_static", LATCHED)
+            if value["rig"]:
+                rig = CameraRig.load(rig_path(value["rig"]))
+                header = Belief().header
+                header.stamp = self.get_clock().now().to_msg()
+                self._tf_static.publish(TFMessage(transforms=draw.camera_transforms(header, rig)))
+        self.create_subscription(Belief, "wm/belief", self._on_belief, NEWEST)
+        self.create_subscription(Plan, "wm/plan", self._on_plan, NEWEST)
+        self.create_subscription(Command, "wm/command", self._on_command, NEWEST)
+        self.create_subscription(GoalEvent, "wm/goal", self._on_goal, STATE)
+        beat(self)
+
+    def _on_belief(self, belief: Belief) -> None:
+        self._latencies |= {"encode": belief.encode_ms, "filter": belief.filter_ms}
+        self._markers.publish(draw.belief_markers(belief))
+        if self._latencies:
+            self._markers.publish(draw.latency_markers(belief.header, self._latencies))
+        if self._goal is not None:  # again: a belief deletes all
+            self._markers.publish(draw.goal_markers(self._goal))
+        if self._tf is not None:
+            frames = draw.belief_transforms(belief)
+            if self._goal is not None:
+                frames.append(draw.transform(belief.header, GOAL, self._goal.object_pose.pose))
+            self._tf.publish(TFMessage(transforms=frames))
+
+    def _on_plan(self, plan: Plan) -> None:
+        self._costs.append(plan.cost)
+        self._latencies["plan"] = plan.plan_ms
+        self._markers.publish(draw.plan_markers(plan, (min(self._costs), max(self._costs))))
+
+    def _on_command(self, command: Command) -> None:
+        ms = (self.get_clock().now().nanoseconds - to_ns(command.header.stamp)) / 1e6
+        self._latencies["camera to command"] = ms
+
+    def _on_goal(self, event: GoalEvent) -> None:
+        begins = event.event == GoalEvent.BEGIN and event.goal.kind == Goal.OBJECT_POSE
+        if begins or self._goal == event.goal:
+            self._goal = event.goal if begins else None
+
+
+def main() -> int:
+    die_with_launcher()
+    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    try:
+        node = SceneView()
+    except (ValueError, OSError) as error:
+        print(f"wm_scene_view: {error}", flush=True)
+        return CANNOT_RUN
+
+    def stop(number: int, frame: object) -> None:
+        node.stopping = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    while not node.stopping:
+        executor.spin_once(timeout_sec=0.2)
+    ignore_stop_signals()
+    node.destroy_node()
+    rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
