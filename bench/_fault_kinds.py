@@ -19,7 +19,7 @@ from _bad_bundles import other_pace
 from _common import shipped
 from _small_disk import empty, fill
 
-from wm_bringup.graph import config
+from wm_bringup.graph_parts import config
 from wm_core.joint_states import LAG
 from wm_core.registry import BUNDLES, Registry
 

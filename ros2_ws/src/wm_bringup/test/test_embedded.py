@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from wm_bringup.embedded import Runner
-from wm_bringup.graph import Graph, Node
+from wm_bringup.graph_parts import Graph, Node
 
 pytestmark = pytest.mark.ros
 
@@ -79,7 +79,7 @@ def start_runner(tmp_path, longest=8.0, **sources):
         (tmp_path / f"{name}.py").write_text(source.replace("'ready'", "'pid', __import__('os').getpid()"))
     script = textwrap.dedent(f"""
         import wm_bringup.embedded as e
-        from wm_bringup.graph import Graph, Node
+        from wm_bringup.graph_parts import Graph, Node
         e.GRACE_S = e.KILL_S = 0.5
         e.LONGEST_S = {longest}
         nodes = tuple(Node("test", n, n, n) for n in {list(sources)!r})

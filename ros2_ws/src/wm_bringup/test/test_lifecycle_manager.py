@@ -14,7 +14,7 @@ from rosgraph_msgs.msg import Clock
 from wm_msgs.msg import ActiveBundle
 
 from wm_bringup.embedded import Runner
-from wm_bringup.graph import Graph, Node
+from wm_bringup.graph_parts import Graph, Node
 from wm_bringup.supervision.ends import GAVE_UP
 from wm_core.qos import LATCHED, SENSOR
 

@@ -4,7 +4,7 @@ import yaml
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from wm_bags.record.topics import LATCHED, SENSOR, complete
-from wm_bringup.graph import config
+from wm_bringup.graph_parts import config
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
 

@@ -17,11 +17,11 @@ from launch.actions import (
 )
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
+from launch.launch_description import LaunchDescription
 from launch.launch_description_sources import AnyLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from launch import LaunchDescription
 from wm_bringup import graph_parts
 from wm_bringup.launch_arguments import Argument
 from wm_bringup.supervision.ends import RESPAWN_S, SIGKILL_S, SIGTERM_S, End, after, reason

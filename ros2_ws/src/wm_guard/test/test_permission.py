@@ -34,7 +34,7 @@ SCALING = (
 
 
 class Wall:
-    """A clock that goes when it is told to [s]."""
+    """A clock [s] that a test moves."""
 
     def __init__(self) -> None:
         self.now = 10.0

@@ -45,7 +45,8 @@ class Permission:
         """What keeps the arm from moving, by reason, with the rest of it in words; empty: it may move."""
         if not (self.driver or self._enabled_for) and self.started:
             return {}
-        now_s, found = self._clock(), {}
+        now_s = self._clock()
+        found: dict[str, str] = {}
         for state in self.driver:
             reason, text = self._of(state, now_s)
             if text:

@@ -8,6 +8,7 @@ import pytest
 import rclpy
 from rclpy.task import Future
 from std_msgs.msg import Bool, String
+from wm_msgs.msg import GuardState
 
 import wm_tasks.client as wm_client
 from wm_core.qos import LATCHED
@@ -54,6 +55,16 @@ def test_without_a_stop_waiting_ends_in_time(client):
     with pytest.raises(ClientError, match="something"):
         client.wait(lambda: False, 0.3, "something")
     assert 0.3 <= time.monotonic() - began < 5.0
+
+
+def test_a_client_waits_until_a_person_starts_the_arm(client):
+    guard = client.create_publisher(GuardState, "wm/guard_state", LATCHED)
+    guard.publish(GuardState(reasons=["not_started", "not_enabled"]))
+    client.create_timer(0.8, lambda: guard.publish(GuardState(reasons=["not_enabled"])))
+    began = time.monotonic()
+    client.wait_for_start()
+    assert time.monotonic() - began > 0.7
+    client.wait_for_start()  # at once
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from wm_msgs.msg import Command
 
 from wm_bringup.calibration.streams import Streams
 from wm_bringup.embedded import Runner
-from wm_bringup.graph import Graph
-from wm_bringup.graph import Node as Process
+from wm_bringup.graph_parts import Graph
+from wm_bringup.graph_parts import Node as Process
 from wm_core.kinematics import Kinematics
 from wm_core.qos import STATE
 from wm_core.rotations import pose_of

@@ -4,6 +4,7 @@ The first half second is the keyboard's own delay: holding begins with the key's
 """
 
 import argparse
+import os
 import select
 import sys
 import time
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             while True:
                 while select.select([sys.stdin], [], [], 0)[0]:
-                    sys.stdin.buffer.read1(64)  # type: ignore[attr-defined]
+                    os.read(sys.stdin.fileno(), 64)
                     key.came(time.monotonic())
                 held = key.held(time.monotonic())
                 publisher.publish(Bool(data=held))

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     graph = graph_of(parse(options.arguments))
     if graph.includes or graph.programs:
-        names = ", ".join(each.package for each in (*graph.includes, *graph.programs))
+        names = ", ".join([*(each.package for each in graph.includes), *(each.package for each in graph.programs)])
         raise LaunchError(
             f"{names}: expected a sourced ROS 2, whose ros2 launch starts it; source /opt/ros/DISTRO/setup.bash"
         )

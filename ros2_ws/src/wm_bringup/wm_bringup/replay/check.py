@@ -25,7 +25,7 @@ from wm_bags.replay.compare import Tally, pair, table
 from wm_bags.replay.node_steps import Step, Steps, once
 from wm_bags.replay.options import ReplayError
 from wm_bags.replay.recorded import Recorded, open_recording
-from wm_bringup.graph import config
+from wm_bringup.graph_parts import config
 from wm_bringup.replay.facts import BELIEF, NODES, OBSERVATION, PARAMETERS, Facts, read_facts, unknown_model
 from wm_bringup.replay.inputs import UsedInputs
 from wm_bringup.replay.node_process import ReplayedNode

@@ -22,7 +22,7 @@ from wm_msgs.srv import PrepareBundle, UseBundle
 from wm_bags.replay.node_steps import Role, Step
 from wm_bags.replay.recorded import Recorded
 from wm_bringup.embedded import Runner
-from wm_bringup.graph import Graph, Node, config
+from wm_bringup.graph_parts import Graph, Node, config
 from wm_core.qos import LATCHED
 from wm_core.services import await_answers
 
