@@ -107,7 +107,8 @@ REAL_ARGUMENTS = (
     Argument(
         "driver",
         "auto",
-        "what drives the arm: a folder as in wm_bringup/examples, by name or path; auto: the one that names the robot, if any; none",
+        "what drives the arm: a folder as in wm_bringup/examples, by name or path; auto: the one that names the robot, if any;"
+        " none: the arm's topics are those of the robot's profile",
     ),
     Argument(
         "camera",
