@@ -153,6 +153,7 @@ def test_fields_of_fields_are_read_and_missing_ones_named():
         (PROGRAM.replace("field: data, ", ""), "'field': expected text, got None"),
         (PROGRAM.replace("std_msgs/msg/Bool", "Bool"), "'type': expected package/msg/Name"),
         (PROGRAM.replace("[true]", "true"), "'allowed': expected a list"),
+        (PROGRAM.replace("[true]", "[[true]]"), "'allowed': expected a list of numbers or words"),
         (PROGRAM.replace("allowed: [true], ", ""), "one of 'allowed' and 'at_least'"),
         (SCALING.replace("99.0", "fast"), "'at_least': expected a number, got 'fast'"),
         (SCALING.replace("1.0", "-1.0"), "'timeout': expected at least 0 s"),

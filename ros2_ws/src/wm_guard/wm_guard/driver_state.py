@@ -50,8 +50,9 @@ class DriverState:
             raise DriverStateError(f"'type': expected package/msg/Name, got '{given['type']}'")
         if ("allowed" in given) == ("at_least" in given):
             raise DriverStateError(f"expected one of 'allowed' and 'at_least' in '{text}'")
-        if "allowed" in given and (not isinstance(given["allowed"], list) or not given["allowed"]):
-            raise DriverStateError(f"'allowed': expected a list of values, got {given['allowed']!r}")
+        allowed = given.get("allowed", [0])
+        if not (isinstance(allowed, list) and allowed and all(isinstance(each, int | float | str) for each in allowed)):
+            raise DriverStateError(f"'allowed': expected a list of numbers or words, got {given['allowed']!r}")
         for key in ("at_least", "timeout"):
             if key in given and (isinstance(given[key], bool) or not isinstance(given[key], int | float)):
                 raise DriverStateError(f"'{key}': expected a number, got {given[key]!r}")
