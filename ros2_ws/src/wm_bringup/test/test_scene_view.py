@@ -2,18 +2,25 @@
 
 import json
 import re
+import time
 
 import numpy as np
 import pytest
+import rclpy
 import yaml
 from geometry_msgs.msg import Point, Pose, PoseStamped, Vector3
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
 from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker
-from wm_msgs.msg import Belief, Goal, ObjectState, Plan, ToolState
+from wm_msgs.msg import Belief, Goal, GoalEvent, ObjectState, Plan, ToolState
 
 from wm_bringup import scene_markers
 from wm_bringup.graph_parts import config
+from wm_bringup.scene_view import SceneView
 from wm_core.paths import rig_path
+from wm_core.qos import LATCHED
 from wm_core.rig import CameraRig
 from wm_core.rotations import rotation_of_quaternion
 
@@ -70,6 +77,41 @@ def test_cameras_and_objects_are_frames(belief):
     np.testing.assert_allclose(rotation_of_quaternion(q.x, q.y, q.z, q.w), rig.cameras[0].T_table_optical[:3, :3])
     (block,) = scene_markers.belief_transforms(belief)
     assert block.child_frame_id == "object_0" and block.transform.translation.y == 0.1
+
+
+@pytest.mark.ros
+def test_cameras_objects_and_the_goal_are_on_tf(belief):
+    """As RViz hears them: cameras latched, the rest with each belief."""
+    context = rclpy.Context()
+    rclpy.init(args=[], context=context)
+    rig = Parameter("rig", value="two_cameras")
+    view = SceneView(namespace="scene", context=context, parameter_overrides=[rig])
+    other = rclpy.create_node("viewer", namespace="scene", context=context)
+    executor = SingleThreadedExecutor(context=context)
+    for node in (view, other):
+        executor.add_node(node)
+    heard: set[str] = set()
+
+    def hear(message):
+        heard.update(each.child_frame_id for each in message.transforms)
+
+    other.create_subscription(TFMessage, "/tf", hear, 100)
+    other.create_subscription(TFMessage, "/tf_static", hear, LATCHED)
+    beliefs, goals = other.create_publisher(Belief, "wm/belief", 1), other.create_publisher(GoalEvent, "wm/goal", 10)
+    goal = Goal(kind=Goal.OBJECT_POSE, object_pose=PoseStamped(header=TABLE))
+    try:
+        end = time.monotonic() + 30
+        while len(heard) < 4 and time.monotonic() < end:
+            goals.publish(GoalEvent(event=GoalEvent.BEGIN, goal=goal))
+            beliefs.publish(belief)
+            executor.spin_once(timeout_sec=0.1)
+    finally:
+        executor.shutdown()
+        for node in (view, other):
+            node.destroy_node()
+        rclpy.shutdown(context=context)
+    cameras = {"camera_left_rig_optical_frame", "camera_right_rig_optical_frame"}
+    assert heard == {*cameras, "object_0", "wm_goal"}
 
 
 def test_rviz_shows_what_wm_publishes():

@@ -81,6 +81,12 @@ def belief_transforms(belief: Belief) -> list[TransformStamped]:
     return [transform(belief.header, each.id, each.pose) for each in belief.objects if each.presence > 0.5]
 
 
+def goal_transform(header: Header, child: str, goal: Goal) -> TransformStamped:
+    """Of the place where the object is to be, now."""
+    pose = goal.object_pose
+    return transform(Header(stamp=header.stamp, frame_id=pose.header.frame_id), child, pose.pose)
+
+
 def transform(header: Header, child: str, pose: Pose) -> TransformStamped:
     """Of a frame that stands at a pose."""
     p = pose.position

@@ -1,12 +1,15 @@
-"""wm_scene_view: what wm believes and plans, as markers for RViz and Foxglove and, where tf2_msgs is installed, on /tf."""
+"""wm_scene_view: what wm believes and plans, as markers for RViz and Foxglove and on /tf."""
 
 import signal
 from collections import deque
+from typing import Any
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 from wm_msgs.msg import Belief, Command, Goal, GoalEvent, Plan
 
@@ -20,11 +23,6 @@ from wm_core.qos import LATCHED, NEWEST, STATE
 from wm_core.rig import CameraRig
 from wm_core.stamps import to_ns
 
-try:
-    from tf2_msgs.msg import TFMessage
-except ImportError:  # the wheels have none
-    TFMessage = None
-
 PARAMETERS = {"rig": ""}
 COSTS = 50  # plans that say what is cheap and what is dear
 GOAL = "wm_goal"  # frame
@@ -33,8 +31,8 @@ GOAL = "wm_goal"  # frame
 class SceneView(Node):
     """Publishes `wm/scene_markers`, `/tf_static` (cameras of the rig) and `/tf` (objects, goal)."""
 
-    def __init__(self) -> None:
-        super().__init__("wm_scene_view")
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("wm_scene_view", **kwargs)
         check_types(self, PARAMETERS)
         value = {name: self.declare_parameter(name, default).value for name, default in PARAMETERS.items()}
         refuse_unknown(self, {})
@@ -43,15 +41,12 @@ class SceneView(Node):
         self._latencies: dict[str, float] = {}
         self._goal: Goal | None = None
         self._markers = self.create_publisher(MarkerArray, "wm/scene_markers", STATE)
-        self._tf = None
-        if TFMessage is not None:
-            self._tf = self.create_publisher(TFMessage, "/tf", QoSProfile(depth=100))
-            self._tf_static = self.create_publisher(TFMessage, "/tf_static", LATCHED)
-            if value["rig"]:
-                rig = CameraRig.load(rig_path(value["rig"]))
-                header = Belief().header
-                header.stamp = self.get_clock().now().to_msg()
-                self._tf_static.publish(TFMessage(transforms=draw.camera_transforms(header, rig)))
+        self._tf = self.create_publisher(TFMessage, "/tf", QoSProfile(depth=100))
+        self._tf_static = self.create_publisher(TFMessage, "/tf_static", LATCHED)
+        if value["rig"]:
+            header = Header(stamp=self.get_clock().now().to_msg())
+            rig = CameraRig.load(rig_path(value["rig"]))
+            self._tf_static.publish(TFMessage(transforms=draw.camera_transforms(header, rig)))
         self.create_subscription(Belief, "wm/belief", self._on_belief, NEWEST)
         self.create_subscription(Plan, "wm/plan", self._on_plan, NEWEST)
         self.create_subscription(Command, "wm/command", self._on_command, NEWEST)
@@ -65,11 +60,10 @@ class SceneView(Node):
             self._markers.publish(draw.latency_markers(belief.header, self._latencies))
         if self._goal is not None:  # again: a belief deletes all
             self._markers.publish(draw.goal_markers(self._goal))
-        if self._tf is not None:
-            frames = draw.belief_transforms(belief)
-            if self._goal is not None:
-                frames.append(draw.transform(belief.header, GOAL, self._goal.object_pose.pose))
-            self._tf.publish(TFMessage(transforms=frames))
+        frames = draw.belief_transforms(belief)
+        if self._goal is not None:
+            frames.append(draw.goal_transform(belief.header, GOAL, self._goal))
+        self._tf.publish(TFMessage(transforms=frames))
 
     def _on_plan(self, plan: Plan) -> None:
         self._costs.append(plan.cost)

@@ -20,7 +20,7 @@ PARAMETERS = (
     Param("enable_required", False, "Whether the arm moves only while a person holds the enabling key"),
     Param("enable_topic", "wm/enable", "What the enabling key says, at least ten times a second; silence is release"),
     Param("enable_button", -1, "Of sensor_msgs/Joy on enable_topic; -1: that is std_msgs/Bool", -1, 63),
-    Param("enable_timeout", 0.18, "[s] Silence of the enabling key after which the arm is held", 0.05, 0.2),
+    Param("enable_timeout", 0.15, "[s] Silence of the enabling key after which the arm is held", 0.05, 0.2),
     Param("driver_states", [], f"What the arm's driver must say for the arm to move, each as {EXAMPLE}"),
 )
 # The key of now, not one that waited in a queue; any publisher's offer satisfies it.
