@@ -9,6 +9,7 @@ import yaml
 from wm_core.paths import rigs_dir
 from wm_core.rig import CameraRig, RigError
 from wm_core.robot import load_robot
+from wm_core.sensor_spec import SensorSpec
 
 ENTRY = {
     "name": "cam",
@@ -96,3 +97,20 @@ def test_a_rig_in_the_base_frame_of_a_robot_is_converted(tmp_path):
     assert rig.in_table_frame(renamed).frame_id == "bench"
     with pytest.raises(RigError, match="table frame 'bench' or the base frame 'lbr_iiwa_link_0' .*got 'floor'"):
         replace(rig, frame_id="floor").in_table_frame(renamed)
+
+
+def test_a_sensor_model_is_that_of_the_rig_or_the_cameras_own(tmp_path):
+    own = ENTRY | {"name": "cam_b", "sensor": {"latency": 0.06}}
+    file = write(tmp_path, ENTRY, own)
+    assert CameraRig.load(file)["cam"].sensor is None  # absent: an ideal camera
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"sensor": {"depth_noise": 0.002}}))
+    rig = CameraRig.load(file)
+    assert rig["cam"].sensor == SensorSpec(depth_noise=0.002)
+    assert rig["cam_b"].sensor == SensorSpec(latency=0.06)
+    assert rig.with_sensor(SensorSpec())["cam_b"].sensor == SensorSpec()
+
+
+@pytest.mark.parametrize("wrong", [{"depth_nois": 1}, {"depth_noise": -1}, {"distortion": [0.1]}, {"edge_holes": 1.5}])
+def test_a_wrong_sensor_model_is_refused_by_field(tmp_path, wrong):
+    with pytest.raises(RigError, match=next(iter(wrong))):
+        CameraRig.load(write(tmp_path, ENTRY | {"sensor": wrong}))

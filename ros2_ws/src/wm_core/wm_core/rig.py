@@ -10,6 +10,7 @@ import numpy as np
 from wm_core.checked_yaml import load_checked
 from wm_core.robot import TABLE, RobotProfile
 from wm_core.rotations import pose_of, rotation_of_quaternion
+from wm_core.sensor_spec import SENSOR_SCHEMA, SensorSpec, sensor_of
 
 _VECTOR = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
 _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
@@ -19,6 +20,7 @@ _SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
     "properties": {
         "frame_id": {"type": "string"},
+        "sensor": SENSOR_SCHEMA,
         "cameras": {
             "type": "array",
             "minItems": 1,
@@ -38,6 +40,7 @@ _SCHEMA: dict[str, Any] = {
                     "near": _POSITIVE,
                     "far": _POSITIVE,
                     "depth_unit": _POSITIVE,
+                    "sensor": SENSOR_SCHEMA,
                 },
             },
         },
@@ -63,6 +66,7 @@ class Camera:
     depth_unit: float | None = (
         None  # [m] of one in its driver's depth images; None: 1 mm in 16UC1, 1 m in 32FC1 (REP-118)
     )
+    sensor: SensorSpec | None = None  # how a simulator's camera differs from an ideal one; None: in nothing
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class CameraRig:
             data = load_checked(file, _SCHEMA, RigError)
         except OSError as error:
             raise RigError(f"expected a camera rig file, cannot read {file}: {error.strerror}") from error
-        cameras = tuple(_camera(file, entry) for entry in data["cameras"])
+        cameras = tuple(_camera(file, {"sensor": data.get("sensor")} | entry) for entry in data["cameras"])
         names = [camera.name for camera in cameras]
         if len(set(names)) != len(names):
             raise RigError(f"{file}: expected different camera names, got {names}")
@@ -93,6 +97,10 @@ class CameraRig:
         if unknown or not names:
             raise RigError(f"expected camera names out of {known}, got {list(names)}")
         return CameraRig(self.frame_id, tuple(camera for camera in self.cameras if camera.name in names))
+
+    def with_sensor(self, sensor: SensorSpec) -> "CameraRig":
+        """The rig with one sensor model for all its cameras."""
+        return replace(self, cameras=tuple(replace(camera, sensor=sensor) for camera in self.cameras))
 
     def in_table_frame(self, robot: RobotProfile) -> "CameraRig":
         """The rig with poses in the robot's table frame (by its name, or as `table`); one in its base frame is converted.
@@ -122,12 +130,18 @@ def _camera(file: Path, entry: dict[str, Any]) -> Camera:
     else:
         rotation = _rotation(np.asarray(entry["orientation"], float), f"{file}: camera {entry['name']}")
     pose = pose_of(rotation, position)
-    focal = entry["height"] / (2 * np.tan(np.radians(entry["fov_y_deg"]) / 2))
-    K = np.array([[focal, 0, entry["width"] / 2 - 0.5], [0, focal, entry["height"] / 2 - 0.5], [0, 0, 1]])
+    K = intrinsics(entry["width"], entry["height"], entry["fov_y_deg"])
     near, far = entry.get("near", 0.1), entry.get("far", 3.0)
     if near >= far:
         raise RigError(f"{file}: camera {entry['name']}: expected near < far, got {near} and {far}")
-    return Camera(entry["name"], entry["width"], entry["height"], K, pose, near, far, entry.get("depth_unit"))
+    sensor = None if entry["sensor"] is None else sensor_of(entry["sensor"])
+    return Camera(entry["name"], entry["width"], entry["height"], K, pose, near, far, entry.get("depth_unit"), sensor)
+
+
+def intrinsics(width: int, height: int, fov_y_deg: float) -> np.ndarray:
+    """K (3, 3) [px] of a pinhole in the middle of the image; pixel centres sit at integers."""
+    focal = height / (2 * np.tan(np.radians(fov_y_deg) / 2))
+    return np.array([[focal, 0, width / 2 - 0.5], [0, focal, height / 2 - 0.5], [0, 0, 1]])
 
 
 def looking_at(position: np.ndarray, target: np.ndarray) -> np.ndarray:
