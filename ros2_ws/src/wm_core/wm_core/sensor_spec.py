@@ -56,7 +56,9 @@ class SensorSpec:
     depth_latency: float = 0.0  # [s] more of depth
     jitter: float = 0.0  # [s] standard deviation of the latency, which is never below 0
     distortion: tuple[float, ...] = (0.0,) * 5  # of the lens: k1, k2, p1, p2, k3 (plumb_bob), published in camera_info
-    position_error: float = 0.0  # [m] the camera is that far from where the rig says, in a direction drawn with the seed
+    position_error: float = (
+        0.0  # [m] the camera is that far from where the rig says, in a direction drawn with the seed
+    )
     rotation_error_deg: float = 0.0  # and turned by that much about an axis drawn with it
 
     @property

@@ -90,7 +90,7 @@ def _episode(
             break  # out of reach: nothing more to learn in this episode
         stamp_ns = sim.time_ns + offset_ns
         names, joints, _ = sim.joint_state()
-        frames = {camera.name: Frame(*sim.render(camera.name), camera.K) for camera in rig.cameras}
+        frames = {camera.name: Frame(*sim.rectified(camera.name), camera.K) for camera in rig.cameras}
         commanded = drive.commanded
         drive.act(explore.action(commanded, position[:2]))
         truth = np.concatenate([position, quaternion])

@@ -13,7 +13,7 @@ from wm_core.scene import SceneState
 from wm_description.bullet import link_index, load_arm
 from wm_description.physics import connect, disconnect, draw, pybullet
 from wm_sim.bodies import Factors, make_fixtures, make_object, make_table, table_box
-from wm_sim.rendering import SimCamera
+from wm_sim.cameras import SimSensor
 from wm_sim.world import World, WorldError
 
 PHYSICS_HZ = 240
@@ -71,7 +71,7 @@ class ArmSim:
         self._load_arm()
         self._object: int | None = None
         self._hidden = False
-        self._steps = 0
+        self._steps = self._episode_ns = 0
         if gui:
             draw(self._client, world.table_centre)
 
@@ -87,6 +87,9 @@ class ArmSim:
         place = None if object_xy is None else self._checked_place(object_xy)
         rng = np.random.default_rng(seed)
         self._hidden = False
+        self._episode_ns = self.time_ns
+        for camera in self._cameras.values():
+            camera.reset(seed)
         for joint, angle in zip(self._joints, (*self._home, *self._closed), strict=True):
             self._client.resetJointState(self._arm, joint, angle, 0.0)
         self.set_target(self._home)
@@ -206,12 +209,19 @@ class ArmSim:
     # -- cameras -------------------------------------------------------------------------------------------------
 
     def render(self, camera: str) -> tuple[np.ndarray, np.ndarray]:
-        """Colour (H, W, 3) uint8 RGB and depth (H, W) float32 [m] along the optical axis, 0 beyond the far plane."""
+        """Colour (H, W, 3) uint8 RGB and depth (H, W) float32 [m] along the optical axis, 0 beyond the far plane.
+
+        As the camera's driver publishes them, with the rig's sensor model and with the lens's distortion.
+        """
         pose = self._take_away() if self._hidden else None
-        images = self._cameras[camera].render()
+        images = self._cameras[camera].render(self.time_ns - self._episode_ns)
         if pose is not None:
             self._put_back(pose)
         return images
+
+    def rectified(self, camera: str) -> tuple[np.ndarray, np.ndarray]:
+        """As `render`, without the lens's distortion: the camera's K describes these images."""
+        return self._cameras[camera].rectified(*self.render(camera))
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -259,7 +269,7 @@ class ArmSim:
         home = robot.home
         self._home = arm.ik(home.position, robot.tool.turned(home.yaw), home.joints)
 
-    def _make_cameras(self, gui: bool) -> dict[str, SimCamera]:
+    def _make_cameras(self, gui: bool) -> dict[str, SimSensor]:
         """Cameras before a table that nothing stands on yet; it is drawn once, see SimCamera.
 
         For a window it stays: drawn again where it was drawn before, it changes no picture.
@@ -268,7 +278,7 @@ class ArmSim:
         colour = [*self.world.table_colour, 1]
         shape = self._client.createVisualShape(pybullet.GEOM_BOX, halfExtents=half, rgbaColor=colour)
         look = self._client.createMultiBody(baseVisualShapeIndex=shape, basePosition=place)
-        cameras = {camera.name: SimCamera(self._client, camera, self.world.light) for camera in self.rig.cameras}
+        cameras = {camera.name: SimSensor(self._client, camera, self.world.light) for camera in self.rig.cameras}
         if not gui:
             self._client.removeBody(look)
         return cameras

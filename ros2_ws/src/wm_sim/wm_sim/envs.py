@@ -107,7 +107,7 @@ class PushEnv(gymnasium.Env):
             "goal": self._goal.copy(),
         }
         for camera in self._rig.cameras if self._images else ():
-            rgb, depth = self._sim.render(camera.name)
+            rgb, depth = self._sim.rectified(camera.name)
             observation |= {f"{camera.name}_rgb": rgb, f"{camera.name}_depth": depth}
         return observation
 

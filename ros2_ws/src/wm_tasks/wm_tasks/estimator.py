@@ -24,7 +24,7 @@ class Estimate(NamedTuple):
 
 def capture(sim: ArmSim) -> dict[str, CameraFrame]:
     """What all cameras see now, by name."""
-    return {camera.name: CameraFrame(*sim.render(camera.name), camera.K) for camera in sim.rig.cameras}
+    return {camera.name: CameraFrame(*sim.rectified(camera.name), camera.K) for camera in sim.rig.cameras}
 
 
 class StateEstimator:
