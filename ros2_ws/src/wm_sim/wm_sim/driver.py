@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from wm_sim.arm_sim import PHYSICS_HZ, ArmSim, physics_steps
 from wm_sim.controller import TrajectoryController
+from wm_sim.lag import ArmLag
 from wm_sim.limit_watch import LimitWatch
 
 
@@ -25,13 +28,17 @@ class Driver:
         joint_state_rate: float | None,
         start_ns: int = 0,
         watch: LimitWatch | None = None,
+        lag: ArmLag | None = None,
     ) -> None:
         """`control_period` [s]: whole physics steps. `joint_state_rate` [Hz]; None: with the frames only. `start_ns`: where time
-        begins. `watch`: sees every step.
+        begins. `watch`: sees every step. `lag`: of the arm behind its controller.
         """
         self.sim = sim
         self._stuck = False
+        self._controlled = True
         self._watch = watch
+        self._lag = lag or ArmLag(0.0, 0.0, PHYSICS_HZ)
+        self._lag.reset(sim.home)
         self.steps_per_period = physics_steps(control_period)
         self._joint_state_rate = joint_state_rate
         self.controller = TrajectoryController(sim.kinematics.joint_names, sim.home)
@@ -58,7 +65,7 @@ class Driver:
         next_ns = self.now_ns + self.steps_per_period * 1_000_000_000 // PHYSICS_HZ
         self.sim.reset(seed, object_xy)
         self.set_now(next_ns)
-        self.controller.reset(self.sim.home)
+        self._hold(self.sim.home)
         self._count = 0
 
     @property
@@ -69,20 +76,39 @@ class Driver:
     @stuck.setter
     def stuck(self, stuck: bool) -> None:
         if self._stuck and not stuck:
-            self.controller.reset(self.sim.arm_motion()[0])
+            self._hold(self.sim.arm_motion()[0])
         self._stuck = stuck
+
+    @property
+    def controlled(self) -> bool:
+        """Whether the controller is active. While it is not, the arm stays where it was commanded last."""
+        return self._controlled
+
+    def activate(self) -> None:
+        """The controller begins where the arm is."""
+        self._hold(self.sim.arm_motion()[0])
+        self._controlled = True
+
+    def deactivate(self) -> None:
+        """The controller lets go: what it was doing is forgotten."""
+        self.controller.reset(self.controller.sample(self.now_ns))
+        self._controlled = False
 
     def step(self) -> Due:
         """One physics step towards where the controller wants the arm at the step's end."""
         end_ns = self.now_ns + 1_000_000_000 // PHYSICS_HZ
         if not self._stuck:
-            self.sim.set_target(self.controller.sample(end_ns))
+            self.sim.set_target(self._lag.follow(self.controller.sample(end_ns)))
         self.sim.step(1)
         if self._watch is not None:
             self._watch.look(*self.sim.arm_motion(), self.controller.speed(end_ns))
         self._count += 1
         frames = self._count % self.steps_per_period == 0
         return Due(frames or self._joints_due(), frames)
+
+    def _hold(self, q: np.ndarray) -> None:
+        self.controller.reset(q)
+        self._lag.reset(q)
 
     def _joints_due(self) -> bool:
         if self._joint_state_rate is None:

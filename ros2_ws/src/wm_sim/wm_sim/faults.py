@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Image, JointState
+
+from wm_sim.camera_profile import COLOUR_CHANNELS
+from wm_sim.conversions import copied
 
 COLOUR, DEPTH, JOINTS, ARM, CLOCK = "colour", "depth", "joints", "arm", "clock"
 CUT = "cut"  # the middleware does not carry it: its endpoint matches none of the others
+DARK = (18, 12, 10, 255)  # red, green, blue, opaque under a hand before the lens
 SENSOR_FAULTS = ("drop", "freeze", "stuck", "delay", "reorder", "nan", "wrong_size", CUT)
 KINDS = {
     COLOUR: (*SENSOR_FAULTS, "black", "covered", "swapped"),
@@ -97,12 +100,12 @@ def _apply(fault: Fault, stream: str, message: Any, now_ns: int) -> list[Any]:
     if fault.kind in ("freeze", "stuck"):  # the last message again: as it was, or with new stamps
         held = next((each for name, _, each in kept if name == stream), None)
         if held is None:
-            kept.append((stream, now_ns, held := _copy(message)))
+            kept.append((stream, now_ns, held := copied(message)))
         if fault.kind == "stuck":
             held.header.stamp = message.header.stamp
         return [held]
     if fault.kind == "delay":
-        kept.append((stream, now_ns + round(1e9 * fault.amount), _copy(message)))
+        kept.append((stream, now_ns + round(1e9 * fault.amount), copied(message)))
         due = [each for each in kept if each[0] == stream and each[1] <= now_ns]
         for each in due:
             kept.remove(each)
@@ -110,21 +113,11 @@ def _apply(fault: Fault, stream: str, message: Any, now_ns: int) -> list[Any]:
     if fault.kind == "reorder":  # two at a time, the later one first
         earlier = next((each for each in kept if each[0] == stream), None)
         if earlier is None:
-            kept.append((stream, now_ns, _copy(message)))
+            kept.append((stream, now_ns, copied(message)))
             return []
         kept.remove(earlier)
         return [message, earlier[2]]
-    return [_spoil(fault.kind, _copy(message))]
-
-
-def _copy(message: Any) -> Any:
-    """A message whose header and data may be changed; large arrays are shared until they are replaced."""
-    other = type(message)(**{name: getattr(message, name) for name in message.get_fields_and_field_types()})
-    other.header = type(message.header)(
-        stamp=Time(sec=message.header.stamp.sec, nanosec=message.header.stamp.nanosec),
-        frame_id=message.header.frame_id,
-    )
-    return other
+    return [_spoil(fault.kind, copied(message))]
 
 
 def _spoil(kind: str, message: Any) -> Any:
@@ -142,19 +135,21 @@ def _spoil_joints(kind: str, message: JointState) -> JointState:
 
 
 def _spoil_image(kind: str, message: Image) -> Image:
-    colour = message.encoding == "rgb8"
+    channels = COLOUR_CHANNELS.get(message.encoding, ())
     if kind == "wrong_size":
         message.height //= 2  # and yet all data
     elif kind == "black":
         message.data = array("B", bytes(len(message.data)))
     elif kind == "covered":  # a hand before the lens: dark all over, nothing that far
-        message.data = array(
-            "B", bytes([18, 12, 10]) * (len(message.data) // 3) if colour else bytes(len(message.data))
-        )
+        pixel = bytes(DARK[channel] for channel in channels) or bytes(1)
+        message.data = array("B", pixel * (len(message.data) // len(pixel)))
     elif kind == "swapped":
-        message.data = array("B", np.frombuffer(message.data, np.uint8).reshape(-1, 3)[:, ::-1].tobytes())
+        swapped = [2, 1, 0, *range(3, len(channels))]
+        message.data = array(
+            "B", np.frombuffer(message.data, np.uint8).reshape(-1, len(channels))[:, swapped].tobytes()
+        )
     elif kind == "nan":
         size = message.height * message.width
         noise = np.full(size, np.nan, "<f4") if message.encoding == "32FC1" else np.full(size, 65535, "<u2")
-        message.data = array("B", bytes([255]) * len(message.data) if colour else noise.tobytes())
+        message.data = array("B", bytes([255]) * len(message.data) if channels else noise.tobytes())
     return message

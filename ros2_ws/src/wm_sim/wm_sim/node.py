@@ -4,26 +4,23 @@ import time
 from collections.abc import Sequence
 from math import isfinite
 
+from rclpy.lifecycle import TransitionCallbackReturn
 from std_srvs.srv import SetBool
-from trajectory_msgs.msg import JointTrajectory
 from wm_msgs.srv import DisturbObject, ResetWorld, SimFault, StepWorld
 
 from wm_core.lifecycle import OK, WARN, WmNode
 from wm_core.node_process import run
-from wm_core.params import Param
-from wm_core.paths import rig_path
-from wm_core.qos import STATE
-from wm_core.rig import CameraRig
-from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
+from wm_core.params import ConfigError
+from wm_core.robot_source import ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_msg
+from wm_sim.arm_interface import ArmInterface
 from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
-from wm_sim.controller import TrajectoryError
-from wm_sim.conversions import DEPTH_ENCODINGS, from_trajectory, pose_message
+from wm_sim.conversions import pose_message
 from wm_sim.driver import Driver
-from wm_sim.faults import ARM, Faults
+from wm_sim.faults import Faults
 from wm_sim.limit_watch import LimitWatch
-from wm_sim.links import Incoming
-from wm_sim.resets import OutdatedError, Resets
+from wm_sim.parameters import PARAMETERS, arm_lag, camera_profile, camera_rig, frame_period, joint_options
+from wm_sim.resets import Resets
 from wm_sim.sensors import Sensors
 from wm_sim.window import Window
 from wm_sim.world import load_world
@@ -42,30 +39,24 @@ class SimNode(WmNode):
     control period per accepted trajectory or `sim/step`, so the same seed and commands give the same bytes.
     """
 
-    PARAMETERS = (
-        Param("world", "tabletop_block", "World: a name in sim_worlds/worlds or the path of a file"),
-        Param("task", "", "Task: a name or the path of a file; objects start where it practises; empty: anywhere"),
-        *ROBOT,
-        Param("rig", "", "Camera rig: a name in sim_worlds/rigs or the path of a file; empty: the world's"),
-        Param("mode", "real_time", "Pace of time", choices=("real_time", "fast", "lockstep")),
-        Param("seed", 0, "Draws the object's first place", 0),
-        Param("control_period", 0.1, "[s] Between camera frames; a multiple of the physics step, 1/240 s", 0.0, 2.0),
-        Param("joint_state_rate", 50.0, "[Hz] Joint states; in lockstep they come with the frames", 1.0, PHYSICS_HZ),
-        Param("depth_encoding", "16UC1", "REP-118: millimetres or metres", choices=DEPTH_ENCODINGS),
-        Param("randomise", False, "Draw mass, friction, size and colour at every reset from the world's ranges"),
-        Param("start_time", 0.0, "[s] Where simulated time begins, where it is not real time", 0.0, 1e10),
-        Param("gui", False, "Show the world in a window (needs a display)"),
-    )
+    PARAMETERS = PARAMETERS
     RETIRED = ROBOT_RETIRED
 
     def __init__(self, **kwargs) -> None:
         super().__init__("wm_sim", **kwargs)
+        if self.value("autostart"):
+            for bring in (self.trigger_configure, self.trigger_activate):
+                if bring() != TransitionCallbackReturn.SUCCESS:
+                    raise ConfigError(
+                        "expected parameters that work, see the error above; nobody else brings this node up"
+                    )
 
     # -- lifecycle -----------------------------------------------------------------------------------------------
 
     def setup(self) -> None:
         world = load_world(self.value("world"), self.value("task"))
-        rig = CameraRig.load(rig_path(self.value("rig") or world.rig))
+        profile = camera_profile(self)
+        rig = camera_rig(self, world, profile)
         self._mode = self.value("mode")
         robot = robot_of(self)
         self._sim = ArmSim(world, rig, robot=robot, randomise=self.value("randomise"))
@@ -73,30 +64,48 @@ class SimNode(WmNode):
         if self.value("gui"):
             randomise = self.value("randomise")
             self._window = Window(world, rig, self.get_logger().warning, robot=robot, randomise=randomise)
-        rate = None if self._mode == "lockstep" else self.value("joint_state_rate")
+        lockstep = self._mode == "lockstep"
+        joints = joint_options(self)
         arm = self._sim.kinematics
         self._faults, self._watch = Faults(), LimitWatch(arm.description, arm.joint_names, 1 / PHYSICS_HZ)
         start_ns = round(self.value("start_time") * 1e9)
         self._resets = Resets(arm.joint_names, self._sim.home)
-        self._driver = Driver(self._sim, self.value("control_period"), rate, start_ns, self._watch)
+        self._period = frame_period(self, profile, len(rig.cameras))
+        rate = None if joints.dense else joints.rate
+        self._driver = Driver(self._sim, self._period, rate, start_ns, self._watch, arm_lag(self))
         self._sensors = Sensors(
             self,
             self._sim,
             rig,
             robot,
-            depth_encoding=self.value("depth_encoding"),
+            profile=profile,
+            joints=joints,
             clock=self._mode != "real_time",
+            delayed=not lockstep,
+            camera_clock_offset=self.value("camera_clock_offset"),
             faults=self._faults,
             watch=self._watch,
         )
-        self._trajectories = Incoming(self, JointTrajectory, robot.controller_topic, self._on_trajectory, STATE)
+        late = any(camera.sensor is not None and camera.sensor.delayed for camera in rig.cameras)
+        if late and lockstep:
+            self.get_logger().warning("latency and jitter need time that goes on by itself: in lockstep there are none")
+        self._arm = ArmInterface(
+            self,
+            self._driver,
+            self._resets,
+            self._faults,
+            robot.controller_topic,
+            self.value("restart_time"),
+            self._on_accepted,
+        )
         self.service(ResetWorld, "sim/reset", self._on_reset)
         self.service(DisturbObject, "sim/disturb", self._on_disturb)
         self.service(SetBool, "sim/pause", self._on_pause)
         self.service(StepWorld, "sim/step", self._on_step)
         self.service(SimFault, "sim/fault", self._on_fault)
         if self._mode == "real_time":
-            self._pacer = self.every(TICK, self._follow_wall_clock, wall=True)
+            fine = late or joints.dense
+            self._pacer = self.every(1 / PHYSICS_HZ if fine else TICK, self._follow_wall_clock, wall=True)
         elif self._mode == "fast":
             self._pacer = self.every(0.001, self._advance_unless_paused, wall=True)
         else:
@@ -106,9 +115,9 @@ class SimNode(WmNode):
     def start(self) -> None:
         self._paused = False
         self._owed = False  # a trajectory was accepted while paused in lockstep: its period is still to come
-        self._accepted = self._rejected = self._rejected_before = 0
-        self._last_rejection = ""
         self._published_at = -REPEAT_AFTER
+        if not self.value("controller_active"):
+            self._driver.deactivate()
         self._reset(self.value("seed"))
         self._reported = (time.monotonic_ns(), self._driver.now_ns)
 
@@ -121,39 +130,27 @@ class SimNode(WmNode):
 
     # -- the arm -------------------------------------------------------------------------------------------------
 
-    def _on_trajectory(self, message: JointTrajectory) -> None:
-        now_ns = self._driver.now_ns
-        if self._faults.arm(now_ns) == "inactive":
-            return
-        try:
-            names, stamp_ns, points = from_trajectory(message)
-            self._resets.check(names, stamp_ns, points)
-            self._driver.controller.accept(names, stamp_ns, points, now_ns)
-        except TrajectoryError as error:
-            self._rejected += 1
-            self._last_rejection = str(error)
-            if isinstance(error, OutdatedError) and self._resets.recent:
-                self._rejected_before += 1  # no news
-            else:
-                self.get_logger().warning(f"trajectory refused: {error}", throttle_duration_sec=1.0)
-            return
-        self._accepted += 1
+    def _on_accepted(self, stamp_ns: int) -> None:
         # One that answers an older frame moves the arm but no time: else an extra one, say a hold of the guard, would
         # leave two frames under way for ever.
-        if self._mode == "lockstep" and (stamp_ns == 0 or stamp_ns >= now_ns):
+        if self._mode == "lockstep" and (stamp_ns == 0 or stamp_ns >= self._driver.now_ns):
             self._owed = True
             self._advance_if_owed()
 
     # -- time ----------------------------------------------------------------------------------------------------
 
+    def _wall_ns(self) -> int:
+        """Real time by the robot's clock."""
+        return time.time_ns() + round(1e9 * self.value("clock_offset"))
+
     def _follow_wall_clock(self) -> None:
         if self._paused:
             return
-        behind_ns = time.time_ns() - self._driver.now_ns
+        behind_ns = self._wall_ns() - self._driver.now_ns
         if (
             not -1_000_000_000 < behind_ns < MAX_LAG_NS
         ):  # the machine slept or was too slow, or the system clock was set
-            self._driver.set_now(time.time_ns())
+            self._driver.set_now(self._wall_ns())
             return
         for _ in range(behind_ns * PHYSICS_HZ // 1_000_000_000):
             self._step()
@@ -174,9 +171,9 @@ class SimNode(WmNode):
 
     def _step(self) -> bool:
         """One physics step and the messages that are due; True when frames were."""
-        self._driver.stuck = self._faults.arm(self._driver.now_ns) == "stuck"
-        self._trajectories.cut(self._faults.cut(ARM, self._driver.now_ns))
+        self._arm.look()
         due = self._driver.step()
+        self._sensors.stepped(self._driver.now_ns)
         if due.frames:
             self._publish_frames()
         elif due.joints:
@@ -196,13 +193,14 @@ class SimNode(WmNode):
         # No arm gets home in an instant by its own power: who watches over its joint states is informed before they come.
         self._sensors.publish_placed(self._driver.now_ns)
         # Otherwise what answers an earlier frame may start up to a period later.
-        grace = 0.0 if self._mode == "lockstep" else self.value("control_period")
+        grace = 0.0 if self._mode == "lockstep" else self._period
         self._resets.happened(self._driver.now_ns + round(grace * 1e9))
 
     def _go_on(self, since_ns: int) -> None:
         """Time starts or continues: in real time the present is now, but stamps never run back."""
         if self._mode == "real_time":
-            self._driver.set_now(max(time.time_ns(), since_ns))
+            self._driver.set_now(max(self._wall_ns(), since_ns))
+            self._sensors.started()
             self._pacer.reset()  # physics ticks in phase with the frames: these are published when they are due
 
     def _repeat_frames(self) -> None:
@@ -225,7 +223,7 @@ class SimNode(WmNode):
     def _report(self) -> None:
         wall, simulated = time.monotonic_ns(), self._driver.now_ns
         factor = (simulated - self._reported[1]) / max(1, wall - self._reported[0])
-        refused = self._rejected > self._rejected_before
+        refused = self._arm.rejected > self._arm.rejected_before
         slow = self._mode == "real_time" and not self._paused and factor < 0.95
         summary = (
             "paused"
@@ -243,11 +241,13 @@ class SimNode(WmNode):
             world=self._sim.world.name,
             real_time_factor=f"{factor:.2f}",
             time_s=f"{simulated / 1e9:.3f}",
-            trajectories_accepted=self._accepted,
-            trajectories_rejected=self._rejected,
-            last_rejection=self._last_rejection,
+            controller="active" if self._driver.controlled else "inactive",
+            trajectories_accepted=self._arm.accepted,
+            trajectories_rejected=self._arm.rejected,
+            trajectories_ignored=self._arm.ignored,
+            last_rejection=self._arm.last_rejection,
         )
-        self._reported, self._rejected_before = (wall, simulated), self._rejected
+        self._reported, self._arm.rejected_before = (wall, simulated), self._arm.rejected
 
     # -- services ------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,95 @@
+"""The parameters of wm_sim: world, robot and pace, and how its drivers differ from ideal ones."""
+
+from wm_core.lifecycle import WmNode
+from wm_core.params import Param
+from wm_core.paths import rig_path
+from wm_core.rig import CameraRig
+from wm_core.robot_source import ROBOT
+from wm_core.sensor_spec import load_sensor
+from wm_sim.arm_sim import PHYSICS_HZ
+from wm_sim.camera_profile import DEPTH_UNITS, CameraProfile, load_camera_profile
+from wm_sim.joint_streams import JointOptions
+from wm_sim.lag import ArmLag
+from wm_sim.world import World
+
+AUTO = "auto"
+PARAMETERS = (
+    Param("world", "tabletop_block", "World: a name in sim_worlds/worlds or the path of a file"),
+    Param("task", "", "Task: a name or the path of a file; objects start where it practises; empty: anywhere"),
+    *ROBOT,
+    Param("rig", "", "Camera rig: a name in sim_worlds/rigs or the path of a file; empty: the world's"),
+    Param("mode", "real_time", "Pace of time", choices=("real_time", "fast", "lockstep")),
+    Param("autostart", False, "Configure and activate by itself, as a driver does that has no life cycle"),
+    Param("seed", 0, "Draws the object's first place", 0),
+    Param("control_period", 0.1, "[s] Between camera frames; a multiple of the physics step, 1/240 s", 0.0, 2.0),
+    Param("randomise", False, "Draw mass, friction, size and colour at every reset from the world's ranges"),
+    Param("start_time", 0.0, "[s] Where simulated time begins, where it is not real time", 0.0, 1e10),
+    Param("gui", False, "Show the world in a window (needs a display)"),
+    Param("clock_offset", 0.0, "[s] The robot's clock is that far ahead of this machine's, in real time", -10.0, 10.0),
+    # -- cameras
+    Param("camera", "sim", "What the cameras' driver publishes: a name in sim_worlds/cameras or the path of a file"),
+    Param(
+        "camera_rate", 0.0, "[Hz] Frames in real time; 0: the camera profile's, or one per control period", 0.0, 240.0
+    ),
+    Param("image_width", 0, "[px] Another size of images, same shape; 0: the camera profile's, or the rig's", 0, 4096),
+    Param(
+        "depth_encoding",
+        AUTO,
+        "REP-118: millimetres or metres; auto: the camera profile's",
+        choices=(AUTO, *DEPTH_UNITS),
+    ),
+    Param("sensor", "", "Sensor model: a name in sim_worlds/sensors or the path of a file; empty: the rig's, or none"),
+    Param("camera_clock_offset", 0.0, "[s] The cameras' clock ahead of the robot's", -10.0, 10.0),
+    # -- arm
+    Param("joint_state_rate", 50.0, "[Hz] Joint states; in lockstep they come with the frames", 1.0, 1000.0),
+    Param("joint_state_reliability", "reliable", "Of joint states", choices=("reliable", "best_effort")),
+    Param(
+        "gripper_rate",
+        0.0,
+        "[Hz] Joint states of the gripper alone, on the same topic; 0: in those of the arm",
+        0.0,
+        500.0,
+    ),
+    Param("gripper_joints", [], "Names of the gripper's joints; empty: the robot profile's"),
+    Param("gripper_clock_offset", 0.0, "[s] The gripper's clock ahead of the robot's", -10.0, 10.0),
+    Param("arm_delay", 0.0, "[s] Dead time of the arm after its controller", 0.0, 0.5),
+    Param("arm_lag", 0.0, "[s] Time constant of the arm after its controller", 0.0, 0.5),
+    Param("controller_active", True, "The controller is active from the start; else after controller/activate"),
+    Param("restart_time", 0.5, "[s] That controller/restart takes", 0.0, 60.0),
+)
+
+
+def camera_profile(node: WmNode) -> CameraProfile:
+    """What the cameras' driver publishes."""
+    profile, encoding = load_camera_profile(node.value("camera")), node.value("depth_encoding")
+    return profile if encoding == AUTO else profile.encoded(encoding)
+
+
+def camera_rig(node: WmNode, world: World, profile: CameraProfile) -> CameraRig:
+    """The cameras where the rig has them, with the driver's sizes and the sensor model that is asked for."""
+    rig = CameraRig.load(rig_path(node.value("rig") or world.rig))
+    if sensor := node.value("sensor"):
+        rig = rig.with_sensor(load_sensor(sensor))
+    return profile.applied(rig, node.value("image_width"))
+
+
+def frame_period(node: WmNode, profile: CameraProfile, cameras: int) -> float:
+    """[s] between frames. In lockstep they are what time goes by: one per control period."""
+    rate = node.value("camera_rate") or profile.rate(cameras)
+    return node.value("control_period") if rate is None or node.value("mode") == "lockstep" else 1 / rate
+
+
+def joint_options(node: WmNode) -> JointOptions:
+    """Which joint states are published."""
+    return JointOptions(
+        None if node.value("mode") == "lockstep" else node.value("joint_state_rate"),
+        node.value("joint_state_reliability") == "best_effort",
+        node.value("gripper_rate"),
+        tuple(node.value("gripper_joints")),
+        node.value("gripper_clock_offset"),
+    )
+
+
+def arm_lag(node: WmNode) -> ArmLag:
+    """How the arm is behind its controller."""
+    return ArmLag(node.value("arm_delay"), node.value("arm_lag"), PHYSICS_HZ)
