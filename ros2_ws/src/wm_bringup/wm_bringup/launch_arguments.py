@@ -35,6 +35,8 @@ class Argument:
         return value
 
 
+_NUMBER = r"[0-9]+\.?[0-9]*"
+
 # In every launch file.
 ROBOT = Argument("robot", DEFAULT_ROBOT, "a robot of wm_description/robots, or the path of a profile")
 TASK = Argument("task", DEFAULT_TASK, "a task of wm_tasks/tasks, or the path of a task file")
@@ -139,6 +141,33 @@ REAL_ARGUMENTS = (
     Argument("composed", "false", "one process for perception, dynamics and planner: not built yet", ("false",)),
     Argument("rviz", "false", "true: RViz, where it is installed, with config/arm.rviz", BOOLEANS),
     Argument("params_file", "", "a parameter file read last, after those of config/ and of driver and camera"),
+    LOG_LEVEL,
+)
+
+
+STAND_IN_ARGUMENTS = (
+    ROBOT,
+    Argument("world", "tabletop_block", "a world of sim_worlds/worlds, or the path of a world file"),
+    Argument(
+        "rig",
+        "one_camera",
+        "a camera rig of sim_worlds/rigs, or the path of a rig file: the same as of arm_real.launch.py",
+    ),
+    Argument(
+        "camera", "realsense", "what the cameras' driver publishes: a profile of sim_worlds/cameras, or the path of one"
+    ),
+    Argument(
+        "sensor", "", "a sensor model of sim_worlds/sensors, or the path of one; empty: the rig's, or an ideal camera"
+    ),
+    Argument("controller", "", "the controller that takes trajectories; empty: the robot profile's topic"),
+    Argument("gripper", "true", "true: a gripper with joint states of its own, on the same topic", BOOLEANS),
+    Argument("arm_lag", "0", "[s] time constant of the arm behind its controller, 0 to 0.5", pattern=_NUMBER),
+    Argument("arm_delay", "0", "[s] dead time of the arm behind its controller, 0 to 0.5", pattern=_NUMBER),
+    Argument("clock_offset", "0", "[s] the robot's clock ahead of this machine's, -10 to 10", pattern=f"-?{_NUMBER}"),
+    Argument("seed", "10000", "where the object lies first, a whole number", pattern=r"[0-9]+"),
+    Argument("gui", "false", "true: the simulator's window", BOOLEANS),
+    NAMESPACE,
+    Argument("params_file", "", "a parameter file read after config/robot_stand_in.yaml"),
     LOG_LEVEL,
 )
 

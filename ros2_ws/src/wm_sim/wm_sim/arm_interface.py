@@ -1,7 +1,8 @@
 """What takes commands for the arm: a trajectory controller that can be activated, deactivated and restarted.
 
 Its services stand for those of ros2_control's controller manager, whose messages are in no wheel: `controller/activate` (SetBool) and
-`controller/restart` (Trigger). What comes while it is inactive is ignored, as by a real controller. Activated, it holds the arm where it is.
+`controller/restart` (Trigger). What comes while it is inactive is ignored, as by a real controller. Activated, it holds the arm
+where it is.
 """
 
 from collections.abc import Callable

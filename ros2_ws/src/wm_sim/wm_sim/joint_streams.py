@@ -26,7 +26,7 @@ class JointOptions:
     rate: float | None = None
     best_effort: bool = False
     gripper_rate: float = 0.0
-    gripper_joints: tuple[str, ...] = ()  # empty: the profile's
+    gripper_joints: tuple[str, ...] = ()  # of a robot whose profile has no gripper
     gripper_clock_offset: float = 0.0  # [s] of its stamps
 
     @property
@@ -38,22 +38,23 @@ class JointOptions:
 class JointStreams:
     """Of an ArmSim. Between physics steps the arm is interpolated: real arms are measured more often than this one is computed."""
 
-    def __init__(self, node: WmNode, sim: ArmSim, robot: RobotProfile, options: JointOptions, faults: Faults) -> None:
+    def __init__(
+        self, node: WmNode, sim: ArmSim, robot: RobotProfile, topic: str, options: JointOptions, faults: Faults
+    ) -> None:
         """Raises ConfigError for a gripper without joints."""
         self._sim, self._faults, self._options = sim, faults, options
         self.dense = options.dense
         names = sim.joint_state()[0]
         arm = len(sim.kinematics.joint_names)
         self._names = names[:arm] if options.gripper_rate else names
-        own = robot.gripper.joints if robot.gripper else ()
-        self._gripper = options.gripper_joints or tuple(own)
+        self._gripper = tuple(robot.gripper.joints) if robot.gripper else options.gripper_joints
         if options.gripper_rate and not self._gripper:
             raise ConfigError(
                 f"parameter 'gripper_joints': expected names, robot '{robot.name}' has no gripper; or set gripper_rate to 0"
             )
         reliability = ReliabilityPolicy.BEST_EFFORT if options.best_effort else ReliabilityPolicy.RELIABLE
         qos = QoSProfile(depth=10, history=HistoryPolicy.KEEP_LAST, reliability=reliability)
-        self._link = Outgoing(node, JointState, robot.joint_topic, qos)
+        self._link = Outgoing(node, JointState, topic, qos)
         self._before: tuple[int, np.ndarray, np.ndarray] | None = None
 
     def publish(self, now_ns: int) -> None:

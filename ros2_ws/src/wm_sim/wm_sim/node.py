@@ -94,7 +94,7 @@ class SimNode(WmNode):
             self._driver,
             self._resets,
             self._faults,
-            robot.controller_topic,
+            self.value("trajectory_topic") or robot.controller_topic,
             self.value("restart_time"),
             self._on_accepted,
         )

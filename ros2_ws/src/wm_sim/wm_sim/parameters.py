@@ -41,6 +41,8 @@ PARAMETERS = (
     Param("sensor", "", "Sensor model: a name in sim_worlds/sensors or the path of a file; empty: the rig's, or none"),
     Param("camera_clock_offset", 0.0, "[s] The cameras' clock ahead of the robot's", -10.0, 10.0),
     # -- arm
+    Param("trajectory_topic", "", "What the arm's controller listens to; empty: as the robot's profile says"),
+    Param("joint_topic", "", "Joint states of the arm; empty: as the robot's profile says"),
     Param("joint_state_rate", 50.0, "[Hz] Joint states; in lockstep they come with the frames", 1.0, 1000.0),
     Param("joint_state_reliability", "reliable", "Of joint states", choices=("reliable", "best_effort")),
     Param(
@@ -50,7 +52,7 @@ PARAMETERS = (
         0.0,
         500.0,
     ),
-    Param("gripper_joints", [], "Names of the gripper's joints; empty: the robot profile's"),
+    Param("gripper_joints", [], "Names of the gripper's joints, where the robot's profile has no gripper"),
     Param("gripper_clock_offset", 0.0, "[s] The gripper's clock ahead of the robot's", -10.0, 10.0),
     Param("arm_delay", 0.0, "[s] Dead time of the arm after its controller", 0.0, 0.5),
     Param("arm_lag", 0.0, "[s] Time constant of the arm after its controller", 0.0, 0.5),

@@ -82,7 +82,7 @@ class Sensors:
         """
         self._sim, self._faults, self._watch = sim, faults, watch
         self._frame = robot.table_frame
-        self._joints = JointStreams(node, sim, robot, joints, faults)
+        self._joints = JointStreams(node, sim, robot, node.value("joint_topic") or robot.joint_topic, joints, faults)
         self._placed = node.publisher(JointState, "arm_placed", LATCHED)
         self._watched = node.publisher(ArmWatch, "ground_truth/arm_watch", STATE)
         self._truth = node.publisher(PoseStamped, "ground_truth/object_pose", STATE)
