@@ -22,6 +22,8 @@ setup(
         (f"share/{PACKAGE}/meshes", files("meshes/*.obj")),
         (f"share/{PACKAGE}/sim_worlds/worlds", files("worlds/*.yaml", str(WORLDS))),
         (f"share/{PACKAGE}/sim_worlds/rigs", files("rigs/*.yaml", str(WORLDS))),
+        (f"share/{PACKAGE}/sim_worlds/cameras", files("cameras/*.yaml", str(WORLDS))),
+        (f"share/{PACKAGE}/sim_worlds/sensors", files("sensors/*.yaml", str(WORLDS))),
     ],
     install_requires=["setuptools", "numpy", "pyyaml", "jsonschema", "pybullet", "gymnasium"],
     zip_safe=True,

@@ -60,7 +60,7 @@ def test_the_simulators_own_profile_leaves_the_rig_as_it_is(rig):
 
 
 def test_depth_in_a_unit_of_its_own(rig, tmp_path):
-    """0.1 mm, as some drivers have it: the reader must be told."""
+    """0.1 mm, as some drivers have it: the reader must know."""
     data = yaml.safe_load(camera_profile_path("realsense").read_text())
     data["depth"]["unit"] = 0.0001
     file = tmp_path / "fine.yaml"
