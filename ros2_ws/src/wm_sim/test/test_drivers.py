@@ -19,6 +19,7 @@ from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+from wm_msgs.srv import SimFault
 
 from wm_core.qos import SENSOR, STATE
 from wm_core.services import await_answers
@@ -67,7 +68,7 @@ class Rig:
         while time.monotonic() < end:
             self.executor.spin_once(timeout_sec=0.01)
 
-    def ask(self, kind: type, name: str, **fields):
+    def ask(self, kind: type, name: str, /, **fields):
         client = self.node.create_client(kind, name)
         get_state = self.node.create_client(GetState, "wm_sim/get_state")
         assert await_answers(get_state, self.executor.spin_once, 20)
@@ -187,6 +188,23 @@ def test_a_restart_in_mid_motion_stops_the_arm_and_takes_trajectories_afterwards
     np.testing.assert_allclose(ur5e.joints(), here, atol=2e-3)
     there = ur5e.move(start[0] - here[0])
     ur5e.until(lambda: abs(ur5e.joints()[0] - there[0]) < 2e-3)
+
+
+def test_a_person_pushes_the_arm_which_stays_there_only_while_nobody_controls_it(ur5e):
+    start = ur5e.joints()
+    push = {"target": "arm", "kind": "pushed", "amount": 0.2, "duration": 0.5}
+    assert ur5e.ask(SimFault, "sim/fault", **push).success
+    ur5e.until(lambda: ur5e.joints()[0] - start[0] > 0.15)
+    ur5e.during(1.0)
+    np.testing.assert_allclose(ur5e.joints(), start, atol=3e-3)  # it is drawn back
+    assert ur5e.ask(SetBool, "controller/activate", data=False).success
+    assert ur5e.ask(SimFault, "sim/fault", **push).success
+    ur5e.during(1.0)
+    left = ur5e.joints()
+    assert left[0] - start[0] == pytest.approx(0.2, abs=0.02)
+    assert ur5e.ask(SetBool, "controller/activate", data=True).success
+    ur5e.during(0.5)
+    np.testing.assert_allclose(ur5e.joints(), left, atol=3e-3)  # and held where it was found
 
 
 def test_a_clock_that_is_ahead_stamps_all_ahead_and_refuses_what_is_past_there(ros):

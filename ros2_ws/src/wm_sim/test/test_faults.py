@@ -9,7 +9,7 @@ from sensor_msgs.msg import Image, JointState
 from wm_core.kinematics import Kinematics
 from wm_core.robot import load_robot
 from wm_core.stamps import to_msg, to_ns
-from wm_sim.faults import COLOUR, DEPTH, JOINTS, KINDS, FaultError, Faults
+from wm_sim.faults import ARM, COLOUR, DEPTH, JOINTS, KINDS, PUSHED, FaultError, Faults
 from wm_sim.limit_watch import LimitWatch
 
 MS = 1_000_000
@@ -146,3 +146,28 @@ def test_the_watch_reads_the_limits_from_the_urdf():
     assert seen.tool_speed == pytest.approx(0.5)
     assert (seen.commanded_speed, seen.arm_speed, seen.steps) == (pytest.approx(0.2), 0.0, 2)
     assert watch.take().steps == 0
+
+
+def test_a_push_grows_until_the_person_lets_go():
+    faults = Faults()
+    assert faults.push(0) is None
+    faults.begin(ARM, PUSHED, 0.2, 1.0, now_ns=0)
+    turned = [faults.push(round(share * S)) for share in (0.0, 0.25, 0.5, 0.75, 0.999)]
+    assert turned == sorted(turned) and turned[0] == 0 and turned[-1] == pytest.approx(0.2, abs=1e-3)
+    faults.begin(ARM, "inactive", 0.0, 1.0, now_ns=0)
+    assert faults.arm(0) == "inactive"  # a push alone is no failure of the arm
+    assert faults.push(S) is None
+
+
+@pytest.mark.parametrize("encoding", ["rgb8", "bgra8"])
+def test_colours_are_swapped_and_covered_in_any_encoding(encoding):
+    channels = 3 if encoding == "rgb8" else 4
+    message = Image(width=1, height=1, encoding=encoding, step=channels, data=bytes(range(1, channels + 1)))
+    for kind, expected in (
+        ("swapped", [3, 2, 1, 4]),
+        ("covered", [18, 12, 10, 255] if channels == 3 else [10, 12, 18, 255]),
+    ):
+        faults = Faults()
+        faults.begin(COLOUR, kind, 0.0, 1.0, now_ns=0)
+        (seen,) = faults.messages("camera", COLOUR, message, 0)
+        assert list(seen.data) == expected[:channels]

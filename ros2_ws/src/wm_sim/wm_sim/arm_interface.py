@@ -49,6 +49,7 @@ class ArmInterface:
         """Before each physics step: what faults and a restart make of it."""
         now_ns = self._driver.now_ns
         self._driver.stuck = self._faults.arm(now_ns) == "stuck"
+        self._driver.push(self._faults.push(now_ns))
         self._trajectories.cut(self._faults.cut(ARM, now_ns))
         if self._active_at_ns is not None and now_ns >= self._active_at_ns:
             self._active_at_ns = None

@@ -36,6 +36,7 @@ class Driver:
         self.sim = sim
         self._stuck = False
         self._controlled = True
+        self._push = 0.0
         self._watch = watch
         self._lag = lag or ArmLag(0.0, 0.0, PHYSICS_HZ)
         self._lag.reset(sim.home)
@@ -98,13 +99,25 @@ class Driver:
         """One physics step towards where the controller wants the arm at the step's end."""
         end_ns = self.now_ns + 1_000_000_000 // PHYSICS_HZ
         if not self._stuck:
-            self.sim.set_target(self._lag.follow(self.controller.sample(end_ns)))
+            self.sim.set_target(self._pushed(self._lag.follow(self.controller.sample(end_ns))))
         self.sim.step(1)
         if self._watch is not None:
             self._watch.look(*self.sim.arm_motion(), self.controller.speed(end_ns))
         self._count += 1
         frames = self._count % self.steps_per_period == 0
         return Due(frames or self._joints_due(), frames)
+
+    def push(self, turned: float | None) -> None:
+        """A person holds the first joint turned by that much [rad] from where it is commanded; None: nobody does any more.
+
+        Where the controller is inactive the arm stays where it was left.
+        """
+        if turned is None and self._push and not self._controlled:
+            self._hold(self.sim.arm_motion()[0])
+        self._push = turned or 0.0
+
+    def _pushed(self, q: np.ndarray) -> np.ndarray:
+        return q + self._push * np.eye(len(q))[0] if self._push else q
 
     def _hold(self, q: np.ndarray) -> None:
         self.controller.reset(q)

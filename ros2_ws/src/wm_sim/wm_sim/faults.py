@@ -16,6 +16,7 @@ from wm_sim.camera_profile import COLOUR_CHANNELS
 from wm_sim.conversions import copied
 
 COLOUR, DEPTH, JOINTS, ARM, CLOCK = "colour", "depth", "joints", "arm", "clock"
+PUSHED = "pushed"  # a person turns its first joint, and lets go at the end
 CUT = "cut"  # the middleware does not carry it: its endpoint matches none of the others
 DARK = (18, 12, 10, 255)  # red, green, blue, opaque under a hand before the lens
 SENSOR_FAULTS = ("drop", "freeze", "stuck", "delay", "reorder", "nan", "wrong_size", CUT)
@@ -23,7 +24,7 @@ KINDS = {
     COLOUR: (*SENSOR_FAULTS, "black", "covered", "swapped"),
     DEPTH: (*SENSOR_FAULTS, "black", "covered"),
     JOINTS: (*SENSOR_FAULTS, "zeros"),
-    ARM: ("stuck", "inactive", CUT),
+    ARM: ("stuck", "inactive", PUSHED, CUT),
     CLOCK: ("jump",),
 }
 
@@ -34,11 +35,12 @@ class FaultError(ValueError):
 
 @dataclass
 class Fault:
-    """`target` and `kind` as in KINDS; `amount`: [s] of delay and jump; lasts until `end_ns`."""
+    """`target` and `kind` as in KINDS; `amount`: [s] of delay and jump, [rad] of a push; lasts until `end_ns`."""
 
     target: str
     kind: str
     amount: float
+    begin_ns: int
     end_ns: int
     kept: deque[Any] = field(default_factory=deque)  # messages that come later or again: stream, time, message
 
@@ -56,7 +58,7 @@ class Faults:
             raise FaultError(f"expected a fault out of {known}; got '{kind}' of '{target}'")
         if not (np.isfinite([amount, duration]).all() and duration > 0):
             raise FaultError(f"expected a finite amount and a duration above 0, got {amount} and {duration}")
-        self._on.append(Fault(target, kind, amount, now_ns + round(duration * 1e9)))
+        self._on.append(Fault(target, kind, amount, now_ns, now_ns + round(duration * 1e9)))
 
     def clear(self) -> None:
         """End all at once."""
@@ -69,7 +71,15 @@ class Faults:
 
     def arm(self, now_ns: int) -> str:
         """How the arm fails: `stuck` (does not move), `inactive` (its controller takes nothing), `cut` or empty."""
-        return next((fault.kind for fault in self._active(ARM, now_ns)), "")
+        return next((fault.kind for fault in self._active(ARM, now_ns) if fault.kind != PUSHED), "")
+
+    def push(self, now_ns: int) -> float | None:
+        """How far a person has turned the arm's first joint by now [rad]; None: nobody touches it."""
+        pushes = [fault for fault in self._active(ARM, now_ns) if fault.kind == PUSHED]
+        if not pushes:
+            return None
+        shares = ((now_ns - fault.begin_ns) / (fault.end_ns - fault.begin_ns) for fault in pushes)
+        return sum(fault.amount * np.sin(np.pi / 2 * share) for fault, share in zip(pushes, shares, strict=True))
 
     def cut(self, target: str, now_ns: int) -> bool:
         """Whether what comes from or goes to a target is cut off from everybody."""
