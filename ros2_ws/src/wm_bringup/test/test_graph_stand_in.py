@@ -15,6 +15,7 @@ from wm_core.paths import camera_profile_path
 from wm_sim.camera_profile import load_camera_profile
 from wm_sim.node import SimNode
 
+GRIPPERS = (("ur5e", "auto"), ("ur5e", "true"), ("panda", "auto"), ("panda", "false"))
 CAMERAS = ("realsense", "zed", "orbbec", "azure_kinect")
 
 
@@ -28,9 +29,11 @@ def test_it_is_a_driver_and_nothing_of_wm():
     (node,) = graph.nodes
     assert (node.name, node.module, node.respawn) == (NAME, "wm_sim.node", True)
     wanted = {"robot": "ur5e", "camera": "realsense", "rig": "one_camera", "autostart": True, "mode": "real_time"}
-    wanted |= {"sensor": "realistic", "clock_offset": -0.15, "arm_lag": 0.03, "gripper_rate": 50.0}
+    wanted |= {"sensor": "realistic", "clock_offset": -0.15, "arm_lag": 0.03, "gripper_rate": 0.0}
     assert node.parameters | wanted == node.parameters
     assert "trajectory_topic" not in node.parameters
+    rates = [parameters(robot=robot, gripper=gripper)["gripper_rate"] for robot, gripper in GRIPPERS]
+    assert rates == [0.0, 50.0, 50.0, 0.0]  # without one in its profile only when asked for
     assert parameters(controller="scaled_jtc")["trajectory_topic"] == "scaled_jtc/joint_trajectory"
 
 

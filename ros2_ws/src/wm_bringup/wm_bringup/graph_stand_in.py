@@ -34,6 +34,7 @@ def robot_stand_in(given: Mapping[str, str]) -> Graph:
         _checked("sensor", values["sensor"], load_sensor, SensorError)
     if values["gui"] == "true" and (problem := display_problem()):
         raise LaunchError(f"argument 'gui': true needs a display: {problem}")
+    own_gripper = values["gripper"] == "auto" and robot.gripper is not None
     parameters: dict[str, Any] = {
         "robot": values["robot"] if values["robot"] in robot_names() else str(robot.file),
         "autostart": True,
@@ -42,7 +43,7 @@ def robot_stand_in(given: Mapping[str, str]) -> Graph:
         "gui": values["gui"] == "true",
         **{name: _file(values[name]) for name in ("world", "rig", "camera", "sensor")},
         **{name: float(values[name]) for name in ("arm_lag", "arm_delay", "clock_offset")},
-        "gripper_rate": GRIPPER_HZ if values["gripper"] == "true" else 0.0,
+        "gripper_rate": GRIPPER_HZ if values["gripper"] == "true" or own_gripper else 0.0,
     }
     if values["controller"]:
         parameters["trajectory_topic"] = f"{values['controller']}/joint_trajectory"

@@ -160,7 +160,12 @@ STAND_IN_ARGUMENTS = (
         "sensor", "", "a sensor model of sim_worlds/sensors, or the path of one; empty: the rig's, or an ideal camera"
     ),
     Argument("controller", "", "the controller that takes trajectories; empty: the robot profile's topic"),
-    Argument("gripper", "true", "true: a gripper with joint states of its own, on the same topic", BOOLEANS),
+    Argument(
+        "gripper",
+        "auto",
+        "true: a gripper with joint states of its own, on the same topic; auto: where the robot's profile has a gripper",
+        ("auto", *BOOLEANS),
+    ),
     Argument("arm_lag", "0", "[s] time constant of the arm behind its controller, 0 to 0.5", pattern=_NUMBER),
     Argument("arm_delay", "0", "[s] dead time of the arm behind its controller, 0 to 0.5", pattern=_NUMBER),
     Argument("clock_offset", "0", "[s] the robot's clock ahead of this machine's, -10 to 10", pattern=f"-?{_NUMBER}"),

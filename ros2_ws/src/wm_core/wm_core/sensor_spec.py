@@ -74,7 +74,8 @@ class SensorSpec:
 
 def sensor_of(block: dict[str, Any]) -> SensorSpec:
     """From a checked block of a file."""
-    return SensorSpec(**{key: tuple(value) if isinstance(value, list) else value for key, value in block.items()})
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in block.items()}
+    return SensorSpec(**values)
 
 
 def load_sensor(name_or_path: str | Path) -> SensorSpec:
