@@ -85,6 +85,17 @@ def test_a_command_that_comes_before_the_watchdog_is_answered_with_the_hold(kine
     assert guard.check(step(dx=0.03), T0, T0 + 1 * MS).sent is not None and guard.mode is Mode.HOLDING
 
 
+def test_a_hold_that_came_too_late_to_be_sent_is_sent_after_all(kinematics, start, step):
+    guard = guard_of(kinematics, start, Permission())
+    guard.check(step(dx=0.03), T0, T0)
+    guard.permission.started = False
+    guard.check(step(dx=0.03), T0, T0 + 5 * MS)
+    guard.withdraw()
+    hold = guard.check(step(dx=0.03), T0, T0 + 25 * MS)
+    assert hold.reason == "not_started" and not any(hold.sent.velocities[-1])
+    assert guard.counts["not_started"] == 1 and guard.check(step(dx=0.03), T0, T0 + 30 * MS).sent is None
+
+
 def test_an_emergency_stop_holds_before_and_after_the_start(kinematics, start, step):
     guard = guard_of(kinematics, start, Permission(started=False))
     assert guard.e_stop(T0).sent is not None

@@ -113,7 +113,8 @@ class Guard:
         `stamp_ns`: time of the measurement that the command answers; `status`: the command's status field.
         """
         self._advance(now_ns)
-        self._counts_before = self.counts.copy()
+        self._before = self.counts.copy(), self.mode, self.reason
+        self.latches.remember()
         self.arm.remember()
         # A measurement cannot come from the future: a slightly newer stamp says that the clock message is on its way.
         if 0 < stamp_ns - now_ns <= self.limits.max_age * NS:
@@ -137,8 +138,9 @@ class Guard:
 
     def withdraw(self) -> None:
         """The verdict on the last command does not go to the arm, for it is too late."""
-        self.counts = self._counts_before
+        self.counts, self.mode, self.reason = self._before
         self.counts["withdrawn"] += 1
+        self.latches.forget_since()
         self.arm.forget_since()
 
     def watchdog(self, now_ns: int) -> Verdict | None:

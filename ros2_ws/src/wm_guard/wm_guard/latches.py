@@ -53,6 +53,14 @@ class Latches:
         if reason == NOT_FOLLOWING:
             self._lost.append(now_ns)
 
+    def remember(self) -> None:
+        """For `forget_since`."""
+        self._lost_before = self._lost.copy()
+
+    def forget_since(self) -> None:
+        """No hold began since `remember`."""
+        self._lost = self._lost_before
+
     def check_wait(self, now_ns: int) -> None:
         """Raises Refusal where the arm did not follow a moment ago."""
         if not self._lost or now_ns < self._lost[-1]:
