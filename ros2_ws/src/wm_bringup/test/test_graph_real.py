@@ -44,6 +44,8 @@ def test_the_same_nodes_run_without_the_simulator():
     assert set(ORDER) == set(LIFECYCLE_ORDER) - {"wm_sim"}
     assert parameters(graph, "wm_lifecycle_manager")["nodes"] == list(ORDER)
     assert graph.includes == () and graph.programs == ()
+    stops = {parameters(each, "wm_guard")["stop_file"] for each in (graph, arm_real(RIG))}
+    assert len(stops) == 2 and "" not in stops  # a launch does not inherit the stop of the one before
     simulated = {node.name: (node.module, node.respawn, node.ends_all) for node in arm_sim({}).nodes}
     shared = [node for node in graph.nodes if node.name != "wm_scene_view"]
     assert all(simulated[node.name] == (node.module, node.respawn, node.ends_all) for node in shared)
