@@ -86,7 +86,8 @@ class Rig:
     def move(self, turn: float, seconds: float = 0.5, stamp_ns: int = 0) -> np.ndarray:
         """Turn the first joint by so much, from where it is; returns where to."""
         there = self.joints() + [turn, 0, 0, 0, 0, 0]
-        point = JointTrajectoryPoint(positions=there.tolist(), time_from_start=Duration(nanosec=int(seconds * 1e9)))
+        duration = Duration(sec=int(seconds), nanosec=int(seconds % 1 * 1e9))
+        point = JointTrajectoryPoint(positions=there.tolist(), time_from_start=duration)
         message = JointTrajectory(joint_names=list(self.arm_states()[-1].name), points=[point])
         if stamp_ns:
             message.header.stamp = to_msg(stamp_ns)
@@ -178,7 +179,7 @@ def test_an_inactive_controller_ignores_trajectories_and_holds_where_the_arm_is_
 
 def test_a_restart_in_mid_motion_stops_the_arm_and_takes_trajectories_afterwards(ur5e):
     start = ur5e.joints()
-    ur5e.move(0.4, 0.9)
+    ur5e.move(0.4, 2.0)
     ur5e.until(lambda: ur5e.joints()[0] - start[0] > 0.1)
     assert ur5e.ask(Trigger, "controller/restart").success
     ur5e.during(1.0)
@@ -191,15 +192,17 @@ def test_a_restart_in_mid_motion_stops_the_arm_and_takes_trajectories_afterwards
 
 
 def test_a_person_pushes_the_arm_which_stays_there_only_while_nobody_controls_it(ur5e):
-    start = ur5e.joints()
+    start, began = ur5e.joints(), len(ur5e.arm_states())
     push = {"target": "arm", "kind": "pushed", "amount": 0.2, "duration": 0.5}
     assert ur5e.ask(SimFault, "sim/fault", **push).success
-    ur5e.until(lambda: ur5e.joints()[0] - start[0] > 0.15)
-    ur5e.during(1.0)
+    ur5e.until(lambda: max(m.position[0] for m in ur5e.arm_states()[began:]) - start[0] > 0.15)
+    ur5e.until(lambda: np.abs(ur5e.joints() - start).max() < 2e-3)
+    ur5e.during(0.3)
     np.testing.assert_allclose(ur5e.joints(), start, atol=3e-3)  # it is drawn back
     assert ur5e.ask(SetBool, "controller/activate", data=False).success
     assert ur5e.ask(SimFault, "sim/fault", **push).success
-    ur5e.during(1.0)
+    ur5e.until(lambda: ur5e.joints()[0] - start[0] > 0.18)
+    ur5e.during(0.5)
     left = ur5e.joints()
     assert left[0] - start[0] == pytest.approx(0.2, abs=0.02)
     assert ur5e.ask(SetBool, "controller/activate", data=True).success
@@ -229,7 +232,7 @@ def test_frames_arrive_late_and_an_arm_lags(ros, tmp_path):
         rig.during(1.0)
         for topic, seconds in ((rig.colour, 0.2), (rig.depth, 0.3), (rig.info, 0.2)):
             age = np.array(rig.arrived[topic]) - stamps(rig.heard[topic])
-            assert np.median(age) / S == pytest.approx(seconds, abs=0.06), topic
+            assert seconds - 0.02 < age.min() / S < seconds + 0.06, topic  # what comes later waited for a busy machine
         info, colour = rig.heard[rig.info][-1], rig.heard[rig.colour][-1]
         assert (info.distortion_model, len(info.d), info.d[0]) == ("rational_polynomial", 8, -0.1)
         assert (colour.encoding, colour.step) == ("bgra8", 4 * 106)
