@@ -21,6 +21,7 @@ SECTIONS = (
     "open_loop",
     "occlusion",
     "calibration",
+    "live_doctor",
     "planners",
     "policy",
     "macro",

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from wm_bringup.loop.recorded import TASK, RunRecord
+from wm_evaluation.page import page_html, picture_html, table_html
 from wm_evaluation.plots import BASELINE, COLOURS, panels, png
-from wm_evaluation.report import page_html, picture_html, table_html
 from wm_evaluation.section import Picture, Table
 from wm_tasks.settings import REACH
 

@@ -17,7 +17,7 @@ from wm_evaluation.gate.limits import NEW, OLD, Criterion, Limits, judge
 from wm_evaluation.gate.measure import forgotten_worlds, latency_ms, measure, trained_worlds
 from wm_evaluation.kept import plain, write
 from wm_evaluation.measurement import Context
-from wm_evaluation.report import page_html, table_html
+from wm_evaluation.page import page_html, table_html
 from wm_evaluation.section import Table
 from wm_tasks.settings import TRAINING_SEEDS
 

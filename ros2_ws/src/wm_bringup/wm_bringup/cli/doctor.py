@@ -1,0 +1,59 @@
+"""Look at running topics for some seconds: what is wrong, and what to do.
+
+With --live: rates, stamps and clocks, pairing, encodings and units, intrinsics, where the cameras stand, quality of service, joints and
+controller against the robot's profile, this machine. Exit status 1: something will not work. Without --live, ./wm doctor checks the
+installation.
+"""
+
+import argparse
+from pathlib import Path
+
+from wm_bringup.cli._running import add_namespace, speaker
+from wm_core.robot import DEFAULT_ROBOT
+
+ERROR_STATUS = 2  # 1: there are errors
+TOPICS = ("colour_topic", "depth_topic", "info_topic", "joint_topic")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--live", action="store_true", required=True, help="look at what runs")
+    parser.add_argument("--seconds", type=float, default=10.0, help="to listen (default: %(default)g)")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a report with a picture of what each camera sees"
+    )
+    parser.add_argument("--robot", default=DEFAULT_ROBOT, help="its name, or its profile (default: %(default)s)")
+    parser.add_argument("--rig", metavar="FILE", help="of the cameras: a name or a file (default: two_cameras)")
+    parser.add_argument("--cameras", nargs="+", metavar="NAME", help="of the rig (default: all)")
+    parser.add_argument(
+        "--params-file", type=Path, metavar="FILE", help="of the launch: its parameters of wm_perception"
+    )
+    for name in TOPICS:
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", metavar="TOPIC", help="in place of the parameter of wm_perception"
+        )
+    parser.add_argument("--controller-topic", default="", metavar="TOPIC", help="(default: the robot profile's)")
+    add_namespace(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from wm_bringup.doctor.checks import examine
+    from wm_bringup.doctor.finding import ERROR
+    from wm_bringup.doctor.listen import Listener, clock_is_published
+    from wm_bringup.doctor.page import lines, page
+    from wm_bringup.doctor.setup import in_full, setup_of
+
+    given = {name: getattr(options, name) for name in ("rig", "cameras", *TOPICS)}
+    setup = setup_of(options.robot, given, options.params_file, options.controller_topic)
+    with speaker(options.namespace) as wm:
+        setup = in_full(setup, wm.node.resolve_topic_name)
+        setup = replace(setup, simulated_time=clock_is_published(wm.node, wm.spin))
+        print(f"listening for {options.seconds:g} s", flush=True)
+        observed = Listener(wm.node, setup).listen(wm.spin, options.seconds)
+    findings = examine(observed)
+    print(lines(observed, findings))
+    if options.html:
+        options.html.write_text(page(observed, findings))
+        print(f"written: {options.html}")
+    return 1 if any(each.severity == ERROR for each in findings) else 0

@@ -1,0 +1,101 @@
+"""Listens to what wm reads for some seconds, and looks at who publishes and subscribes: fills the record that the checks read."""
+
+import importlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+from wm_bringup.doctor.observed import CONTROLLER_STATE, IMAGE, JOINTS, Endpoint, Heard, Observed, Setup, Stream
+from wm_bringup.doctor.this_machine import this_machine
+from wm_core.stamps import to_ns
+
+KEEP_NS = 1_000_000_000  # between two images that are kept
+MOST_KEPT = 12
+DIGEST_STEP = 97  # bytes between those that are compared
+SPIN_S = 0.05
+# Best effort hears every driver's offer; deep, since large images come in bursts.
+ALL = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+class Listener:
+    """Subscribes at once; `listen` serves the node."""
+
+    def __init__(self, node: Node, setup: Setup) -> None:
+        """`setup`: with topics in full."""
+        self._node, self._setup = node, setup
+        self._streams: dict[str, Stream] = {}
+        for topic, kind in {**setup.types, setup.controller_state_topic: CONTROLLER_STATE}.items():
+            message = _message(kind)
+            if message is not None:
+                self._streams[topic] = Stream(topic, kind)
+                node.create_subscription(message, topic, self._taker(self._streams[topic]), ALL)
+
+    def listen(self, spin: Callable[[float], object], seconds: float) -> Observed:
+        """What comes in the next `seconds`; `spin(s)` serves the node."""
+        begin = time.time_ns()
+        end = begin + round(1e9 * seconds)
+        while time.time_ns() < end:
+            spin(SPIN_S)
+        endpoints = self._endpoints()
+        return Observed(self._setup, begin, max(end, time.time_ns()), self._streams, endpoints, this_machine())
+
+    def _taker(self, stream: Stream) -> Callable[[Any, Any], None]:
+        kept_ns = 0
+
+        def take(message: Any, info: Any) -> None:
+            nonlocal kept_ns
+            stamp = to_ns(message.header.stamp)
+            arrival = int(info["received_timestamp"]) or time.time_ns()
+            digest = hash(bytes(memoryview(message.data)[::DIGEST_STEP])) if stream.type == IMAGE else 0
+            stream.heard.append(Heard(arrival, stamp, digest))
+            if stream.type == JOINTS:
+                stream.kept.append((stamp, message))
+            elif arrival - kept_ns >= KEEP_NS:
+                kept_ns = arrival
+                stream.kept.append((stamp, message))
+                del stream.kept[:-MOST_KEPT]
+
+        return take
+
+    def _endpoints(self) -> list[Endpoint]:
+        """Of all nodes but this one."""
+        found = []
+        me = (self._node.get_namespace(), self._node.get_name())
+        for topic, _ in self._node.get_topic_names_and_types():
+            for each in (
+                *self._node.get_publishers_info_by_topic(topic),
+                *self._node.get_subscriptions_info_by_topic(topic),
+            ):
+                if (each.node_namespace, each.node_name) == me:
+                    continue
+                found.append(
+                    Endpoint(
+                        topic,
+                        each.topic_type,
+                        f"{each.node_namespace.rstrip('/')}/{each.node_name}",
+                        each.endpoint_type.name == "PUBLISHER",
+                        each.qos_profile.reliability == ReliabilityPolicy.RELIABLE,
+                        each.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL,
+                    )
+                )
+        return found
+
+
+def clock_is_published(node: Node, spin: Callable[[float], object], seconds: float = 1.0) -> bool:
+    """Whether time is simulated here; waits until nodes have found each other."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        spin(SPIN_S)
+    return bool(node.get_publishers_info_by_topic("/clock"))
+
+
+def _message(kind: str) -> Any:
+    """The class of a type such as sensor_msgs/msg/Image; None where its package is not installed."""
+    package, _, name = kind.split("/")
+    try:
+        return getattr(importlib.import_module(f"{package}.msg"), name)
+    except (ImportError, AttributeError):
+        return None
