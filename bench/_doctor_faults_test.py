@@ -27,7 +27,7 @@ def test_nothing_is_said_of_a_healthy_system(profile: str, seed: int):
 
 
 @pytest.mark.parametrize("name", FAULTS)
-@settings(max_examples=3)
+@settings(max_examples=2)
 @given(profile=st.sampled_from(list(PROFILES)), seed=st.integers(0, 2**32))
 def test_a_planted_fault_is_found_and_its_remedy_named(name: str, profile: str, seed: int):
     rng, fault = np.random.default_rng(seed), FAULTS[name]

@@ -101,7 +101,7 @@ def _times(rate: float, latency: float, rng: np.random.Generator) -> list[Heard]
     """Stamps of a rate, arrivals after a latency and a little more; images differ."""
     stamps = np.arange(rng.uniform(0, 1 / rate), SECONDS - latency - 0.02, 1 / rate)
     stamps += rng.uniform(-0.01, 0.01, len(stamps)) / rate
-    late = latency * rng.uniform(0.9, 1.1) + rng.exponential(min(0.002, 0.05 / rate), len(stamps))
+    late = latency * rng.uniform(0.9, 1.1) + rng.exponential(min(rng.uniform(0.001, 0.004), 0.05 / rate), len(stamps))
     arrivals = np.maximum.accumulate(stamps + late)
     digests = rng.integers(1, 2**62, len(stamps)).tolist()
     return [
@@ -113,8 +113,11 @@ def _times(rate: float, latency: float, rng: np.random.Generator) -> list[Heard]
 def _images(profile: str, camera: Camera, topics: CameraTopics, rng: np.random.Generator) -> list[Stream]:
     how = PROFILES[profile]
     colour_heard = _times(how["rate"], how["latency"], rng)
-    apart = round(rng.uniform(0, 2e6))  # [ns]
-    depth_heard = [Heard(h.arrival_ns + 3_000_000, h.stamp_ns + apart, h.digest ^ 1) for h in colour_heard]
+    apart, late = (
+        round(rng.uniform(0, 2e6)),
+        round(rng.uniform(3e6, 40e6)),
+    )  # [ns]; depth may come a frame after its colour
+    depth_heard = [Heard(h.arrival_ns + late, h.stamp_ns + apart, h.digest ^ 1) for h in colour_heard]
     model, D = how["distortion"]
     frame = how["frame"].format(camera=camera.name)
     P = np.c_[camera.K, np.zeros(3)]

@@ -42,7 +42,8 @@ class Listener:
         endpoints = self._endpoints()
         return Observed(self._setup, begin, max(end, time.time_ns()), self._streams, endpoints, this_machine())
 
-    def _taker(self, stream: Stream) -> Callable[[Any, Any], None]:
+    def _taker(self, stream: Stream) -> Any:
+        """A callback of message and message info, which rclpy's types do not know."""
         kept_ns = 0
 
         def take(message: Any, info: Any) -> None:

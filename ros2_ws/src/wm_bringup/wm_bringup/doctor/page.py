@@ -73,7 +73,7 @@ def _section(title: str, body: str) -> str:
 
 
 def _topics(observed: Observed) -> list[tuple[str, ...]]:
-    found = []
+    found: list[tuple[str, ...]] = []
     for topic in observed.setup.types:
         stream = observed.stream(topic)
         intervals = np.diff(stream.arrivals)

@@ -12,35 +12,13 @@ ENOUGH = 0.8  # share of frames that find their partner
 FEWEST = 10
 
 
-def colour_and_depth(observed: Observed) -> Iterator[Finding]:
-    """Of each camera alone."""
-    for camera in observed.setup.cameras:
-        colour, depth = observed.stream(camera.colour), observed.stream(camera.depth)
-        share = _paired(observed, [camera])
-        if share is None or share >= ENOUGH or _period(colour) == 0 or _period(depth) == 0:
-            continue
-        tolerance, apart = 1e3 * observed.setup.sync_tolerance, 1e3 * _apart(colour, depth)
-        period = 1e3 * min(_period(colour), _period(depth))
-        remedy = (
-            "start both streams at one rate with their stamps synchronised (realsense2_camera: enable_sync:=true; orbbec_camera:"
-            " enable_frame_sync:=true; azure kinect: synchronized_images_only)"
-        )
-        if tolerance < apart < 0.5 * period:
-            remedy += f", or set sync_tolerance of wm_perception to {apart / 1e3 + 0.005:.3f}"
-        yield Finding(
-            ERROR,
-            "pairing",
-            camera.name,
-            f"depth within {tolerance:.0f} ms of each colour image",
-            f"{100 * share:.0f} % of the frames find their partner; stamps are {apart:.0f} ms apart (median)",
-            remedy,
-        )
-
-
-def cameras(observed: Observed) -> Iterator[Finding]:
-    """Of all cameras, where each alone is well."""
+def stamps(observed: Observed) -> Iterator[Finding]:
+    """Of each camera alone, and of all of them where each alone is well."""
     chosen = list(observed.setup.cameras)
     alone = [_paired(observed, [camera]) for camera in chosen]
+    for camera, share in zip(chosen, alone, strict=True):
+        if share is not None and share < ENOUGH:
+            yield from _unpaired(observed, camera, share)
     if len(chosen) < 2 or any(share is None or share < ENOUGH for share in alone):
         return
     share = _paired(observed, chosen)
@@ -53,6 +31,27 @@ def cameras(observed: Observed) -> Iterator[Finding]:
             f"all cameras in {100 * share:.0f} % of the instants",
             "trigger them together (hardware synchronisation), run them at 30 Hz or more, or raise sync_tolerance of wm_perception",
         )
+
+
+def _unpaired(observed: Observed, camera: CameraTopics, share: float) -> Iterator[Finding]:
+    colour, depth = observed.stream(camera.colour), observed.stream(camera.depth)
+    if _period(colour) == 0 or _period(depth) == 0:  # stamps stand still, which another check says
+        return
+    tolerance, apart = 1e3 * observed.setup.sync_tolerance, 1e3 * _apart(colour, depth)
+    remedy = (
+        "start both streams at one rate with their stamps synchronised (realsense2_camera: enable_sync:=true; orbbec_camera:"
+        " enable_frame_sync:=true; azure kinect: synchronized_images_only)"
+    )
+    if tolerance < apart < 0.5 * 1e3 * min(_period(colour), _period(depth)):
+        remedy += f", or set sync_tolerance of wm_perception to {apart / 1e3 + 0.005:.3f}"
+    yield Finding(
+        ERROR,
+        "pairing",
+        camera.name,
+        f"depth within {tolerance:.0f} ms of each colour image",
+        f"{100 * share:.0f} % of the frames find their partner; stamps are {apart:.0f} ms apart (median)",
+        remedy,
+    )
 
 
 def _paired(observed: Observed, chosen: Sequence[CameraTopics]) -> float | None:
