@@ -89,6 +89,11 @@ def test_doctor_finds_nothing_missing():
         assert any(line.startswith(("ok", "warn")) and name in line for line in done.stdout.splitlines()), done.stdout
 
 
+def test_doctor_of_what_runs_is_a_verb():
+    done = wm("doctor", "--live", "--help")
+    assert done.returncode == 0 and "--html FILE" in done.stdout and "--controller-topic" in done.stdout
+
+
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
 def test_scripts_pass_shellcheck():
     scripts = ["wm", ".ci/run", *(str(path.relative_to(ROOT)) for path in (ROOT / "tools").glob("*.sh"))]

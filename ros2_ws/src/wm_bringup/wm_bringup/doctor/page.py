@@ -9,14 +9,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from wm_bringup.doctor.finding import SEVERITIES, Finding
+from wm_bringup.doctor.finding import ERROR, NOTE, SEVERITIES, WARNING, Finding
 from wm_bringup.doctor.observed import Observed
 from wm_core.images import ImageError, colour_image, depth_image
 from wm_evaluation.page import page_html, picture_html, table_html
 from wm_evaluation.plots import panels, png
 from wm_evaluation.section import Picture, Table
 
-HEADER = ("", "check", "where", "expected", "found", "what to do")
+COLOURS = {ERROR: "#b52b27", WARNING: "#b37400", NOTE: "#5b6775"}
 LARGEST = 640  # [px] of a picture's longer side
 
 
@@ -43,7 +43,6 @@ def page(observed: Observed, findings: Sequence[Finding]) -> str:
     """The page."""
     seconds = (observed.end_ns - observed.begin_ns) / 1e9
     title = f"wm doctor: {verdict(findings)}"
-    rows = [(f.severity, f.check, f.subject, f.expected, f.found, f.remedy) for f in findings]
     machine = observed.machine
     facts = [
         ("cores", str(machine.cores)),
@@ -55,8 +54,8 @@ def page(observed: Observed, findings: Sequence[Finding]) -> str:
     ]
     about = f"{observed.setup.robot.description}, heard for {seconds:.0f} s"
     parts = [f'<h1>{escape(title)}</h1><p class="soft">{escape(about)}</p>']
-    if rows:
-        parts.append(_section("Findings", f'<div class="facts">{table_html(Table(HEADER, rows))}</div>'))
+    if findings:
+        parts.append(_section("Findings", "".join(map(_finding, findings))))
     parts.append(_section("What the cameras see", "".join(_pictures(observed)) or "<p>No images came.</p>"))
     parts.append(_section("Topics", table_html(Table(TOPIC_HEADER, _topics(observed)))))
     parts.append(_section("This machine", table_html(Table(("", ""), facts))))
@@ -70,6 +69,15 @@ TOPIC_HEADER = ("topic", "messages", "rate [Hz]", "longest gap [ms]", "stamp to 
 
 def _section(title: str, body: str) -> str:
     return f"<section><h2>{title}</h2>{body}</section>"
+
+
+def _finding(each: Finding) -> str:
+    colour = COLOURS[each.severity]
+    return (
+        f'<p style="border-left: 4px solid {colour}; padding-left: 12px; overflow-wrap: anywhere">'
+        f'<b style="color: {colour}">{each.severity}</b> <b>{escape(each.subject)}</b> <span class="soft">{escape(each.check)}</span>'
+        f"<br>expected {escape(each.expected)}, got {escape(each.found)}<br>{escape(each.remedy)}</p>"
+    )
 
 
 def _topics(observed: Observed) -> list[tuple[str, ...]]:
@@ -98,10 +106,10 @@ def _topic_line(topic: str, messages: str, rate: str, gap: str, age: str, what: 
 
 def _what(message: Any) -> str:
     if hasattr(message, "encoding"):
-        return f"{message.encoding} {message.width} x {message.height} in '{message.header.frame_id}'"
+        return f"image {message.encoding} {message.width} x {message.height} in '{message.header.frame_id}'"
     if hasattr(message, "distortion_model"):
-        return f"{message.width} x {message.height}, {message.distortion_model or 'no distortion model'}"
-    return f"{len(message.name)} joints" if hasattr(message, "name") else ""
+        return f"intrinsics of {message.width} x {message.height}, {message.distortion_model or 'no distortion model'}"
+    return f"joints: {len(message.name)}" if hasattr(message, "name") else ""
 
 
 def _pictures(observed: Observed) -> list[str]:
