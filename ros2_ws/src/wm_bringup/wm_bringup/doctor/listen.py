@@ -16,6 +16,7 @@ KEEP_NS = 1_000_000_000  # between two images that are kept
 MOST_KEPT = 12
 DIGEST_STEP = 97  # bytes between those that are compared
 SPIN_S = 0.05
+DRAIN_NS = 500_000_000  # for what has come in time and waits to be taken
 # Best effort hears every driver's offer; deep, since large images come in bursts.
 ALL = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -37,10 +38,11 @@ class Listener:
         """What comes in the next `seconds`; `spin(s)` serves the node."""
         begin = time.time_ns()
         end = begin + round(1e9 * seconds)
-        while time.time_ns() < end:
+        while time.time_ns() < end + DRAIN_NS:
             spin(SPIN_S)
-        endpoints = self._endpoints()
-        return Observed(self._setup, begin, max(end, time.time_ns()), self._streams, endpoints, this_machine())
+        for stream in self._streams.values():
+            _cut(stream, end)
+        return Observed(self._setup, begin, end, self._streams, self._endpoints(), this_machine())
 
     def _taker(self, stream: Stream) -> Any:
         """A callback of message and message info, which rclpy's types do not know."""
@@ -91,6 +93,14 @@ def clock_is_published(node: Node, spin: Callable[[float], object], seconds: flo
     while time.monotonic() < deadline:
         spin(SPIN_S)
     return bool(node.get_publishers_info_by_topic("/clock"))
+
+
+def _cut(stream: Stream, end_ns: int) -> None:
+    """Nothing that came later."""
+    heard = [each for each in stream.heard if each.arrival_ns <= end_ns]
+    if len(stream.kept) == len(stream.heard):
+        stream.kept = stream.kept[: len(heard)]
+    stream.heard = heard
 
 
 def _message(kind: str) -> Any:

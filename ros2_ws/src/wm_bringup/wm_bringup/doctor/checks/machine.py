@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from wm_bringup.doctor.finding import ERROR, WARNING, Finding
-from wm_bringup.doctor.observed import Observed
+from wm_bringup.doctor.observed import Machine, Observed
 
 LOAD = 1.5  # processes that want to run, a core
 SHM_WANTED, SHM_NEEDED = 500e6, 100e6  # [bytes] as ./wm doctor has it
@@ -11,9 +11,13 @@ MEMORY = 0.05  # share that is free
 SUBJECT = "this machine"
 
 
+def overloaded(machine: Machine) -> bool:
+    return machine.load > LOAD * machine.cores
+
+
 def processor(observed: Observed) -> Iterator[Finding]:
     machine = observed.machine
-    if machine.load > LOAD * machine.cores:
+    if overloaded(machine):
         found = f"{machine.load:.1f} processes on {machine.cores} cores"
         remedy = "end what else runs, use more cores, smaller images or fewer cameras: late cycles hold the arm"
         yield Finding(WARNING, "load", SUBJECT, f"a load below {LOAD:g} a core", found, remedy)

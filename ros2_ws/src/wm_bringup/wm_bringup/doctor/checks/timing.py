@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from wm_bringup.doctor.checks.machine import overloaded
 from wm_bringup.doctor.finding import ERROR, WARNING, Finding
 from wm_bringup.doctor.observed import Observed, Stream
 from wm_core.clock_offset import NS_PER_MS, REMEDY, ClockOffset
@@ -32,7 +33,9 @@ def rates(observed: Observed) -> Iterator[Finding]:
                 if camera
                 else "raise the rate of joint_state_broadcaster (update_rate of the controller manager) or of the driver"
             )
-            yield Finding(ERROR, "rate", stream.topic, f"at least {needed:g} Hz", f"{rate:.1f} Hz", remedy)
+            yield Finding(
+                ERROR, "rate", stream.topic, f"at least {needed:g} Hz", f"{rate:.1f} Hz", remedy + _busy(observed)
+            )
         elif not camera and rate < JOINT_RATE and not observed.setup.simulated_time:
             remedy = "raise the rate of joint_state_broadcaster or of the driver; 50 Hz and more are usual"
             yield Finding(WARNING, "rate", stream.topic, f"{JOINT_RATE:g} Hz or more", f"{rate:.1f} Hz", remedy)
@@ -54,7 +57,8 @@ def regularity(observed: Observed) -> Iterator[Finding]:
                 stream.topic,
                 f"a message every {1e3 * period:.0f} ms",
                 f"none for {1e3 * gap:.0f} ms" + (", and none since" if last == gap else ""),
-                "the arm is held meanwhile: look for USB resets (dmesg), a busy machine, a network that drops; is a cable loose?",
+                "the arm is held meanwhile: look for USB resets (dmesg), a busy machine, a network that drops; is a cable loose?"
+                + _busy(observed),
             )
         # Frames that are lost lengthen intervals, not latencies; stamps that are wrong spoil latencies, not intervals.
         latencies = stream.arrivals - stream.stamps
@@ -66,7 +70,8 @@ def regularity(observed: Observed) -> Iterator[Finding]:
                 stream.topic,
                 f"messages every {1e3 * period:.0f} ms",
                 f"5 % of them come more than {1e3 * spread:.0f} ms off",
-                "give the driver a core of its own or a higher priority, use a wired network, CPU governor performance",
+                "give the driver a core of its own or a higher priority, use a wired network, CPU governor performance"
+                + _busy(observed),
             )
         lost = _lost(stream) if camera else 0.0
         if lost > LOST:
@@ -143,6 +148,16 @@ def _streams(observed: Observed) -> Iterator[tuple[Stream, bool]]:
         yield observed.stream(camera.colour), True
         yield observed.stream(camera.depth), True
     yield observed.arm, False
+
+
+def _busy(observed: Observed) -> str:
+    """Where messages are late because the machine is."""
+    machine = observed.machine
+    return (
+        f"; but first end what else runs here: the load is {machine.load:.0f} on {machine.cores} cores"
+        if overloaded(machine)
+        else ""
+    )
 
 
 def _spread(values: np.ndarray) -> float:
