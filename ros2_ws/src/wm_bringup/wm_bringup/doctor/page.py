@@ -23,10 +23,10 @@ LARGEST = 640  # [px] of a picture's longer side
 def lines(observed: Observed, findings: Sequence[Finding]) -> str:
     """Topics, then findings, the worst first."""
     found = [_topic_line(*row) for row in _topics(observed)]
-    for each in findings:
-        found.append(f"{each.severity:8}{each.check:20}{each.subject}")
-        found.append(f"{'':28}expected {each.expected}, got {each.found}")
-        found.append(f"{'':28}-> {each.remedy}")
+    for severity, check, remedy, same in _grouped(findings):
+        found.append(f"{severity:8}{check}")
+        found += [f"{'':8}{each.subject}: expected {each.expected}, got {each.found}" for each in same]
+        found.append(f"{'':8}-> {remedy}")
     return "\n".join([*found, verdict(findings)])
 
 
@@ -55,7 +55,7 @@ def page(observed: Observed, findings: Sequence[Finding]) -> str:
     about = f"{observed.setup.robot.description}, heard for {seconds:.0f} s"
     parts = [f'<h1>{escape(title)}</h1><p class="soft">{escape(about)}</p>']
     if findings:
-        parts.append(_section("Findings", "".join(map(_finding, findings))))
+        parts.append(_section("Findings", "".join(_group(*each) for each in _grouped(findings))))
     parts.append(_section("What the cameras see", "".join(_pictures(observed)) or "<p>No images came.</p>"))
     parts.append(_section("Topics", table_html(Table(TOPIC_HEADER, _topics(observed)))))
     parts.append(_section("This machine", table_html(Table(("", ""), facts))))
@@ -71,12 +71,22 @@ def _section(title: str, body: str) -> str:
     return f"<section><h2>{title}</h2>{body}</section>"
 
 
-def _finding(each: Finding) -> str:
-    colour = COLOURS[each.severity]
+def _grouped(findings: Sequence[Finding]) -> list[tuple[str, str, str, list[Finding]]]:
+    """Severity, check and remedy, with all findings that have these: four topics of two cameras are often ill of one cause."""
+    groups: dict[tuple[str, str, str], list[Finding]] = {}
+    for each in findings:
+        groups.setdefault((each.severity, each.check, each.remedy), []).append(each)
+    return [(*key, same) for key, same in groups.items()]
+
+
+def _group(severity: str, check: str, remedy: str, same: Sequence[Finding]) -> str:
+    colour = COLOURS[severity]
+    said = "".join(
+        f"<br><b>{escape(f.subject)}</b>: expected {escape(f.expected)}, got {escape(f.found)}" for f in same
+    )
     return (
-        f'<p style="border-left: 4px solid {colour}; padding-left: 12px; overflow-wrap: anywhere">'
-        f'<b style="color: {colour}">{each.severity}</b> <b>{escape(each.subject)}</b> <span class="soft">{escape(each.check)}</span>'
-        f"<br>expected {escape(each.expected)}, got {escape(each.found)}<br>{escape(each.remedy)}</p>"
+        f'<p style="border-left: 4px solid {colour}; padding-left: 12px; margin-top: 12px; overflow-wrap: anywhere">'
+        f'<b style="color: {colour}">{severity}</b> <span class="soft">{escape(check)}</span>{said}<br>{escape(remedy)}</p>'
     )
 
 
