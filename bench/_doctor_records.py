@@ -190,14 +190,14 @@ def image(pixels: np.ndarray, encoding: str, frame: str) -> Any:
 
 
 def _joints(kinematics: Kinematics, topic: str, rate: float, rng: np.random.Generator) -> Stream:
-    """An arm that moves, and a gripper with stamps of its own on the same topic."""
+    """An arm that moves, on a rail that is no joint of the profile, and a gripper with stamps of its own on the same topic."""
     robot, heard = kinematics.robot, _times(rate, 0.001, rng)
     pace, size = rng.uniform(0.3, 1.0, len(robot.joints)), rng.uniform(0.05, 0.2, len(robot.joints))
     both = []
     for each in heard:
         t = (each.stamp_ns - BEGIN_NS) / 1e9
         q = np.clip(robot.home.joints + size * np.sin(pace * t), kinematics.lower, kinematics.upper)
-        both.append((each, SimpleNamespace(name=list(robot.joints), position=q.tolist(), velocity=[])))
+        both.append((each, SimpleNamespace(name=[*robot.joints, "rail"], position=[*q.tolist(), 0.2], velocity=[])))
     if robot.gripper is not None:
         names = list(robot.gripper.joints)
         gripper = SimpleNamespace(name=names, position=[0.0] * len(names), velocity=[])
