@@ -120,13 +120,18 @@ def _maps(
 
 def matrix_of(info: Any, rectified: bool = False) -> np.ndarray:
     """K (3, 3) of the sensor, or of P for rectified images; raises ImageError when it is not calibrated."""
-    K = np.asarray(info.p, float).reshape(3, 4)[:, :3] if rectified else np.asarray(info.k, float).reshape(3, 3)
-    if not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
-        name, remedy = ("P", "publish P with the rectified images") if rectified else ("K", "calibrate the camera")
+    raw = np.asarray(info.k, float).reshape(3, 3)
+    name, K = ("P", np.asarray(info.p, float).reshape(3, 4)[:, :3]) if rectified else ("K", raw)
+    if not _calibrated(K):
+        remedy = "publish P with the rectified images" if _calibrated(raw) else "calibrate the camera"
         raise ImageError(
             f"expected a calibrated camera_info, finite numbers and focal lengths above 0, got {name} = {K.tolist()}; {remedy}"
         )
     return K
+
+
+def _calibrated(K: np.ndarray) -> bool:
+    return bool(np.isfinite(K).all() and K[0, 0] > 0 and K[1, 1] > 0)
 
 
 def _window(info: Any, width: int, height: int) -> Window:
