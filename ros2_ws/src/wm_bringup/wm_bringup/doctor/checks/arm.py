@@ -160,5 +160,6 @@ def _leaps(observed: Observed, states: list[tuple[int, np.ndarray]]) -> Iterator
             observed.setup.joint_topic,
             "joints that move as an arm can",
             f"{int(leaps.sum())} leaps, of {steps[leaps].max():.2f} rad at most",
-            "two sources publish different arms, or an encoder fails: end the other one (joint_state_publisher, an old driver)",
+            "two sources publish different arms, or an encoder fails: end the other one (joint_state_publisher, an old driver); a"
+            " simulator that was reset meanwhile leaps too: look again without a reset",
         )
