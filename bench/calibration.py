@@ -18,6 +18,7 @@ from _common import FIRST_TEST_SEED, groups, rate, recorded, result_options, tab
 from _results import Line
 
 from wm_core.bundle import Bundle
+from wm_core.camera_model import Lens
 from wm_core.kinematics import Kinematics
 from wm_core.paths import bundles_dir, rigs_dir
 from wm_core.rig import CameraRig, looking_at
@@ -25,7 +26,6 @@ from wm_core.robot import load_robot
 from wm_core.rotations import pose_of
 from wm_perception.calibration.board import Board
 from wm_perception.calibration.hand_eye import Solution, View, solve, turned
-from wm_perception.calibration.lens import Lens
 from wm_perception.calibration.poses import RoughCamera, board_is_clear, choose
 from wm_perception.calibration.verdict import error_at, judge, table_points
 from wm_perception.pipeline import CameraFrame
@@ -59,8 +59,8 @@ def drawn_camera(rng: np.random.Generator, middle: np.ndarray) -> tuple[np.ndarr
     focal = rng.uniform(560, 680)
     K = np.array([[focal, 0, WIDTH / 2 - 0.5], [0, focal * rng.uniform(0.998, 1.002), HEIGHT / 2 - 0.5], [0, 0, 1]])
     K[:2, 2] += rng.normal(0, 4, 2)
-    D = np.array([rng.uniform(-0.1, 0.1), rng.uniform(-0.1, 0.1), *rng.normal(0, 4e-4, 2), 0.0])
-    return pose_of(rotation, place), Lens(K, D, WIDTH, HEIGHT)
+    D = (rng.uniform(-0.1, 0.1), rng.uniform(-0.1, 0.1), *rng.normal(0, 4e-4, 2), 0.0)
+    return pose_of(rotation, place), Lens(K, WIDTH, HEIGHT, "plumb_bob", D)
 
 
 def calibrated(seed: int) -> dict[str, dict[str, float]]:
@@ -71,7 +71,7 @@ def calibrated(seed: int) -> dict[str, dict[str, float]]:
     camera, lens = drawn_camera(rng, points.mean(0))
     held = turned(board.mounted, np.append(rng.normal(0, 0.04, 3), rng.normal(0, 0.006, 3)))
     about = Lens(np.array([[1.05 * lens.K[0, 0], 0, WIDTH / 2 - 0.5], [0, 1.05 * lens.K[0, 0], HEIGHT / 2 - 0.5], [0, 0, 1]]),
-                 np.zeros(5), WIDTH, HEIGHT)  # fmt: skip
+                 WIDTH, HEIGHT)  # fmt: skip
     poses = choose(
         kinematics, board, [RoughCamera("camera", camera, about)], POSES, lambda a, b: board_is_clear(kinematics, board, a, b),
         kinematics.robot.home.joints, seed,
@@ -83,7 +83,7 @@ def calibrated(seed: int) -> dict[str, dict[str, float]]:
     )
     for pose in poses:
         seen = np.linalg.inv(camera) @ pose.tool @ held
-        image = image_of(pattern, printed * board.size, seen, lens.K, lens.D, (HEIGHT, WIDTH), rng, look)
+        image = image_of(pattern, printed * board.size, seen, lens.K, np.array(lens.D), (HEIGHT, WIDTH), rng, look)
         found = board.find(image)
         if found is not None:
             position, rotation = kinematics.fk(pose.q + rng.normal(0, np.radians(JOINT_NOISE), len(pose.q)))

@@ -357,7 +357,7 @@ def test_lens_distortion_is_taken_out_of_colour_and_depth(robot, profile, tmp_pa
 
     plain, _ = frames_by(robot, profile, tmp_path / "plain", lambda topic, i, message: message)
     frames, _ = frames_by(robot, profile, tmp_path / "lens", of_info(distorted))
-    expected = Undistortion(Lens(plain[0].K, "plumb_bob", tuple(DISTORTION)), 64, 48)
+    expected = Undistortion(Lens(plain[0].K, 64, 48, "plumb_bob", tuple(DISTORTION)))
     np.testing.assert_array_equal(frames[0].rgb, expected.rgb(plain[0].rgb))
     np.testing.assert_array_equal(frames[0].depth, expected.depth(plain[0].depth))
     assert (frames[0].rgb != plain[0].rgb).any()

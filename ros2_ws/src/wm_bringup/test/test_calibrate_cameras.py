@@ -15,6 +15,7 @@ from wm_msgs.msg import Command
 
 from wm_bringup.calibration.recorded import rests
 from wm_core.bags import typestore
+from wm_core.camera_model import Lens
 from wm_core.command_line import main
 from wm_core.kinematics import Kinematics
 from wm_core.qos import STATE
@@ -22,7 +23,6 @@ from wm_core.rig import CameraRig
 from wm_core.robot import load_robot
 from wm_perception.calibration.board import Board
 from wm_perception.calibration.hand_eye import turned
-from wm_perception.calibration.lens import Lens
 from wm_perception.calibration.poses import RoughCamera, board_is_clear, choose
 from wm_perception.calibration.samples import Samples
 from wm_sim.plates import Look, image_of
@@ -34,7 +34,7 @@ _spec.loader.exec_module(board_robot)
 CAMERA, PLACE, TARGET, K = board_robot.CAMERA, board_robot.PLACE, board_robot.TARGET, board_robot.K
 rig_file, BoardRobot = board_robot.rig_file, board_robot.BoardRobot
 D = np.zeros(5)
-LENS = Lens(K, D, 640, 480)
+LENS = Lens(K, 640, 480)
 CHANGE = np.array([0.04, 0.02, -0.03, 0.004, -0.006, 0.003])  # of how the board is held from what its file says
 NAMESPACE = "calibration_test"
 

@@ -121,7 +121,7 @@ def test_a_point_is_where_k_alone_says_after_undistortion(model, D, binning):
         columns, rows = np.meshgrid(np.arange(width), np.arange(height))
         dot = np.exp(-((columns - u) ** 2 + (rows - v) ** 2) / 8)
         depth = np.where(dot > 0.3, 0.9, 0).astype(np.float32)
-        without = Undistortion(lens, width, height)
+        without = Undistortion(lens)
         seen = without.rgb(np.repeat((255 * dot).astype(np.uint8)[..., None], 3, 2))[..., 0].astype(float)
         expected = pixel_of(lens.K, np.array([x, y, 1.0]))
         for weight, tolerance in ((seen, 0.15), (without.depth(depth).astype(float), 1.0)):
@@ -132,11 +132,32 @@ def test_a_point_is_where_k_alone_says_after_undistortion(model, D, binning):
     assert worst > 1.5  # this is what had been left in
 
 
+@pytest.mark.parametrize(
+    ("model", "D"),
+    [("", ()), ("plumb_bob", PLUMB_BOB), ("rational_polynomial", RATIONAL), ("equidistant", EQUIDISTANT)],
+)
+@given(x=st.floats(-0.4, 0.4), y=st.floats(-0.3, 0.3))
+def test_the_ray_of_a_pixel_leads_to_the_point_that_is_seen_there(model, D, x, y):
+    lens = Lens(K, 1280, 720, model, tuple(D))
+    pixels = lens.project(np.array([[2 * x, 2 * y, 2.0], [0, 0, 1.0]]))
+    np.testing.assert_allclose(lens.rays(pixels), [[x, y, 1.0], [0, 0, 1.0]], atol=2e-3)
+    np.testing.assert_allclose(pixels[1], [640, 355], atol=1e-6)
+
+
+def test_a_fisheye_without_coefficients_is_no_pinhole():
+    """Its radius grows with the angle, not with the tangent."""
+    lens = lens_of(info(d=[0.0] * 4, model="equidistant"), 1280, 720)
+    assert lens.model == "equidistant"
+    np.testing.assert_allclose(lens.project(np.array([[1.0, 0, 1.0]])), [[640 + 600 * np.pi / 4, 355]])
+    with pytest.raises(ImageError, match="got 'equidistant' with 0 coefficients"):
+        lens_of(info(model="equidistant"), 1280, 720)
+
+
 def test_an_ideal_lens_leaves_images_alone():
     lens = lens_of(info(d=[0.0] * 5), 1280, 720)
     image = np.zeros((720, 1280, 3), np.uint8)
-    assert Undistortion(lens, 1280, 720).rgb(image) is image
-    assert Lens(K, "plumb_bob", (0.1,) * 5).resized(1280, 720, 320, 180).K[0, 0] == 150
+    assert Undistortion(lens).rgb(image) is image
+    assert Lens(K, 1280, 720, "plumb_bob", (0.1,) * 5).resized(320, 180).K[0, 0] == 150
 
 
 def test_without_a_camera_info_the_rigs_intrinsics_are_scaled_to_the_image():

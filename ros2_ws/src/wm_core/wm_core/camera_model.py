@@ -1,4 +1,4 @@
-"""sensor_msgs/CameraInfo -> the intrinsics of the images that come with it, and lens distortion taken out of them.
+"""sensor_msgs/CameraInfo -> the lens of the images that come with it: where points appear, and distortion taken out of them.
 
 A camera_info describes the sensor at full size; images may be binned, decimated, or a region of interest of it. What sizes do not
 explain is refused: intrinsics of another resolution would put everything in the wrong place, in silence.
@@ -6,7 +6,7 @@ explain is refused: intrinsics of another resolution would put everything in the
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from wm_core.images import ImageError
 
 # distortion_model -> numbers of coefficients that it may have (sensor_msgs/distortion_models.hpp; OpenCV's longer forms of it)
 MODELS = {"plumb_bob": (4, 5), "rational_polynomial": (8, 12, 14), "equidistant": (4,)}
+EQUIDISTANT = "equidistant"  # a fisheye (Kannala and Brandt 2006): without coefficients it is no pinhole either
 PADDING = 3  # [px] librealsense's decimation filter pads to a multiple of four
 
 
@@ -40,16 +41,37 @@ class Window:
 
 @dataclass(frozen=True)
 class Lens:
-    """Intrinsics (3, 3) [px] of an image, and how its lens distorts: the model's name and coefficients, none of an ideal one."""
+    """Of images of `width` x `height`: `K` (3, 3) [px], and how it distorts: the `model`'s name and its coefficients `D`, none of an
+    ideal one. Optical frame: z forward, x right, y down; pixel centres at integers.
+    """
 
     K: np.ndarray
+    width: int
+    height: int
     model: str = ""
     D: tuple[float, ...] = ()
 
-    def resized(self, width: int, height: int, new_width: int, new_height: int) -> "Lens":
-        """Of the same image in another size; distortion is in units of the focal length and stays."""
-        scale = Window((0, 0), (new_width / width, new_height / height))
-        return Lens(scale.K(self.K), self.model, self.D)
+    @property
+    def fisheye(self) -> bool:
+        return self.model == EQUIDISTANT
+
+    def resized(self, width: int, height: int) -> "Lens":
+        """Of the same images in another size; distortion is in units of the focal length and stays."""
+        scale = Window((0, 0), (width / self.width, height / self.height))
+        return replace(self, K=scale.K(self.K), width=width, height=height)
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """Pixels (n, 2) of points (n, 3) [m] before the camera, in the optical frame."""
+        still, points = np.zeros(3), np.ascontiguousarray(points, float).reshape(-1, 1, 3)
+        project = cv2.fisheye.projectPoints if self.fisheye else cv2.projectPoints
+        return project(points, still, still, self.K, np.array(self.D))[0].reshape(-1, 2)
+
+    def rays(self, pixels: np.ndarray) -> np.ndarray:
+        """Directions (n, 3), z = 1, of pixels (n, 2), in the optical frame."""
+        pixels = np.ascontiguousarray(pixels, float).reshape(-1, 1, 2)
+        undistort = cv2.fisheye.undistortPoints if self.fisheye else cv2.undistortPoints
+        plain = undistort(pixels, self.K, np.array(self.D)).reshape(-1, 2)
+        return np.c_[plain, np.ones(len(plain))]
 
 
 def rectified_topic(topic: str) -> bool:
@@ -63,21 +85,34 @@ def lens_of(info: Any, width: int, height: int, rectified: bool = False) -> Lens
     Raises ImageError for intrinsics that are not calibrated, a size that binning, region of interest or decimation do not explain,
     and an unknown distortion.
     """
-    K = _window(info, width, height).K(matrix_of(info, rectified))
-    D = tuple(map(float, info.d))
-    if rectified or not any(D):  # NaN counts as something
-        return Lens(K)
+    whole = sensor_lens(info, rectified)
+    return replace(whole, K=_window(info, width, height).K(whole.K), width=width, height=height)
+
+
+def sensor_lens(info: Any, rectified: bool = False) -> Lens:
+    """The lens of images of the whole sensor, as `lens_of`."""
+    size = int(info.width), int(info.height)
+    if rectified:
+        return Lens(matrix_of(info, rectified), *size)
+    return checked_lens(matrix_of(info), *size, info.distortion_model, info.d)
+
+
+def checked_lens(K: np.ndarray, width: int, height: int, model: str, D: Sequence[float]) -> Lens:
+    """A lens of a model that is known; raises ImageError naming another one."""
+    D = tuple(map(float, D))
+    if not any(D) and model != EQUIDISTANT:  # NaN counts as something
+        return Lens(K, width, height)
     if not np.isfinite(D).all():
         raise ImageError(
             f"expected finite distortion coefficients in camera_info, got D = {list(D)}; calibrate the camera"
         )
-    if len(D) not in MODELS.get(info.distortion_model, ()):
+    if len(D) not in MODELS.get(model, ()):
         models = ", ".join(f"{name} ({' or '.join(map(str, counts))})" for name, counts in MODELS.items())
         raise ImageError(
-            f"expected the distortion model {models} in camera_info, got '{info.distortion_model}' with {len(D)} coefficients;"
+            f"expected the distortion model {models} in camera_info, got '{model}' with {len(D)} coefficients;"
             " use rectified images (image_rect), or calibrate with one of these"
         )
-    return Lens(K, info.distortion_model, D)
+    return Lens(K, width, height, model, D)
 
 
 def same_size(K: np.ndarray, size: tuple[int, int], width: int, height: int) -> np.ndarray:
@@ -93,10 +128,10 @@ def same_size(K: np.ndarray, size: tuple[int, int], width: int, height: int) -> 
 
 
 class Undistortion:
-    """Takes the distortion of a lens out of images of one size: afterwards K alone describes them."""
+    """Takes the distortion of a lens out of its images: afterwards K alone describes them."""
 
-    def __init__(self, lens: Lens, width: int, height: int) -> None:
-        self._maps = _maps(tuple(lens.K.ravel()), lens.model, lens.D, width, height) if lens.model else None
+    def __init__(self, lens: Lens) -> None:
+        self._maps = _maps(tuple(lens.K.ravel()), lens.model, lens.D, lens.width, lens.height) if lens.model else None
 
     def rgb(self, image: np.ndarray) -> np.ndarray:
         """Colour (H, W, 3) uint8, interpolated; black where the camera saw nothing."""
@@ -112,7 +147,7 @@ def _maps(
     K: tuple[float, ...], model: str, D: tuple[float, ...], width: int, height: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where each pixel (H, W) of the ideal image is in the distorted one."""
-    make = cv2.fisheye.initUndistortRectifyMap if model == "equidistant" else cv2.initUndistortRectifyMap
+    make = cv2.fisheye.initUndistortRectifyMap if model == EQUIDISTANT else cv2.initUndistortRectifyMap
     matrix = np.array(K).reshape(3, 3)
     x, y = make(matrix, np.array(D), np.eye(3), matrix, (width, height), cv2.CV_32FC1)
     return x, y

@@ -11,34 +11,39 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wm_core.camera_model import Lens
 from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig, RigError, looking_at
 from wm_core.robot import load_robot
 from wm_core.rotations import pose_of
 from wm_perception.calibration.board import Board, BoardError
 from wm_perception.calibration.hand_eye import Solution, SolveError, View, closed_form, solve, turned
-from wm_perception.calibration.lens import Lens
 from wm_perception.calibration.poses import CLEARANCE, RoughCamera, board_is_clear, choose, in_sight
 from wm_perception.calibration.rig_file import with_camera, write_camera
-from wm_perception.calibration.samples import Samples, SamplesError
+from wm_perception.calibration.samples import Samples, SamplesError, read_lens
 from wm_perception.calibration.verdict import error_at, judge, missing, parts_seen, table_points
 from wm_sim.plates import Look, image_of, rays
 
 PLACE = np.array([0.5, 0.72, 0.72])
 CAMERA = pose_of(looking_at(PLACE, np.array([0.5, 0.0, 0.1])), PLACE)
-LENS = Lens(np.array([[600.0, 0, 323], [0, 601, 236], [0, 0, 1]]), np.array([0.06, -0.1, 0.0005, -0.0004, 0]), 640, 480)
+D = (0.06, -0.1, 0.0005, -0.0004, 0.0)
+LENS = Lens(np.array([[600.0, 0, 323], [0, 601, 236], [0, 0, 1]]), 640, 480, "plumb_bob", D)
+FISHEYE = Lens(
+    np.array([[520.0, 0, 321], [0, 521, 238], [0, 0, 1]]), 640, 480, "equidistant", (0.06, -0.03, 0.01, -0.003)
+)
 SHAPE = (LENS.height, LENS.width)
 
 
 class Setup:
-    """An arm that holds a board a little other than its file says, and a camera."""
+    """An arm that holds a board a little other than its file says, and a camera with a lens."""
 
-    def __init__(self) -> None:
+    def __init__(self, lens: Lens = LENS) -> None:
+        self.lens = lens
         self.kinematics, self.board = Kinematics(load_robot()), Board()
         self.held = turned(self.board.mounted, np.array([0.05, 0.03, -0.04, 0.005, -0.008, 0.004]))
-        self.truth = Solution(CAMERA, self.held, LENS)
+        self.truth = Solution(CAMERA, self.held, lens)
         self.table = table_points(self.kinematics.robot)
-        self.rough = RoughCamera("camera_left", CAMERA, LENS)
+        self.rough = RoughCamera("camera_left", CAMERA, lens)
 
     def poses(self, count: int) -> list[np.ndarray]:
         """Joints of each."""
@@ -55,7 +60,9 @@ class Setup:
 
     def image(self, q: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         seen = np.linalg.inv(CAMERA) @ self.tool(q) @ self.held
-        return image_of(self.board.pattern(), self.board.size, seen, LENS.K, LENS.D, SHAPE, rng, Look(samples=2))
+        lens = self.lens.K, np.array(self.lens.D)
+        look = Look(samples=2)
+        return image_of(self.board.pattern(), self.board.size, seen, *lens, SHAPE, rng, look, self.lens.fisheye)
 
     def exact(self, tools: list[np.ndarray], noise: float = 0.0) -> list[View]:
         """Views without images: corners where they belong, with noise [px]."""
@@ -63,7 +70,7 @@ class Setup:
         corners = self.board.corners
         blank = [View(tool, corners, np.zeros((len(corners), 2))) for tool in tools]
         return [
-            replace(view, pixels=LENS.project(self.truth.seen(view)) + rng.normal(0, noise, (len(corners), 2)))
+            replace(view, pixels=self.lens.project(self.truth.seen(view)) + rng.normal(0, noise, (len(corners), 2)))
             for view in blank
         ]
 
@@ -74,7 +81,21 @@ def setup() -> Setup:
 
 
 @pytest.fixture(scope="module")
+def fisheye() -> Setup:
+    return Setup(FISHEYE)
+
+
+@pytest.fixture(scope="module")
+def seen_round(fisheye: Setup) -> list[View]:
+    return rendered(fisheye)
+
+
+@pytest.fixture(scope="module")
 def seen(setup: Setup) -> list[View]:
+    return rendered(setup)
+
+
+def rendered(setup: Setup) -> list[View]:
     """Views from rendered images, with joints that are measured a little wrong."""
     rng, views = np.random.default_rng(1), []
     for q in setup.poses(14):
@@ -133,8 +154,10 @@ def test_a_board_is_read_as_it_was_written(tmp_path: Path):
 
 @given(st.floats(0, 639), st.floats(0, 479))
 def test_the_renderer_and_the_lens_agree_on_where_a_point_appears(u: float, v: float):
-    direction = rays(LENS.K, LENS.D, np.array([[u, v]]))
-    assert np.allclose(LENS.project(direction), [[u, v]], atol=1e-3)
+    for lens in (LENS, FISHEYE):
+        direction = rays(lens.K, np.array(lens.D), np.array([[u, v]]), lens.fisheye)
+        assert np.allclose(lens.project(direction), [[u, v]], atol=1e-3)
+        assert np.allclose(lens.rays(np.array([[u, v]])), direction, atol=2e-3)
 
 
 def test_corners_are_found_where_they_are(setup: Setup):
@@ -199,10 +222,43 @@ def test_a_camera_is_found_to_a_millimetre_from_rendered_views(setup: Setup, see
 def test_a_lens_is_found_too(setup: Setup):
     tools = [setup.tool(q) for q in setup.poses(25)]
     views = setup.exact(tools, noise=0.1)
-    about = Lens(np.array([[640.0, 0, 319.5], [0, 640, 239.5], [0, 0, 1]]), np.zeros(5), 640, 480)
+    about = Lens(np.array([[640.0, 0, 319.5], [0, 640, 239.5], [0, 0, 1]]), 640, 480)
     solution = solve(views, about, free_lens=True)
     assert abs(solution.lens.K[0, 0] - 600) < 3 and abs(solution.lens.D[0] - 0.06) < 0.02
     assert error_at(solution, setup.truth, setup.table)[0] < 2e-3
+
+
+def test_a_camera_with_a_fisheye_is_found_to_a_millimetre_from_rendered_views(fisheye: Setup, seen_round: list[View]):
+    solution = solve(seen_round, FISHEYE)
+    verdict = judge(seen_round, solution, fisheye.table)
+    shift, angle = error_at(solution, fisheye.truth, fisheye.table)
+    assert len(seen_round) >= 10 and shift < 1.5e-3 and angle < 0.15
+    assert not verdict.faults and verdict.held_out_px < 0.5
+
+
+def test_a_fisheye_that_is_taken_for_another_lens_is_refused(fisheye: Setup, seen_round: list[View]):
+    """This is what its coefficients say when they are read as those of plumb_bob."""
+    other = replace(FISHEYE, model="plumb_bob")
+    assert any("px off" in fault for fault in judge(seen_round, solve(seen_round, other), fisheye.table).faults)
+
+
+def test_a_fisheye_is_found_too(fisheye: Setup):
+    views = fisheye.exact([fisheye.tool(q) for q in fisheye.poses(25)], noise=0.1)
+    about = replace(FISHEYE, K=np.array([[545.0, 0, 319.5], [0, 545, 239.5], [0, 0, 1]]), D=(0.0,) * 4)
+    found = solve(views, about, free_lens=True)
+    assert found.lens.fisheye and abs(found.lens.K[0, 0] - 520) < 3 and abs(found.lens.D[0] - 0.06) < 0.05
+    assert error_at(found, fisheye.truth, fisheye.table)[0] < 2e-3
+
+
+def test_coefficients_that_are_not_solved_for_stay(setup: Setup):
+    """As those of an Azure Kinect's colour camera."""
+    D = (0.4, -2.5, 0.0007, -0.0001, 1.5, 0.3, -2.3, 1.4)
+    kinect = Setup(replace(LENS, model="rational_polynomial", D=D))
+    views = kinect.exact([kinect.tool(q) for q in kinect.poses(12)])
+    about = replace(kinect.lens, K=kinect.lens.K * [[1.01], [1.01], [1.0]])
+    found = solve(views, about, free_lens=True)
+    assert found.lens.model == "rational_polynomial" and found.lens.D[4:] == D[4:]
+    assert error_at(found, kinect.truth, kinect.table)[0] < 2e-3
 
 
 def test_a_wrong_lens_is_noticed_by_held_out_poses(setup: Setup, seen: list[View]):
@@ -347,6 +403,19 @@ def test_views_are_read_as_they_were_kept(setup: Setup, tmp_path: Path):
     assert np.allclose(found.lens.K, LENS.K) and np.allclose(found.lens.D, LENS.D)
     assert len(found.views) == 1 and found.unseen == ("0001.png",)
     assert np.allclose(found.views[0].tool, setup.tool(q))
+
+
+@pytest.mark.parametrize("lens", [LENS, FISHEYE, replace(FISHEYE, D=(0.0,) * 4), Lens(LENS.K, 640, 480)])
+def test_a_lens_is_read_as_it_was_kept(tmp_path: Path, lens: Lens):
+    Samples.begin(tmp_path, Board()).add_camera("camera_left", lens)
+    found = read_lens(tmp_path / "camera_left/camera.yaml")
+    assert np.allclose(found.K, lens.K) and replace(found, K=lens.K) == lens
+
+
+def test_a_lens_of_another_model_is_refused_by_name(tmp_path: Path):
+    Samples.begin(tmp_path, Board()).add_camera("camera_left", replace(LENS, model="inverse_brown"))
+    with pytest.raises(SamplesError, match=r"camera.yaml: .*got 'inverse_brown' with 5 coefficients; use rectified"):
+        read_lens(tmp_path / "camera_left/camera.yaml")
 
 
 def test_views_that_cannot_be_used_are_refused_by_name(setup: Setup, tmp_path: Path):

@@ -51,13 +51,18 @@ class CameraInput:
             self._unit = 1.0 if in_metres(message) else 0.001
         return depth_image(message, self._camera.depth_unit)
 
+    def depth_alone(self, message: Any) -> CameraFrame:
+        """A frame of a depth Image without its colour, which is black; raises ImageError."""
+        depth = self.depth(message).depth
+        return self.frame(np.zeros((*depth.shape, 3), np.uint8), depth)
+
     def frame(self, rgb: np.ndarray, depth: np.ndarray) -> CameraFrame:
         """Images of one instant, small and without distortion; raises ImageError when colour, depth and intrinsics do not fit."""
         self._check_aligned()
         lens = self._lens(rgb.shape[1], rgb.shape[0])
         frame = shrink(CameraFrame(rgb, depth, lens.K))
         if lens.model:
-            frame = self._undistorted(frame, lens, rgb.shape[1], rgb.shape[0])
+            frame = self._undistorted(frame, lens)
         self.implausible = self._unlike_the_table(frame)
         return frame
 
@@ -76,15 +81,15 @@ class CameraInput:
     def _lens(self, width: int, height: int) -> Lens:
         if self._info is None:
             camera = self._camera
-            return Lens(same_size(camera.K, (camera.width, camera.height), width, height))
+            return Lens(same_size(camera.K, (camera.width, camera.height), width, height), width, height)
         return lens_of(self._info, width, height, self._rectified)
 
     @staticmethod
-    def _undistorted(frame: CameraFrame, lens: Lens, width: int, height: int) -> CameraFrame:
+    def _undistorted(frame: CameraFrame, lens: Lens) -> CameraFrame:
         """After shrinking: that is a tenth of the work."""
         rows, columns = frame.depth.shape
-        small = lens.resized(width, height, columns, rows)
-        without = Undistortion(small, columns, rows)
+        small = lens.resized(columns, rows)
+        without = Undistortion(small)
         return CameraFrame(without.rgb(frame.rgb), without.depth(frame.depth), small.K)
 
     def _unlike_the_table(self, frame: CameraFrame) -> str:

@@ -45,7 +45,7 @@ def test_what_perception_takes_out_was_put_in(distortion):
     lens = BendingLens(CAMERA, distortion)
     looks = picture(lens.wide)[..., 0].astype(np.float32)
     bent = lens.bend(np.zeros((*looks.shape, 3), np.uint8), looks)[1]
-    plain = Undistortion(Lens(CAMERA.K, "plumb_bob", distortion), WIDTH, HEIGHT).depth(bent)
+    plain = Undistortion(Lens(CAMERA.K, WIDTH, HEIGHT, "plumb_bob", distortion)).depth(bent)
     inner = (slice(8, -8), slice(8, -8))
     np.testing.assert_allclose(plain[inner], picture(CAMERA)[..., 0][inner], atol=1.5 / CAMERA.K[0, 0])
     assert np.abs(bent[inner] - picture(CAMERA)[..., 0][inner]).max() > 2e-3

@@ -24,8 +24,10 @@ class SimSensor:
         self._lens = BendingLens(real, spec.distortion) if spec.distorted else None
         self._camera = SimCamera(client, self._lens.wide if self._lens else real, light)
         self._model = SensorModel(camera, spec) if camera.sensor else None
-        plain = Lens(camera.K, "plumb_bob", spec.distortion) if spec.distorted else Lens(camera.K)
-        self._undistortion = Undistortion(plain, camera.width, camera.height)
+        plain = Lens(camera.K, camera.width, camera.height)
+        self._undistortion = Undistortion(
+            replace(plain, model="plumb_bob", D=spec.distortion) if spec.distorted else plain
+        )
 
     def reset(self, seed: int) -> None:
         """A new episode."""

@@ -72,7 +72,7 @@ def make_frame(
             f"expected the colour image's {rgb.shape[1]} x {rgb.shape[0]}, got {metres.shape[1]} x {metres.shape[0]};"
             " record depth aligned to colour and the colour camera's info",
         )
-    without = Undistortion(lens, rgb.shape[1], rgb.shape[0])
+    without = Undistortion(lens)
     return Frame(without.rgb(rgb), without.depth(metres), lens.K)
 
 

@@ -8,11 +8,11 @@ import numpy as np
 from wm_bags.replay.options import absolute
 from wm_bags.storage.reading import Bag
 from wm_bringup.calibration.streams import NEAR_S, STILL_RAD, StreamError, Topics
-from wm_core.images import colour_image
+from wm_core.camera_model import rectified_topic, sensor_lens
+from wm_core.images import ImageError, colour_image
 from wm_core.joint_states import JointStateError, read_joints
 from wm_core.kinematics import Kinematics
 from wm_core.stamps import to_ns
-from wm_perception.calibration.lens import Lens
 from wm_perception.calibration.samples import Samples
 
 REST_S = 0.7  # the arm has swung out
@@ -22,7 +22,8 @@ ELSEWHERE_RAD = 0.05  # from the pose before, any joint
 def take_recorded(
     path: Path, samples: Samples, kinematics: Kinematics, cameras: Sequence[str], topics: Topics
 ) -> dict[str, int]:
-    """Views of each camera that were added to `samples`; raises StreamError for topics that are not in the recording."""
+    """Views of each camera that were added to `samples`; raises StreamError for topics that are not in the recording
+    and for a lens that cannot be used."""
     with Bag(path) as bag:
         joint_topic = absolute(topics.joints or kinematics.robot.joint_topic)
         times, places = _joints(bag, joint_topic, kinematics)
@@ -33,7 +34,10 @@ def take_recorded(
             content = next((bag.deserialize(message) for message in bag.messages([info])), None)
             if content is None:
                 raise StreamError(f"{path}: expected messages on {info}, found none; --info-topic names another")
-            samples.add_camera(name, Lens.of_info(content))
+            try:
+                samples.add_camera(name, sensor_lens(content, rectified_topic(colour)))
+            except ImageError as error:
+                raise StreamError(f"{path}: {info}: {error}") from error
             counts[name] = _images(bag, colour, name, samples, kinematics, times, places, moments)
         return counts
 

@@ -1,21 +1,20 @@
 """What cameras and joints say now, and when the arm stands still."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
-from wm_core.camera_model import matrix_of
-from wm_core.images import ImageError, colour_image, depth_image
+from wm_core.camera_model import Lens, rectified_topic, sensor_lens
+from wm_core.images import ImageError, colour_image
 from wm_core.joint_states import JointStateError, read_joints
 from wm_core.kinematics import Kinematics
 from wm_core.qos import SENSOR
 from wm_core.stamps import to_ns
-from wm_perception.calibration.lens import Lens
 
 STILL_RAD = 0.002  # no joint moves by more
 STILL_S = 0.5  # for so long
@@ -23,6 +22,7 @@ NEAR_S = 0.05  # between an image and its joint state
 MEMORY_S = 3.0
 PATIENCE_S = 10.0  # until a topic counts as silent
 SPIN_S = 0.02
+T = TypeVar("T")
 
 
 class StreamError(ValueError):
@@ -39,34 +39,71 @@ class Topics:
     joints: str = ""  # the robot's
 
 
-class Streams:
-    """Listens to cameras, in colour or in depth, and to the arm's joints. `spin(seconds)` serves the node."""
+@dataclass(frozen=True)
+class Reader(Generic[T]):
+    """What becomes of the messages of one camera; both raise ImageError for one that cannot be used."""
+
+    topic: str  # of images
+    info_topic: str
+    image: Callable[[Image], T]
+    info: Callable[[CameraInfo], None]
+
+
+class WholeImages:
+    """Colour images of all of a camera's sensor, as it distorts them, and the lens that a camera_info says."""
+
+    def __init__(self, colour_topic: str, info_topic: str) -> None:
+        self.reader = Reader(colour_topic, info_topic, self._image, self._info)
+        self._lens: Lens | None = None
+
+    @property
+    def lens(self) -> Lens:
+        """Raises StreamError before the first camera_info."""
+        if self._lens is None:
+            raise StreamError(f"expected messages on {self.reader.info_topic}, none came")
+        return self._lens
+
+    def _info(self, message: CameraInfo) -> None:
+        self._lens = sensor_lens(message, rectified_topic(self.reader.topic))
+
+    def _image(self, message: Image) -> np.ndarray:
+        lens = self.lens
+        if (message.width, message.height) != (lens.width, lens.height):
+            raise StreamError(
+                f"{self.reader.info_topic}: expected the size of the image, {message.width} x {message.height}, got {lens.width} x"
+                f" {lens.height}; turn decimation and cropping off for calibrating"
+            )
+        return colour_image(message)
+
+
+class Streams(Generic[T]):
+    """Listens to cameras, by their readers, and to the arm's joints. `spin(seconds)` serves the node."""
 
     def __init__(
         self,
         node: Node,
         spin: Callable[[float], object],
         kinematics: Kinematics,
-        cameras: Sequence[str],
-        topics: Topics,
-        depth: bool = False,
+        readers: Mapping[str, Reader[T]],
+        joint_topic: str = "",
     ) -> None:
-        self.lenses: dict[str, Lens] = {}
+        """`readers`: by the camera's name; `joint_topic`: in place of the robot's."""
         self._spin, self._kinematics = spin, kinematics
         self._joints: list[tuple[int, np.ndarray]] = []
         self._images: dict[str, tuple[int, Image]] = {}
-        self._read = (lambda message: depth_image(message).depth) if depth else colour_image
-        self._topics = {name: (topics.depth if depth else topics.colour).format(camera=name) for name in cameras}
-        self._infos = {name: topics.info.format(camera=name) for name in cameras}
-        self._joint_topic = topics.joints or kinematics.robot.joint_topic
+        self._readers = readers
+        self._informed: set[str] = set()
+        self._refused: dict[str, str] = {}  # by topic: why the last camera_info could not be used
+        self._joint_topic = joint_topic or kinematics.robot.joint_topic
         # Best effort on this side: satisfied by every driver's offer.
         node.create_subscription(JointState, self._joint_topic, self._on_joints, SENSOR)
-        for name in cameras:
+        for name in readers:
             self._subscribe(node, name)
 
     def _subscribe(self, node: Node, name: str) -> None:
-        node.create_subscription(Image, self._topics[name], lambda message: self._on_image(name, message), SENSOR)
-        node.create_subscription(CameraInfo, self._infos[name], lambda message: self._on_info(name, message), SENSOR)
+        reader = self._readers[name]
+        node.create_subscription(Image, reader.topic, lambda message: self._on_image(name, message), SENSOR)
+        node.create_subscription(CameraInfo, reader.info_topic, lambda message: self._on_info(name, message), SENSOR)
 
     @property
     def joints(self) -> np.ndarray | None:
@@ -74,17 +111,19 @@ class Streams:
         return self._joints[-1][1] if self._joints else None
 
     def await_all(self) -> None:
-        """Until each topic has said something; raises StreamError naming those that stay silent."""
+        """Until each topic has said something that can be used; raises StreamError naming those that have not."""
         deadline = time.monotonic() + PATIENCE_S
         while silent := self._silent():
             if time.monotonic() > deadline:
+                for topic in set(silent) & set(self._refused):
+                    raise StreamError(f"{topic}: {self._refused[topic]}")
                 raise StreamError(
                     f"expected messages on {', '.join(silent)}, none came for {PATIENCE_S:g} s; are the drivers started?"
                 )
             self._spin(SPIN_S)
 
-    def take(self, still: bool = True) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """New images of all cameras, by name, and the joints (n,) [rad] at which they were taken.
+    def take(self, still: bool = True) -> dict[str, tuple[T, np.ndarray]]:
+        """A new image of each camera, by name, and the joints (n,) [rad] at which it was taken.
 
         `still`: taken while the arm stands still. Raises StreamError when that does not come.
         """
@@ -92,14 +131,17 @@ class Streams:
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             self._spin(SPIN_S)
-            if len(self._images) < len(self._topics):
+            if len(self._images) < len(self._readers):
                 continue
             stamps = [stamp for stamp, _ in self._images.values()]
-            q = self._at(min(stamps))
-            if q is None or (still and not self._still(min(stamps))) or max(stamps) - min(stamps) > 1e9:
+            places = {name: self._at(stamp, still) for name, (stamp, _) in self._images.items()}
+            if max(stamps) - min(stamps) > 1e9 or (still and not self._still(min(stamps))):
                 continue
-            return self._decoded(), q
-        silent = [self._topics[name] for name in self._topics if name not in self._images]
+            found = {name: q for name, q in places.items() if q is not None}
+            if len(found) == len(self._readers):
+                images = self._decoded()
+                return {name: (images[name], q) for name, q in found.items()}
+        silent = [reader.topic for name, reader in self._readers.items() if name not in self._images]
         why = (
             f"no images came on {', '.join(silent)}"
             if silent
@@ -115,8 +157,9 @@ class Streams:
 
     def _silent(self) -> list[str]:
         joints = [] if self._joints else [self._joint_topic]
-        images = [topic for name, topic in self._topics.items() if name not in self._images]
-        return [*joints, *images, *(topic for name, topic in self._infos.items() if name not in self.lenses)]
+        images = [reader.topic for name, reader in self._readers.items() if name not in self._images]
+        infos = [reader.info_topic for name, reader in self._readers.items() if name not in self._informed]
+        return [*joints, *images, *infos]
 
     def _on_joints(self, message: JointState) -> None:
         try:
@@ -134,30 +177,33 @@ class Streams:
         self._images[name] = (to_ns(message.header.stamp), message)
 
     def _on_info(self, name: str, message: CameraInfo) -> None:
-        with suppress(ImageError):  # not calibrated: silent, as far as it counts
-            matrix_of(message)
-            self.lenses[name] = Lens.of_info(message)
+        reader = self._readers[name]
+        try:
+            reader.info(message)
+        except ImageError as error:
+            self._refused[reader.info_topic] = str(error)
+            return
+        self._informed.add(name)
 
-    def _decoded(self) -> dict[str, np.ndarray]:
+    def _decoded(self) -> dict[str, T]:
         found = {}
         for name, (_, message) in self._images.items():
-            lens = self.lenses[name]
-            if (message.width, message.height) != (lens.width, lens.height):
-                raise StreamError(
-                    f"{self._infos[name]}: expected the size of the image, {message.width} x {message.height}, got {lens.width} x"
-                    f" {lens.height}; turn decimation and cropping off for calibrating"
-                )
+            reader = self._readers[name]
             try:
-                found[name] = self._read(message)
+                found[name] = reader.image(message)
             except ImageError as error:
-                raise StreamError(f"{self._topics[name]}: {error}") from error
+                raise StreamError(f"{reader.topic}: {error}") from error
         return found
 
-    def _at(self, stamp_ns: int) -> np.ndarray | None:
-        if not self._joints:
+    def _at(self, stamp_ns: int, still: bool) -> np.ndarray | None:
+        """The joints at a time, between the states before and after it; the newest do for a later time only while the arm stands still."""
+        if not self._joints or (not still and stamp_ns > self._joints[-1][0]):
             return None
-        stamp, q = min(self._joints, key=lambda state: abs(state[0] - stamp_ns))
-        return q if abs(stamp - stamp_ns) <= NEAR_S * 1e9 else None
+        times = np.array([stamp for stamp, _ in self._joints], np.int64)
+        if np.abs(times - stamp_ns).min() > NEAR_S * 1e9:
+            return None
+        since = (times - stamp_ns).astype(float)
+        return np.array([np.interp(0.0, since, column) for column in np.array([q for _, q in self._joints]).T])
 
     def _still(self, stamp_ns: int) -> bool:
         begin = stamp_ns - STILL_S * 1e9

@@ -10,16 +10,19 @@ from functools import partial
 import cv2
 import numpy as np
 
+from wm_core.camera_model import Lens
 from wm_core.rotations import parts_of, pose_of
-from wm_perception.calibration.lens import Lens
+from wm_perception.calibration.lens import NO_DISTORTION, PLUMB_BOB, seen_pose
 
 _STEPS = 50
 _CONVERGED = 1e-10
 _OUTLIER = 3.0  # times the usual residual, from which a corner's weight falls (Huber)
 _DIFFERENCE = 1e-6  # for derivatives
-# How far a lens is from what is known before, standard deviations of fx, fy, cx, cy [share of the width], k1, k2, p1, p2. The
-# principal point is hardly seen beside the camera's rotation and the tangential distortion: this keeps them together.
+# How far a lens is from what is known before, standard deviations of fx, fy, cx, cy [share of the width], k1, k2, p1, p2, and of a
+# fisheye's k1 to k4. The principal point is hardly seen beside the camera's rotation and the tangential distortion: this keeps them
+# together.
 _LENS_SPREAD = np.array([0.1, 0.1, 0.02, 0.02, 0.2, 0.4, 1e-3, 1e-3])
+_FISHEYE_SPREAD = np.array([0.1, 0.1, 0.02, 0.02, 0.1, 0.1, 0.1, 0.1])
 _CORNER_NOISE = 0.2  # [px] of a corner that is found
 _ARM_TURN, _ARM_SHIFT = np.radians(0.04), 0.0005  # [rad, m] by which the tool is elsewhere than the joints say
 _FAR_OFF = 6.0  # times the usual distance of a corner from the others of its image: it is left out
@@ -65,7 +68,8 @@ def solve(views: Sequence[View], lens: Lens, free_lens: bool = False, begin: Sol
     Corners of one image are wrong together where its joints are measured wrong. They are weighed by that: the shape of the board in
     an image says most of the lens, where it lies says little more than the arm is exact.
 
-    `free_lens`: solve for the intrinsics and k1, k2, p1, p2 too, where `lens` says about what they are. Raises SolveError for too
+    `free_lens`: solve for the intrinsics and four numbers of the distortion too, k1, k2, p1, p2 or k1 to k4 of a fisheye, where `lens`
+    says about what they are; what other coefficients it has stay. Raises SolveError for too
     few views, or for poses among which the board did not turn.
     """
     prior = lens if free_lens else None
@@ -76,7 +80,7 @@ def solve(views: Sequence[View], lens: Lens, free_lens: bool = False, begin: Sol
 
 def closed_form(views: Sequence[View], lens: Lens) -> Solution:
     """Both poses at once from the poses that single images show: rotations after Shah (2013), then translations."""
-    pairs = [(view.tool, pose) for view in views if (pose := lens.pose(view.points, view.pixels)) is not None]
+    pairs = [(view.tool, pose) for view in views if (pose := seen_pose(lens, view.points, view.pixels)) is not None]
     if len(pairs) < 3:
         raise SolveError(f"expected 3 or more poses with the board in sight, got {len(pairs)}")
     total = sum(np.kron(seen[:3, :3], tool[:3, :3]) for tool, seen in pairs)
@@ -201,21 +205,18 @@ def _huber(r: np.ndarray, corners: int) -> np.ndarray:
 
 
 def _numbers(lens: Lens) -> np.ndarray:
-    """fx, fy, cx, cy, k1, k2, p1, p2."""
-    D = np.zeros(4)
-    D[: len(lens.D)] = lens.D[:4]
-    return np.append(lens.K[[0, 1, 0, 1], [0, 1, 2, 2]], D)
+    """fx, fy, cx, cy, and the first four numbers of the distortion."""
+    return np.append(lens.K[[0, 1, 0, 1], [0, 1, 2, 2]], (lens.D or NO_DISTORTION)[:4])
 
 
 def _spread(lens: Lens) -> np.ndarray:
-    return _LENS_SPREAD * np.append(np.full(4, lens.width), np.ones(4))
+    return (_FISHEYE_SPREAD if lens.fisheye else _LENS_SPREAD) * np.append(np.full(4, lens.width), np.ones(4))
 
 
 def _with(lens: Lens, numbers: np.ndarray) -> Lens:
-    K, D = lens.K.copy(), np.zeros(5)
+    K, D = lens.K.copy(), (*map(float, numbers[4:]), *(lens.D or NO_DISTORTION)[4:])
     K[[0, 1, 0, 1], [0, 1, 2, 2]] = numbers[:4]
-    D[:4] = numbers[4:]
-    return replace(lens, K=K, D=D)
+    return replace(lens, K=K, model=lens.model or PLUMB_BOB, D=D)
 
 
 def _rotation_near(matrix: np.ndarray) -> np.ndarray:

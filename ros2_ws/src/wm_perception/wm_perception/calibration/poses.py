@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wm_core.camera_model import Lens
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.rotations import parts_of, pose_of, rotation_of
 from wm_perception.calibration.board import Board
-from wm_perception.calibration.lens import Lens
 
 TILT = 32.0  # [degrees] of the tool from its rest orientation, about x and y
 HIGHEST = 0.30  # [m] of the tool above the reach box

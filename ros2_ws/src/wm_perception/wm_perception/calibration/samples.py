@@ -15,12 +15,14 @@ import numpy as np
 import yaml
 
 from wm_core.atomic import write_synced
+from wm_core.camera_model import Lens
 from wm_core.checked_yaml import load_checked
+from wm_core.images import ImageError
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.rotations import pose_of
 from wm_perception.calibration.board import BOARD_FILE, Board
 from wm_perception.calibration.hand_eye import View
-from wm_perception.calibration.lens import NO_DISTORTION, Lens
+from wm_perception.calibration.lens import camera_info, lens_in
 
 CAMERA_FILE = "camera.yaml"
 _JOINTS: dict[str, Any] = {
@@ -40,6 +42,7 @@ _CAMERA: dict[str, Any] = {
         "image_width": {"type": "integer", "minimum": 8},
         "image_height": {"type": "integer", "minimum": 8},
         "camera_matrix": _MATRIX,
+        "distortion_model": {"type": "string"},
         "distortion_coefficients": _MATRIX,
     },
 }
@@ -85,7 +88,7 @@ class Samples:
     def add_camera(self, name: str, lens: Lens) -> None:
         """Before its first view."""
         (self.folder / name).mkdir(exist_ok=True)
-        write_synced(self.folder / name / CAMERA_FILE, yaml.safe_dump(lens.camera_info(name), sort_keys=False))
+        write_synced(self.folder / name / CAMERA_FILE, yaml.safe_dump(camera_info(lens, name), sort_keys=False))
 
     def add(self, camera: str, rgb: np.ndarray, joints: dict[str, float]) -> Path:
         """An image (H, W, 3) uint8 and the joints [rad] at which it was taken; the image's file. Complete once the joints are there."""
@@ -133,5 +136,7 @@ def read_lens(file: Path) -> Lens:
         raise SamplesError(
             f"{file}: camera_matrix: expected 9 numbers with positive focal lengths, got {matrix.tolist()}"
         )
-    D = np.array(data.get("distortion_coefficients", {}).get("data", []) or NO_DISTORTION, float)
-    return Lens(matrix.reshape(3, 3), D, data["image_width"], data["image_height"])
+    try:
+        return lens_in(data)
+    except ImageError as error:
+        raise SamplesError(f"{file}: {error}") from error

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from wm_core.camera_model import Lens
 from wm_core.robot import RobotProfile
 from wm_core.rotations import parts_of
 from wm_perception.calibration.hand_eye import Solution, SolveError, View, residuals, solve
-from wm_perception.calibration.lens import Lens
+from wm_perception.calibration.lens import seen_pose
 
 FOLDS = 10
 FEWEST_VIEWS = 10
@@ -70,7 +71,7 @@ def judge(views: Sequence[View], solution: Solution, table: np.ndarray, prior: L
             depth = other.seen(view)[:, 2]
             pixels.append(distances)
             sideways.append(distances * depth / other.lens.K[0, 0])
-            if (pose := other.lens.pose(view.points, view.pixels)) is not None:
+            if (pose := seen_pose(other.lens, view.points, view.pixels)) is not None:
                 angles.append(
                     angle_of(pose[:3, :3].T @ (np.linalg.inv(other.camera) @ view.tool @ other.board)[:3, :3])
                 )

@@ -10,6 +10,7 @@ from wm_bringup.cli._running import add_namespace, speaker
 from wm_bringup.cli.calibrate_cameras._options import add_rig, add_topics, read_rig, topics
 
 ERROR_STATUS = 2  # 1: one could not be seen
+PERIOD_S = 1.0  # between frames
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,26 +26,35 @@ def run(options: argparse.Namespace) -> int:
 
     import numpy as np
 
-    from wm_bringup.calibration.streams import Streams
+    from wm_bringup.calibration.streams import Reader, Streams
     from wm_perception.calibration.rig_file import write_camera
+    from wm_perception.camera_input import CameraInput
     from wm_perception.rig_check import ArmSurface, Depth, look
 
     kinematics, rig = read_rig(options)
-    frames: dict[str, list[Depth]] = {camera.name: [] for camera in rig.cameras}
+    names, frames = topics(options), {camera.name: list[Depth]() for camera in rig.cameras}
+    inputs = {camera.name: CameraInput(camera, names.colour.format(camera=camera.name)) for camera in rig.cameras}
+    readers = {
+        name: Reader(names.depth.format(camera=name), names.info.format(camera=name), read.depth_alone, read.info)
+        for name, read in inputs.items()
+    }
     with speaker(options.namespace) as wm:
-        streams = Streams(wm.node, wm.spin, kinematics, list(frames), topics(options), depth=True)
+        streams = Streams(wm.node, wm.spin, kinematics, readers, names.joints)
         streams.await_all()
         for _ in range(options.frames):
-            depths, q = streams.take(still=False)
-            for name, depth in depths.items():
-                frames[name].append(Depth(depth, streams.lenses[name].K, q))
-            until = time.monotonic() + 1.0
+            for name, (frame, q) in streams.take(still=False).items():
+                frames[name].append(Depth(frame.depth, frame.K, q))
+            until = time.monotonic() + PERIOD_S
             while time.monotonic() < until:
                 wm.spin(0.05)
     reach = kinematics.robot.reach
     workspace, surface, blind = np.array([reach.lower[:2], reach.upper[:2]]), ArmSurface(kinematics), 0
-    for name, seen in frames.items():
-        change = look(seen, rig[name].T_table_optical, surface, workspace, careful=True)
+    for name, taken in frames.items():
+        if inputs[name].implausible:
+            print(f"{name}: {inputs[name].implausible}")
+            blind += 1
+            continue
+        change = look(taken, rig[name].T_table_optical, surface, workspace, careful=True)
         if change is None:
             print(f"{name}: sees neither the table nor the arm where they should be: calibrate it with the board")
             blind += 1

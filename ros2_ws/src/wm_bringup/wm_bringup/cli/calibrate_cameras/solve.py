@@ -29,6 +29,7 @@ def run(options: argparse.Namespace) -> int:
     from wm_bringup.calibration.report import said
     from wm_core.atomic import write_synced
     from wm_perception.calibration.hand_eye import Solution, SolveError, solve
+    from wm_perception.calibration.lens import camera_info, fov_y_deg
     from wm_perception.calibration.rig_file import write_camera
     from wm_perception.calibration.samples import Samples, SamplesError
     from wm_perception.calibration.verdict import judge, missing, table_points
@@ -62,11 +63,11 @@ def run(options: argparse.Namespace) -> int:
         refused += bool(verdict.faults)
         if verdict.faults or options.check:
             continue
-        write_camera(options.rig, kinematics.robot, name, solution.camera, solution.lens.fov_y_deg if prior else None)
+        write_camera(options.rig, kinematics.robot, name, solution.camera, fov_y_deg(solution.lens) if prior else None)
         print(f"  written: {options.rig}")
         if prior:
             file = options.folder / name / "camera_solved.yaml"
-            write_synced(file, yaml.safe_dump(solution.lens.camera_info(name), sort_keys=False))
+            write_synced(file, yaml.safe_dump(camera_info(solution.lens, name), sort_keys=False))
             print(
                 f"  the lens: {file}; give it to the camera's driver as its camera_info_url, perception reads camera_info"
             )

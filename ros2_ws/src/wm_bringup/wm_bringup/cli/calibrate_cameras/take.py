@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from wm_perception.calibration.board import Board
+    from wm_perception.calibration.poses import RoughCamera
     from wm_perception.calibration.samples import Samples
 
     kinematics, rig = read_rig(options)
@@ -40,26 +41,33 @@ def run(options: argparse.Namespace) -> int:
         )
         print("\n".join(f"{name}: {count} views" for name, count in counts.items()))
         return 0
-    from wm_bringup.calibration.streams import Streams
+    from wm_bringup.calibration.streams import Streams, WholeImages
 
+    names = topics(options)
+    cameras = {
+        camera.name: WholeImages(names.colour.format(camera=camera.name), names.info.format(camera=camera.name))
+        for camera in rig.cameras
+    }
     with speaker(options.namespace) as wm:
-        streams = Streams(wm.node, wm.spin, kinematics, [camera.name for camera in rig.cameras], topics(options))
+        readers = {name: camera.reader for name, camera in cameras.items()}
+        streams = Streams(wm.node, wm.spin, kinematics, readers, names.joints)
         streams.await_all()
-        for name, lens in streams.lenses.items():
+        lenses = {name: camera.lens for name, camera in cameras.items()}
+        for name, lens in lenses.items():
             samples.add_camera(name, lens)
         if options.guide:
             _guided(streams, samples)
         else:
-            _moved(options, wm, streams, samples, kinematics, rig)
+            about = [RoughCamera(camera.name, camera.T_table_optical, lenses[camera.name]) for camera in rig.cameras]
+            _moved(options, wm, streams, samples, kinematics, about)
     print(f"kept in {options.folder}; then: ./wm calibrate-cameras solve {options.folder} --rig {options.rig}")
     return 0
 
 
 def _keep(streams: Any, samples: Any) -> str:
     """Takes one view with all cameras; how many corners each sees."""
-    images, q = streams.take()
     said = []
-    for name, image in images.items():
+    for name, (image, q) in streams.take().items():
         found = samples.board.find(image)
         if found is not None:
             samples.add(name, image, streams.named(q))
@@ -77,11 +85,10 @@ def _guided(streams: Any, samples: Any) -> None:
         count += 1
 
 
-def _moved(options: argparse.Namespace, wm: Any, streams: Any, samples: Any, kinematics: Any, rig: Any) -> None:
+def _moved(options: argparse.Namespace, wm: Any, streams: Any, samples: Any, kinematics: Any, about: Any) -> None:
     from wm_bringup.calibration.arm import ArmError, collision_free, guarded_arm
-    from wm_perception.calibration.poses import RoughCamera, choose
+    from wm_perception.calibration.poses import choose
 
-    about = [RoughCamera(camera.name, camera.T_table_optical, streams.lenses[camera.name]) for camera in rig.cameras]
     start = streams.joints
     poses = choose(
         kinematics,
@@ -97,7 +104,7 @@ def _moved(options: argparse.Namespace, wm: Any, streams: Any, samples: Any, kin
             "expected poses at which a camera sees the board, found none: check the rig's poses, the board's mount in its file, and"
             " bring the arm to a place from which it can rise; or guide it (--guide)"
         )
-    for camera in rig.cameras:
+    for camera in about:
         print(f"{camera.name} should see the board in {sum(camera.name in pose.cameras for pose in poses)} poses")
     print(f"The arm will go through {len(poses)} poses with the board. Ctrl-C holds it.", flush=True)
     if not options.yes:

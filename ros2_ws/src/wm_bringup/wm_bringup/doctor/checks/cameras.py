@@ -112,11 +112,9 @@ def implausible_depth(each: Seen) -> Finding | None:
     if each.colour is None or each.depth is None:
         return None
     try:
-        read = CameraInput(each.camera, each.topics.colour, aligned=True)
+        read = depth_input(each)
         depth = read.depth(each.depth).depth
-        if each.info is not None:
-            read.info(each.info)
-        read.frame(np.zeros((*depth.shape, 3), np.uint8), depth)
+        read.depth_alone(each.depth)
     except ValueError:  # the other checks say why
         return None
     if read.implausible:
@@ -127,6 +125,14 @@ def implausible_depth(each: Seen) -> Finding | None:
         return None
     wanted, found = f"depth between {NEAREST:g} and {FARTHEST:g} m", f"{middle:.3g} m (median)"
     return Finding(ERROR, "depth_unit", each.topics.depth, wanted, found, DEPTH_UNIT.format(each.camera.name))
+
+
+def depth_input(each: Seen) -> CameraInput:
+    """What reads a camera's depth as perception does, wherever its frame_id says that it is from; raises ImageError."""
+    read = CameraInput(each.camera, each.topics.colour, aligned=True)
+    if each.info is not None:
+        read.info(each.info)
+    return read
 
 
 # -- inside --------------------------------------------------------------------------------------------------------------

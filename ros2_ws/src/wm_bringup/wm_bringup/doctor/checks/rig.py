@@ -4,12 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from wm_bringup.doctor.checks.cameras import Seen, implausible_depth, seen
+from wm_bringup.doctor.checks.cameras import Seen, depth_input, implausible_depth, seen
 from wm_bringup.doctor.checks.pictures import FEWEST_READINGS
 from wm_bringup.doctor.finding import ERROR, WARNING, Finding
 from wm_bringup.doctor.observed import Observed
-from wm_core.camera_model import Lens, Undistortion, lens_of, rectified_topic
-from wm_core.images import depth_image
 from wm_core.joint_states import JointStateError, read_joints
 from wm_core.meshes import MeshError
 from wm_perception.rig_check import ArmSurface, Depth, look
@@ -50,19 +48,16 @@ def _frames(observed: Observed, each: Seen) -> list[Depth]:
         return []
     times, found = np.array([stamp for stamp, _ in states]), []
     try:
-        size, lens = (each.colour.width, each.colour.height), Lens(each.camera.K)
-        if each.info is not None:
-            lens = lens_of(each.info, *size, rectified_topic(each.topics.colour))
-        ideal = Undistortion(lens, *size)
+        read, size = depth_input(each), (each.colour.width, each.colour.height)
         for stamp, message in observed.stream(each.topics.depth).kept[-FRAMES:]:
             at = int(np.abs(times - stamp).argmin())
             joints = states[at][1]
             if abs(int(times[at]) - stamp) <= NEAR_NS or not stamp:
                 q = read_joints(observed.setup.kinematics, joints.name, joints.position)
-                depth = depth_image(message, each.camera.depth_unit).depth
-                if depth.shape != size[::-1] or (depth > 0).mean() < FEWEST_READINGS:
+                frame = read.depth_alone(message)
+                if (message.width, message.height) != size or (frame.depth > 0).mean() < FEWEST_READINGS:
                     return []
-                found.append(Depth(ideal.depth(depth), lens.K, q))
+                found.append(Depth(frame.depth, frame.K, q))
     except (ValueError, JointStateError):  # other checks say why
         return []
     return found
