@@ -123,7 +123,7 @@ def test_exploring_puts_nothing_back_by_itself(tmp_path):
         ({}, "'rig': expected the rig file of your cameras, got nothing; ./wm calibrate-cameras writes it"),
         ({"rig": "nowhere.yaml"}, "'rig': .*nowhere.yaml"),
         ({**RIG, "world": "tabletop_block"}, "unknown argument 'world'"),
-        ({**RIG, "composed": "true"}, "'composed': expected one of false, got 'true'"),
+        ({**RIG, "composed": "yes"}, "'composed': expected one of true, false, got 'yes'"),
         ({**RIG, "speed": "fast"}, "'speed': expected one of reduced, full"),
         ({**RIG, "robot": "r2d2"}, "'robot': .*known robots: .*ur5e"),
         ({**RIG, "tf_prefix": "left arm"}, "'tf_prefix'"),
