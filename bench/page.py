@@ -40,6 +40,7 @@ SECTIONS = (
     "faults",
     "dead_guard",
     "real_time",
+    "composed",
     "guard",
 )
 HEAD = """\

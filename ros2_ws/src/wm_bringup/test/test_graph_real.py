@@ -214,3 +214,11 @@ def test_drivers_are_started_by_ros_alone(everything_installed):
             )
         )
     assert "robot_ip" in show_arguments(REAL_ARGUMENTS)
+
+
+def test_composed_on_a_robot_is_one_process_for_what_computes():
+    graph = arm_real({**RIG, "composed": "true"})
+    (whole,) = [node for node in graph.nodes if node.parts]
+    assert [part.name for part in whole.parts] == ["wm_perception", "wm_dynamics", "wm_planner"]
+    assert parameters(graph, "wm_lifecycle_manager")["nodes"] == list(ORDER)
+    assert "wm_composed" not in parameters(graph, "wm_lifecycle_manager")["watched"]
