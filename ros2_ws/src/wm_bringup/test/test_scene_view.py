@@ -25,7 +25,14 @@ from wm_core.rig import CameraRig
 from wm_core.rotations import rotation_of_quaternion
 
 TABLE = Header(frame_id="table")
-SHOWN = {"wm/object_cloud", "wm/object_markers", "wm/scene_markers", "wm/future_markers", "wm/imagined_image"}
+SHOWN = {
+    "wm/object_cloud",
+    "wm/object_markers",
+    "wm/scene_markers",
+    "wm/candidate_markers",
+    "wm/future_markers",
+    "wm/imagined_image",
+}
 
 
 @pytest.fixture

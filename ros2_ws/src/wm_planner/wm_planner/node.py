@@ -29,6 +29,7 @@ from wm_planner.conversions import check_kind, command_message, goal_of, plan_me
 from wm_planner.delay import DelayEstimator
 from wm_planner.factory import make_planner_core, warm_up
 from wm_planner.followed_arm import FollowedArm
+from wm_planner.markers import CandidateView
 from wm_planner.planners import PlanningError
 from wm_planner.pursuit import DEACTIVATED, E_STOPPED, Pursuit
 from wm_planner.turns import PATIENCE_S, Turns
@@ -88,6 +89,7 @@ class PlannerNode(WmNode):
         self._deferred_s = 0.0
         self._commands = self.publisher(Command, "wm/command", STATE)
         self._plans = self.publisher(Plan, "wm/plan", STATE)
+        self._candidates = CandidateView(self)
         self._answered = Header()
         self._pursuit = Pursuit(
             self,
@@ -175,6 +177,7 @@ class PlannerNode(WmNode):
         if decision.plan is not None:
             outlook = self._core.outlook(decision)
             self._plans.publish(plan_message(belief, decision, outlook, self._bundle.step_duration))
+            self._candidates.show(belief.header, decision.motion.start, self._bundle.action, decision.plan)
             self.counts["deadline_misses"] += decision.plan.deadline_missed
             self.counts["fallbacks"] += decision.planner != self.value("planner")
             self.timed("plan_ms", decision.plan_ms)
