@@ -172,6 +172,15 @@ def test_joints_nearest_to_a_stamp():
     assert joints.nearest(5, 10) == "after a jump back"
 
 
+@pytest.mark.parametrize("rate", [50, 500, 1000])
+def test_joints_of_images_that_come_a_second_late(rate):
+    joints = JointHistory()
+    for i in range(3 * rate):
+        joints.add(i * 1000 // rate * MS, i / rate)
+    assert joints.nearest(2000 * MS, 20 * MS) == pytest.approx(2.0)
+    assert joints.nearest(500 * MS, 20 * MS) is None  # forgotten
+
+
 def test_a_frozen_camera_is_noticed():
     frozen = FrozenDetector(repeats=3)
     still, moving = bytes(1000), b"\x01" * 1000

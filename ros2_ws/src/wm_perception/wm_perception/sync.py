@@ -1,5 +1,6 @@
 """Pairs colour, depth and joints by stamp: one complete set per instant, whatever arrives late, twice or never."""
 
+from bisect import bisect_left
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 MEMORY = 8  # instants kept per stream
+MOST_STATES = 4096  # joint states that are remembered
 LONGEST_GAP = 0.2  # [s] between two joint states; after a longer one too, a tool is not believed to be farther away
 PERIODS = 16  # intervals of a stream, of which the lower quartile is its period: frames that are lost make intervals longer only
 # Shares of the period within which two images are of one frame: farther apart, the neighbour is nearer. Beyond one half, because
@@ -220,17 +222,19 @@ class Travel:
 
 
 class JointHistory:
-    """Recent joint states; gives the positions nearest to a stamp."""
+    """The joint states of the last seconds, whatever their rate; gives the positions nearest to a stamp."""
 
-    def __init__(self, memory: int = 64) -> None:
-        self._states: list[tuple[int, Any]] = []
-        self._memory = memory
+    def __init__(self, memory: float = 2.0) -> None:
+        """`memory` [s]: how late images may come."""
+        self._states: deque[tuple[int, Any]] = deque(maxlen=MOST_STATES)
+        self._memory_ns = round(memory * 1e9)
 
     def add(self, stamp_ns: int, positions: Any) -> None:
         if self._states and stamp_ns < self._states[-1][0]:
             self._states.clear()  # the clock jumped back
         self._states.append((stamp_ns, positions))
-        del self._states[: -self._memory]
+        while stamp_ns - self._states[0][0] > self._memory_ns:
+            self._states.popleft()
 
     @property
     def newest_ns(self) -> int | None:
@@ -241,5 +245,7 @@ class JointHistory:
         """Positions within `tolerance_ns` of a stamp; None without."""
         if not self._states:
             return None
-        stamp, positions = min(self._states, key=lambda state: abs(state[0] - stamp_ns))
+        after = bisect_left(self._states, stamp_ns, key=lambda state: state[0])
+        around = [self._states[i] for i in (after - 1, after) if 0 <= i < len(self._states)]
+        stamp, positions = min(around, key=lambda state: abs(state[0] - stamp_ns))
         return positions if abs(stamp - stamp_ns) <= tolerance_ns else None
