@@ -41,7 +41,6 @@ SECTIONS = (
     "faults",
     "dead_guard",
     "real_time",
-    "composed",
     "guard",
 )
 HEAD = """\

@@ -8,7 +8,6 @@ from wm_bringup.graph_parts import (
     Graph,
     absolute,
     bundle_folders,
-    composed,
     config,
     lifecycle_node,
     process,
@@ -122,7 +121,6 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         set_here = [name for node in nodes for name in node.parameters]
         modules = {node.name: node.module for node in nodes}
         files.append(check_params_file(values["params_file"], modules, set_here, namespace))
-    nodes = composed(nodes) if values["composed"] == "true" else nodes
     return Graph(tuple(nodes), tuple(files), namespace, values["log_level"], environment)
 
 

@@ -12,7 +12,6 @@ from wm_bringup.graph_parts import (
     Program,
     absolute,
     bundle_folders,
-    composed,
     config,
     lifecycle_node,
     process,
@@ -83,7 +82,6 @@ def arm_real(given: Mapping[str, str]) -> Graph:
     files += [file for each in (camera, driver) if each is not None for file in each.params_files]
     if values["params_file"]:
         files.append(_params_file(values["params_file"], nodes, namespace))
-    nodes = composed(nodes) if values["composed"] == "true" else nodes
     return Graph(
         tuple(nodes),
         tuple(files),

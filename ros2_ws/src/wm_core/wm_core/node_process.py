@@ -1,12 +1,8 @@
-"""The process of a node, or of several: it ends cleanly when it is asked to."""
+"""The process of a node: it ends cleanly when it is asked to."""
 
 import faulthandler
 import signal
-import threading
-import time
-import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import rclpy
@@ -15,8 +11,6 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from wm_core.launched import CANNOT_RUN, die_with_launcher
 from wm_core.lifecycle import WmNode
 
-LOOK_S = 0.2  # until a request to end is seen
-
 
 def ignore_stop_signals() -> None:
     """For the very end of a main: launch and terminal each send SIGINT, and the second one would kill the interpreter as it ends."""
@@ -24,75 +18,38 @@ def ignore_stop_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def run(*node_classes: Callable[[], WmNode], args: list[str] | None = None) -> int:
-    """Run nodes until SIGINT or SIGTERM; returns the exit code: 0 on a requested end, CANNOT_RUN for what cannot be run.
-
-    Several nodes are served by a thread each: none waits for the callback of another, and one that hangs falls silent alone. An
-    exception that leaves the executor of one is raised here, once the others have ended too.
-    """
+def run(node_class: Callable[[], WmNode], args: list[str] | None = None) -> int:
+    """Run one node until SIGINT or SIGTERM; returns the exit code: 0 on a requested end, CANNOT_RUN for what cannot be run."""
     die_with_launcher()
     faulthandler.register(signal.SIGUSR1)  # who is about to be killed says where it hangs
     rclpy.init(args=args, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
-    stop = _Stop()
+    stopping = False
+
+    def stop(signum: int, frame: Any) -> None:
+        nonlocal stopping
+        stopping = True
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop.on_signal)
-    nodes: list[WmNode] = []
+        signal.signal(number, stop)
+    node: WmNode | None = None
     try:
-        try:
-            for node_class in node_classes:
-                nodes.append(node_class())
-        except ExternalShutdownException:
-            return 0
-        except Exception as error:  # a parameter refused at declaration, a wrong argument
+        node = node_class()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        while not stopping:
+            executor.spin_once(timeout_sec=0.2)
+        if node.active:
+            node.trigger_deactivate()
+    except ExternalShutdownException:
+        pass
+    except Exception as error:
+        if node is None:  # a parameter refused at declaration, a wrong argument
             print(f"[error] {type(error).__name__}: {error}", flush=True)
             return CANNOT_RUN
-        if len(nodes) == 1:
-            _serve(nodes[0], stop)
-        else:
-            _serve_all(nodes, stop)
+        raise
     finally:
         ignore_stop_signals()
-        for node in nodes:
+        if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
     return 0
-
-
-class _Stop:
-    """Whether the end is asked for. No lock, which a signal handler might find taken by the thread that it interrupts."""
-
-    asked = False
-
-    def on_signal(self, signum: int, frame: Any) -> None:
-        self.asked = True
-
-
-def _serve(node: WmNode, stop: _Stop) -> None:
-    with suppress(ExternalShutdownException):
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        while not stop.asked:
-            executor.spin_once(timeout_sec=LOOK_S)
-        if node.active:
-            node.trigger_deactivate()
-
-
-def _serve_all(nodes: list[WmNode], stop: _Stop) -> None:
-    failures: list[Exception] = []
-
-    def serve(node: WmNode) -> None:
-        try:
-            _serve(node, stop)
-        except Exception as error:
-            traceback.print_exc()  # at once: the others may take their time to end
-            failures.append(error)
-            stop.asked = True
-
-    # Daemons: one that hangs must not keep a process whose main thread has failed.
-    threads = [threading.Thread(target=serve, args=(node,), name=node.get_name(), daemon=True) for node in nodes]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        time.sleep(LOOK_S)  # signals are handled here
-    if failures:
-        raise failures[0]
