@@ -113,6 +113,8 @@ def test_a_belief_is_answered_again_when_nothing_went_to_the_arm(planner):
     """The guard refused its command before it heard where the arm is: time stands still until another one comes."""
     planner.believe(1)
     planner.turns.reported(1, sent=False)
+    planner.believe(1, 0.1)  # as after a reset, which another frame follows
+    assert planner.answers == [(1, ())]
     planner.believe(1, 1.0)
     assert planner.answers == [(1, ()), (1, ())]
     planner.executed(1)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Belief = TypeVar("Belief")
+AGAIN_S = 0.5  # after which a belief that comes again says that time stands still; a reset sends it again at once
 PATIENCE_S = 2.0  # for what is under way, however busy the machine is; then it is taken for lost
 
 
@@ -22,11 +23,12 @@ class Turns(Generic[Belief]):
         self._stamp_ns = self._measured_ns = 0
         self._came_s = 0.0
         self._open_ns: int | None = None  # stamp of the command of which nothing was reported yet
+        self._unsent_ns: int | None = None  # stamp of the last command of which nothing went to the arm
         self._reported_ns: int | None = None  # stamp of the last command that was carried out, or a hold for it
 
     def came(self, belief: Belief, stamp_ns: int, now_s: float) -> None:
         """A belief; one that still waits is skipped, and so is one that comes again after its command was carried out."""
-        if stamp_ns == self._reported_ns:
+        if stamp_ns == self._reported_ns or (stamp_ns == self._unsent_ns and now_s - self._came_s < AGAIN_S):
             return
         if self._belief is None or stamp_ns != self._stamp_ns:  # else patience began with the first
             self._came_s = now_s
@@ -46,7 +48,10 @@ class Turns(Generic[Belief]):
         """
         if stamp_ns == self._open_ns:
             self._open_ns = None
-            self._reported_ns = stamp_ns if sent else self._reported_ns
+            if sent:
+                self._reported_ns = stamp_ns
+            else:
+                self._unsent_ns = stamp_ns
 
     def take(self, now_s: float, heard: Callable[[], bool]) -> Belief | None:
         """The belief to be answered now, once. `heard`: whether anybody reports what becomes of commands; asked only if need be."""
