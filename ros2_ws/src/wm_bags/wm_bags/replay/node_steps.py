@@ -1,7 +1,7 @@
 """Cuts a recording into the steps of one node: what it was given, what it answered."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from wm_bags.replay.recorded import Recorded
@@ -18,6 +18,7 @@ class Step:
     trigger: Recorded | None  # comes last and brings the answer; None: the inputs do
     expected: list[Recorded] = field(default_factory=list)  # the recorded answers
     events: list[Recorded] = field(default_factory=list)  # what happened to the node before the next step
+    again: bool = False  # the trigger repeats the one before
 
 
 @dataclass(frozen=True)
@@ -33,22 +34,13 @@ class Role:
     worked_ns: Callable[[Sequence[Recorded]], int] = lambda answers: 0
     # Whether the node answers a trigger of this stamp [ns] only once it has this input, so that this came before the answer.
     awaits: Callable[[Recorded, int], bool] = lambda message, stamp_ns: False
+    # Topics of which the first message of a stamp counts. A simulator in lockstep that waits for an answer sends the same frames
+    # again, and what is observed in them and believed of them is reported again: that depends on how busy the machine is.
+    once: frozenset[str] = frozenset()
 
     @property
     def topics(self) -> frozenset[str]:
         return self.inputs | self.outputs | ({self.trigger, self.events} - {""})
-
-
-def once(messages: Iterable[Recorded], topics: Collection[str]) -> Iterator[Recorded]:
-    """Without what came again on some topics: a simulator in lockstep that waits for an answer sends the same frames again, and what
-    was observed in them and believed of them is then reported again. Whether that happens depends on how busy the machine is."""
-    newest: dict[str, int] = {}
-    for message in messages:
-        if message.topic in topics:  # others may have no stamp
-            if newest.get(message.topic) == message.stamp_ns:
-                continue
-            newest[message.topic] = message.stamp_ns
-        yield message
 
 
 class Steps:
@@ -59,16 +51,25 @@ class Steps:
         self._inputs: list[Recorded] = []
         # With when it began [ns]. What happened before the first step belongs to one that nothing triggers.
         self._open: deque[tuple[int, Step]] = deque([(0, Step(0, [], None))])
-        self.unanswered = 0  # triggers to which no answer was recorded: the node is not given these
+        self._newest: dict[str, int] = {}  # stamp of the last message of each topic that repeats
+        self.unanswered = (
+            0  # triggers to which no answer was recorded: the node is not given these; a repeated one needs none
+        )
         self.unasked = 0  # answers to what was not recorded: these are not expected
 
     def add(self, message: Recorded) -> Iterator[Step]:
         """Returns the steps of which everything is known now."""
         role = self._role
+        again = False
+        if message.topic in role.once or message.topic == role.trigger:  # others may have no stamp
+            again = self._newest.get(message.topic) == message.stamp_ns
+            self._newest[message.topic] = message.stamp_ns
+        if again and message.topic in role.once:
+            return
         if message.topic == role.trigger:
             if self._open[0][0] == 0:  # the first of all: a goal may have begun just before it was answered
                 self._open[0] = message.sent_ns, self._open[0][1]
-            self._open.append((message.sent_ns, Step(message.stamp_ns, self._inputs, message)))
+            self._open.append((message.sent_ns, Step(message.stamp_ns, self._inputs, message, again=again)))
             self._inputs = []
         elif message.topic in role.inputs:
             self._inputs.append(message)
@@ -100,7 +101,7 @@ class Steps:
         if step.trigger is not None and step.expected:
             self._take_in(step)
         elif step.trigger is not None:
-            self.unanswered += 1
+            self.unanswered += not step.again
             step.trigger = None
         if step.inputs or step.expected or step.events:
             yield step

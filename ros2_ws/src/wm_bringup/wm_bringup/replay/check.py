@@ -7,6 +7,7 @@ the other. So a difference is named where it arises. All that is computed must b
 """
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -19,16 +20,16 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import Image
 
 from wm_bags.replay.compare import Tally, pair, table
-from wm_bags.replay.node_steps import Step, Steps, once
+from wm_bags.replay.node_steps import Step, Steps
 from wm_bags.replay.options import ReplayError
 from wm_bags.replay.recorded import Recorded, open_recording
 from wm_bringup.graph_parts import config
 from wm_bringup.replay.facts import BELIEF, NODES, OBSERVATION, PARAMETERS, Facts, read_facts, unknown_model
 from wm_bringup.replay.inputs import UsedInputs
 from wm_bringup.replay.node_process import ReplayedNode
+from wm_planner.turns import AGAIN_S
 
 GIVE_UP = 3  # answers of a node that never came, then it is given nothing more
 MODEL_TOPICS = (OBSERVATION, BELIEF)  # their messages say which bundle they were computed with
@@ -79,8 +80,7 @@ def check(bag: Path, bundles: Sequence[Path] = (), overrides: Mapping[str, Mappi
                 node.bring_up()
             checks = [_Check(node, facts, report) for node in nodes]
             topics = set().union(*(role.topics for role in facts.roles))
-            frames = {topic for topic, kind in facts.kinds.items() if kind is Image}
-            for message in once(recording.messages(topics), {*frames, OBSERVATION, BELIEF}):
+            for message in recording.messages(topics):
                 for each in checks:
                     each.add(message)
             for each in checks:
@@ -124,6 +124,8 @@ class _Check:
                 self._report.notes.append(f"{name}: {count} {what}")
 
     def _replay(self, step: Step) -> None:
+        if step.again and step.trigger is not None:
+            time.sleep(AGAIN_S)  # sooner it is not answered again
         if self._inputs is not None and step.expected and not self._inputs.order(step):
             self._incomplete += 1
             step = Step(step.stamp_ns, step.inputs, None)

@@ -24,6 +24,7 @@ PARAMETERS, ACTIVE, GOAL = "wm/parameters", "wm/active_bundle", "wm/goal"
 OBSERVATION, BELIEF, EXECUTED = "wm/observation", "wm/belief", "wm/executed"
 NODES = ("wm_perception", "wm_dynamics", "wm_planner")
 SENDING_NS = 300_000  # from taking in a message to sending an answer, besides what is measured
+IMAGE = "sensor_msgs/msg/Image"
 JOINTS = "joint_topic"
 TOPIC_PARAMETERS = {
     "colour_topic": "{camera}/color/image_raw",
@@ -147,13 +148,19 @@ def _roles(recording: Recording, parameters: Mapping[str, Mapping[str, Any]], no
     }
     joints, joints_of_planner = (each[JOINTS] for each in (seeing, planning))
     found = [
-        Role("wm_perception", frozenset({joints} | images), frozenset({OBSERVATION})),
+        Role(
+            "wm_perception",
+            frozenset({joints} | images),
+            frozenset({OBSERVATION}),
+            once=frozenset({OBSERVATION, *(topic for topic in images if recording.kinds.get(topic) == IMAGE)}),
+        ),
         Role(
             "wm_dynamics",
             frozenset({EXECUTED}),
             frozenset({BELIEF, "wm/prediction_error"}),
             OBSERVATION,
             worked_ns=lambda answers: _measured_ns(answers, BELIEF, Belief, "filter_ms"),
+            once=frozenset({OBSERVATION, BELIEF}),
         ),
         Role(
             "wm_planner",
