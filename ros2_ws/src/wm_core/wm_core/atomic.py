@@ -7,6 +7,7 @@ import glob
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from wm_core.workers import end_quietly
 
 _LOCK = ".lock"
+WORKERS_END_S = 5.0  # those of a killed writer, which hold its lock with it, end a moment after it
 _AT_FDCWD, _EXCHANGE, _DEATH_SIGNAL = -100, 2, 1  # linux/fcntl.h, linux/fs.h, linux/prctl.h
 
 
@@ -28,7 +30,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
     made = not folder.parent.exists()
     folder.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.part"):
-        with suppress(BlockingIOError, FileNotFoundError), _locked(left):
+        wait_s = 0.0 if Path("/proc", left.name.split(".")[-2]).exists() else WORKERS_END_S
+        with suppress(BlockingIOError, FileNotFoundError), _locked(left, wait_s):
             shutil.rmtree(left)
     work = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     work.mkdir()
@@ -48,10 +51,18 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a part folder; raises BlockingIOError when a living process has it."""
+def _locked(folder: Path, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock of a part folder; raises BlockingIOError when a living process has it for longer than `wait_s`."""
+    deadline = time.monotonic() + wait_s
     with open(folder / _LOCK, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
         yield
 
 
@@ -69,10 +80,15 @@ def _exchange(a: Path, b: Path) -> None:
     aside.rename(a)
 
 
-def die_with_parent() -> None:
-    """Initialiser of worker processes: the kernel ends them when their parent is killed, so none goes on writing."""
+def die_with_parent(parent: int | None = None) -> None:
+    """Initialiser of worker processes: the kernel ends them when their parent is killed, so none goes on writing.
+
+    `parent`: its process id, if it may have been killed before this; it must be what made this process, not a fork server.
+    """
     end_quietly()
     ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
+    if parent is not None and os.getppid() != parent:
+        os._exit(1)
 
 
 def synced_copy(source: Path, target: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def collect(
             bag = folder / f"{load_world(world).name}_{seed:06d}"
             batches.append(Batch(world, seed, count, steps, bag, video))
     missing = [batch for batch in batches if not batch.bag.exists()]
-    with ProcessPoolExecutor(workers, initializer=die_with_parent) as pool:
+    with ProcessPoolExecutor(workers, get_context("fork"), die_with_parent, (os.getpid(),)) as pool:
         futures = [pool.submit(collect_bag, batch) for batch in missing]
         for done, future in enumerate(as_completed(futures), 1):
             print(f"collect: {future.result().name} ({done} of {len(missing)} bags)", flush=True)

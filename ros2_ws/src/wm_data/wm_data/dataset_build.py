@@ -3,10 +3,12 @@
 What cannot be used is cut out, and a report beside the arrays says what and why; with `strict` the first fault is an error.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +69,7 @@ def build_dataset(bags: list[Path], folder: Path, workers: int, reading: Reading
     folder = Path(folder)
     with new_folder(folder) as work:
         checks: dict[int, BagCheck] = {}
-        with ProcessPoolExecutor(workers, initializer=die_with_parent) as pool:
+        with ProcessPoolExecutor(workers, get_context("fork"), die_with_parent, (os.getpid(),)) as pool:
             futures = {pool.submit(_convert, bag, work / f"{i:05d}", reading): i for i, bag in enumerate(bags)}
             try:
                 for done, future in enumerate(as_completed(futures), 1):
