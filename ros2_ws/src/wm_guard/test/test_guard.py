@@ -358,8 +358,14 @@ def test_after_the_arm_was_moved_by_hand_the_guard_starts_from_the_measured_join
     assert (verdict.kind, verdict.reason) == (Kind.LIMITED, "joint_velocity")
     assert verdict.motion.times_ns[0] >= 0.499 / kinematics.velocity[0] * 1e9
     np.testing.assert_allclose(verdict.tool_start.position, kinematics.fk(moved)[0])
-    guard.observe(kinematics.joint_names, moved, now + 20 * MS, now + 20 * MS)
-    assert guard.check(stay, now + 20 * MS, now + 20 * MS).kind is Kind.PASS
+    rest = verdict.sent.ends_ns[-1]
+    while now < rest:  # the next command would make it leap there
+        now += 20 * MS
+        guard.observe(kinematics.joint_names, moved, now, now)
+        if now < rest:
+            wait = guard.check(stay, now, now)
+            assert wait.reason == "catching_up" and wait.sent.ends_ns[-1] == rest
+    assert guard.check(stay, now, now).kind is Kind.PASS
 
 
 def test_joint_states_that_jump_for_good_hold_the_arm_until_a_person_says_that_they_are_right(
@@ -548,3 +554,57 @@ def test_the_first_command_begins_where_the_arm_is(guard, kinematics, start, ste
     ahead = Request(kinematics.joint_names, 0, [50 * MS], [start + 0.2])
     assert guard.check(ahead, T0, T0).reason == "jump"
     assert guard.check(step(dx=0.03), T0, T0).kind is Kind.PASS
+
+
+class Controller:
+    """The arm's controller, which is where it is whatever joint states say: goes straight to each point by its time."""
+
+    def __init__(self, q):
+        self.q, self.now, self.ends, self.points, self.fastest = (
+            np.array(q),
+            T0,
+            np.zeros(0),
+            np.zeros((0, len(q))),
+            0.0,
+        )
+
+    def until(self, now):
+        """Go on; `fastest` [rad/s] of all joints so far is kept."""
+        while self.now < now:
+            coming = self.ends > self.now
+            self.ends, self.points = self.ends[coming], self.points[coming]
+            at = min(self.now + 5 * MS, now)
+            if len(self.ends):
+                moved = (self.points[0] - self.q) * min(1.0, (at - self.now) / (self.ends[0] - self.now))
+                self.fastest = max(self.fastest, np.abs(moved).max() / (at - self.now) * 1e9)
+                self.q = self.q + moved
+            self.now = at
+
+    def take(self, verdict):
+        if verdict is not None and verdict.sent is not None:
+            self.ends, self.points = verdict.sent.ends_ns, verdict.sent.positions
+
+
+def lied_to(guard, kinematics, start, step, gap, back, seconds=4.0):
+    """Joint states become zeros while the stamps leap by `gap` [ns], and back after 2 s if `back`; the planner believes them."""
+    arm, offset, zeros = Controller(start), 0, np.zeros(7)
+    arm.take(guard.check(step(dx=0.01), T0, T0))
+    for tick in range(1, int(seconds * 50)):
+        now = T0 + tick * 20 * MS
+        arm.until(now)
+        offset = gap if tick >= 5 and not (back and tick > 105) else 0
+        said = start if tick < 5 else zeros
+        guard.observe(kinematics.joint_names, said, now + offset, now + offset)
+        arm.take(guard.watchdog(now + offset))
+        if tick % 5 == 0:
+            there = Request(kinematics.joint_names, now + offset, [100 * MS], [said + 0.01])
+            arm.take(guard.check(there, now + offset, now + offset))
+    return arm
+
+
+@pytest.mark.parametrize("gap", [0, 300 * MS, 2000 * MS, -2000 * MS])
+@pytest.mark.parametrize("back", [False, True])
+def test_whatever_joint_states_and_clocks_say_the_arm_never_leaps(guard, kinematics, start, step, gap, back):
+    """Where it may have come to the place in the time that passed by the stamps, it goes there, slowly."""
+    arm = lied_to(guard, kinematics, start, step, gap, back)
+    assert arm.fastest < kinematics.velocity.max(), f"{arm.fastest:.1f} rad/s, now at {arm.q.round(2)}"

@@ -61,6 +61,7 @@ class Arm:
             confirm=limits.confirm_time,
             jumps=False,
         )
+        self._slow: Sent | None = None  # the first motion of an arm that was measured elsewhere than where it was left
         self.slowing: dict[str, Slowing] = {
             "singularity": lambda start, end: singularity_scale(kinematics, start, end, limits)
         }
@@ -83,11 +84,11 @@ class Arm:
         """Where it is and commanded, for `forget_since`."""
         states = copy.copy(self.states)
         states.path = copy.copy(states.path)
-        self._before = copy.copy(self.motions), states
+        self._before = copy.copy(self.motions), states, self._slow
 
     def forget_since(self) -> None:
         """What was decided since `remember` was not sent: the arm goes on as it did."""
-        self.motions, self.states = self._before
+        self.motions, self.states, self._slow = self._before
 
     @property
     def lost(self) -> bool:
@@ -107,15 +108,26 @@ class Arm:
 
     def accept_jump(self, now_ns: int) -> None:
         """A person says that the arm is where it is measured, though it cannot have come there: believed once joint states agree."""
-        left = self.motions.commanded(now_ns) if self.states.path else self.states.left
-        self.states.forget()
-        self.states.left = left
+        self._forget_but(self._left(now_ns))
+
+    def time_went_back(self, before_ns: int) -> None:
+        """The clock was set back, from `before_ns`: nothing is known but where the arm's controller goes by itself."""
+        self._forget_but(self._left(self.motions.rest_ns(before_ns)))
+
+    def place(self, q: np.ndarray, stamp_ns: int) -> None:
+        """See JointStates.place."""
+        self.states.place(q, stamp_ns)
+        self._slow = None
 
     def follow(self, asked: Asked, now_ns: int) -> Verdict:
         """The motion that is asked for, slowed where limits ask for it; raises Refusal."""
-        measured = self.states.position
+        measured, left = self.states.position, self.states.left
         if measured is None or not self.known(now_ns):
             raise self.unknown()
+        if slow := self._still_slow(now_ns):
+            raise Refusal(
+                "catching_up", f"the arm may be on its way from elsewhere for {(slow.rest_ns - now_ns) / NS:.1f} s"
+            )
         ends_ns, positions = asked.ends_ns, asked.positions
         within = np.full(len(measured), self._limits.max_jump)
         if not self.states.path:
@@ -152,6 +164,8 @@ class Arm:
         text = "slowed to keep " + " and ".join(exceeded) if exceeded else ""
         sent = self._reachable(sent, measured, now_ns)
         reason = exceeded[0] if exceeded else ""
+        if left is not None and np.abs(left - measured).max() > self._limits.follow_tolerance:
+            self._slow = Sent.rest(sent.positions[-1], int(sent.ends_ns[-1]))
         self._commanded(sent, now_ns)
         verdict = self._verdict(
             kind, reason, text, asked.start_ns, ends_ns, positions, sent, now_ns, self.motions.lag_ns
@@ -163,6 +177,8 @@ class Arm:
         answered, 0 for none.
         """
         states = self.states
+        if slow := self._still_slow(now_ns):
+            return self._verdict(kind, reason, text, stamp_ns, slow.ends_ns, slow.positions, slow, now_ns)
         if not states.path and states.left is None and states.position is None:
             return self.nothing(kind, reason, f"{text}; nothing sent: no joint state yet", now_ns)
         if not states.path and states.left is not None:
@@ -184,6 +200,24 @@ class Arm:
         return Verdict(kind, reason, text, None, None, now_ns, nowhere, nowhere)
 
     # -- inside --------------------------------------------------------------------------------------------------
+
+    def _left(self, now_ns: int) -> np.ndarray | None:
+        """Joints (n,) [rad] where its controller brings the arm, as far as known; where it was measured if that got nothing yet."""
+        if self.states.path:
+            return self.motions.commanded(now_ns)
+        return self.states.position if self.states.left is None else self.states.left
+
+    def _forget_but(self, left: np.ndarray | None) -> None:
+        self.states.forget()
+        self.states.left, self._slow = left, None
+
+    def _still_slow(self, now_ns: int) -> Sent | None:
+        """The slow motion of an arm that may be elsewhere than measured, until it ends: joint states that are wrong would make it
+        leap with the next command.
+        """
+        if self._slow is not None and now_ns >= self._slow.rest_ns:
+            self._slow = None
+        return self._slow
 
     def _silent(self, now_ns: int) -> bool:
         """Whether nothing was measured for so long that another arm than the one that was commanded may listen, or this one elsewhere:
@@ -218,8 +252,8 @@ class Arm:
 
         Sent there once more, slowly, or not at all where that is far: never to where it is measured, the next command does that.
         """
-        measured = left if self.states.position is None else self.states.position
-        if float(np.abs(left - measured).max()) > self._limits.max_jump:
+        measured = self.states.newest if self.states.position is None else self.states.position
+        if measured is None or float(np.abs(left - measured).max()) > self._limits.max_jump:
             return self.nothing(kind, reason, f"{text}; nothing sent: the arm is not where it was commanded", now_ns)
         end_ns = now_ns + max(self._step_ns, SLOWLY * self._shortest_ns(measured, left))
         self.motions.place(left, now_ns)

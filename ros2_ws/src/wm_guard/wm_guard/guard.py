@@ -80,7 +80,7 @@ class Guard:
     def place(self, q: np.ndarray, stamp_ns: int, now_ns: int) -> None:
         """Somebody else has put the arm to joints `q` (n,) [rad], such as the reset of a simulator: see JointStates.place."""
         self._advance(now_ns)
-        self.arm.states.place(q, stamp_ns)
+        self.arm.place(q, stamp_ns)
         self.latches.placed()
         self._placed_ns, self._answered_ns = stamp_ns, 0
 
@@ -202,9 +202,9 @@ class Guard:
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _advance(self, now_ns: int) -> None:
-        """Forget what was known when time goes back (a simulation restarted)."""
+        """Forget what was known when time goes back: a clock was set, or a simulation restarted."""
         if now_ns < self._now_ns - self.limits.max_age * NS:
-            self.arm.states.forget()
+            self.arm.time_went_back(self._now_ns)
             self.latches.placed()
             self._placed_ns, self._answered_ns = None, 0
             if self.mode is Mode.PASSING:
