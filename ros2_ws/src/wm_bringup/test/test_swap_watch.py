@@ -113,12 +113,15 @@ def test_goals_that_fail_one_after_another_are_found():
     assert "0 of 4 goals reached, before 20 of 20" in judge_goals([False] * 4, [True] * 20).text
 
 
-@given(st.integers(0, 2**32 - 1), st.floats(0.5, 1.0))
-@settings(max_examples=100, deadline=None)
-def test_goals_of_the_same_bundle_raise_no_alarm(seed, success):
-    goals = np.random.default_rng(seed).random(60) < success
-    alarms = [judge_goals(goals[30 : 30 + n].tolist(), goals[:30].tolist()).verdict == WORSE for n in range(1, 31)]
-    assert sum(alarms) <= 3  # of thirty looks, a chance of 1 in 1000 each
+@pytest.mark.parametrize("success", [0.5, 0.8, 0.95])
+def test_goals_of_the_same_bundle_raise_hardly_an_alarm(success):
+    """A chance of 1 in 1000 for each look; there are thirty in a row, and what one has seen the next one sees too."""
+    alarms = 0
+    for seed in range(300):
+        goals = np.random.default_rng(seed).random(60) < success
+        looks = [judge_goals(goals[30 : 30 + n].tolist(), goals[:30].tolist()) for n in range(1, 31)]
+        alarms += any(look.verdict == WORSE for look in looks)
+    assert alarms <= 0.02 * 300
 
 
 def test_a_bundle_is_compared_with_the_one_it_replaced():
