@@ -213,3 +213,12 @@ def test_where_no_joint_state_says_it_there_is_no_way():
     travel = Travel(fastest=0.75)
     ways_of(travel, [0.0, 0.01, 0.02])
     assert travel.since("left", 1000 * MS, 60 * MS) == 0.0
+
+
+def test_the_way_does_not_begin_where_the_tool_was_when_the_clock_said_so_before():
+    """The clock goes back by 2 s while joint states stay away: the images of an arm that rests by now repeat."""
+    travel = Travel(fastest=0.75)
+    ways_of(travel, [0.4 + 0.002 * i for i in range(100)])
+    travel.begin("left")
+    assert travel.since("left", 20 * MS, 60 * MS) == 0.0
+    assert max(ways_of(travel, [0.6] * 20, begin=3)) == 0.0

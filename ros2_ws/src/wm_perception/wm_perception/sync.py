@@ -197,6 +197,7 @@ class Travel:
         self._last: tuple[int, np.ndarray] | None = None
         self._ways = JointHistory()
         self._start: dict[str, np.ndarray] = {}
+        self._seen_ns: dict[str, int] = {}  # stamp of each camera's newest image
 
     def moved(self, stamp_ns: int, tool: np.ndarray) -> None:
         """Where the tool (3,) [m] was at a joint state."""
@@ -215,6 +216,13 @@ class Travel:
         """From where the tool was at the first of the camera's equal images to where it was at this one [m]; 0 where no joint state
         says it.
         """
+        if (
+            self._seen_ns.get(camera, stamp_ns) - stamp_ns > LONGEST_GAP * 1e9
+        ):  # what happened at these stamps before is no help
+            self._ways.clear()
+            self._start.clear()
+            self._seen_ns.clear()
+        self._seen_ns[camera] = stamp_ns
         way = self._ways.nearest(stamp_ns, tolerance_ns)
         if way is None:  # a start in the wrong place would refuse the images of an arm at rest for ever
             return 0.0
@@ -235,6 +243,10 @@ class JointHistory:
         self._states.append((stamp_ns, positions))
         while stamp_ns - self._states[0][0] > self._memory_ns:
             self._states.popleft()
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._states.clear()
 
     @property
     def newest_ns(self) -> int | None:
