@@ -11,6 +11,7 @@ from wm_msgs.srv import PrepareBundle
 
 from wm_core.bundle import Bundle, BundleError
 from wm_core.lifecycle import WmNode
+from wm_core.memory import return_free_memory
 from wm_core.paths import bundles_dir
 
 
@@ -74,7 +75,10 @@ class BundleSlot(Generic[K]):
         finally:
             self._busy = False
         if isinstance(found, Exception):
-            raise found
+            try:
+                raise found
+            finally:
+                del found  # else it and this frame hold each other
         self.next = found
         response.success, response.model_id = True, (self.current if found is None else found).bundle.id
         response.message = "in use already" if found is None else "prepared"
@@ -85,8 +89,10 @@ class BundleSlot(Generic[K]):
         try:
             bundle = self._load(folder)
             result: K | Exception | None = None if self._in_use(bundle) else self._build(bundle)
-        except Exception as error:  # whatever it is, the service says it
-            result = error
+        except Exception as error:  # whatever it is, the service says it, and does not keep what was loaded
+            result = error.with_traceback(None)
+            result.__cause__ = result.__context__ = None
+        return_free_memory()
         if not self._closed:
             done.set_result(result)
 

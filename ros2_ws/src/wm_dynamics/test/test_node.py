@@ -1,5 +1,6 @@
 """The dynamics node through real DDS: observations in; belief, errors and imagined futures out."""
 
+import gc
 import shutil
 
 import numpy as np
@@ -12,6 +13,7 @@ from sensor_msgs.msg import Image
 from wm_msgs.msg import Belief, Command, Future, ObjectState, Observation, Plan, PredictionError
 from wm_msgs.srv import Imagine, PrepareBundle
 
+from wm_core.bundle import Bundle
 from wm_core.conversions import object_xy, tool_message
 from wm_core.executed import ExecutedMotion
 from wm_core.qos import STATE
@@ -192,6 +194,24 @@ def test_bundles_that_cannot_take_over_are_refused_with_the_reason(world, bare, 
     world.observe(STEP_NS)
     world.until(lambda: world.beliefs)
     assert world.beliefs[-1].model_id == world.bundle.id
+
+
+def test_of_a_bundle_that_is_refused_nothing_is_kept(world, another, tmp_path):
+    spec = yaml.safe_load((another / "bundle.yaml").read_text())
+    slow = shutil.copytree(another, tmp_path / "slow")
+    (slow / "bundle.yaml").write_text(yaml.safe_dump({**spec, "step_duration": 0.2}))
+
+    def bundles():
+        return sum(isinstance(each, Bundle) for each in gc.get_objects())
+
+    before = bundles()
+    gc.disable()  # which would find them in the end
+    try:
+        for _ in range(3):
+            assert not world.prepared(slow).success
+        assert bundles() == before
+    finally:
+        gc.enable()
 
 
 def test_a_command_of_which_nothing_was_sent_moved_nothing():
