@@ -4,15 +4,12 @@ Control never waits for this node: it asks services and listens. Without it the 
 """
 
 import math
-import signal
 import time
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
-import rclpy
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool
@@ -25,8 +22,7 @@ from wm_bringup.swap import VISIBLE, Scene, Swap, Used
 from wm_bringup.swap_watch import ACCEPTED, WORSE, Finding, Records
 from wm_core.conversions import object_xy, tool_state
 from wm_core.given_parameters import check_types, refuse_unknown
-from wm_core.launched import CANNOT_RUN, die_with_launcher
-from wm_core.node_process import ignore_stop_signals
+from wm_core.node_process import run
 from wm_core.qos import LATCHED, STATE
 from wm_core.registry import REFUSED, ROLLED_BACK, Registry
 from wm_core.stamps import to_ns
@@ -57,7 +53,6 @@ class BundleManager(Node):
         self._value = {name: self.declare_parameter(name, default).value for name, default in defaults.items()}
         refuse_unknown(self, {})
         self._registry = Registry(self._value["registry"]) if self._value["registry"] else None
-        self.stopping = False
         self._active = Used.read(self._value["bundle"])
         self._before: Used | None = None
         self._swap: Swap | None = None
@@ -293,27 +288,7 @@ class BundleManager(Node):
 
 
 def main() -> int:
-    die_with_launcher()
-    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
-    try:
-        node = BundleManager()
-    except (ValueError, OSError) as error:
-        print(f"wm_bundle_manager: {error}", flush=True)
-        return CANNOT_RUN
-
-    def stop(number: int, frame: object) -> None:
-        node.stopping = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    while not node.stopping:
-        executor.spin_once(timeout_sec=0.2)
-    ignore_stop_signals()
-    node.destroy_node()
-    rclpy.try_shutdown()
-    return 0
+    return run(BundleManager)
 
 
 if __name__ == "__main__":

@@ -4,24 +4,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wm_bringup.graph_checks import check_planner, checked, params_files, robot_of, task_of
 from wm_bringup.graph_parts import (
     Graph,
     absolute,
     bundle_folders,
+    bundle_manager,
     config,
     lifecycle_node,
+    middleware,
     process,
     recorders,
     stop_file,
     supervisor,
 )
 from wm_bringup.launch_arguments import PICTURE, LaunchError, check_arguments
-from wm_bringup.params_file import check_params_file
-from wm_core.bundle import Bundle, BundleError
-from wm_core.compatibility import FitError, check_fit, check_robot
-from wm_core.robot import RobotError, load_robot, robot_names
-from wm_core.task import TaskError, load_task
-from wm_planner.policy import POLICY
+from wm_core.robot import RobotProfile
+from wm_core.task import TaskError
 from wm_sim.display import display_problem
 from wm_sim.world import WorldError, load_world
 
@@ -39,12 +38,11 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
     lockstep = values["real_time"] == "false"
     seed, world, rig = int(values["seed"]), values["world"], values["rig"] or _rig_of(values["world"])
     bundle, registry = bundle_folders(values["bundle"])
-    robot = _robot(values["robot"], world)
-    task = _task(values["task"], bundle, robot, world)
-    if values["planner"] == POLICY and not (Path(bundle) / "policy.onnx").is_file():
-        raise LaunchError(
-            f"argument 'planner': expected a bundle with a policy, {bundle} has none; train one with ./wm policy, or choose another planner"
-        )
+    profile, robot = robot_of(values["robot"])
+    check_reach(world, profile)
+    loaded, task = task_of(values["task"], bundle, profile)
+    checked("task", lambda: load_world(world).practised(loaded), TaskError)
+    check_planner(values["planner"], bundle)
     no_window = _no_window(values["headless"])
     report = _report(values["report"])
     shown = {"no_window": no_window, "picture": _picture(values["picture"], no_window)}
@@ -98,13 +96,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         lifecycle_node("wm_perception", {"robot": robot, "bundle": bundle, "rig": rig, **clock}),
         lifecycle_node("wm_dynamics", {"bundle": bundle, **clock}),
         lifecycle_node("wm_planner", planner),
-        process(
-            "wm_bringup",
-            "wm_bundle_manager",
-            {"bundle": bundle, "registry": registry, **clock},
-            ends_all=False,
-            respawn=True,
-        ),
+        bundle_manager(bundle, registry, **clock),
     ]
     if values["explore"]:
         nodes.append(process("wm_tasks", "wm_explorer", explorer, ends_all=bool(explorer["minutes"])))
@@ -115,36 +107,22 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
         len(LIFECYCLE_ORDER),
         supervisor(nodes, LIFECYCLE_ORDER, recorded=values["record"] not in ("", "false"), simulated=lockstep),
     )
-    environment = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(config("fastdds.xml"))}
-    files, namespace = [config("arm_sim.yaml")], values["namespace"].strip("/")
-    if values["params_file"]:
-        set_here = [name for node in nodes for name in node.parameters]
-        modules = {node.name: node.module for node in nodes}
-        files.append(check_params_file(values["params_file"], modules, set_here, namespace))
-    return Graph(tuple(nodes), tuple(files), namespace, values["log_level"], environment)
+    namespace = values["namespace"].strip("/")
+    files = [config("arm_sim.yaml"), *params_files(values["params_file"], nodes, namespace)]
+    return Graph(tuple(nodes), tuple(files), namespace, values["log_level"], middleware())
 
 
-def _task(value: str, bundle: str, robot: str, world: str) -> str:
-    """A task's name, or the absolute path of its file; refused where bundle, robot or world do not fit it."""
+def check_reach(world: str, robot: RobotProfile) -> None:
+    """Raise LaunchError unless the arm reaches what the world is about."""
+    loaded = checked("world", lambda: load_world(world), WorldError, OSError)
     try:
-        loaded = Bundle.load(bundle)
-    except BundleError as error:
-        raise LaunchError(f"argument 'bundle': {error}") from error
-    try:
-        task = load_task(value)
-        check_fit(task, loaded)
-        check_robot(task, load_robot(robot))
-        load_world(world).practised(task)
-    except (TaskError, FitError) as error:
-        raise LaunchError(f"argument 'task': {error}") from error
-    return value if value == task.name else str(task.path)
+        loaded.check_reach(robot)
+    except WorldError as error:
+        raise LaunchError(f"argument 'world': {world}: {error}") from error
 
 
 def _rig_of(world: str) -> str:
-    try:
-        return load_world(world).rig
-    except WorldError as error:
-        raise LaunchError(f"argument 'world': {error}") from error
+    return checked("world", lambda: load_world(world).rig, WorldError)
 
 
 def _no_window(headless: str) -> str:
@@ -161,19 +139,6 @@ def _picture(value: str, no_window: str) -> str:
     if value == "auto":
         return absolute(PICTURE) if no_window else ""
     return "" if value == "false" else absolute(value)  # ros2 launch takes no empty values
-
-
-def _robot(value: str, world: str) -> str:
-    """The robot, by name or absolute path of its profile, when its arm reaches what the world is about."""
-    try:
-        robot = load_robot(value)
-    except RobotError as error:
-        raise LaunchError(f"argument 'robot': {error}") from error
-    try:
-        load_world(world).check_reach(robot)
-    except WorldError as error:
-        raise LaunchError(f"argument 'world': {world}: {error}") from error
-    return value if value in robot_names() else str(robot.file)
 
 
 def _report(value: str) -> str:

@@ -100,6 +100,12 @@ def supervisor(nodes: list[Node], order: tuple[str, ...], recorded: bool, simula
     return process("wm_bringup", "wm_lifecycle_manager", parameters, respawn=True, final=(0, GAVE_UP))
 
 
+def bundle_manager(bundle: str, registry: str, **parameters: Any) -> Node:
+    """The node that swaps bundles: without it the arm goes on."""
+    given = {"bundle": bundle, "registry": registry, **parameters}
+    return process("wm_bringup", "wm_bundle_manager", given, ends_all=False, respawn=True)
+
+
 def bundle_folders(value: str) -> tuple[str, str]:
     """Folders of the bundle to start with and of the registry to follow; the latter empty: none."""
     if value != PROMOTED:
@@ -140,6 +146,11 @@ def recorders(values: Mapping[str, str], rig: str, order: tuple[str, ...]) -> li
 def config(name: str) -> Path:
     """A file of wm_bringup/config."""
     return share("wm_bringup") / "config" / name
+
+
+def middleware() -> dict[str, str]:
+    """Environment of all nodes: the settings of the DDS."""
+    return {"FASTRTPS_DEFAULT_PROFILES_FILE": str(config("fastdds.xml"))}
 
 
 def stop_file() -> str:

@@ -5,29 +5,26 @@ from pathlib import Path
 from typing import Any
 
 from wm_bringup.drivers import Driver, driver_of, installed, load_driver
+from wm_bringup.graph_checks import check_planner, checked, params_files, robot_of, task_of
 from wm_bringup.graph_parts import (
     Graph,
     Include,
-    Node,
     Program,
     absolute,
     bundle_folders,
+    bundle_manager,
     config,
     lifecycle_node,
+    middleware,
     process,
     recorders,
     stop_file,
     supervisor,
 )
 from wm_bringup.launch_arguments import REAL_ARGUMENTS, LaunchError, check_arguments
-from wm_bringup.params_file import check_params_file
-from wm_core.bundle import Bundle, BundleError
-from wm_core.compatibility import FitError, check_fit, check_robot
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig, RigError
-from wm_core.robot import RobotError, RobotProfile, load_robot, robot_names
-from wm_core.task import TaskError, load_task
-from wm_planner.policy import POLICY
+from wm_core.robot import RobotProfile
 
 ORDER = ("wm_guard", "wm_perception", "wm_dynamics", "wm_planner")  # from the arm upwards
 REDUCED = 0.25  # [m/s] reduced speed of ISO 10218
@@ -38,12 +35,11 @@ def arm_real(given: Mapping[str, str]) -> Graph:
     """The graph of arm_real.launch.py for launch arguments; raises LaunchError before anything is started."""
     values = check_arguments(given, REAL_ARGUMENTS)
     prefix, namespace = values["tf_prefix"], values["namespace"].strip("/")
-    profile = _robot(values["robot"], prefix)
-    robot = values["robot"] if values["robot"] in robot_names() else str(profile.file)
+    profile, robot = robot_of(values["robot"], prefix)
     rig, cameras = _rig(values["rig"])
     bundle, registry = bundle_folders(values["bundle"])
-    task = _task(values["task"], bundle, profile)
-    _check_planner(values["planner"], bundle)
+    _, task = task_of(values["task"], bundle, profile)
+    check_planner(values["planner"], bundle)
     driver = driver_of(values["driver"], profile.name)
     camera = load_driver("camera", values["camera"]) if values["camera"] else None
 
@@ -61,15 +57,9 @@ def arm_real(given: Mapping[str, str]) -> Graph:
         lifecycle_node("wm_perception", {**body, "bundle": bundle, "rig": rig}),
         lifecycle_node("wm_dynamics", {"bundle": bundle}),
         lifecycle_node("wm_planner", {**body, **planner}),
-        process(
-            "wm_bringup",
-            "wm_bundle_manager",
-            {"bundle": bundle, "registry": registry},
-            ends_all=False,
-            respawn=True,
-        ),
+        bundle_manager(bundle, registry),
+        process("wm_bringup", "wm_scene_view", {"rig": rig}, ends_all=False, respawn=True),
     ]
-    nodes.append(process("wm_bringup", "wm_scene_view", {"rig": rig}, ends_all=False, respawn=True))
     if values["explore"]:
         minutes = float(values["explore"])
         explorer = {"robot": robot, "minutes": minutes, "rig": rig, "task": task, "reset": False}
@@ -80,24 +70,16 @@ def arm_real(given: Mapping[str, str]) -> Graph:
 
     files = [config("arm_sim.yaml"), config("arm_real.yaml")]
     files += [file for each in (camera, driver) if each is not None for file in each.params_files]
-    if values["params_file"]:
-        files.append(_params_file(values["params_file"], nodes, namespace))
+    files += params_files(values["params_file"], nodes, namespace)
     return Graph(
         tuple(nodes),
         tuple(files),
         namespace,
         values["log_level"],
-        {"FASTRTPS_DEFAULT_PROFILES_FILE": str(config("fastdds.xml"))},
+        middleware(),
         tuple(_includes(values, profile, driver, camera, cameras)),
         _programs(values["rviz"]),
     )
-
-
-def _robot(value: str, prefix: str) -> RobotProfile:
-    try:
-        return load_robot(value, prefix)
-    except RobotError as error:
-        raise LaunchError(f"argument 'robot': {error}") from error
 
 
 def _rig(value: str) -> tuple[str, tuple[str, ...]]:
@@ -107,38 +89,9 @@ def _rig(value: str) -> tuple[str, tuple[str, ...]]:
             "argument 'rig': expected the rig file of your cameras, got nothing; ./wm calibrate-cameras writes it (docs/calibration.md)"
         )
     file = rig_path(value)
-    try:
-        names = tuple(camera.name for camera in CameraRig.load(file).cameras)
-    except (RigError, OSError) as error:
-        raise LaunchError(f"argument 'rig': {error}") from error
+    rig = checked("rig", lambda: CameraRig.load(file), RigError, OSError)
+    names = tuple(camera.name for camera in rig.cameras)
     return (str(file.absolute()) if file.suffix and Path(value).suffix else value), names
-
-
-def _task(value: str, bundle: str, robot: RobotProfile) -> str:
-    """A task's name, or the absolute path of its file; refused where bundle or robot do not fit it."""
-    try:
-        loaded = Bundle.load(bundle)
-    except BundleError as error:
-        raise LaunchError(f"argument 'bundle': {error}") from error
-    try:
-        task = load_task(value)
-        check_fit(task, loaded)
-        check_robot(task, robot)
-    except (TaskError, FitError) as error:
-        raise LaunchError(f"argument 'task': {error}") from error
-    return value if value == task.name else str(task.path)
-
-
-def _check_planner(planner: str, bundle: str) -> None:
-    if planner == POLICY and not (Path(bundle) / "policy.onnx").is_file():
-        raise LaunchError(
-            f"argument 'planner': expected a bundle with a policy, {bundle} has none; train one with ./wm policy, or choose another planner"
-        )
-
-
-def _params_file(value: str, nodes: list[Node], namespace: str) -> Path:
-    set_here = [name for node in nodes for name in node.parameters]
-    return check_params_file(value, {node.name: node.module for node in nodes}, set_here, namespace)
 
 
 def _includes(

@@ -3,16 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from wm_bringup.graph_parts import Graph, Node, absolute, config
+from wm_bringup.graph import check_reach
+from wm_bringup.graph_checks import checked, params_files, robot_of
+from wm_bringup.graph_parts import Graph, Node, absolute, config, middleware
 from wm_bringup.launch_arguments import STAND_IN_ARGUMENTS, LaunchError, check_arguments
-from wm_bringup.params_file import check_params_file
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig, RigError
-from wm_core.robot import RobotError, load_robot, robot_names
 from wm_core.sensor_spec import SensorError, load_sensor
 from wm_sim.camera_profile import CameraProfileError, load_camera_profile
 from wm_sim.display import display_problem
-from wm_sim.world import WorldError, load_world
 
 NAME = "robot_stand_in"
 GRIPPER_HZ = 50.0  # as that of a Robotiq gripper's driver
@@ -22,21 +21,17 @@ def robot_stand_in(given: Mapping[str, str]) -> Graph:
     """The graph of robot_stand_in.launch.py for launch arguments; raises LaunchError before anything is started."""
     values = check_arguments(given, STAND_IN_ARGUMENTS)
     namespace = values["namespace"].strip("/")
-    robot = _checked("robot", values["robot"], load_robot, RobotError)
-    world = _checked("world", values["world"], load_world, WorldError)
-    try:
-        world.check_reach(robot)
-    except WorldError as error:
-        raise LaunchError(f"argument 'world': {error}") from error
-    _checked("camera", values["camera"], load_camera_profile, CameraProfileError)
-    _checked("rig", values["rig"], lambda rig: CameraRig.load(rig_path(rig)), RigError)
+    profile, robot = robot_of(values["robot"])
+    check_reach(values["world"], profile)
+    checked("camera", lambda: load_camera_profile(values["camera"]), CameraProfileError, OSError)
+    checked("rig", lambda: CameraRig.load(rig_path(values["rig"])), RigError, OSError)
     if values["sensor"]:
-        _checked("sensor", values["sensor"], load_sensor, SensorError)
+        checked("sensor", lambda: load_sensor(values["sensor"]), SensorError, OSError)
     if values["gui"] == "true" and (problem := display_problem()):
         raise LaunchError(f"argument 'gui': true needs a display: {problem}")
-    own_gripper = values["gripper"] == "auto" and robot.gripper is not None
+    own_gripper = values["gripper"] == "auto" and profile.gripper is not None
     parameters: dict[str, Any] = {
-        "robot": values["robot"] if values["robot"] in robot_names() else str(robot.file),
+        "robot": robot,
         "autostart": True,
         "mode": "real_time",
         "seed": int(values["seed"]),
@@ -48,18 +43,8 @@ def robot_stand_in(given: Mapping[str, str]) -> Graph:
     if values["controller"]:
         parameters["trajectory_topic"] = f"{values['controller']}/joint_trajectory"
     node = Node("wm_sim", "wm_sim", "wm_sim.node", NAME, parameters, respawn=True)
-    files = [config("robot_stand_in.yaml")]
-    if values["params_file"]:
-        files.append(check_params_file(values["params_file"], {NAME: node.module}, parameters, namespace))
-    environment = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(config("fastdds.xml"))}
-    return Graph((node,), tuple(files), namespace, values["log_level"], environment)
-
-
-def _checked(argument: str, value: str, load: Any, error: type[ValueError]) -> Any:
-    try:
-        return load(value)
-    except (error, OSError) as problem:
-        raise LaunchError(f"argument '{argument}': {problem}") from problem
+    files = [config("robot_stand_in.yaml"), *params_files(values["params_file"], [node], namespace)]
+    return Graph((node,), tuple(files), namespace, values["log_level"], middleware())
 
 
 def _file(value: str) -> str:

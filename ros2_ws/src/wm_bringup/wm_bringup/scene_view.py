@@ -1,11 +1,8 @@
 """wm_scene_view: what wm believes and plans, as markers for RViz and Foxglove and on /tf."""
 
-import signal
 from collections import deque
 from typing import Any
 
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from std_msgs.msg import Header
@@ -16,8 +13,7 @@ from wm_msgs.msg import Belief, Command, Goal, GoalEvent, Plan
 from wm_bringup import scene_markers as draw
 from wm_core.given_parameters import check_types, refuse_unknown
 from wm_core.heartbeat import beat
-from wm_core.launched import CANNOT_RUN, die_with_launcher
-from wm_core.node_process import ignore_stop_signals
+from wm_core.node_process import run
 from wm_core.paths import rig_path
 from wm_core.qos import LATCHED, NEWEST, STATE
 from wm_core.rig import CameraRig
@@ -36,7 +32,6 @@ class SceneView(Node):
         check_types(self, PARAMETERS)
         value = {name: self.declare_parameter(name, default).value for name, default in PARAMETERS.items()}
         refuse_unknown(self, {})
-        self.stopping = False
         self._costs: deque[float] = deque(maxlen=COSTS)
         self._latencies: dict[str, float] = {}
         self._goal: Goal | None = None
@@ -81,27 +76,7 @@ class SceneView(Node):
 
 
 def main() -> int:
-    die_with_launcher()
-    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
-    try:
-        node = SceneView()
-    except (ValueError, OSError) as error:
-        print(f"wm_scene_view: {error}", flush=True)
-        return CANNOT_RUN
-
-    def stop(number: int, frame: object) -> None:
-        node.stopping = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    while not node.stopping:
-        executor.spin_once(timeout_sec=0.2)
-    ignore_stop_signals()
-    node.destroy_node()
-    rclpy.try_shutdown()
-    return 0
+    return run(SceneView)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
 
 from wm_core.launched import CANNOT_RUN, die_with_launcher
 from wm_core.lifecycle import WmNode
@@ -18,7 +19,7 @@ def ignore_stop_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def run(node_class: Callable[[], WmNode], args: list[str] | None = None) -> int:
+def run(node_class: Callable[[], Node], args: list[str] | None = None) -> int:
     """Run one node until SIGINT or SIGTERM; returns the exit code: 0 on a requested end, CANNOT_RUN for what cannot be run."""
     die_with_launcher()
     faulthandler.register(signal.SIGUSR1)  # who is about to be killed says where it hangs
@@ -31,14 +32,14 @@ def run(node_class: Callable[[], WmNode], args: list[str] | None = None) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    node: WmNode | None = None
+    node: Node | None = None
     try:
         node = node_class()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while not stopping:
             executor.spin_once(timeout_sec=0.2)
-        if node.active:
+        if isinstance(node, WmNode) and node.active:
             node.trigger_deactivate()
     except ExternalShutdownException:
         pass

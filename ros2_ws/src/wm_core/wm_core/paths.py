@@ -49,23 +49,22 @@ def rigs_dir() -> Path:
 
 def rig_path(name_or_path: str | Path) -> Path:
     """A camera rig by name (sim_worlds/rigs/NAME.yaml) or by path."""
-    file = Path(name_or_path).expanduser()
-    return file if file.suffix in (".yaml", ".yml") else rigs_dir() / f"{name_or_path}.yaml"
+    return _named(rigs_dir(), name_or_path)
 
 
 def sensor_path(name_or_path: str | Path) -> Path:
     """A sensor model by name (sim_worlds/sensors/NAME.yaml) or by path."""
-    return _beside_rigs("sensors", name_or_path)
+    return _named(rigs_dir().parent / "sensors", name_or_path)
 
 
 def camera_profile_path(name_or_path: str | Path) -> Path:
     """What a camera's driver publishes, by name (sim_worlds/cameras/NAME.yaml) or by path."""
-    return _beside_rigs("cameras", name_or_path)
+    return _named(rigs_dir().parent / "cameras", name_or_path)
 
 
-def _beside_rigs(folder: str, name_or_path: str | Path) -> Path:
+def _named(folder: Path, name_or_path: str | Path) -> Path:
     file = Path(name_or_path).expanduser()
-    return file if file.suffix in (".yaml", ".yml") else rigs_dir().parent / folder / f"{name_or_path}.yaml"
+    return file if file.suffix in (".yaml", ".yml") else folder / f"{name_or_path}.yaml"
 
 
 def tasks_dir() -> Path:

@@ -1,6 +1,5 @@
 """An emergency stop outlives the guard: a file says that it is set, for the guard that is started after this one died."""
 
-import os
 from pathlib import Path
 
 
@@ -21,6 +20,6 @@ class StopMemory:
         if self._file is None:
             return
         if stopped:
-            os.close(os.open(self._file, os.O_CREAT | os.O_WRONLY, 0o644))
+            self._file.touch()
         else:
             self._file.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from wm_msgs.srv import PrepareBundle, UseBundle
 from wm_bags.replay.node_steps import Role, Step
 from wm_bags.replay.recorded import Recorded
 from wm_bringup.embedded import Runner
-from wm_bringup.graph_parts import Graph, Node, config
+from wm_bringup.graph_parts import Graph, Node, middleware
 from wm_core.qos import LATCHED
 from wm_core.services import await_answers
 
@@ -80,8 +80,7 @@ class ReplayedNode:
         """The node runs, unconfigured; `files`: parameter files that come first."""
         name = self.role.node
         node = Node(name, name, f"{name}.node", name, dict(parameters))
-        environment = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(config("fastdds.xml"))}
-        self._runner = Runner(Graph((node,), tuple(files), self.namespace.strip("/"), "warn", environment))
+        self._runner = Runner(Graph((node,), tuple(files), self.namespace.strip("/"), "warn", middleware()))
         with self._runner.started():
             yield
 

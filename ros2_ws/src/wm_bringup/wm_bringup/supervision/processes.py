@@ -40,19 +40,16 @@ def find(node: str) -> Process | None:
     for folder in Path("/proc").glob("[0-9]*") if launcher else ():
         with suppress(OSError):  # ended meanwhile, or of somebody else
             named = f"__node:={node}".encode() in (folder / "cmdline").read_bytes().split(b"\0")
-            if named and f"{LAUNCHER_PID}={launcher}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+            if named and _launcher(int(folder.name)) == launcher:
                 return process(int(folder.name))
     return None
 
 
 def of_another_launch(found: Process) -> bool:
     """Whether another launcher than that of this process has started it; not known of who has none."""
-    launcher, mark = os.environ.get(LAUNCHER_PID), f"{LAUNCHER_PID}=".encode()
+    mine = os.environ.get(LAUNCHER_PID)
     with suppress(OSError):  # ended meanwhile, or of somebody else
-        theirs = [
-            each for each in Path(f"/proc/{found.pid}/environ").read_bytes().split(b"\0") if each.startswith(mark)
-        ]
-        return bool(launcher and theirs) and theirs[0] != mark + str(launcher).encode()
+        return bool(mine) and _launcher(found.pid) not in (None, mine)
     return False
 
 
@@ -90,6 +87,13 @@ class Patience:
             worked = now
         self._seen[pid] = first, worked, cpu
         return now - worked > self._idle or now - first > self._longest
+
+
+def _launcher(pid: int) -> str | None:
+    """The process id of the launcher that has started a process, from its environment; raises OSError where that cannot be read."""
+    mark = f"{LAUNCHER_PID}=".encode()
+    entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return next((entry.removeprefix(mark).decode() for entry in entries if entry.startswith(mark)), None)
 
 
 def _stat(pid: int) -> list[str] | None:

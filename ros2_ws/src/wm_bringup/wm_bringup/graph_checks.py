@@ -1,0 +1,60 @@
+"""What launch files check of their arguments before anything is started. Every function raises LaunchError, which names the argument."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from wm_bringup.graph_parts import Node
+from wm_bringup.launch_arguments import LaunchError
+from wm_bringup.params_file import check_params_file
+from wm_core.bundle import Bundle, BundleError
+from wm_core.compatibility import FitError, check_fit, check_robot
+from wm_core.robot import RobotError, RobotProfile, load_robot, robot_names
+from wm_core.task import Task, TaskError, load_task
+from wm_planner.policy import POLICY
+
+Loaded = TypeVar("Loaded")
+
+
+def checked(argument: str, load: Callable[[], Loaded], *errors: type[Exception]) -> Loaded:
+    """What `load` returns; one of `errors` says what is wrong with the argument."""
+    try:
+        return load()
+    except errors as error:
+        raise LaunchError(f"argument '{argument}': {error}") from error
+
+
+def robot_of(value: str, prefix: str = "") -> tuple[RobotProfile, str]:
+    """The profile of a robot, and how it is given to nodes: by name, or by the absolute path of its file."""
+    profile = checked("robot", lambda: load_robot(value, prefix), RobotError)
+    return profile, value if value in robot_names() else str(profile.file)
+
+
+def task_of(value: str, bundle: str, robot: RobotProfile) -> tuple[Task, str]:
+    """A task that bundle and robot fit, and how it is given to nodes: by name, or by the absolute path of its file."""
+    loaded = checked("bundle", lambda: Bundle.load(bundle), BundleError)
+
+    def fitting() -> Task:
+        task = load_task(value)
+        check_fit(task, loaded)
+        check_robot(task, robot)
+        return task
+
+    task = checked("task", fitting, TaskError, FitError)
+    return task, value if value == task.name else str(task.path)
+
+
+def check_planner(planner: str, bundle: str) -> None:
+    """A policy is a planner only where the bundle has one."""
+    if planner == POLICY and not (Path(bundle) / "policy.onnx").is_file():
+        raise LaunchError(
+            f"argument 'planner': expected a bundle with a policy, {bundle} has none; train one with ./wm policy, or choose another planner"
+        )
+
+
+def params_files(value: str, nodes: Sequence[Node], namespace: str) -> list[Path]:
+    """The parameter file of the user, or none."""
+    if not value:
+        return []
+    set_here = [name for node in nodes for name in node.parameters]
+    return [check_params_file(value, {node.name: node.module for node in nodes}, set_here, namespace)]
