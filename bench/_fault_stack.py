@@ -16,6 +16,7 @@ import rclpy
 from _arm_watch import AT_REST, MOVING, commanded, rest_after
 from _memory import memory
 from _spoilt import spoilt
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
@@ -73,7 +74,7 @@ class FaultStack:
         self._names: list[str] = []
         self._node.create_subscription(JointState, "joint_states", self._on_joints, EVERY)
         self._clients = {name: self._node.create_client(kind, name) for name, kind in CLIENTS.items()}
-        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
+        self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
         return self
 
@@ -89,6 +90,15 @@ class FaultStack:
         self._node.destroy_node()
         rclpy.try_shutdown()
         self._log.close()
+
+    def _spin(self) -> None:
+        """Until the end; a fault's publisher that is destroyed meanwhile is no end."""
+        while self._executor.context.ok():
+            try:
+                self._executor.spin()
+                return
+            except InvalidHandle:
+                continue
 
     def recorded(self) -> dict[str, Any]:
         """Of a run that has ended: whether its bags can be read as they are, how many joint states are in them, and how many were heard
