@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import rclpy
 from _arm_watch import AT_REST, MOVING, commanded, rest_after
 from _memory import memory
@@ -30,6 +31,7 @@ from wm_bags.storage.reading import Bag
 from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.stamps import to_msg
 
+RESTARTED_S = 30.0
 EVERY = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)  # however late this process gets its turn
 CLIENTS = {"sim/fault": SimFault, "sim/disturb": DisturbObject, "wm/e_stop": Trigger, "wm/e_stop_reset": Trigger}
 
@@ -156,6 +158,10 @@ class FaultStack:
             return [(at, each) for at, each in self.watch if since <= at <= until]
 
     def pid(self, node: str) -> int:
+        """Of the node's process; one that is being restarted is waited for."""
+        deadline = time.monotonic() + RESTARTED_S
+        while not psutil.pid_exists(self._pids[node]) and time.monotonic() < deadline:
+            time.sleep(0.05)
         return self._pids[node]
 
     @property
