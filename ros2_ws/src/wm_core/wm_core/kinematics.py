@@ -1,6 +1,7 @@
 """Kinematics of an arm with pinocchio: forward and inverse kinematics of the tool in the table frame, limits."""
 
 from collections.abc import Sequence
+from math import isfinite
 
 import numpy as np
 
@@ -57,6 +58,7 @@ class Kinematics:
         locked = [full.getJointId(name) for name in full.names if name != "universe" and name not in robot.joints]
         self.model = pinocchio.buildReducedModel(full, locked, pinocchio.neutral(full))
         self._data = self.model.createData()
+        self._shape = (self.model.nq,)
         self._tip = self.model.getFrameId(robot.tool.link)
         order = tuple(self.model.names)[1:]
         if order != robot.joints:
@@ -151,7 +153,7 @@ class Kinematics:
 
     def _checked(self, q: np.ndarray) -> np.ndarray:
         q = np.asarray(q, float)
-        if q.shape != (self.model.nq,) or not np.isfinite(q).all():
+        if q.shape != self._shape or not isfinite(q.dot(q)):  # one call where np.isfinite needs two
             raise KinematicsError(f"expected {self.model.nq} finite joint angles, got shape {q.shape}: {q}")
         return q
 

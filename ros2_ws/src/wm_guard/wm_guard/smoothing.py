@@ -25,17 +25,20 @@ def smooth(times: np.ndarray, points: np.ndarray, at: np.ndarray, first: float, 
 
     `first`, `second` [s]: lengths of the averages, both above 0. Jerk is that just after a time.
     """
-    slopes = np.diff(points, axis=0) / np.diff(times)[:, None] if len(times) > 1 else np.empty((0, points.shape[1]))
-    still = np.zeros((1, points.shape[1]))
-    bends = np.diff(np.vstack([still, slopes, still]), axis=0)  # (k, n): change of velocity at each point
+    slopes = (points[1:] - points[:-1]) / (times[1:] - times[:-1])[:, None]
+    bends = np.zeros_like(points)  # (k, n): change of velocity at each point
+    bends[:-1] += slopes
+    bends[1:] -= slopes
     # A bend is a ramp, its average twice over the difference of four cubics.
     since = at[:, None] - times - np.array([0.0, first, second, first + second])[:, None, None]
-    past = np.maximum(since, 0.0)
-    squared = past * past
-    cubic, square, line, step = (
-        (part[0] - part[1] - part[2] + part[3]) @ bends / (first * second)
-        for part in (squared * past / 6, squared / 2, past, (since >= 0.0).astype(float))
-    )
+    parts = np.empty((4, *since.shape))  # cubic and its derivatives
+    np.maximum(since, 0.0, out=parts[2])
+    np.multiply(parts[2], parts[2], out=parts[1])
+    np.multiply(parts[1], parts[2], out=parts[0])
+    parts[0] /= 6
+    parts[1] /= 2
+    np.greater_equal(since, 0.0, out=parts[3])
+    cubic, square, line, step = (parts[:, 0] - parts[:, 1] - parts[:, 2] + parts[:, 3]) @ bends / (first * second)
     return States(points[0] + cubic, square, line, step)
 
 

@@ -35,14 +35,20 @@ class ToolLimits:
         return 1.0 if fastest <= self.speed else self.speed / fastest
 
 
+def condition(kinematics: Kinematics, q: np.ndarray) -> float:
+    """Condition number of the Jacobian at joints `q` (n,) [rad]; infinity at a singularity."""
+    values = np.linalg.svd(kinematics.jacobian(q), compute_uv=False)
+    return float(values[0] / values[-1]) if values[-1] > 0 else np.inf
+
+
 def singularity_scale(kinematics: Kinematics, start: np.ndarray, end: np.ndarray, limits: Limits) -> float:
     """The share of the commanded speed on the way from joints `start` to `end` (n,) [rad]; raises Refusal.
 
     As MoveIt Servo: slowed where the condition number of the Jacobian is above a threshold, stopped at another, but an arm may
     always leave a singularity.
     """
-    there = float(np.linalg.cond(kinematics.jacobian(end)))
-    if there <= limits.singularity_slow or there <= float(np.linalg.cond(kinematics.jacobian(start))):
+    there = condition(kinematics, end)
+    if there <= limits.singularity_slow or there <= condition(kinematics, start):
         return 1.0
     if there >= limits.singularity_stop:
         raise Refusal(
