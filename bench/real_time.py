@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import time
 from collections import Counter
 from itertools import count
@@ -58,8 +59,8 @@ def verdict(status: int, reason: str) -> tuple[str, str]:
 
 
 def code(reason: str) -> str:
-    """'tool_speed' of 'tool_speed: 0.43 of at most 0.42 m/s'."""
-    return reason.partition(":")[0].strip()
+    """'tool_speed' of 'tool_speed: 0.43 of at most 0.42 m/s'; the numbers of a text without a code are left out."""
+    return re.sub(r"\d+", "N", reason.partition(":")[0].strip())
 
 
 def launch(options: argparse.Namespace, seeds: list[int], folder: Path, results: Results) -> int:
@@ -107,7 +108,7 @@ def tables(lines: list[Line]) -> str:
 
 def _of_guard(goals: list[dict[str, Any]]) -> str:
     counted = {
-        name: sum((Counter(each.get(name, {})) for each in goals), Counter())
+        name: sum((_by_code(each.get(name, {})) for each in goals), Counter())
         for name in ("commands", "slowed", "held", "interventions")
     }
     commands = counted["commands"]["all"]
@@ -122,7 +123,7 @@ def _of_guard(goals: list[dict[str, Any]]) -> str:
             share(counted["slowed"][reason]),
             share(counted["held"][reason]),
             counted["interventions"][reason],
-            sum(reason in each.get("interventions", {}) for each in goals),
+            sum(reason in _by_code(each.get("interventions", {})) for each in goals),
         )
         for reason in reasons
     ]
@@ -131,6 +132,13 @@ def _of_guard(goals: list[dict[str, Any]]) -> str:
     rows.append(("all", share(totals[0]), share(totals[1]), totals[2], touched))
     header = ("reason", "commands slowed", "commands held", "interventions", "goals with one")
     return f"{commands} commands:\n\n{table(header, rows)}"
+
+
+def _by_code(counts: dict[str, int]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for reason, times in counts.items():
+        found[code(reason)] += times
+    return found
 
 
 def main() -> int:
