@@ -129,10 +129,10 @@ class ToolPath:
             if speed <= 1.0 and change <= 1.0:
                 break
             if speed > 1.0:
-                reason = f"shortened to {100 / speed:.0f} % by a joint velocity limit"
+                reason = f"joint_velocity: shortened to {100 / speed:.0f} %"
                 end = start + (end - start) * 0.98 / speed
             else:
-                reason = f"changed by {100 / change:.0f} % of what was asked for, by a joint acceleration limit"
+                reason = f"joint_acceleration: changed by {100 / change:.0f} % of what was asked for"
                 end = coasting + (end - coasting) * 0.98 / change
         if speed > 1.0:
             return self.hold("no motion within the joint velocity limits")
