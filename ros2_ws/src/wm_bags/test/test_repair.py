@@ -99,6 +99,7 @@ def test_a_file_that_is_cut_off_anywhere_is_read_up_to_its_last_whole_chunk(whol
 @settings(max_examples=60, deadline=None)
 @given(share=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 @example(share=0.0011849563312980038, bit=0)  # in the name of the schema before the data
+@example(share=0.0002, bit=4)  # in the header
 def test_a_flipped_bit_costs_one_chunk_at_most(whole, folders, share, bit):
     folder = folders()
     place = 8 + int(share * ((whole / "bag_0.mcap").stat().st_size - 8))

@@ -13,7 +13,7 @@ import lz4.frame
 import zstandard
 from mcap.data_stream import ReadDataStream
 from mcap.opcode import Opcode
-from mcap.records import Channel, Schema
+from mcap.records import Channel, Header, Schema
 
 from wm_bags.storage.mcap_file import CHUNK, MAGIC, MESSAGE, MESSAGE_BYTES, RECORD
 
@@ -132,12 +132,14 @@ def _record(data: Any, start: int) -> Found:
 def _content(opcode: int, content: bytes) -> Any:
     if opcode == Opcode.CHUNK:
         return _chunk(content)
+    if opcode == Opcode.HEADER and (profile := _parse(Header, content).profile) != "ros2":
+        raise DamageError(f"expected a header with the profile ros2, got '{profile}'")
     if opcode == Opcode.SCHEMA:
         return _parse(Schema, content)
     return _parse(Channel, content) if opcode == Opcode.CHANNEL else content
 
 
-def _parse(kind: type[Schema] | type[Channel], content: bytes) -> Any:
+def _parse(kind: type[Header] | type[Schema] | type[Channel], content: bytes) -> Any:
     try:
         return kind.read(ReadDataStream(BytesIO(content)))
     except Exception as error:  # whatever the library says of bytes that are no such record
