@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wm_bringup.graph_checks import check_planner, checked, params_files, robot_of, task_of
+from wm_bringup.graph_checks import bundle_folders, check_planner, checked, params_files, robot_of, task_of
 from wm_bringup.graph_parts import (
     Graph,
     absolute,
-    bundle_folders,
     bundle_manager,
     config,
     lifecycle_node,

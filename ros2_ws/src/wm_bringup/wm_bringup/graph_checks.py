@@ -9,10 +9,13 @@ from wm_bringup.launch_arguments import LaunchError
 from wm_bringup.params_file import check_params_file
 from wm_core.bundle import Bundle, BundleError
 from wm_core.compatibility import FitError, check_fit, check_robot
+from wm_core.paths import bundles_dir
+from wm_core.registry import Registry
 from wm_core.robot import RobotError, RobotProfile, load_robot, robot_names
 from wm_core.task import Task, TaskError, load_task
 from wm_planner.policy import POLICY
 
+PROMOTED = "promoted"  # the bundle of which the registry says so
 Loaded = TypeVar("Loaded")
 
 
@@ -22,6 +25,21 @@ def checked(argument: str, load: Callable[[], Loaded], *errors: type[Exception])
         return load()
     except errors as error:
         raise LaunchError(f"argument '{argument}': {error}") from error
+
+
+def bundle_folders(value: str) -> tuple[str, str]:
+    """Folders of the bundle to start with and of the registry to follow; the latter empty: none."""
+    if value == PROMOTED:
+        return checked("bundle", _promoted, ValueError, OSError)
+    folder = Path(value).expanduser().absolute() if value else bundles_dir() / "default"
+    if value and not (folder / "bundle.yaml").is_file():
+        raise LaunchError(f"argument 'bundle': expected a folder with bundle.yaml, found none at {folder}")
+    return str(folder), ""
+
+
+def _promoted() -> tuple[str, str]:
+    registry = Registry()
+    return str(registry.path(registry.promoted().id)), str(registry.folder)
 
 
 def robot_of(value: str, prefix: str = "") -> tuple[RobotProfile, str]:

@@ -11,10 +11,7 @@ from typing import Any
 
 from wm_bringup.launch_arguments import LaunchError
 from wm_bringup.supervision.ends import GAVE_UP
-from wm_core.paths import bundles_dir, share
-from wm_core.registry import Registry
-
-PROMOTED = "promoted"  # the registry says which
+from wm_core.paths import share
 
 
 @dataclass(frozen=True)
@@ -106,17 +103,6 @@ def bundle_manager(bundle: str, registry: str, **parameters: Any) -> Node:
     return process("wm_bringup", "wm_bundle_manager", given, ends_all=False, respawn=True)
 
 
-def bundle_folders(value: str) -> tuple[str, str]:
-    """Folders of the bundle to start with and of the registry to follow; the latter empty: none."""
-    if value != PROMOTED:
-        return _folder("bundle", value, "bundle.yaml") or str(bundles_dir() / "default"), ""
-    try:
-        registry = Registry()
-        return str(registry.path(registry.promoted().id)), str(registry.folder)
-    except (ValueError, OSError) as error:
-        raise LaunchError(f"argument 'bundle': {error}") from error
-
-
 def absolute(value: str) -> str:
     """A path from the working folder; empty stays empty."""
     return str(Path(value).expanduser().absolute()) if value else ""
@@ -156,12 +142,3 @@ def middleware() -> dict[str, str]:
 def stop_file() -> str:
     """Where the guards of one launch say to each other that the emergency stop is set."""
     return str(Path(tempfile.gettempdir()) / f"wm_e_stop_{os.getpid()}_{time.monotonic_ns():x}")
-
-
-def _folder(argument: str, value: str, needed: str) -> str:
-    if not value:
-        return ""
-    folder = Path(value).expanduser().absolute()
-    if not (folder / needed).is_file():
-        raise LaunchError(f"argument '{argument}': expected a folder with {needed}, found none at {folder}")
-    return str(folder)

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from wm_bringup.drivers import Driver, driver_of, installed, load_driver
-from wm_bringup.graph_checks import check_planner, checked, params_files, robot_of, task_of
+from wm_bringup.graph_checks import bundle_folders, check_planner, checked, params_files, robot_of, task_of
 from wm_bringup.graph_parts import (
     Graph,
     Include,
     Program,
     absolute,
-    bundle_folders,
     bundle_manager,
     config,
     lifecycle_node,
