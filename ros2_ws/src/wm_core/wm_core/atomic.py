@@ -9,7 +9,9 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from multiprocessing import get_context
 from pathlib import Path
 
 from wm_core.workers import end_quietly
@@ -89,6 +91,11 @@ def die_with_parent(parent: int | None = None) -> None:
     ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
     if parent is not None and os.getppid() != parent:
         os._exit(1)
+
+
+def worker_pool(workers: int) -> ProcessPoolExecutor:
+    """Forked workers that end with this process, however it ends."""
+    return ProcessPoolExecutor(workers, get_context("fork"), die_with_parent, (os.getpid(),))
 
 
 def synced_copy(source: Path, target: Path) -> None:

@@ -1,15 +1,14 @@
 """Collects exploration episodes in the simulated worlds into bags."""
 
 import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from wm_bags.steps.frames import Frame, Step
-from wm_core.atomic import die_with_parent
+from wm_core.atomic import worker_pool
 from wm_core.paths import rigs_dir
 from wm_core.rig import CameraRig
 from wm_data.episode_bag import EpisodeWriter
@@ -51,7 +50,7 @@ def collect(
             bag = folder / f"{load_world(world).name}_{seed:06d}"
             batches.append(Batch(world, seed, count, steps, bag, video))
     missing = [batch for batch in batches if not batch.bag.exists()]
-    with ProcessPoolExecutor(workers, get_context("fork"), die_with_parent, (os.getpid(),)) as pool:
+    with worker_pool(workers) as pool:
         futures = [pool.submit(collect_bag, batch) for batch in missing]
         for done, future in enumerate(as_completed(futures), 1):
             print(f"collect: {future.result().name} ({done} of {len(missing)} bags)", flush=True)

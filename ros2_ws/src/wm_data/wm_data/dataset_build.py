@@ -3,12 +3,10 @@
 What cannot be used is cut out, and a report beside the arrays says what and why; with `strict` the first fault is an error.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ from wm_bags.steps.strict import StrictCheck
 from wm_bags.steps.sync import JITTER
 from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
-from wm_core.atomic import die_with_parent, new_folder
+from wm_core.atomic import new_folder, worker_pool
 from wm_core.kinematics import Kinematics
 from wm_core.rig import Camera, CameraRig
 from wm_core.robot import load_robot
@@ -69,7 +67,7 @@ def build_dataset(bags: list[Path], folder: Path, workers: int, reading: Reading
     folder = Path(folder)
     with new_folder(folder) as work:
         checks: dict[int, BagCheck] = {}
-        with ProcessPoolExecutor(workers, get_context("fork"), die_with_parent, (os.getpid(),)) as pool:
+        with worker_pool(workers) as pool:
             futures = {pool.submit(_convert, bag, work / f"{i:05d}", reading): i for i, bag in enumerate(bags)}
             try:
                 for done, future in enumerate(as_completed(futures), 1):
