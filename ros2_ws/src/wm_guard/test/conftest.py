@@ -7,13 +7,15 @@ import pytest
 
 from wm_core.kinematics import Kinematics
 from wm_core.robot import load_robot
-from wm_guard.limits import Request
+from wm_guard.guard import Guard
+from wm_guard.limits import Limits, Request
 
 TOOL_DOWN = load_robot().tool.rotation
 
 os.environ.setdefault("ROS_DOMAIN_ID", "36")
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 
+T0 = 1_000_000_000
 READY = np.array([0.0, -0.3, 0.0, -2.2, 0.0, 2.0, 0.785])
 
 
@@ -26,6 +28,15 @@ def kinematics() -> Kinematics:
 def start(kinematics) -> np.ndarray:
     """Joints with the tool 10 cm over the table."""
     return kinematics.ik(np.array([0.45, 0.0, 0.10]), TOOL_DOWN, READY)
+
+
+@pytest.fixture
+def guard(kinematics, start) -> Guard:
+    """A guard that knows where the arm is at 1 s."""
+    guard = Guard(kinematics, Limits.of(load_robot()))
+    guard.place(start, T0, T0)
+    assert guard.observe(kinematics.joint_names, start, T0, T0)
+    return guard
 
 
 @pytest.fixture(scope="session")

@@ -34,12 +34,6 @@ def tool_speed(kinematics, verdict) -> float:
     )
 
 
-@pytest.fixture
-def guard(kinematics, start) -> Guard:
-    """A guard that knows where the arm is at T0."""
-    return guard_of(kinematics, start)
-
-
 def test_a_good_step_passes_as_it_came(guard, kinematics, start, step):
     request = step(dx=0.03)
     verdict = guard.check(request, T0, T0)

@@ -2,23 +2,12 @@
 
 from itertools import pairwise
 
-import pytest
-
-from wm_core.robot import load_robot
-from wm_guard.guard import Guard, Kind, Mode
-from wm_guard.limits import Limits, Request
+from wm_guard.guard import Kind, Mode
+from wm_guard.limits import Request
 from wm_guard.states import State
 
 MS = 1_000_000
 T0 = 1000 * MS
-
-
-@pytest.fixture
-def guard(kinematics, start) -> Guard:
-    made = Guard(kinematics, Limits.of(load_robot()))
-    made.place(start, T0, T0)
-    assert made.observe(kinematics.joint_names, start, T0, T0)
-    return made
 
 
 def test_the_states_in_turn(guard, kinematics, start, step):

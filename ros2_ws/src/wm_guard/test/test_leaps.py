@@ -3,34 +3,18 @@
 import numpy as np
 import pytest
 
-from wm_core.robot import load_robot
-from wm_guard.guard import Guard
-from wm_guard.limits import Limits, Request
+from wm_guard.limits import Request
 
 MS = 1_000_000
 T0 = 1000 * MS
-
-
-@pytest.fixture
-def guard(kinematics, start) -> Guard:
-    """A guard that knows where the arm is at T0."""
-    guard = Guard(kinematics, Limits.of(load_robot()))
-    guard.place(start, T0, T0)
-    assert guard.observe(kinematics.joint_names, start, T0, T0)
-    return guard
 
 
 class Controller:
     """The arm's controller, which is where it is whatever joint states say: goes straight to each point by its time."""
 
     def __init__(self, q):
-        self.q, self.now, self.ends, self.points, self.fastest = (
-            np.array(q),
-            T0,
-            np.zeros(0),
-            np.zeros((0, len(q))),
-            0.0,
-        )
+        self.q, self.now, self.fastest = np.array(q), T0, 0.0
+        self.ends, self.points = np.zeros(0), np.zeros((0, len(q)))
 
     def until(self, now):
         """Go on; `fastest` [rad/s] of all joints so far is kept."""

@@ -215,9 +215,7 @@ class Arm:
         """The slow motion of an arm that may be elsewhere than measured, until it ends: joint states that are wrong would make it
         leap with the next command.
         """
-        if self._slow is not None and now_ns >= self._slow.rest_ns:
-            self._slow = None
-        return self._slow
+        return self._slow if self._slow is not None and now_ns < self._slow.rest_ns else None
 
     def _silent(self, now_ns: int) -> bool:
         """Whether nothing was measured for so long that another arm than the one that was commanded may listen, or this one elsewhere:

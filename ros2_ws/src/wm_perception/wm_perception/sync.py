@@ -216,9 +216,8 @@ class Travel:
         """From where the tool was at the first of the camera's equal images to where it was at this one [m]; 0 where no joint state
         says it.
         """
-        if (
-            self._seen_ns.get(camera, stamp_ns) - stamp_ns > LONGEST_GAP * 1e9
-        ):  # what happened at these stamps before is no help
+        back_ns = self._seen_ns.get(camera, stamp_ns) - stamp_ns
+        if back_ns > LONGEST_GAP * 1e9:  # the clock jumped back: where the tool was at these stamps before says nothing
             self._ways.clear()
             self._start.clear()
             self._seen_ns.clear()
