@@ -31,7 +31,7 @@ from wm_bags.storage.reading import Bag
 from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.stamps import to_msg
 
-RESTARTED_S = 30.0
+RESTARTED_S = 30.0  # until a node has another process
 EVERY = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)  # however late this process gets its turn
 CLIENTS = {"sim/fault": SimFault, "sim/disturb": DisturbObject, "wm/e_stop": Trigger, "wm/e_stop_reset": Trigger}
 

@@ -90,6 +90,20 @@ def test_a_belief_that_was_sent_again_is_a_step_where_it_was_answered():
     assert steps.unanswered == 0
 
 
+def test_an_answer_that_came_after_the_belief_was_sent_again_is_expected_once():
+    steps, found = cut(
+        PLANNER,
+        message("joints", 1, 100),
+        message("belief", 2, 100),
+        message("belief", 1002, 100),
+        message("command", 1003, 100),
+        message("plan", 1004, 100),
+        message("belief", 1005, 200),
+        message("command", 1006, 200),
+    )
+    assert [names(step.expected) for step in found if step.trigger] == [["command", "plan"], ["command"]]
+
+
 def test_a_goal_begins_after_the_belief_that_it_names_whenever_it_was_sent():
     _, (before, first, second) = cut(
         PLANNER,

@@ -9,18 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from wm_bringup.graph_parts import config
+
 pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(500)]
 ENVIRONMENT = {**os.environ, "ROS_DOMAIN_ID": "76", "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-# As wm_bringup/config/camera_realsense.yaml, and nobody need hold the enabling key.
-PARAMETERS = """
-/**/wm_perception:
-  ros__parameters:
-    colour_topic: "/{camera}/{camera}/color/image_raw"
-    depth_topic: "/{camera}/{camera}/aligned_depth_to_color/image_raw"
-    info_topic: "/{camera}/{camera}/color/camera_info"
-/**/wm_guard:
-  ros__parameters: {enable_required: false}
-"""
+# Nobody need hold the enabling key.
+UNGUIDED = "/**/wm_guard:\n  ros__parameters: {enable_required: false}\n"
 
 
 def wm(*words: str, **options) -> subprocess.Popen:
@@ -31,7 +25,7 @@ def wm(*words: str, **options) -> subprocess.Popen:
 @pytest.fixture
 def launched(tmp_path) -> Iterator[list]:
     """What both launches print, in files."""
-    (tmp_path / "parameters.yaml").write_text(PARAMETERS)
+    (tmp_path / "parameters.yaml").write_text(config("camera_realsense.yaml").read_text() + UNGUIDED)
     words = {
         "robot_stand_in": ["robot:=ur5e", "camera:=realsense"],
         "arm_real": ["robot:=ur5e", "rig:=one_camera", "driver:=none", "autostart:=true"]
