@@ -30,13 +30,23 @@ def start(kinematics) -> np.ndarray:
     return kinematics.ik(np.array([0.45, 0.0, 0.10]), TOOL_DOWN, READY)
 
 
+@pytest.fixture(scope="session")
+def guard_of():
+    """guard_of(kinematics, joints, limits) -> Guard of an arm that was placed and measured at `joints` at 1 s."""
+
+    def build(kinematics: Kinematics, joints: np.ndarray, limits: Limits | None = None) -> Guard:
+        guard = Guard(kinematics, limits or Limits.of(load_robot()))
+        guard.place(joints, T0, T0)
+        assert guard.observe(kinematics.joint_names, joints, T0, T0)
+        return guard
+
+    return build
+
+
 @pytest.fixture
-def guard(kinematics, start) -> Guard:
+def guard(guard_of, kinematics, start) -> Guard:
     """A guard that knows where the arm is at 1 s."""
-    guard = Guard(kinematics, Limits.of(load_robot()))
-    guard.place(start, T0, T0)
-    assert guard.observe(kinematics.joint_names, start, T0, T0)
-    return guard
+    return guard_of(kinematics, start)
 
 
 @pytest.fixture(scope="session")

@@ -49,14 +49,19 @@ def record(content: McapRecord) -> bytes:
 
 
 class Index:
-    """What an MCAP file says of itself at its end: schemas, channels, chunks, counts."""
+    """What an MCAP file says of itself at its end: schemas, channels, chunks, counts.
+
+    There is a chunk every half second, so their records are kept compressed: a recorder's memory must not grow.
+    """
 
     def __init__(self) -> None:
         self.schemas: dict[int, Schema] = {}
         self.channels: dict[int, Channel] = {}
         self.counts: dict[int, int] = defaultdict(int)  # messages by channel
         self.start_ns = self.end_ns = 0  # log times of the first and the last message
-        self._chunks: list[bytes] = []
+        self._chunks = 0
+        self._compressor = zlib.compressobj()  # of the chunks' records
+        self._compressed = bytearray()
         self._metadata: list[bytes] = []
 
     @property
@@ -77,7 +82,8 @@ class Index:
         body = struct.pack("<QQQQI", *times, start, length, 10 * len(offsets))
         body += b"".join(struct.pack("<HQ", channel, offset) for channel, offset in offsets.items())
         body += struct.pack("<QI", index_length, len(name)) + name + struct.pack("<QQ", stored, size)
-        self._chunks.append(RECORD.pack(Opcode.CHUNK_INDEX, len(body)) + body)
+        self._chunks += 1
+        self._compressed += self._compressor.compress(RECORD.pack(Opcode.CHUNK_INDEX, len(body)) + body)
 
     def metadata(self, offset: int, length: int, name: str) -> None:
         self._metadata.append(record(MetadataIndex(offset, length, name)))
@@ -90,16 +96,17 @@ class Index:
             channel_count=len(self.channels),
             attachment_count=0,
             metadata_count=len(self._metadata),
-            chunk_count=len(self._chunks),
+            chunk_count=self._chunks,
             message_start_time=self.start_ns,
             message_end_time=self.end_ns,
             channel_message_counts=dict(self.counts),
         )
+        chunks = zlib.decompress(self._compressed + self._compressor.copy().flush())
         groups = {
             Opcode.SCHEMA: [record(schema) for schema in self.schemas.values()],
             Opcode.CHANNEL: [record(channel) for channel in self.channels.values()],
             Opcode.STATISTICS: [record(statistics)],
-            Opcode.CHUNK_INDEX: self._chunks,
+            Opcode.CHUNK_INDEX: [chunks],
             Opcode.METADATA_INDEX: self._metadata,
         }
         data_end = record(DataEnd(0))
