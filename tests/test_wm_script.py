@@ -94,9 +94,9 @@ def test_doctor_of_what_runs_is_a_verb():
     assert done.returncode == 0 and "--html FILE" in done.stdout and "--controller-topic" in done.stdout
 
 
-@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
 def test_scripts_pass_shellcheck():
-    scripts = ["wm", ".ci/run", *(str(path.relative_to(ROOT)) for path in (ROOT / "tools").glob("*.sh"))]
+    files = [file for folder in ("tools", "docker") for file in (ROOT / folder).glob("*.sh")]
+    scripts = ["wm", ".ci/run", *(str(file.relative_to(ROOT)) for file in files)]
     done = subprocess.run(["shellcheck", "-x", *scripts], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 

@@ -65,7 +65,7 @@ step() { # NUMBER TITLE COMMAND...: runs COMMAND with its output in a log and sa
 # --- 1: the machine and its Debian packages --------------------------------------------------------------------------
 
 check_machine() {
-    [[ "$(uname -s)-$(uname -m)" == Linux-x86_64 ]] ||
+    [[ "$(uname -s)-$(uname -m)" == Linux-x86_64 ]] || { [[ "$(uname -s)" == Linux ]] && ros_is_sourced; } ||
         die "wm runs on Linux x86-64, this is $(uname -s) $(uname -m); where ROS 2 is installed for it, source that first"
     local version
     version=$(getconf GNU_LIBC_VERSION 2>/dev/null) || die "wm needs the GNU C library (glibc) 2.28 or later; this system has another one (musl?): use Debian 12 or Ubuntu"
