@@ -41,6 +41,7 @@ SECTIONS = (
     "faults",
     "dead_guard",
     "real_time",
+    "stand_in",
     "guard",
 )
 HEAD = """\

@@ -1,0 +1,158 @@
+"""Goals of arm_real on the stand-in robot, paired by seed: clean, and with each disturbance of camera, calibration and clock."""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from _common import FIRST_TEST_SEED, groups, rate, recorded, result_options, shipped, table, write_json
+from _results import Line, Results
+
+from wm_bringup.graph_parts import config
+
+START_S, GOAL_S, END_S = 180.0, 60.0, 60.0  # of the wall clock, that a start, a goal and an end may take
+WORLD, RIG, CAMERA = "tabletop_block", "one_camera", "realsense"
+PART = "launch"  # lines about launches, beside those about goals
+CLEAN = "none"
+# Arguments of robot_stand_in.launch.py; nothing of them is known to arm_real.launch.py.
+DISTURBANCES: dict[str, dict[str, str]] = {
+    CLEAN: {},
+    "depth noise": {"sensor": "depth_noise"},
+    "calibration 5 mm, 0.5 degrees": {"sensor": "miscalibrated"},
+    "latency 60 ms": {"sensor": "latency"},
+    "jitter 10 ms": {"sensor": "jitter"},
+    "clock offset 20 ms": {"clock_offset": "0.02"},
+    "all": {"sensor": "realistic", "clock_offset": "0.02"},
+}
+PROTOCOL = f"""\
+`robot_stand_in.launch.py` and `arm_real.launch.py` as two launches in real time: one {CAMERA} camera of 424 x 240 pixels at 30 Hz, joint
+states at 500 Hz, best effort. Goals and starts are those of their seeds, the same in each row; `speed:=full`. Of goals that only one of
+two rows reached, `lost` and `won` say how many: against the clean row."""
+
+
+def parameters(folder: Path) -> Path:
+    """The parameter file of arm_real: the camera's topics, and nobody who holds the enabling key."""
+    values = yaml.safe_load(config(f"camera_{CAMERA}.yaml").read_text())
+    values["/**/wm_guard"] = {"ros__parameters": {"enable_required": False}}
+    file = folder / "parameters.yaml"
+    file.write_text(yaml.safe_dump(values))
+    return file
+
+
+@contextmanager
+def started(name: str, words: list[str], folder: Path) -> Iterator[subprocess.Popen]:
+    """A process of wm, which prints into `folder`; ended as by Ctrl-C."""
+    with open(folder / f"{name}.log", "w") as log:
+        command = [sys.executable, "-m", *words]
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def launch(disturbance: str, seeds: list[int], options: argparse.Namespace, folder: Path, results: Results) -> int:
+    """Try consecutive seeds and add their lines; returns how many there are."""
+    folder.mkdir(parents=True)
+    report = folder / "report.json"
+    given = {"robot": options.robot, "rig": RIG}
+    stand_in = {**given, "camera": CAMERA, "world": WORLD, **DISTURBANCES[disturbance]}
+    real = {**given, "driver": "none", "autostart": "true", "speed": "full", "params_file": parameters(folder)}
+    client = {**given, "world": WORLD, "seed": seeds[0], "episodes": len(seeds), "report": report}
+    with (
+        started("robot_stand_in", ["wm_bringup.cli", "launch", "robot_stand_in.launch.py", *words(stand_in)], folder),
+        started("arm_real", ["wm_bringup.cli", "launch", "arm_real.launch.py", *words(real)], folder),
+        started("episodes", ["wm_tasks.episodes", "--ros-args", *words(client, before="-p")], folder) as episodes,
+    ):
+        episodes.wait(START_S + GOAL_S * len(seeds))
+    if not report.is_file():
+        return 0
+    document = json.loads(report.read_text())
+    for episode in document["episodes"]:
+        kept = {key: episode[key] for key in ("success_2cm", "final_distance_m", "steps", "time_s", "message")}
+        results.add(kept, disturbance=disturbance, seed=episode["seed"])
+    whole = {key: document[key] for key in ("cycles", "deadline_misses", "latency_ms", "cpu")}
+    results.add(whole, disturbance=disturbance, part=PART, first=seeds[0])
+    return len(document["episodes"])
+
+
+def words(values: Mapping[str, Any], before: str = "") -> list[str]:
+    """NAME:=VALUE of each, as launch files and nodes are given it."""
+    return [word for name, value in values.items() for word in (before, f"{name}:={value}") if word]
+
+
+def tables(lines: list[Line]) -> str:
+    """A row a disturbance: success, against the clean row, and time."""
+    goals = [line for line in lines if line.get("part") != PART]
+    launches = [line for line in lines if line.get("part") == PART]
+    clean = {line["seed"]: line["result"]["success_2cm"] for line in goals if line["disturbance"] == CLEAN}
+    rows = []
+    for (disturbance,), found in groups(goals, "disturbance").items():
+        reached = {line["seed"]: line["result"]["success_2cm"] for line in found}
+        both = reached.keys() & clean.keys()
+        times = [line["result"]["time_s"] for line in found if line["result"]["success_2cm"]]
+        camera = [
+            line["result"]["latency_ms"]["camera_to_command"] for line in launches if line["disturbance"] == disturbance
+        ]
+        rows.append(
+            (
+                disturbance,
+                rate(reached.values()),
+                sum(clean[seed] and not reached[seed] for seed in both),
+                sum(reached[seed] and not clean[seed] for seed in both),
+                f"{np.median(times):.1f}, {np.quantile(times, 0.9):.1f}" if times else "-",
+                f"{1000 * np.median([line['result']['final_distance_m'] for line in found]):.1f}",
+                "; ".join(f"{each['p50']}, {each['p99']}" for each in camera),
+            )
+        )
+    header = ("disturbance", "within 2 cm", "lost", "won", "time of those, median and 90 % [s]", "from the goal [mm]")
+    return table((*header, "camera to command, p50 and p99 [ms]"), rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--goals", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=FIRST_TEST_SEED, help="of the first goal")
+    parser.add_argument("--robot", default="ur5e")
+    parser.add_argument(
+        "--disturbances", nargs="+", default=list(DISTURBANCES), choices=list(DISTURBANCES), metavar="NAME"
+    )
+    parser.add_argument("--folder", type=Path, default=Path("runs/stand_in"), help="of logs and reports")
+    parser.add_argument("--json", type=Path, default=None)
+    result_options(parser)
+    options = parser.parse_args()
+    results = recorded("stand_in", options, "robot", bundle=shipped(), robot=False)
+    seeds = range(options.seed, options.seed + options.goals)
+    for disturbance in options.disturbances:
+        for index in count():
+            missing = [seed for seed in seeds if results.done(disturbance=disturbance, seed=seed) is None]
+            if not missing:
+                break
+            run = [seed for i, seed in enumerate(missing) if seed == missing[0] + i]
+            folder = (options.folder / time.strftime(f"%Y_%m_%d-%H_%M_%S-{index}")).absolute()
+            if not launch(disturbance, run, options, folder, results):
+                raise SystemExit(f"no goal was tried; look at the logs in {folder}")
+    keys = [{"disturbance": name, "seed": seed} for name in options.disturbances for seed in seeds]
+    keys += [{"disturbance": name, "part": PART, "first": seed} for name in options.disturbances for seed in seeds]
+    lines = [line for key in keys if (line := results.done(**key)) is not None]
+    print(tables(lines))
+    write_json(options.json, {"lines": lines})
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
