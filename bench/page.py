@@ -42,6 +42,7 @@ SECTIONS = (
     "dead_guard",
     "real_time",
     "stand_in",
+    "interruptions",
     "guard",
 )
 HEAD = """\
