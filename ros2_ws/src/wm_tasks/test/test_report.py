@@ -24,6 +24,7 @@ def run():
             Episode(seed, [0.5, 0.0], [0.4, 0.1], distance, 20, 2.0, "reached", [[0.5, 0.0], [0.45, 0.05]])
         )
     run.latency_ms["plan"] = [10.0, 20.0, math.nan]
+    run.stages_ms = [(10.0, 8.0, 9.0, 2.0, 1.0, 3.0, 12.0, 1.0)] * 50
     return run
 
 
@@ -34,6 +35,7 @@ def test_the_keys_that_others_rely_on(run):
     for name in ("camera_to_command", "encode", "filter", "plan"):
         assert set(document["latency_ms"][name]) == {"p50", "p99"}
     assert document["latency_ms"]["plan"]["p50"] == 15.0
+    assert document["stages_ms"]["plan"] == {"typical": 12.0, "slowest": 12.0}
     assert set(document) >= {"cycles", "deadline_misses", "seed", "world", "bundle", "versions"}
 
 

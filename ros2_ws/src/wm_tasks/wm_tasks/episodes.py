@@ -89,7 +89,7 @@ class Episodes(Client):
             )
             if not self.wanted:
                 del self.outcome.episodes[:-100]  # run for days without growing
-                for values in self.outcome.latency_ms.values():
+                for values in (*self.outcome.latency_ms.values(), self.outcome.stages_ms):
                     del values[:-10000]
         return 0
 

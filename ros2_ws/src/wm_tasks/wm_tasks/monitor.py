@@ -6,12 +6,14 @@ import numpy as np
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
-from wm_msgs.msg import Belief, Command, Plan
+from wm_msgs.msg import Belief, Command, Observation, Plan
 
+from wm_bags.storage.cdr import stamp_of
 from wm_core.conversions import object_xy
 from wm_core.qos import SENSOR, STATE
 from wm_core.rig import Camera
 from wm_core.stamps import to_ns
+from wm_tasks.cycle import Cycles
 from wm_tasks.latest_picture import LatestPicture
 from wm_tasks.report import Run
 from wm_tasks.video import MOST_FRAMES, RATE, Shot
@@ -36,11 +38,16 @@ class Monitor:
         self.truth: np.ndarray | None = None  # (2,) [m]
         self.shots: list[Shot] = []
         self._sent: dict[int, int] = {}
+        self._cycles = Cycles()
+        run.stages_ms = self._cycles.stages
         self._film, self._latest = film, latest
         self._views = Views(node, camera) if film or latest else None
         self._shot_ns = 0
-        node.create_subscription(Belief, "wm/belief", self._on_belief, STATE)
+        # Not deserialised: an embedding is long, and its stamp is all that is asked for.
+        node.create_subscription(Observation, "wm/observation", self._on_observation, STATE, raw=True)  # type: ignore[arg-type]
+        node.create_subscription(Belief, "wm/belief", self._on_belief, STATE)  # type: ignore[arg-type]
         node.create_subscription(Command, "wm/command", self._on_command, STATE)  # type: ignore[arg-type]
+        node.create_subscription(Command, "wm/executed", self._on_executed, STATE)  # type: ignore[arg-type]
         node.create_subscription(Plan, "wm/plan", self._on_plan, STATE)
         node.create_subscription(PoseStamped, "ground_truth/object_pose", self._on_truth, STATE)
         node.create_subscription(CameraInfo, f"{camera.name}/color/camera_info", self._on_frame, SENSOR)  # type: ignore[arg-type]
@@ -55,6 +62,7 @@ class Monitor:
     # rclpy gives the message's send time to callbacks of two arguments; its type hints do not know.
     def _on_frame(self, message: CameraInfo, info: dict[str, Any]) -> None:
         self._sent[to_ns(message.header.stamp)] = info["source_timestamp"]
+        self._cycles.sent("frame", to_ns(message.header.stamp), info["source_timestamp"])
         while len(self._sent) > FRAMES_KEPT:
             del self._sent[next(iter(self._sent))]
 
@@ -64,13 +72,24 @@ class Monitor:
             return
         self._run.cycles += 1
         stamp_ns = to_ns(message.header.stamp)
+        self._cycles.sent("command", stamp_ns, info["source_timestamp"])
         start_ns = self._sent.get(stamp_ns) if self._run.lockstep else stamp_ns
         if start_ns is not None:
             self._run.latency_ms["camera_to_command"].append((info["source_timestamp"] - start_ns) / 1e6)
 
-    def _on_belief(self, message: Belief) -> None:
+    def _on_observation(self, data: bytes, info: dict[str, Any]) -> None:
+        self._cycles.sent("observation", stamp_of(data), info["source_timestamp"])
+
+    def _on_executed(self, message: Command, info: dict[str, Any]) -> None:
+        self._cycles.sent("executed", to_ns(message.header.stamp), info["source_timestamp"])
+
+    def _on_belief(self, message: Belief, info: dict[str, Any]) -> None:
         if not message.objects:
             return
+        stamp_ns = to_ns(message.header.stamp)
+        self._cycles.sent("belief", stamp_ns, info["source_timestamp"])
+        self._cycles.computed("encode", stamp_ns, message.encode_ms)
+        self._cycles.computed("filter", stamp_ns, message.filter_ms)
         self.belief = message
         self.beliefs += 1
         x, y = map(float, object_xy(message.objects))
@@ -85,6 +104,7 @@ class Monitor:
     def _on_plan(self, message: Plan) -> None:
         if self.pursuing:
             self._run.latency_ms["plan"].append(message.plan_ms)
+            self._cycles.computed("plan", to_ns(message.header.stamp), message.plan_ms)
             self._run.deadline_misses += message.deadline_missed
 
     def _on_truth(self, message: PoseStamped) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from wm_core.revision import revision
+from wm_tasks.cycle import shown
 
 LATENCIES = ("camera_to_command", "encode", "filter", "plan")
 
@@ -78,6 +79,7 @@ class Run:
     wanted: int = 0  # episodes that were asked for; 0: until stopped
     episodes: list[Episode] = field(default_factory=list)
     latency_ms: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in LATENCIES})
+    stages_ms: list[tuple[float, ...]] = field(default_factory=list)  # of each cycle, see cycle.py
     cycles: int = 0
     deadline_misses: int = 0
     cpu: "CpuTimes | None" = field(default_factory=lambda: CpuTimes.now())  # when the run began
@@ -122,6 +124,7 @@ class Run:
             for episode in self.episodes
         ]
         document["latency_ms"] = {name: percentiles(values) for name, values in self.latency_ms.items()}
+        document["stages_ms"] = shown(self.stages_ms)
         document["latency_clock"] = "wall time from frame to command" if self.lockstep else "camera stamp to command"
         document |= {
             "cpu": self.cpu.since() if self.cpu else None,

@@ -8,6 +8,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (the backend must be chosen first)
 import numpy as np  # noqa: E402
 
+from wm_tasks.cycle import SLOWEST, shown  # noqa: E402
 from wm_tasks.report import LATENCIES, Run  # noqa: E402
 
 SHOWN_PATHS = 12
@@ -15,12 +16,15 @@ SHOWN_PATHS = 12
 
 def write_summary(run: Run, file: Path) -> None:
     """Write the PNG of a run with at least one episode."""
-    figure, axes = plt.subplots(2, 2, figsize=(11, 8), dpi=90)
+    figure, axes = plt.subplots(3, 2, figsize=(11, 11), dpi=90, height_ratios=(4, 4, 2.4))
     figure.suptitle(_title(run))
     _paths(axes[0, 0], run)
     _distances(axes[0, 1], run)
     _times(axes[1, 0], run)
     _latencies(axes[1, 1], run)
+    for axis in axes[2]:
+        axis.remove()
+    _stages(figure.add_subplot(axes[2, 0].get_gridspec()[2, :]), run)
     figure.tight_layout()
     partial = file.with_name(f".{file.name}.part.png")
     figure.savefig(partial)
@@ -86,3 +90,21 @@ def _latencies(axis: plt.Axes, run: Run) -> None:
         ylim=(0, 1.02),
     )
     axis.legend(loc="lower right", fontsize=8)
+
+
+def _stages(axis: plt.Axes, run: Run) -> None:
+    """Two bars of a cycle's stages; what is computed is dark, what waits is light."""
+    found = shown(run.stages_ms)
+    rows = {"typical": "typical cycles", "slowest": f"slowest {100 * SLOWEST:g} %"}
+    colours = plt.get_cmap("tab20").colors
+    left = dict.fromkeys(rows, 0.0)
+    for index, (name, means) in enumerate(found.items()):
+        for row, label in rows.items():
+            axis.barh(label, means[row], left=left[row], color=colours[index], label=name if row == "typical" else None)
+            left[row] += means[row]
+    axis.set(xlabel="ms", title="where a cycle's time goes, from the camera's stamp to the trajectory")
+    axis.invert_yaxis()
+    if found:
+        axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8)
+    else:
+        axis.text(0.5, 0.5, "not measured", ha="center", transform=axis.transAxes)
