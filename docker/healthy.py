@@ -12,6 +12,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
+
 from wm_core.qos import LATCHED, SENSOR
 
 WAIT_S = 8.0  # to be found, and to hear; less than the health check's time limit
