@@ -89,7 +89,7 @@ def _episode(
         if not REACH.contains(position[:2]):
             break  # out of reach: nothing more to learn in this episode
         stamp_ns = sim.time_ns + offset_ns
-        names, joints, *_ = sim.joint_state()
+        names, joints, _ = sim.joint_state()
         frames = {camera.name: Frame(*sim.rectified(camera.name), camera.K) for camera in rig.cameras}
         commanded = drive.commanded
         drive.act(explore.action(commanded, position[:2]))

@@ -43,20 +43,6 @@ def test_a_push_moves_the_object_and_it_stays_upright(sim):
     assert abs(position[2]) < 2e-3 and np.hypot(qx, qy) < 0.03
 
 
-@pytest.mark.parametrize(("mass", "touched"), [(0.2, False), (500.0, True)])
-def test_efforts_say_what_the_arm_pushes_against(rig, mass, touched):
-    """At 0.9 of a joint's limit wm_guard stops the arm."""
-    sim = ArmSim(replace(load_world("tabletop_block"), mass=mass), rig)
-    sim.reset(0, (0.5, 0.0))
-    arm = len(sim.kinematics.joint_names)
-    shares = []
-    for _ in push(sim, forward()):
-        shares.append(np.abs(sim.joint_state().effort[:arm]) / sim.kinematics.effort)
-    sim.close()
-    assert (np.max(shares) > 0.9) == touched
-    assert np.max(shares[:3]) < 0.6  # nothing is touched yet
-
-
 def test_the_same_seed_and_commands_give_the_same_bytes(sim, rig):
     def run(sim: ArmSim) -> str:
         sim.reset(7, (0.45, 0.01))

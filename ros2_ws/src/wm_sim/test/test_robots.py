@@ -21,7 +21,7 @@ def simulated(robot):
 
 
 def tool(sim):
-    names, positions, *_ = sim.joint_state()
+    names, positions, _ = sim.joint_state()
     return sim.kinematics.fk(sim.kinematics.arm_joints(names, positions))
 
 

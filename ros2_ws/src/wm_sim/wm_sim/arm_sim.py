@@ -38,15 +38,6 @@ class BodyState(NamedTuple):
     rotation: tuple[float, ...]  # (4,) xyzw
 
 
-class JointReading(NamedTuple):
-    """`names`; `position` (n,) [rad, m], `velocity` (n,) [rad/s, m/s], `effort` (n,) [N m, N] of the servos."""
-
-    names: tuple[str, ...]
-    position: np.ndarray
-    velocity: np.ndarray
-    effort: np.ndarray
-
-
 class ArmSim:
     """A robot with a closed gripper or a pusher above a table with one object. All positions are in the table frame."""
 
@@ -169,10 +160,10 @@ class ArmSim:
             positionGains=[self.robot.servo_gain] * len(self._joints),
         )
 
-    def joint_state(self) -> JointReading:
-        """Of arm and fingers, the arm's first."""
+    def joint_state(self) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+        """Names, positions (n,) [rad, m] and velocities (n,) [rad/s, m/s] of arm and fingers, the arm's first."""
         states = self._client.getJointStates(self._arm, self._joints)
-        return JointReading(self.joint_names, *(np.array([state[field] for state in states]) for field in (0, 1, 3)))
+        return self.joint_names, np.array([s[0] for s in states]), np.array([s[1] for s in states])
 
     def arm_motion(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The arm without fingers: joints (n,) [rad], their velocities (n,) [rad/s], tool position (3,) [m], by the physics engine."""

@@ -84,15 +84,9 @@ def copied(message: Any) -> Any:
     return other
 
 
-def joint_state_message(
-    stamp: Time, names: Sequence[str], position: np.ndarray, velocity: np.ndarray, effort: np.ndarray
-) -> JointState:
+def joint_state_message(stamp: Time, names: Sequence[str], position: np.ndarray, velocity: np.ndarray) -> JointState:
     return JointState(
-        header=Header(stamp=stamp),
-        name=list(names),
-        position=position.tolist(),
-        velocity=velocity.tolist(),
-        effort=effort.tolist(),
+        header=Header(stamp=stamp), name=list(names), position=position.tolist(), velocity=velocity.tolist()
     )
 
 

@@ -137,10 +137,8 @@ def _spoil(kind: str, message: Any) -> Any:
 def _spoil_joints(kind: str, message: JointState) -> JointState:
     if kind == "nan":
         message.position = [float("nan")] * len(message.position)
-        message.effort = [float("nan")] * len(message.effort)
     elif kind == "zeros":
         message.position = [0.0] * len(message.position)
-        message.effort = [0.0] * len(message.effort)
     else:
         message.position = list(message.position)[:-2]
     return message

@@ -11,7 +11,7 @@ from wm_core.lifecycle import WmNode
 from wm_core.params import ConfigError
 from wm_core.robot import RobotProfile
 from wm_core.stamps import to_msg
-from wm_sim.arm_sim import PHYSICS_HZ, ArmSim, JointReading
+from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
 from wm_sim.conversions import joint_state_message
 from wm_sim.faults import JOINTS, Faults
 from wm_sim.links import Outgoing
@@ -44,7 +44,7 @@ class JointStreams:
         """Raises ConfigError for a gripper without joints."""
         self._sim, self._faults, self._options = sim, faults, options
         self.dense = options.dense
-        names = sim.joint_names
+        names = sim.joint_state()[0]
         arm = len(sim.kinematics.joint_names)
         self._names = names[:arm] if options.gripper_rate else names
         self._gripper = tuple(robot.gripper.joints) if robot.gripper else options.gripper_joints
@@ -55,32 +55,34 @@ class JointStreams:
         reliability = ReliabilityPolicy.BEST_EFFORT if options.best_effort else ReliabilityPolicy.RELIABLE
         qos = QoSProfile(depth=10, history=HistoryPolicy.KEEP_LAST, reliability=reliability)
         self._link = Outgoing(node, JointState, topic, qos)
-        self._before: tuple[int, JointReading] | None = None
+        self._before: tuple[int, np.ndarray, np.ndarray] | None = None
 
     def publish(self, now_ns: int) -> None:
         """The arm as it is now."""
-        self._send(now_ns, *self._sim.joint_state()[1:])
+        _, position, velocity = self._sim.joint_state()
+        self._send(now_ns, position, velocity)
 
     def stepped(self, now_ns: int) -> None:
         """A physics step was made: what was to be measured since the one before."""
         if not (self.dense or self._options.gripper_rate):
             return
-        before, reading = self._before, self._sim.joint_state()
-        self._before = now_ns, reading
+        _, position, velocity = self._sim.joint_state()
+        before = self._before
+        self._before = now_ns, position, velocity
         if before is None or not 0 < now_ns - before[0] < BREAK_NS:
             return
         if self.dense and self._options.rate is not None:
             for at_ns in instants(before[0], now_ns, self._options.rate):
                 share = (at_ns - before[0]) / (now_ns - before[0])
-                pairs = zip(before[1][1:], reading[1:], strict=True)
-                self._send(at_ns, *(then + share * (now - then) for then, now in pairs))
+                here = (then + share * (now - then) for then, now in zip(before[1:], (position, velocity), strict=True))
+                self._send(at_ns, *here)
         if self._options.gripper_rate:
             for at_ns in instants(before[0], now_ns, self._options.gripper_rate):
-                self._send_gripper(at_ns, reading.position)
+                self._send_gripper(at_ns, position)
 
-    def _send(self, at_ns: int, position: np.ndarray, velocity: np.ndarray, effort: np.ndarray) -> None:
+    def _send(self, at_ns: int, position: np.ndarray, velocity: np.ndarray) -> None:
         stamp, count = to_msg(self._faults.clock_ns(at_ns)), len(self._names)
-        message = joint_state_message(stamp, self._names, position[:count], velocity[:count], effort[:count])
+        message = joint_state_message(stamp, self._names, position[:count], velocity[:count])
         self._link.cut(self._faults.cut(JOINTS, at_ns))
         for out in self._faults.messages("", JOINTS, message, at_ns):
             self._link.publish(out)
@@ -91,7 +93,7 @@ class JointStreams:
         offset_ns = round(1e9 * self._options.gripper_clock_offset)
         places = np.array([known.get(name, 0.0) for name in self._gripper])
         stamp = to_msg(self._faults.clock_ns(at_ns) + offset_ns)
-        self._link.publish(joint_state_message(stamp, self._gripper, places, *np.zeros((2, len(places)))))
+        self._link.publish(joint_state_message(stamp, self._gripper, places, np.zeros(len(places))))
 
 
 def instants(after_ns: int, until_ns: int, rate: float) -> Iterator[int]:

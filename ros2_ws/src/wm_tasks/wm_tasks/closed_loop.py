@@ -201,7 +201,7 @@ class ClosedLoop:
         if not progress.steps:
             self._planner.reset()
         stamp_ns = self.sim.time_ns
-        names, positions, *_ = self.sim.joint_state()
+        names, positions, _ = self.sim.joint_state()
         joints = positions[: len(self.kinematics.joint_names)]
         true_scene = self.sim.scene
         truth = true_scene.xy[0]
