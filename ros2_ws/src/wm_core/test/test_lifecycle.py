@@ -97,3 +97,46 @@ def test_what_it_is_configured_with_is_published_for_late_listeners(node):
     values = {each.name: each.value for each in heard[0].new_parameters}
     assert heard[0].node == "/wm_core_test/echo"
     assert values["rate"].double_value == 20.0 and values["mode"].string_value == "fast" and "use_sim_time" in values
+
+
+class Latched(Echo):
+    CHANGEABLE = False
+
+    def setup(self):
+        self.heard = []
+        self.subscribe(String, "latched", self.on_message, LATCHED)
+
+
+@pytest.fixture
+def latched():
+    rclpy.init()
+    node = Latched("echo", namespace="/wm_core_test")
+    yield node
+    node.destroy_node()
+    rclpy.shutdown()
+
+
+def test_what_a_latched_topic_said_while_the_node_was_inactive_is_heard_when_it_is_active(latched):
+    """A driver that says its state on change only may never say it again."""
+    sender = rclpy.create_node("sender", namespace="/wm_core_test")
+    publisher = sender.create_publisher(String, "latched", LATCHED)
+    publisher.publish(String(data="before"))
+    latched.trigger_configure()
+    for _ in range(20):
+        rclpy.spin_once(latched, timeout_sec=0.05)
+    assert latched.heard == []
+    latched.trigger_activate()
+    assert latched.heard == ["before"]
+    publisher.publish(String(data="after"))
+    for _ in range(20):
+        rclpy.spin_once(latched, timeout_sec=0.05)
+    assert latched.heard == ["before", "after"]
+    sender.destroy_node()
+
+
+def test_parameters_that_would_do_nothing_are_refused(latched):
+    (before,) = latched.set_parameters([Parameter("rate", value=20.0)])
+    latched.trigger_configure()
+    (after,) = latched.set_parameters([Parameter("rate", value=30.0)])
+    assert before.successful and not after.successful and "'rate': expected to be set before" in after.reason
+    assert latched.value("rate") == 20.0

@@ -14,7 +14,7 @@ from rcl_interfaces.msg import ParameterEvent, ParameterType, SetParametersResul
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Header
 
 from wm_core.given_parameters import check_types, refuse_unknown
@@ -32,6 +32,7 @@ class WmNode(LifecycleNode):
 
     PARAMETERS: tuple[Param, ...] = ()
     RETIRED: Mapping[str, str] = {}  # names of parameters that it once had: what to do instead
+    CHANGEABLE = True  # whether parameters may be set while the node is configured
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name, **kwargs)
@@ -40,6 +41,7 @@ class WmNode(LifecycleNode):
         self.declare(self.PARAMETERS)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._entities: list[tuple[Callable[[Any], bool], Any]] = []
+        self._kept: dict[Callable[[Any], None], Any] = {}  # what was heard while inactive, by who is to hear it
         self._errors = 0
         self._last_error_log = 0.0
         self.counts: Counter[str] = Counter()  # of whatever the node counts; published in its diagnostics
@@ -95,8 +97,20 @@ class WmNode(LifecycleNode):
         return publisher
 
     def subscribe(self, message: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile = SENSOR) -> Any:
-        """Subscribe; the callback runs only while the node is active, and its exceptions are counted, not fatal."""
-        subscription = self.create_subscription(message, topic, self._guarded(callback, topic), qos)
+        """Subscribe; the callback runs only while the node is active, and its exceptions are counted, not fatal.
+
+        Of a latched topic the newest message that comes before is kept until then: it may be the only one.
+        """
+        guarded = self._guarded(callback, topic)
+
+        def kept(message: Any) -> None:
+            if self.active:
+                guarded(message)
+            else:
+                self._kept[guarded] = message
+
+        latched = qos.durability == DurabilityPolicy.TRANSIENT_LOCAL
+        subscription = self.create_subscription(message, topic, kept if latched else guarded, qos)
         self._entities.append((self.destroy_subscription, subscription))
         return subscription
 
@@ -204,7 +218,11 @@ class WmNode(LifecycleNode):
         gc.collect()
         gc.freeze()
         self.diagnose(OK, "active")
-        return super().on_activate(state)
+        result = super().on_activate(state)
+        while self._kept:
+            callback, message = self._kept.popitem()
+            callback(message)
+        return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         self.active = False
@@ -244,6 +262,11 @@ class WmNode(LifecycleNode):
                     spec.check(parameter.value)
                 except ConfigError as error:
                     return SetParametersResult(successful=False, reason=str(error))
+            if spec is not None and self._entities and not self.CHANGEABLE:
+                reason = (
+                    f"parameter '{parameter.name}': expected to be set before the node is configured; clean it up first"
+                )
+                return SetParametersResult(successful=False, reason=reason)
         return SetParametersResult(successful=True)
 
     def _guarded(self, callback: Callable[..., None], where: str) -> Callable[..., None]:
@@ -271,6 +294,7 @@ class WmNode(LifecycleNode):
             for destroy, entity in reversed(self._entities):
                 destroy(entity)
             self._entities.clear()
+            self._kept.clear()
 
     def _publish_parameters(self) -> None:
         """What the node is configured with: a recording of `wm/parameters` can be replayed with the same.

@@ -133,3 +133,29 @@ def test_the_first_command_begins_where_the_arm_is(guard, kinematics, start, ste
     ahead = Request(kinematics.joint_names, 0, [50 * MS], [start + 0.2])
     assert guard.check(ahead, T0, T0).reason == "jump"
     assert guard.check(step(dx=0.03), T0, T0).kind is Kind.PASS
+
+
+def test_a_trajectory_may_begin_with_where_the_arm_is(guard, start, step):
+    """The usual form, with a first point at 0 s: it is over when the motion begins."""
+    request = step(dx=0.01)
+    two = replace(request, start_ns=T0 + 40 * MS, times_ns=[0, 100 * MS], positions=[start, request.positions[0]])
+    verdict = guard.check(two, T0, T0)
+    assert verdict.kind is Kind.PASS and np.isfinite(verdict.sent.positions).all()
+    assert np.isfinite(guard.e_stop(T0 + 50 * MS).sent.positions).all()
+
+
+@pytest.mark.parametrize("seconds", [5.1, 30.0, 1e5])
+def test_a_motion_that_takes_too_long_is_refused(guard, step, seconds):
+    """When everything else has died the arm goes on to the last point."""
+    verdict = guard.check(step(dx=0.01, duration_ns=round(seconds * 1e9)), T0, T0)
+    assert (verdict.kind, verdict.reason) == (Kind.REFUSED, "too_long")
+
+
+def test_a_command_that_fails_leaves_the_motion_that_the_arm_is_on(guard, step, monkeypatch):
+    guard.check(step(dx=0.03), T0, T0)
+    there = guard.arm.motions.state(T0 + 60 * MS)
+    with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
+        broken.setattr(guard.arm.motions, "_exceeded", lambda *_: 1 / 0)
+        guard.check(step(dx=0.05), T0 + 50 * MS, T0 + 50 * MS)
+    np.testing.assert_array_equal(guard.arm.motions.state(T0 + 60 * MS), there)
+    assert guard.e_stop(T0 + 60 * MS).sent is not None

@@ -51,3 +51,14 @@ def test_what_was_measured_before_the_arm_was_placed_says_nothing(contact):
     feed(contact, [60.0, 0.0, 0.0], 100)
     contact.forget()
     assert not any(feed(contact, [0.0, 0.0, 0.0], 10, begin_ms=1000))
+
+
+def test_who_was_excused_may_let_go_but_not_push_harder(contact):
+    pressing, harder, free = [5.0, -20.0, 11.4], [5.0, -20.0, 13.0], [5.0, -20.0, 1.0]
+    assert any(feed(contact, pressing, 10))
+    contact.excuse()
+    assert not any(feed(contact, pressing, 500, begin_ms=100))
+    assert any(feed(contact, harder, 5, begin_ms=1100))
+    contact.excuse()
+    assert not any(feed(contact, free, 500, begin_ms=1200))
+    assert any(feed(contact, pressing, 5, begin_ms=2200))

@@ -145,3 +145,20 @@ def test_an_arm_that_does_not_follow_is_held_and_then_followed(guard, kinematics
     assert reasons[-1] in ("", "joint_velocity", "not_following")
     again = [v for v in sent[reasons.index("not_following") :] if v.reason != "not_following"][0]
     assert np.abs(again.motion.positions[-1] - start).max() < 0.08  # goes on from where the arm is
+
+
+@pytest.mark.parametrize("stop", ["hold", "e_stop", "latch"])
+def test_no_stop_takes_an_arm_back_that_a_person_has_moved(guard, kinematics, start, step, stop):
+    """Its controller was started anew meanwhile, and rests where the arm is: not where it was left."""
+    guard.check(step(dx=0.01), T0, T0)
+    moved, now = start + [0.3, 0, 0, 0, 0, 0, 0], T0 + 1000 * MS
+    for _ in range(40):
+        now += 20 * MS
+        guard.observe(kinematics.joint_names, moved, now, now)
+    stops = {
+        "hold": lambda: guard.hold("deactivated", now),
+        "e_stop": lambda: guard.e_stop(now),
+        "latch": lambda: guard.latch("contact", "touched", now),
+    }
+    verdict = stops[stop]()
+    assert verdict.sent is None and "nothing sent" in verdict.text

@@ -342,6 +342,10 @@ def test_the_state_is_latched_and_a_latch_is_cleared_by_a_service(robot, step):
     assert robot.trigger("wm/e_stop_reset").success
     assert robot.trigger("wm/clear").success
     robot.until(lambda: states[-1].state == GuardState.HOLDING)
+    robot.command(step(dx=0.02))
+    robot.until(lambda: states[-1].state == GuardState.RUNNING)
+    assert robot.transition(DEACTIVATE)
+    robot.until(lambda: states[-1].state == GuardState.HOLDING and list(states[-1].reasons) == ["deactivated"])
 
 
 def test_a_second_publisher_of_commands_is_named_and_moves_nothing(robot, step):

@@ -68,3 +68,7 @@ def test_an_arm_of_which_nothing_is_heard_is_sent_nothing_once_it_rests(guard, s
     late = guard.check(step(dx=0.03), T0 + 900 * MS, T0 + 900 * MS)
     assert late.kind is Kind.REFUSED and late.sent is None and "nobody says where" in late.text
     assert guard.e_stop(T0 + 1000 * MS).sent is None and guard.mode is Mode.STOPPED
+
+
+def test_an_arm_that_was_never_commanded_is_not_sent_where_it_was_an_hour_ago(guard):
+    assert guard.e_stop(T0 + 3600 * 1000 * MS).sent is None and guard.mode is Mode.STOPPED

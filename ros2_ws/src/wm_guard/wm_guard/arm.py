@@ -20,6 +20,7 @@ from wm_guard.verdicts import Kind, Verdict
 # [s] of joint states without one that is believed after which commands are refused: they must not run ahead of the arm.
 DOUBTED_S = 0.1
 LONGEST_HOLD_S = 10.0
+LONGEST_S = 60.0  # that a command may take once it is slowed
 SILENT = 4  # times as long without joint state as until it is not known where the arm is
 MISSED = 3  # joint states until it is not known where the arm is
 PERIOD_SHARE = 0.1  # of the newest in the mean period
@@ -150,6 +151,9 @@ class Arm:
         exceeded = [limit for limit, needed in needed_ns.items() if (needed > asked_ns).any()]
         if exceeded:
             ends_ns = now_ns + np.cumsum(np.max([asked_ns, *needed_ns.values()], axis=0))
+        if ends_ns[-1] - now_ns > LONGEST_S * NS:
+            slower = f"to keep {', '.join(exceeded)} the motion would take {(ends_ns[-1] - now_ns) / NS:.0f} s"
+            raise Refusal("too_long", f"{slower}, expected at most {LONGEST_S:g}")
         if not self.states.path:
             self.motions.place(here, now_ns)
         try:
@@ -181,12 +185,12 @@ class Arm:
             return self._verdict(kind, reason, text, stamp_ns, slow.ends_ns, slow.positions, slow, now_ns)
         if not states.path and states.left is None and states.position is None:
             return self.nothing(kind, reason, f"{text}; nothing sent: no joint state yet", now_ns)
+        if self._silent(now_ns):
+            return self.nothing(kind, reason, f"{text}; nothing sent: the arm rests, and nobody says where", now_ns)
         if not states.path and states.left is not None:
             return self._stay_left(kind, reason, text, states.left, now_ns, stamp_ns)
         if not states.path:  # never commanded
             self.motions.place(np.array(states.position), now_ns)
-        elif self._silent(now_ns):
-            return self.nothing(kind, reason, f"{text}; nothing sent: the arm rests, and nobody says where", now_ns)
         sent = self.motions.halt(now_ns, self._step_ns) if halt else self._stop(now_ns)
         if states.newest is not None and self.lost and not states.jumped:  # elsewhere: it should not leap there
             slow_ns = SLOWLY * self._shortest_ns(states.newest, sent.positions[-1])
@@ -248,10 +252,11 @@ class Arm:
     def _stay_left(self, kind: Kind, reason: str, text: str, left: np.ndarray, now_ns: int, stamp_ns: int) -> Verdict:
         """A hold of an arm that is measured elsewhere than where its controller was left.
 
-        Sent there once more, slowly, or not at all where that is far: never to where it is measured, the next command does that.
+        A controller that is still there rests there. One that was started anew rests where the arm is measured: it would take the
+        arm back. So nothing is sent, unless both are the same place.
         """
         measured = self.states.newest if self.states.position is None else self.states.position
-        if measured is None or float(np.abs(left - measured).max()) > self._limits.max_jump:
+        if measured is None or float(np.abs(left - measured).max()) > self._limits.follow_tolerance:
             return self.nothing(kind, reason, f"{text}; nothing sent: the arm is not where it was commanded", now_ns)
         end_ns = now_ns + max(self._step_ns, SLOWLY * self._shortest_ns(measured, left))
         self.motions.place(left, now_ns)

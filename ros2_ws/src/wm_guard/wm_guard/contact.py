@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 NS = 1_000_000_000
+HARDER = 0.1  # share of its effort limit by which a joint that was excused may push harder
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Contact:
     def __init__(self, limits: np.ndarray, joint_names: Sequence[str], thresholds: Thresholds | None = None) -> None:
         """`limits` (n,) [N m]: of the joints, above 0."""
         self._limits = np.asarray(limits, float)
+        self._excused = np.zeros_like(self._limits)
         self._names = tuple(joint_names)
         self._thresholds = thresholds or Thresholds()
         self.forget()
@@ -36,6 +38,15 @@ class Contact:
         self._mean: np.ndarray | None = None
         self._stamp_ns = 0
         self._count = 0
+        self._newest: np.ndarray | None = None
+
+    def excuse(self) -> None:
+        """A person has looked: what the arm pushes with now is no contact until it pushes harder, or has let go. It must be able to
+        move away.
+        """
+        now = np.zeros_like(self._limits) if self._newest is None else np.abs(self._newest)
+        self._excused = np.where(now > self._thresholds.share * self._limits, now + HARDER * self._limits, 0.0)
+        self._mean, self._count = None, 0
 
     def observe(self, efforts: np.ndarray, stamp_ns: int) -> str:
         """What touches, once efforts (n,) [N m] of enough joint states in a row say so; else empty."""
@@ -43,9 +54,12 @@ class Contact:
         if efforts.shape != self._limits.shape or not np.isfinite(efforts).all():
             self._count = 0
             return ""
-        if self._mean is None:
+        self._newest = efforts
+        allowed = self._thresholds.share * self._limits
+        self._excused[np.abs(efforts) < allowed] = 0.0
+        if self._mean is None or self._excused.any():
             self._mean, self._stamp_ns = efforts.copy(), stamp_ns
-        high = np.abs(efforts) - self._thresholds.share * self._limits
+        high = np.abs(efforts) - np.maximum(allowed, self._excused)
         rise = np.abs(efforts - self._mean) - self._thresholds.rise * self._limits
         elapsed = max(0, stamp_ns - self._stamp_ns) / NS
         self._mean += (1 - np.exp(-elapsed / self._thresholds.mean_time)) * (efforts - self._mean)

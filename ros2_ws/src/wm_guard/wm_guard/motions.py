@@ -149,15 +149,15 @@ class Motions:
         """
         before = self._times, self._points, self._fastest
         state = self.state(now_ns)
-        self._command(now_ns, ends_ns, points)
-        limit = self._exceeded(now_ns, limits, allowed)
-        if limit:
-            try:
+        try:
+            self._command(now_ns, ends_ns, points)
+            limit = self._exceeded(now_ns, limits, allowed)
+            if limit:
                 self._go(now_ns, state, points[-1], (ends_ns[-1] - now_ns) / NS + self._first, limits, allowed)
-            except MotionError:
-                self._times, self._points, self._fastest = before
-                raise
-        return self._sent(now_ns, now_ns, limit)
+            return self._sent(now_ns, now_ns, limit)
+        except Exception:  # whatever it is: the arm can still be stopped on the way that it is on
+            self._times, self._points, self._fastest = before
+            raise
 
     def stop(self, now_ns: int, hold_ns: int, ends_well: Callable[[np.ndarray], bool] = lambda _: True) -> Sent:
         """To rest, and held until `now_ns + hold_ns` at least: as soon as the limits allow, or on the motion that it is on where that

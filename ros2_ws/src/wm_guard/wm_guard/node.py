@@ -24,6 +24,7 @@ from wm_guard.conversions import to_executed, to_guard_state, to_request, to_tra
 from wm_guard.guard import Guard
 from wm_guard.interventions import Interference, Interventions
 from wm_guard.joint_input import JointInput, who_publishes
+from wm_guard.latches import E_STOP
 from wm_guard.states import GuardStatus, State
 from wm_guard.stop_memory import StopMemory
 from wm_guard.verdicts import Mode, Verdict
@@ -49,6 +50,7 @@ class GuardNode(WmNode):
         *permission_input.PARAMETERS,
     )
     RETIRED = ROBOT_RETIRED
+    CHANGEABLE = False  # who sets a limit that does nothing believes that the arm keeps it
 
     def __init__(self, **kwargs) -> None:
         super().__init__("wm_guard", **kwargs)
@@ -102,7 +104,7 @@ class GuardNode(WmNode):
     def start(self) -> None:
         self._joint_states.discard()  # nobody looked while it was inactive
         # Not before: whoever restarts a guard that died while stopped stops the new one first, and nobody shall think it reset.
-        self._e_stopped.publish(Bool(data=self.guard.mode is Mode.STOPPED))
+        self._e_stopped.publish(Bool(data=E_STOP in self.guard.latches.held))
 
     def teardown(self) -> None:
         for name in ("_placed", "_commands"):
@@ -112,6 +114,7 @@ class GuardNode(WmNode):
 
     def stop(self) -> None:
         self._send(self.guard.hold("deactivated", self._now()), None)
+        self._publish_state()
 
     # -- callbacks -----------------------------------------------------------------------------------------------
 
@@ -173,7 +176,7 @@ class GuardNode(WmNode):
             log(f"holding: {verdict.text}")
 
     def _on_e_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        was_stopped = self.guard.mode is Mode.STOPPED
+        was_stopped = E_STOP in self.guard.latches.held
         try:
             verdict = self.guard.e_stop(self._now())
         finally:  # latched already, and reported whatever else may fail
@@ -188,10 +191,14 @@ class GuardNode(WmNode):
         return response
 
     def _on_e_stop_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        was_stopped = self.guard.mode is Mode.STOPPED
-        response.success = True
-        response.message = "reset; moves on with the next valid command" if was_stopped else "was not stopped"
+        was_stopped = E_STOP in self.guard.latches.held
         self.guard.reset_e_stop()
+        response.success = True
+        response.message = "reset" if was_stopped else "the emergency stop was not set"
+        if held := self.guard.latches.held:
+            response.message += f"; still stopped: {'; '.join(held.values())}; call wm/clear"
+        elif was_stopped:
+            response.message += "; moves on with the next valid command"
         self._remember_stop(False)
         if was_stopped:
             self._intervene(Interference.E_STOP_RESET, "wm/e_stop_reset")
@@ -202,6 +209,8 @@ class GuardNode(WmNode):
     def _on_clear(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         was = ", ".join(self.guard.latches.held)
         problem = self.guard.clear(self._now())
+        if "contact" not in self.guard.latches.held:
+            self._senses.contact.excuse()
         response.success = not problem
         response.message = problem or (
             f"cleared {was}; moves on with the next valid command" if was else "was not stopped"

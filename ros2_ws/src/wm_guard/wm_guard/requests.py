@@ -9,6 +9,8 @@ from wm_guard.limits import Limits, Refusal, Request, parse
 NS = 1_000_000_000
 # [s] a trajectory may start this far in the future (delay compensation).
 MAX_LEAD = 0.5
+# [s] to the last point. When everything else has died, the arm goes on to there.
+MAX_LENGTH = 5.0
 STATUS_VALUES = (0, 1, 2)
 
 
@@ -53,9 +55,13 @@ def read(
     start_ns = motion.start_ns or now_ns
     if start_ns - now_ns > MAX_LEAD * NS:
         raise Refusal("future", f"expected a start within {MAX_LEAD} s, got {(start_ns - now_ns) / NS:.3f} s ahead")
-    ends_ns = start_ns + motion.times_ns
+    early_ns = min(max(start_ns - now_ns, 0), lag_ns)
+    ends_ns = start_ns + motion.times_ns - early_ns
     coming = ends_ns > now_ns
     if not coming.any():
         raise Refusal("late", f"all points lie in the past, the last by {(now_ns - ends_ns[-1]) / NS:.3f} s")
-    early_ns = min(max(start_ns - now_ns, 0), lag_ns)
-    return Asked(motion.start_ns, ends_ns[coming] - early_ns, motion.positions[coming])
+    if ends_ns[-1] - now_ns > MAX_LENGTH * NS:
+        raise Refusal(
+            "too_long", f"expected a motion of at most {MAX_LENGTH:g} s, got {(ends_ns[-1] - now_ns) / NS:.1f} s"
+        )
+    return Asked(motion.start_ns, ends_ns[coming], motion.positions[coming])
