@@ -137,6 +137,9 @@ class InactiveArm:
         times = np.round(motion.times * 1e9).astype(int).tolist()
         verdict = self.guard.check(Request(NAMES, now, times, motion.joints.tolist()), now, now)
         self.reasons.append(verdict.reason)
+        if verdict.motion is None:  # a hold of an arm that is elsewhere than its controller was left: nothing is sent
+            self.arm.held(now)
+            return
         ends = ((verdict.motion.start_ns or now) + verdict.motion.times_ns).tolist()
         self.arm.sent(NAMES, now, ends, verdict.motion.positions, hold := verdict.kind is Kind.REFUSED)
         if hold:
