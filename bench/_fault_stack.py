@@ -165,6 +165,11 @@ class FaultStack:
         return self._pids[node]
 
     @property
+    def pids(self) -> dict[str, int]:
+        """Processes by their nodes, as far as these have been heard of."""
+        return dict(self._pids)
+
+    @property
     def launched_s(self) -> float:
         """[s] since the launch."""
         return time.monotonic() - self._began

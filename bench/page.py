@@ -43,6 +43,7 @@ SECTIONS = (
     "real_time",
     "stand_in",
     "interruptions",
+    "composed",
     "guard",
 )
 HEAD = """\

@@ -72,6 +72,8 @@ def test_a_package_imports_only_rooms_before_its_own(package: Path):
 @pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
 def test_nobody_imports_the_node_of_another_package(package: Path):
     for path in sources(package):
+        if path.name == "composed.py":  # the process of several nodes
+            continue
         other = {name for name in imports(path) if re.fullmatch(r"wm_\w+\.node", name)}
         assert other <= {f"{package.name}.node"}, path
 

@@ -29,6 +29,7 @@ setup(
         "console_scripts": [
             "wm = wm_core.command_line:main",
             "wm_bundle_manager = wm_bringup.bundle_manager:main",
+            "wm_composed = wm_bringup.composed:main",
             "wm_scene_view = wm_bringup.scene_view:main",
             "wm_lifecycle_manager = wm_bringup.lifecycle_manager:main",
         ]

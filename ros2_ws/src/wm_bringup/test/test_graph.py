@@ -7,7 +7,9 @@ import pytest
 import yaml
 
 from wm_bringup.cli.launch import parse, show_arguments
+from wm_bringup.embedded import Runner
 from wm_bringup.graph import LIFECYCLE_ORDER, arm_sim, config
+from wm_bringup.graph_parts import COMPOSED
 from wm_bringup.launch_arguments import ARGUMENTS, LaunchError
 from wm_core.command_line import main
 from wm_core.lifecycle import WmNode
@@ -254,3 +256,32 @@ def test_a_window_that_cannot_be_is_refused_with_the_reason(monkeypatch):
     monkeypatch.setattr("wm_bringup.graph.display_problem", lambda: "no X server")
     with pytest.raises(LaunchError, match="'headless': false needs a display: no X server"):
         arm_sim({"headless": "false"})
+
+
+def test_composed_puts_what_computes_into_one_process_and_leaves_the_rest_as_it_is(tmp_path):
+    given = {"record": str(tmp_path / "bag"), "namespace": "robot"}
+    apart, together = (arm_sim({**given, "composed": composed}) for composed in ("false", "true"))
+    whole = next(node for node in together.nodes if node.parts)
+    alone = {node.name: node for node in apart.nodes}
+    assert tuple(node.name for node in whole.parts) == COMPOSED
+    assert {node.name for node in together.nodes} == alone.keys() - set(COMPOSED) | {"wm_composed"}
+    assert all(alone[node.name].parameters == node.parameters for node in whole.parts)
+    for name in alone.keys() - {*COMPOSED, "wm_guard"}:  # the supervisor too; a guard's stop file is new each time
+        assert parameters(together, name) == parameters(apart, name)
+    assert whole.respawn and whole.ends_all and not whole.parameters
+
+
+def test_the_parts_of_a_process_are_named_on_its_command_line_and_have_parameters_of_their_own(tmp_path):
+    graph = arm_sim({"composed": "true"})
+    whole = next(node for node in graph.nodes if node.parts)
+    command = Runner(graph).command(whole, tmp_path / "overrides.yaml")
+    assert "wm_planner:__node:=wm_planner" in command and "__node:=wm_composed" not in command
+    written = yaml.safe_load((tmp_path / "overrides.yaml").read_text())
+    assert set(written) == {f"/**/**/{name}" for name in COMPOSED}
+    assert "rig" in written["/**/**/wm_perception"]["ros__parameters"]
+
+
+def test_the_process_has_the_nodes_that_the_graph_says():
+    whole = next(node for node in arm_sim({"composed": "true"}).nodes if node.parts)
+    modules = [kind.__module__ for kind in importlib.import_module(whole.module).NODES]
+    assert modules == [part.module for part in whole.parts]

@@ -123,7 +123,7 @@ def test_exploring_puts_nothing_back_by_itself(tmp_path):
         ({}, "'rig': expected the rig file of your cameras, got nothing; ./wm calibrate-cameras writes it"),
         ({"rig": "nowhere.yaml"}, "'rig': .*nowhere.yaml"),
         ({**RIG, "world": "tabletop_block"}, "unknown argument 'world'"),
-        ({**RIG, "composed": "true"}, "'composed': expected one of false, got 'true'"),
+        ({**RIG, "composed": "yes"}, "'composed': expected one of true, false, got 'yes'"),
         ({**RIG, "speed": "fast"}, "'speed': expected one of reduced, full"),
         ({**RIG, "robot": "r2d2"}, "'robot': .*known robots: .*ur5e"),
         ({**RIG, "tf_prefix": "left arm"}, "'tf_prefix'"),
@@ -214,3 +214,11 @@ def test_drivers_are_started_by_ros_alone(everything_installed):
             )
         )
     assert "robot_ip" in show_arguments(REAL_ARGUMENTS)
+
+
+def test_composed_on_a_robot_is_one_process_for_what_computes():
+    graph = arm_real({**RIG, "composed": "true"})
+    (whole,) = [node for node in graph.nodes if node.parts]
+    assert [part.name for part in whole.parts] == ["wm_perception", "wm_dynamics", "wm_planner"]
+    assert parameters(graph, "wm_lifecycle_manager")["nodes"] == list(ORDER)
+    assert "wm_composed" not in parameters(graph, "wm_lifecycle_manager")["watched"]

@@ -60,8 +60,8 @@ class Stack:
                     self.supervision.heard(name, found, True, self.states[name].value, self.now)
             for fault in self.supervision.watch(self.now, self.look, self.pids.get):
                 self.faults.append((fault.name, fault.what))
-                if fault.kill is not None and self.pids[fault.name] == fault.kill:
-                    self.die(fault.name)
+                for name in [name for name, found in self.pids.items() if found is not None and found == fault.kill]:
+                    self.die(name)
             if change := self.supervision.due(self.now):
                 self.steps.append(f"{change.step.value} {change.name}")
                 problem = "could not configure: no file" if change.name in self.refuses else ""
@@ -262,6 +262,36 @@ def test_a_process_is_found_by_its_node_and_its_launcher(monkeypatch):
     for child in (other, mine):
         child.kill()
         child.wait()
+
+
+def test_a_process_of_several_nodes_is_found_by_each_of_them(monkeypatch):
+    monkeypatch.setenv("WM_LAUNCHER_PID", str(os.getpid()))
+    rules = [word for name in ("wm_lost", "wm_other") for word in ("-r", f"{name}:__node:={name}")]
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "--ros-args", *rules])
+    time.sleep(0.2)
+    try:
+        assert find("wm_lost") == find("wm_other") == process(child.pid)
+        assert find("lost") is None and find("wm_othe") is None
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_nodes_of_one_process_fall_with_it_and_come_back_in_order():
+    """One that hangs has a thread of its own and falls silent alone; its process is killed, which ends the others as well."""
+    stack = up()
+    shared = stack.pids["perception"]
+    for name in ("perception", "planner"):
+        stack.pids[name] = shared
+    stack.run(1)  # heard of in their common process
+    stack.steps.clear()
+    stack.hung["planner"] = Condition.RUNNING
+    stack.run(4.5)
+    assert [name for name, _ in stack.faults][:1] == ["planner"] and "hangs" in stack.faults[0][1]
+    assert {name: what.partition(";")[0] for name, what in stack.faults}["perception"] == "died"
+    stack.run(10)
+    assert [step for step in stack.steps if "activate" in step] == ["activate perception", "activate planner"]
+    assert stack.supervision.status == "active"
 
 
 def test_processes_are_known_by_their_start_too():

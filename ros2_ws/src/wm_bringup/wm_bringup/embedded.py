@@ -68,11 +68,11 @@ class Runner:
 
     def command(self, node: Node, overrides: Path) -> list[str]:
         """Command line of a node; its parameter overrides are written to `overrides`."""
-        overrides.write_text(yaml.safe_dump({"/**": {"ros__parameters": node.parameters}}))
+        overrides.write_text(yaml.safe_dump(node.overrides))
         files = [
             argument for file in (*self._graph.params_files, overrides) for argument in ("--params-file", str(file))
         ]
-        remap = ["-r", f"__node:={node.name}"]
+        remap = [word for rule in node.named for word in ("-r", rule)]
         if self._graph.namespace:
             remap += ["-r", f"__ns:=/{self._graph.namespace}"]
         for source, target in self._graph.remappings:

@@ -9,6 +9,7 @@ from wm_bringup.graph_parts import (
     Graph,
     absolute,
     bundle_manager,
+    composed,
     config,
     lifecycle_node,
     middleware,
@@ -108,6 +109,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
     )
     namespace = values["namespace"].strip("/")
     files = [config("arm_sim.yaml"), *params_files(values["params_file"], nodes, namespace)]
+    nodes = composed(nodes) if values["composed"] == "true" else nodes
     return Graph(tuple(nodes), tuple(files), namespace, values["log_level"], middleware())
 
 

@@ -13,6 +13,8 @@ from wm_bringup.launch_arguments import LaunchError
 from wm_bringup.supervision.ends import GAVE_UP
 from wm_core.paths import share
 
+COMPOSED = ("wm_perception", "wm_dynamics", "wm_planner")  # in one process with composed:=true
+
 
 @dataclass(frozen=True)
 class Node:
@@ -23,6 +25,7 @@ class Node:
     node that the arm needs, of the supervisor that gave up, and of what was asked for (episodes:=N, explore:=MINUTES): done or
     failed, there is nothing left to do. A client that runs beside the arm without end is none of them: that it failed is
     reported, and the arm's nodes go on.
+    `parts`: nodes that run in this process, which then is no node itself and has no parameters of its own.
     """
 
     package: str
@@ -33,6 +36,21 @@ class Node:
     ends_all: bool = True
     respawn: bool = False
     final: tuple[int, ...] = ()
+    parts: tuple["Node", ...] = ()
+
+    @property
+    def named(self) -> list[str]:
+        """Remapping rules of names, which also say to whoever looks at a process which nodes it has."""
+        return [f"{part.name}:__node:={part.name}" for part in self.parts] or [f"__node:={self.name}"]
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """Content of a parameter file with what the launch sets; it is to be read last, and then wins over the others.
+
+        Sections have their place in ROS where they are first seen, so those of parts are spelled as nobody else spells them.
+        """
+        sections = {f"/**/**/{part.name}": part.parameters for part in self.parts} or {"/**": self.parameters}
+        return {section: {"ros__parameters": parameters} for section, parameters in sections.items()}
 
 
 @dataclass(frozen=True)
@@ -86,6 +104,15 @@ def process(
 ) -> Node:
     """A node in a module of its own name, beside others of its package."""
     return Node(package, name, f"{package}.{name.removeprefix('wm_')}", name, parameters, ends_all, respawn, final)
+
+
+def composed(nodes: list[Node]) -> list[Node]:
+    """The same nodes with those of COMPOSED in one process, in place of the first of them."""
+    parts = tuple(node for node in nodes if node.name in COMPOSED)
+    whole = Node("wm_bringup", "wm_composed", "wm_bringup.composed", "wm_composed", respawn=True, parts=parts)
+    others = [node for node in nodes if node.name not in COMPOSED]
+    others.insert(nodes.index(parts[0]), whole)
+    return others
 
 
 def supervisor(nodes: list[Node], order: tuple[str, ...], recorded: bool, simulated: bool) -> Node:

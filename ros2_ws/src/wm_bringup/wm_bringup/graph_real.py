@@ -12,6 +12,7 @@ from wm_bringup.graph_parts import (
     Program,
     absolute,
     bundle_manager,
+    composed,
     config,
     lifecycle_node,
     middleware,
@@ -70,6 +71,7 @@ def arm_real(given: Mapping[str, str]) -> Graph:
     files = [config("arm_sim.yaml"), config("arm_real.yaml")]
     files += [file for each in (camera, driver) if each is not None for file in each.params_files]
     files += params_files(values["params_file"], nodes, namespace)
+    nodes = composed(nodes) if values["composed"] == "true" else nodes
     return Graph(
         tuple(nodes),
         tuple(files),

@@ -52,6 +52,7 @@ RECORD = Argument(
     "record", "", "a new folder for a rosbag2 (MCAP) of the run; true: bags/ and the time; empty: no recording"
 )
 NAMESPACE = Argument("namespace", "", "a namespace for all nodes", pattern=r"(/?[A-Za-z_][A-Za-z0-9_]*)*/?")
+COMPOSED = Argument("composed", "false", "true: one process for perception, dynamics and planner", BOOLEANS)
 LOG_LEVEL = Argument("log_level", "info", "the log level of all nodes", ("debug", "info", "warn", "error", "fatal"))
 
 ARGUMENTS = (
@@ -94,6 +95,7 @@ ARGUMENTS = (
         "",
         "a folder for bags of the seconds around what is surprising; true: bags/ and the time; empty: none; not with record",
     ),
+    COMPOSED,
     NAMESPACE,
     Argument("params_file", "", "a parameter file read after config/arm_sim.yaml"),
     LOG_LEVEL,
@@ -138,7 +140,7 @@ REAL_ARGUMENTS = (
         "reduced: the tool at most at 0.25 m/s (ISO 10218); full: as the robot's profile says",
         ("reduced", "full"),
     ),
-    Argument("composed", "false", "one process for perception, dynamics and planner: not built yet", ("false",)),
+    COMPOSED,
     Argument("rviz", "false", "true: RViz, where it is installed, with config/arm.rviz", BOOLEANS),
     Argument("params_file", "", "a parameter file read last, after those of config/ and of driver and camera"),
     LOG_LEVEL,

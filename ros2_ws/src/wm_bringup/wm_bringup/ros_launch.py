@@ -1,11 +1,14 @@
 """A graph as a launch description of ROS 2's own launch; the launch files are made of it."""
 
+import atexit
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import yaml
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
@@ -56,12 +59,12 @@ def _actions(graph: graph_parts.Graph) -> list[Any]:
         process = Node(
             package=node.package,
             executable=node.executable,
-            name=node.name,
+            name=None if node.parts else node.name,
             namespace=graph.namespace,
             output="screen",
-            parameters=[*map(str, graph.params_files), node.parameters],
+            parameters=[*map(str, graph.params_files), _overrides(node) if node.parts else node.parameters],
             remappings=list(graph.remappings),
-            arguments=["--ros-args", "--log-level", graph.log_level],
+            arguments=["--ros-args", *_names(node), "--log-level", graph.log_level],
             respawn=node.respawn,
             respawn_delay=RESPAWN_S,
             sigterm_timeout=str(SIGTERM_S),
@@ -73,6 +76,19 @@ def _actions(graph: graph_parts.Graph) -> list[Any]:
     for each in graph.programs:
         actions.append(Node(package=each.package, executable=each.executable, arguments=list(each.arguments)))
     return actions
+
+
+def _names(node: graph_parts.Node) -> list[str]:
+    """Rules for the names of a process's parts; a single node's comes with its `name`."""
+    return [word for rule in node.named for word in ("-r", rule)] if node.parts else []
+
+
+def _overrides(node: graph_parts.Node) -> str:
+    """The path of a file with the parameters of a process's parts, there until the launch ends."""
+    with tempfile.NamedTemporaryFile("w", prefix="wm_launch_", suffix=".yaml", delete=False) as file:
+        yaml.safe_dump(node.overrides, file)
+    atexit.register(os.unlink, file.name)
+    return file.name
 
 
 def _on_exit(node: graph_parts.Node, event: Any, context: Any) -> Any:

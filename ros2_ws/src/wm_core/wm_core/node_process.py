@@ -1,8 +1,12 @@
-"""The process of a node: it ends cleanly when it is asked to."""
+"""The process of a node, or of several: it ends cleanly when it is asked to."""
 
 import faulthandler
 import signal
+import threading
+import time
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import rclpy
@@ -12,6 +16,8 @@ from rclpy.node import Node
 from wm_core.launched import CANNOT_RUN, die_with_launcher
 from wm_core.lifecycle import WmNode
 
+LOOK_S = 0.2  # until a request to end is seen
+
 
 def ignore_stop_signals() -> None:
     """For the very end of a main: launch and terminal each send SIGINT, and the second one would kill the interpreter as it ends."""
@@ -19,38 +25,75 @@ def ignore_stop_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def run(node_class: Callable[[], Node], args: list[str] | None = None) -> int:
-    """Run one node until SIGINT or SIGTERM; returns the exit code: 0 on a requested end, CANNOT_RUN for what cannot be run."""
+def run(*node_classes: Callable[[], Node], args: list[str] | None = None) -> int:
+    """Run nodes until SIGINT or SIGTERM; returns the exit code: 0 on a requested end, CANNOT_RUN for what cannot be run.
+
+    Several nodes are served by a thread each: none waits for the callback of another, and one that hangs falls silent alone. An
+    exception that leaves the executor of one is raised here, once the others have ended too.
+    """
     die_with_launcher()
     faulthandler.register(signal.SIGUSR1)  # who is about to be killed says where it hangs
     rclpy.init(args=args, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
-    stopping = False
-
-    def stop(signum: int, frame: Any) -> None:
-        nonlocal stopping
-        stopping = True
-
+    stop = _Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    node: Node | None = None
+        signal.signal(number, stop.on_signal)
+    nodes: list[Node] = []
     try:
-        node = node_class()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        while not stopping:
-            executor.spin_once(timeout_sec=0.2)
-        if isinstance(node, WmNode) and node.active:
-            node.trigger_deactivate()
-    except ExternalShutdownException:
-        pass
-    except Exception as error:
-        if node is None:  # a parameter refused at declaration, a wrong argument
+        try:
+            for node_class in node_classes:
+                nodes.append(node_class())
+        except ExternalShutdownException:
+            return 0
+        except Exception as error:  # a parameter refused at declaration, a wrong argument
             print(f"[error] {type(error).__name__}: {error}", flush=True)
             return CANNOT_RUN
-        raise
+        if len(nodes) == 1:
+            _serve(nodes[0], stop)
+        else:
+            _serve_all(nodes, stop)
     finally:
         ignore_stop_signals()
-        if node is not None:
+        for node in nodes:
             node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+class _Stop:
+    """Whether the end is asked for. No lock, which a signal handler might find taken by the thread that it interrupts."""
+
+    asked = False
+
+    def on_signal(self, signum: int, frame: Any) -> None:
+        self.asked = True
+
+
+def _serve(node: Node, stop: _Stop) -> None:
+    with suppress(ExternalShutdownException):
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        while not stop.asked:
+            executor.spin_once(timeout_sec=LOOK_S)
+        if isinstance(node, WmNode) and node.active:
+            node.trigger_deactivate()
+
+
+def _serve_all(nodes: list[Node], stop: _Stop) -> None:
+    failures: list[Exception] = []
+
+    def serve(node: Node) -> None:
+        try:
+            _serve(node, stop)
+        except Exception as error:
+            traceback.print_exc()  # at once: the others may take their time to end
+            failures.append(error)
+            stop.asked = True
+
+    # Daemons: one that hangs must not keep a process whose main thread has failed.
+    threads = [threading.Thread(target=serve, args=(node,), name=node.get_name(), daemon=True) for node in nodes]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        time.sleep(LOOK_S)  # signals are handled here
+    if failures:
+        raise failures[0]

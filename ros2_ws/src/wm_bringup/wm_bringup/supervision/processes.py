@@ -37,10 +37,11 @@ def process(pid: int) -> Process | None:
 def find(node: str) -> Process | None:
     """The process of a node that was started by the launcher of this one; it need not have said anything yet."""
     launcher = os.environ.get(LAUNCHER_PID)
+    rules = [rule.encode() for rule in (f"__node:={node}", f"{node}:__node:={node}")]  # of one node, of several
     for folder in Path("/proc").glob("[0-9]*") if launcher else ():
         with suppress(OSError):  # ended meanwhile, or of somebody else
-            named = f"__node:={node}".encode() in (folder / "cmdline").read_bytes().split(b"\0")
-            if named and _launcher(int(folder.name)) == launcher:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if any(rule in words for rule in rules) and _launcher(int(folder.name)) == launcher:
                 return process(int(folder.name))
     return None
 

@@ -1,0 +1,41 @@
+"""What a process takes, by the nodes that it has, and the table of it."""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from composed import Shares, by_process, tables
+
+
+def test_nodes_of_one_process_are_one_row():
+    assert by_process({"wm_planner": 7, "wm_guard": 3, "wm_dynamics": 7}) == {
+        "wm_guard": 3,
+        "wm_dynamics + wm_planner": 7,
+    }
+
+
+def test_a_share_is_processor_time_over_wall_time():
+    shares = Shares()
+    shares.look({"me": os.getpid(), "gone": 2**22 + 1}, 0.0)
+    spent = os.times()
+    while sum(os.times()[:2]) - sum(spent[:2]) < 0.2:
+        pass
+    shares.look({"me": os.getpid()}, 2.0)
+    assert 0.09 < shares.shares()["me"] < 0.15 and "gone" not in shares.shares()
+
+
+def test_both_ways_stand_side_by_side():
+    result = {
+        "cycles": 100,
+        "deadline_misses": 2,
+        "latency_ms": {"camera_to_command": {"p50": 30, "p99": 60}},
+        "cpu": {"stolen": 0.1},
+        "reached": [True, True],
+    }
+    three = {"composed": "false", "result": result | {"processes": {"wm_planner": 0.3, "wm_dynamics": 0.1}}}
+    one = {"composed": "true", "result": result | {"processes": {"wm_dynamics + wm_planner": 0.35}}}
+    text = tables([three, one, three])
+    assert "| three processes | 30, 60; 30, 60" in text and "4 of 200 = 2.0 %" in text
+    assert "| one process     | wm_dynamics + wm_planner | 35.0 %" in text
