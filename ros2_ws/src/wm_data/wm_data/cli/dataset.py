@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    _check_out(options.out, options.replace)
+    from wm_data.out_folder import check_out
+
+    check_out(options.out, options.replace)
     from wm_data.dataset_build import Reading, build_dataset
     from wm_data.loading import find_bags
 
@@ -35,15 +37,3 @@ def run(options: argparse.Namespace) -> int:
         + ("" if options.strict else f"; what was cut: {options.out / 'report.html'}")
     )
     return 0
-
-
-def _check_out(folder: Path, replace: bool) -> None:
-    """Raise FileExistsError where something would be lost that was not meant."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not (folder / "dataset.json").is_file():
-        raise FileExistsError(f"--out: expected a new folder, {folder} holds something else than a dataset")
-    if not replace:
-        raise FileExistsError(
-            f"--out: expected a new folder, {folder} is there; --replace puts the new dataset in its place"
-        )

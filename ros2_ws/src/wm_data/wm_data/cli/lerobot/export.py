@@ -14,7 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from wm_data.lerobot.layout import WORDS
 
     parser.add_argument("bags", type=Path, nargs="+", metavar="BAG", help="bags or folders of bags")
-    parser.add_argument("out", type=Path)
+    parser.add_argument("out", type=Path, metavar="OUT", help="a new folder for the dataset")
+    parser.add_argument(
+        "--replace", action="store_true", help="put it in the place of the dataset in OUT, once it is complete"
+    )
     parser.add_argument("--profile", type=Path, help="which topics play which role; `wm bag profile BAG` proposes one")
     parser.add_argument("--video", action="store_true", help="cameras and joints only: no actions, no labels")
     parser.add_argument(
@@ -24,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from wm_data.out_folder import LEROBOT, check_out
+
+    check_out(options.out, options.replace, LEROBOT, "OUT")
     from wm_data.dataset_build import Reading
     from wm_data.dataset_files import read_facts
     from wm_data.lerobot.export import export

@@ -12,11 +12,17 @@ REQUIREMENTS = "requirements-dev.txt"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path)
-    parser.add_argument("out", type=Path)
+    parser.add_argument("out", type=Path, metavar="OUT", help="a new folder for the dataset")
+    parser.add_argument(
+        "--replace", action="store_true", help="put it in the place of the dataset in OUT, once it is complete"
+    )
     parser.add_argument("--rig", type=Path, help="poses and intrinsics of the cameras, where the dataset has none")
 
 
 def run(options: argparse.Namespace) -> int:
+    from wm_data.out_folder import DATASET, check_out
+
+    check_out(options.out, options.replace, DATASET, "OUT")
     from wm_data.lerobot.importing import import_dataset
 
     data = import_dataset(options.folder, options.out, options.rig)
