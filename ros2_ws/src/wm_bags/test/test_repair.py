@@ -4,6 +4,8 @@ import errno
 import os
 import random
 import shutil
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -13,6 +15,7 @@ from mcap.reader import make_reader
 from rosbags.rosbag2 import Reader
 
 from wm_bags.storage.definitions import definition_of
+from wm_bags.storage.errors import BagError
 from wm_bags.storage.mcap_scan import scan
 from wm_bags.storage.metadata import Topic
 from wm_bags.storage.repair import repair
@@ -21,6 +24,19 @@ from wm_core.command_line import main
 
 MESSAGES = 40
 CHUNK = 5  # messages in a chunk
+RECORDER = """
+import sys, time
+from wm_bags.storage.definitions import definition_of
+from wm_bags.storage.metadata import Topic
+from wm_bags.storage.writer import BagWriter
+
+writer = BagWriter(sys.argv[1])
+writer.add_topic(Topic("/image", definition_of("sensor_msgs/msg/Image")))
+writer.write("/image", b"an image", 1, 1)
+writer.flush()
+print(flush=True)
+time.sleep(60)
+"""
 
 
 def payload(i):
@@ -183,3 +199,29 @@ def test_the_command_says_how_much_was_kept_and_where_it_stopped(bag, tmp_path, 
     )
     assert main(["bag", "repair", str(tmp_path / "nothing")]) == 1
     assert "NOT REPAIRED" in capsys.readouterr().err
+
+
+def test_what_is_being_recorded_is_refused_and_nothing_of_it_is_lost(tmp_path, capsys):
+    writer = BagWriter(tmp_path / "bag", Storage(max_bytes=10_000))  # several files: the finished ones too
+    writer.add_topic(Topic("/image", definition_of("sensor_msgs/msg/Image")))
+    for i in range(20):
+        writer.write("/image", payload(i), i, i)
+    writer.flush()
+    assert main(["bag", "repair", str(tmp_path / "bag")]) == 1
+    assert "is being recorded or repaired; end the recording first" in capsys.readouterr().err
+    for i in range(20, 25):
+        writer.write("/image", payload(i), i, i)
+    writer.close()
+    result = repair(tmp_path / "bag")
+    assert sum(file.index.messages for file in result.files) == 25 and all(file.whole for file in result.files)
+
+
+def test_a_killed_recorder_keeps_nobody_from_repairing(tmp_path):
+    recorder = subprocess.Popen([sys.executable, "-c", RECORDER, str(tmp_path / "bag")], stdout=subprocess.PIPE)
+    recorder.stdout.readline()
+    with pytest.raises(BagError, match="is being recorded"):
+        repair(tmp_path / "bag")
+    recorder.kill()
+    recorder.wait()
+    (state,) = repair(tmp_path / "bag").files
+    assert state.index.messages == 1 and repair(tmp_path / "bag").files[0].whole

@@ -4,6 +4,7 @@ Format: MCAP specification version 0 (mcap.dev/spec). The `mcap` library encodes
 messages to the file without a copy, and their checksum is computed on the way: a third of the library's time.
 """
 
+import fcntl
 import os
 import struct
 import time
@@ -123,8 +124,20 @@ class Index:
         return data_end + bytes(summary + offsets) + footer[:-4] + struct.pack("<I", checksum) + MAGIC
 
 
+def lock(fd: int) -> None:
+    """Lock an open file as long as it is open here, which the kernel ends with the process; raises BlockingIOError when
+    another has it. A file system without locks goes without."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        pass
+
+
 class McapFile:
-    """A new MCAP file. Raises OSError when the disk does not take it; then the file ends after its last whole chunk."""
+    """A new MCAP file, locked while it is written: see `lock`. Raises OSError when the disk does not take it; then the file
+    ends after its last whole chunk."""
 
     def __init__(self, path: Path, compression: str = "none") -> None:
         """`compression`: none, zstd or lz4, of each chunk."""
@@ -141,6 +154,7 @@ class McapFile:
         self._since = 0.0
         self._messages: dict[int, list[tuple[int, int]]] = defaultdict(list)
         try:
+            lock(self._fd)
             self._write(MAGIC, record(Header(profile="ros2", library=LIBRARY)))
         except OSError:
             os.close(self._fd)

@@ -8,7 +8,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from mcap.records import Channel
 
 from wm_bags.storage.definitions import Definition
 from wm_bags.storage.errors import BagError
-from wm_bags.storage.mcap_file import Index, McapFile
+from wm_bags.storage.mcap_file import Index, McapFile, lock
 from wm_bags.storage.mcap_scan import DESCRIPTIONS, Chunk, DamageError, Found, described, has_footer, scan
 from wm_bags.storage.metadata import FILE, VERSION, FileInfo, Topic, bag_information, write_metadata
 
@@ -125,19 +125,33 @@ def repair(folder: Path) -> Repair:
     paths = sorted(folder.glob("*.mcap"), key=_number)
     if not paths:
         raise BagError(f"{folder}: expected .mcap files, got none; sqlite3 is repaired by 'ros2 bag reindex'")
-    files = [inspect(path) for path in paths]
-    for file in files:
-        if not file.whole:
-            _rewrite(file)
-    before = _read_metadata(folder)
-    information = _information(files, before)
-    changed = before != information
-    if changed:
-        write_metadata(folder, information)
+    with ExitStack() as locks:
+        for path in paths:
+            locks.enter_context(_locked(path))
+        files = [inspect(path) for path in paths]
+        for file in files:
+            if not file.whole:
+                _rewrite(file)
+        before = _read_metadata(folder)
+        information = _information(files, before)
+        changed = before != information
+        if changed:
+            write_metadata(folder, information)
     return Repair(folder, files, changed)
 
 
 # -- one file ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Nobody writes the file meanwhile: what a recorder adds to a file that was replaced would be lost."""
+    with open(path, "rb") as stream:
+        try:
+            lock(stream.fileno())
+        except BlockingIOError as error:
+            raise BagError(f"{path}: is being recorded or repaired; end the recording first") from error
+        yield
 
 
 @contextmanager
