@@ -203,6 +203,12 @@ def test_messages_come_in_the_order_in_which_they_were_sent(times):
     assert [each.sent_ns for each in in_order(messages)] == sorted(sent * MS for sent, _ in times)
 
 
+def test_a_recording_may_begin_with_what_a_node_said_long_before():
+    """Latched messages reach a recorder that is started later than the nodes."""
+    said, later = message("parameters", 0), message("image", 60_000)
+    assert list(in_order([(60_000 * MS, said), (60_001 * MS, later)])) == [said, later]
+
+
 def test_equal_means_the_same_bits():
     nan = float("nan")
     one, other = (Plan(cost=nan, actions=[0.1, nan], cost_names=["goal"], plan_ms=ms) for ms in (1.0, 2.0))

@@ -91,7 +91,7 @@ def in_order(messages: Iterable[tuple[int, Recorded]]) -> Iterator[Recorded]:
     waiting: list[tuple[int, int, Recorded]] = []
     for index, (logged_ns, message) in enumerate(messages):
         heapq.heappush(waiting, (message.sent_ns, index, message))
-        while waiting[0][0] < logged_ns - DISORDER_NS:
+        while waiting and waiting[0][0] < logged_ns - DISORDER_NS:
             yield heapq.heappop(waiting)[2]
     while waiting:
         yield heapq.heappop(waiting)[2]
