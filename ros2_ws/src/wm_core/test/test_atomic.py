@@ -63,3 +63,15 @@ def test_an_error_leaves_what_was_there(tmp_path):
         raise RuntimeError("no space")
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["old"]
+
+
+def test_a_link_stays_a_link_and_the_data_on_its_disk(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "set").symlink_to(tmp_path / "disk" / "set")
+    for name in ("first", "second", "third"):
+        with new_folder(tmp_path / "set") as work:
+            assert work.parent == tmp_path / "disk"
+            (work / name).touch()
+        assert (tmp_path / "set").is_symlink()
+        assert [path.name for path in (tmp_path / "disk" / "set").iterdir()] == [name]
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["set"]

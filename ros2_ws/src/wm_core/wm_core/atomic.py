@@ -25,10 +25,11 @@ _AT_FDCWD, _EXCHANGE, _DEATH_SIGNAL = -100, 2, 1  # linux/fcntl.h, linux/fs.h, l
 def new_folder(folder: Path) -> Iterator[Path]:
     """An empty part folder to write into; when the block ends well it takes the place of `folder` in one rename.
 
+    Where `folder` is a symbolic link, what it points to is replaced, on its own disk, and the link stays.
     A kill at any moment leaves what was there before, or the new one. What killed writers left behind is removed first;
     their locks, which end with them, tell it from what another process is writing now.
     """
-    folder = Path(folder)
+    folder = Path(os.path.realpath(folder))
     made = not folder.parent.exists()
     folder.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.part"):
