@@ -6,23 +6,31 @@ import pytest
 from wm_bags.steps.profile import Profile
 from wm_bags.steps.recorded_profile import PARAMETERS, profile_of
 from wm_bags.storage.definitions import definition_of
+from wm_bags.storage.errors import BagError
 from wm_bags.storage.metadata import Topic
 from wm_bags.storage.writer import BagWriter
 from wm_core.bags import typestore
 from wm_core.command_line import main
+from wm_core.robot import load_robot
 
 NONE = np.zeros(0)
 KIND = "rcl_interfaces/msg/ParameterEvent"
+ABSOLUTE = {
+    "colour_topic": "color/image_raw",
+    "depth_topic": "aligned_depth_to_color/image_raw",
+    "info_topic": "color/camera_info",
+}
 
 
-def recorded(folder, **parameters):
-    """A bag of one node's parameters."""
+def parameters_of(node="/wm_perception", **parameters):
+    """What a node says of its parameters: texts and switches."""
     types = typestore().types
     said = [
         types["rcl_interfaces/msg/Parameter"](
             name=name,
             value=types["rcl_interfaces/msg/ParameterValue"](
-                type=4, bool_value=False, integer_value=0, double_value=0.0, string_value=value,
+                type=1 if isinstance(value, bool) else 4, bool_value=value is True, integer_value=0, double_value=0.0,
+                string_value="" if isinstance(value, bool) else value,
                 byte_array_value=NONE.astype("u1"), bool_array_value=NONE.astype(bool), integer_array_value=NONE.astype(int),
                 double_array_value=NONE, string_array_value=[],
             ),
@@ -30,12 +38,17 @@ def recorded(folder, **parameters):
         for name, value in parameters.items()
     ]  # fmt: skip
     stamp = types["builtin_interfaces/msg/Time"](sec=1, nanosec=0)
-    event = types[KIND](
-        stamp=stamp, node="/wm_perception", new_parameters=said, changed_parameters=[], deleted_parameters=[]
-    )
+    return types[KIND](stamp=stamp, node=node, new_parameters=said, changed_parameters=[], deleted_parameters=[])
+
+
+def recorded(folder, namespace="", node="wm_perception", infos=(), **parameters):
+    """A bag of one node's parameters; `infos`: topics of camera_info that it has too."""
+    event = parameters_of(f"{namespace}/{node}", **parameters)
     writer = BagWriter(folder)
-    writer.add_topic(Topic(PARAMETERS, definition_of(KIND)))
-    writer.write(PARAMETERS, typestore().serialize_cdr(event, KIND), 10**9, 10**9)
+    writer.add_topic(Topic(namespace + PARAMETERS, definition_of(KIND)))
+    for topic in infos:
+        writer.add_topic(Topic(topic, definition_of("sensor_msgs/msg/CameraInfo")))
+    writer.write(namespace + PARAMETERS, typestore().serialize_cdr(event, KIND), 10**9, 10**9)
     writer.close()
     return folder
 
@@ -49,8 +62,11 @@ def test_the_robot_is_that_of_the_recording(tmp_path, parameters, robot):
 
 def test_so_are_the_cameras(tmp_path):
     assert list(profile_of(recorded(tmp_path / "bag", rig="one_camera")).cameras) == ["camera_left"]
-    unknown = profile_of(recorded(tmp_path / "other", rig="/nowhere/rig.yaml"))
-    assert unknown == Profile.default()
+
+
+def test_a_rig_that_is_not_here_is_not_replaced_by_another(tmp_path):
+    with pytest.raises(BagError, match=r"expected the camera rig '/nowhere/rig.yaml' .* --profile"):
+        profile_of(recorded(tmp_path / "bag", rig="/nowhere/rig.yaml"))
 
 
 def test_so_are_the_topics_of_cameras_and_joints(tmp_path):
@@ -65,6 +81,51 @@ def test_so_are_the_topics_of_cameras_and_joints(tmp_path):
     assert camera.color == "/camera_left/camera_left/color/image_raw" and camera.info == "/camera_left/info"
     assert camera.depth == Profile.default("one_camera").cameras["camera_left"].depth
     assert profile.joints == "/arm/joint_states"
+
+
+def test_intrinsics_are_those_that_perception_saw_with(tmp_path):
+    info = "/camera_left/color/camera_info"
+    assert profile_of(recorded(tmp_path / "with", rig="one_camera", infos=[info])).intrinsics == "camera_info"
+    assert profile_of(recorded(tmp_path / "without", rig="one_camera")).intrinsics == "rig"
+    other = recorded(tmp_path / "other", node="wm_planner", rig="one_camera", infos=[info])
+    assert profile_of(other).intrinsics == "rig"  # nobody knows how perception was set up
+
+
+def test_joints_have_the_names_of_a_prefixed_arm(tmp_path):
+    profile = profile_of(recorded(tmp_path / "bag", robot="ur5e", tf_prefix="left_"))
+    own = load_robot("ur5e").joints
+    assert profile.joint_names == dict(zip(own, load_robot("ur5e", "left_").joints, strict=True))
+    assert not profile_of(recorded(tmp_path / "plain", robot="ur5e")).joint_names
+
+
+def test_topics_are_in_the_namespace_of_the_launch(tmp_path):
+    said = {"rig": "one_camera", "colour_topic": "/{camera}/image", "joint_topic": "joints"}
+    info = "/cell/left/camera_left/color/camera_info"
+    profile = profile_of(recorded(tmp_path / "bag", "/cell/left", infos=[info], **said))
+    assert profile.cameras["camera_left"].color == "/camera_left/image"  # absolute
+    assert profile.cameras["camera_left"].info == info and profile.intrinsics == "camera_info"
+    assert (profile.joints, profile.motion) == ("/cell/left/joints", "/cell/left/wm/executed")
+    assert (profile.object, profile.episodes) == ("/cell/left/ground_truth/object_pose", "/cell/left/wm/episode")
+
+
+@pytest.mark.parametrize("namespace", ["", "/cell"])
+def test_a_recording_of_a_real_arm_can_be_used_as_it_is(tmp_path, robot, profile_file, namespace):
+    """Camera of another size than the rig says, depth in another frame, joints with a prefix."""
+    rig = profile_file.with_name("rig.yaml")
+    rig.write_text(rig.read_text().replace("width: 64, height: 48", "width: 128, height: 128"))
+    said = {"rig": str(rig), "aligned_depth": True, "tf_prefix": "left_", "joint_topic": "/joint_states"}
+    said |= {name: f"/{{camera}}/{topic}" for name, topic in ABSOLUTE.items()}
+
+    def change(topic, i, message):
+        if topic == "/joint_states":
+            message.name = [f"left_{name}" for name in message.name]
+        if topic == f"/cam/{ABSOLUTE['depth_topic']}":
+            message.header.frame_id = "depth_frame"
+        return message
+
+    event = parameters_of(f"{namespace}/wm_perception", **said)
+    bag = robot.record(tmp_path / "bag", change=change, extra=[(namespace + PARAMETERS, KIND, event)])
+    assert main(["bag", "check", str(bag), "--video", "--out", str(tmp_path / "report")]) == 0
 
 
 def test_what_is_no_bag_is_left_to_its_reader(tmp_path):
