@@ -15,7 +15,7 @@ from wm_core.command_line import main
 from wm_core.kinematics import Kinematics
 from wm_core.paths import rigs_dir
 from wm_core.rig import CameraRig
-from wm_core.robot import load_robot
+from wm_core.robot import DEFAULT_ROBOT, load_robot
 from wm_data.dataset import SMALL
 from wm_data.dataset_build import Reading, build_dataset
 from wm_data.dataset_files import read_facts
@@ -24,20 +24,18 @@ from wm_data.lerobot.export import export
 from wm_data.lerobot.importing import import_dataset
 from wm_data.lerobot.layout import DATA, INFO, OWN, STATS, VIDEO, LeRobotError, Place
 
-TOOL_DOWN, TOOL_HEIGHT = load_robot().tool.rotation, load_robot().tool.height
-
 DATA_FILE = Place().path(DATA)
-HOME = np.array([0, -0.3, 0, -2.2, 0, 2, 0.8])
 
 
-def bag_of(path: Path, steps: int = 4, seed: int = 0) -> Path:
+def bag_of(path: Path, steps: int = 4, seed: int = 0, name: str = DEFAULT_ROBOT) -> Path:
     """A bag of one episode whose images are smooth, so that videos lose little of them."""
-    rig, kinematics = CameraRig.load(rigs_dir() / "two_cameras.yaml"), Kinematics(load_robot())
+    robot = load_robot(name)
+    rig, kinematics = CameraRig.load(rigs_dir() / "two_cameras.yaml"), Kinematics(robot)
     writer = EpisodeWriter(path, tuple(camera.name for camera in rig.cameras))
     writer.begin(0, "tabletop_block", seed)
     for i in range(steps):
         x, y = 0.4 + 0.02 * i, 0.01 * seed
-        q = kinematics.ik(np.array([x, y, TOOL_HEIGHT]), TOOL_DOWN, HOME)
+        q = kinematics.ik(np.array([x, y, robot.tool.height]), robot.tool.rotation, robot.home.joints)
         frames = {}
         for camera in rig.cameras:
             v, u = np.mgrid[0 : camera.height, 0 : camera.width]
@@ -81,6 +79,25 @@ def test_what_is_exported_comes_back(bags, exported, tmp_path):
     bev, original = np.asarray(back.bev, int), np.asarray(built.bev, int)
     np.testing.assert_array_equal(bev[:, :, [0, 4]], original[:, :, [0, 4]])  # height and coverage are of depth
     assert np.abs(bev - original).max() <= 12  # of 255, in colour: the video's loss
+
+
+def test_so_does_that_of_another_robot(tmp_path):
+    cameras = "".join(
+        f"  {name}: {{color: /{name}/color/image_raw, depth: /{name}/aligned_depth_to_color/image_raw,"
+        f" info: /{name}/color/camera_info}}\n"
+        for name in ("camera_left", "camera_right")
+    )
+    profile = tmp_path / "profile.yaml"
+    profile.write_text(
+        f"schema: 1\nrobot: ur5e\nrig: two_cameras\ncameras:\n{cameras}joints: {{topic: /joint_states}}\n"
+        "motion: {source: executed, topic: /wm/executed}\nobject: /ground_truth/object_pose\nepisodes: /wm/episode\n"
+    )
+    bag = bag_of(tmp_path / "bag", name="ur5e")
+    export([bag], tmp_path / "exported", Reading(profile))
+    built = build_dataset([bag], tmp_path / "built", 1, Reading(profile))
+    back = import_dataset(tmp_path / "exported", tmp_path / "back")
+    for name in SMALL:
+        np.testing.assert_array_equal(getattr(back, name), getattr(built, name))
 
 
 def test_full_files_are_followed_by_others(bags, tmp_path, monkeypatch):

@@ -76,7 +76,7 @@ class Source:
             raise LeRobotError(
                 f"{folder / OWN}: expected actions of the task '{TASK.name}': {differs}; export its bags again"
             )
-        profile = Profile.default(rig or folder / RIG)
+        profile = replace(Profile.default(rig or folder / RIG), robot=str(kinematics.robot.file))
         with_depth = {name: topics for name, topics in profile.cameras.items() if depth_key(name) in info["features"]}
         if not with_depth or any(image_key(name) not in info["features"] for name in with_depth):
             raise LeRobotError(
