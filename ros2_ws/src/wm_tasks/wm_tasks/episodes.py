@@ -89,8 +89,9 @@ class Episodes(Client):
             )
             if not self.wanted:
                 del self.outcome.episodes[:-100]  # run for days without growing
-                for values in (*self.outcome.latency_ms.values(), self.outcome.stages_ms):
+                for values in self.outcome.latency_ms.values():
                     del values[:-10000]
+                del self.outcome.stages_ms[:-10000]
         return 0
 
     def _episode(self, seed: int, index: int) -> Episode:

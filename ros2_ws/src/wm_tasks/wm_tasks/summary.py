@@ -96,11 +96,11 @@ def _stages(axis: plt.Axes, run: Run) -> None:
     """Two bars of a cycle's stages; what is computed is dark, what waits is light."""
     found = shown(run.stages_ms)
     rows = {"typical": "typical cycles", "slowest": f"slowest {100 * SLOWEST:g} %"}
-    colours = plt.get_cmap("tab20").colors
+    colours = plt.get_cmap("tab20")
     left = dict.fromkeys(rows, 0.0)
     for index, (name, means) in enumerate(found.items()):
         for row, label in rows.items():
-            axis.barh(label, means[row], left=left[row], color=colours[index], label=name if row == "typical" else None)
+            axis.barh(label, means[row], left=left[row], color=colours(index), label=name if row == "typical" else None)
             left[row] += means[row]
     axis.set(xlabel="ms", title="where a cycle's time goes, from the camera's stamp to the trajectory")
     axis.invert_yaxis()

@@ -111,9 +111,9 @@ class _Check:
                 self._replay(step)
 
     def end(self) -> None:
-        steps = list(self._steps.end())
-        last = next((step for step in reversed(steps) if step.expected), None)
-        for step in steps:
+        left = list(self._steps.end())
+        last = next((step for step in reversed(left) if step.expected), None)
+        for step in left:
             self._replay(step, ends=step is last)
         self._compare([], self._node.rest())
         name, steps = self._node.role.node, self._steps
