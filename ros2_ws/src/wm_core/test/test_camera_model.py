@@ -144,6 +144,17 @@ def test_the_ray_of_a_pixel_leads_to_the_point_that_is_seen_there(model, D, x, y
     np.testing.assert_allclose(pixels[1], [640, 355], atol=1e-6)
 
 
+def test_a_plumb_bob_of_eight_coefficients_is_read_as_opencv_reads_it():
+    """As Orbbec's drivers publish it: k4 to k6 follow the five, and are 0 for most of their cameras."""
+    points = np.array([[0.4, -0.3, 1.0], [0.2, 0.25, 0.8]])
+    five, padded, eight = (lens_of(info(d=d), 1280, 720) for d in (PLUMB_BOB, [*PLUMB_BOB, 0, 0, 0], RATIONAL))
+    np.testing.assert_array_equal(padded.project(points), five.project(points))
+    rational = lens_of(info(d=RATIONAL, model="rational_polynomial"), 1280, 720)
+    np.testing.assert_array_equal(eight.project(points), rational.project(points))
+    with pytest.raises(ImageError, match="got 'equidistant' with 8 coefficients"):
+        lens_of(info(d=RATIONAL, model="equidistant"), 1280, 720)
+
+
 def test_a_fisheye_without_coefficients_is_no_pinhole():
     """Its radius grows with the angle, not with the tangent."""
     lens = lens_of(info(d=[0.0] * 4, model="equidistant"), 1280, 720)

@@ -15,8 +15,9 @@ import numpy as np
 
 from wm_core.images import ImageError
 
-# distortion_model -> numbers of coefficients that it may have (sensor_msgs/distortion_models.hpp; OpenCV's longer forms of it)
-MODELS = {"plumb_bob": (4, 5), "rational_polynomial": (8, 12, 14), "equidistant": (4,)}
+# distortion_model -> numbers of coefficients that it may have (sensor_msgs/distortion_models.hpp; OpenCV's longer forms of it).
+# Orbbec's drivers publish k1 k2 p1 p2 k3 k4 k5 k6 as plumb_bob: OpenCV takes the model by their number, and so do we.
+MODELS = {"plumb_bob": (4, 5, 8), "rational_polynomial": (8, 12, 14), "equidistant": (4,)}
 EQUIDISTANT = "equidistant"  # a fisheye (Kannala and Brandt 2006): without coefficients it is no pinhole either
 PADDING = 3  # [px] librealsense's decimation filter pads to a multiple of four
 
