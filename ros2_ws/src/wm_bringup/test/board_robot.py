@@ -38,7 +38,13 @@ class BoardRobot:
     """Runs in threads of its own until `close`."""
 
     def __init__(
-        self, kinematics: Kinematics, board: Board, held: np.ndarray, namespace: str, camera: Camera = CAMERA
+        self,
+        kinematics: Kinematics,
+        board: Board,
+        held: np.ndarray,
+        namespace: str,
+        camera: Camera = CAMERA,
+        controller_topic: str = "",
     ) -> None:
         self.kinematics, self.board, self.held, self.camera = kinematics, board, held, camera
         self.q = np.array(kinematics.robot.home.joints, float)
@@ -50,7 +56,8 @@ class BoardRobot:
         self._joints = self._node.create_publisher(JointState, "joint_states", STATE)
         self._images = self._node.create_publisher(Image, "camera_left/color/image_raw", SENSOR)
         self._infos = self._node.create_publisher(CameraInfo, "camera_left/color/camera_info", SENSOR)
-        self._node.create_subscription(JointTrajectory, kinematics.robot.controller_topic, self._on_trajectory, STATE)
+        topic = controller_topic or kinematics.robot.controller_topic
+        self._node.create_subscription(JointTrajectory, topic, self._on_trajectory, STATE)
         self._node.create_timer(JOINTS_S, self._publish_joints)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)

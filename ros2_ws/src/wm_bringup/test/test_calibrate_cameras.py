@@ -11,9 +11,12 @@ import pytest
 import rclpy
 import yaml
 from rosbags.rosbag2 import Writer
+from trajectory_msgs.msg import JointTrajectory
 from wm_msgs.msg import Command
 
 from wm_bringup.calibration.recorded import rests
+from wm_bringup.calibration.topics import Topics, topics_of
+from wm_bringup.launch_files import files_of_real
 from wm_core.bags import typestore
 from wm_core.camera_model import Lens
 from wm_core.command_line import main
@@ -122,6 +125,18 @@ def test_an_arm_rests_where_it_stood_long_enough_and_elsewhere_than_before():
     assert rests(times, np.zeros((len(times), 1)))[1:] == []
 
 
+def test_topics_are_those_that_the_launch_gives_its_nodes(tmp_path: Path):
+    robot, mine = load_robot("ur5e"), tmp_path / "my_robot.yaml"
+    mine.write_text("/**/wm_perception: {ros__parameters: {colour_topic: '/{camera}/rgb', joint_topic: /arm/joints}}\n")
+    found = topics_of(robot, files_of_real("ur5e", "auto", [mine]), {"info": "/info", "depth": ""})
+    assert (found.colour, found.info, found.depth) == ("/{camera}/rgb", "/info", Topics().depth)
+    assert found.joints == "/arm/joints"
+    assert found.controller == "/scaled_joint_trajectory_controller/joint_trajectory"  # of the shipped driver
+    without = topics_of(robot, files_of_real("ur5e", "none", []), {})
+    assert (without.joints, without.controller) == (robot.joint_topic, robot.controller_topic)
+    assert topics_of(robot, [], {"controller": "/c"}).controller == "/c"
+
+
 def test_views_are_read_out_of_a_recording(kinematics: Kinematics, views: Path, tmp_path: Path):
     """The arm rests at three poses for a second each, and goes from one to the next in between."""
     store = typestore()
@@ -184,6 +199,8 @@ def test_views_are_read_out_of_a_recording(kinematics: Kinematics, views: Path, 
         str(tmp_path / "rig.yaml"),
         "--board",
         str(tmp_path / "board.yaml"),
+        "--driver",
+        "none",
     ]
     assert main(["calibrate-cameras", *words, "--bag", str(tmp_path / "bag")]) == 0
     kept = tmp_path / "views/camera_left"
@@ -204,6 +221,8 @@ def take(folder: Path, *words: str, answers: str = "") -> subprocess.CompletedPr
         str(folder / "board.yaml"),
         "--namespace",
         NAMESPACE,
+        "--driver",
+        "none",
         *words,
     ]
     return subprocess.run(command, input=answers, capture_output=True, text=True, timeout=240)
@@ -232,6 +251,24 @@ def test_the_arm_goes_through_poses_by_the_guard_and_views_are_kept(robot: Board
 
 
 @pytest.mark.ros
+def test_the_arm_is_moved_by_the_controller_that_the_launch_names(kinematics: Kinematics, tmp_path: Path):
+    board = Board()
+    board.save(tmp_path / "board.yaml")
+    rig_file(tmp_path / "rig.yaml")
+    (tmp_path / "my_robot.yaml").write_text(
+        "/**/wm_guard:\n  ros__parameters:\n    trajectory_topic: scaled_controller/joint_trajectory\n"
+    )
+    held, topic = board.mounted, "scaled_controller/joint_trajectory"
+    robot = BoardRobot(Kinematics(kinematics.robot), board, held, f"/{NAMESPACE}", controller_topic=topic)
+    try:
+        done = take(tmp_path, "--poses", "1", "--yes", "--params-file", str(tmp_path / "my_robot.yaml"))
+    finally:
+        robot.close()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pose 1 of" in done.stdout
+
+
+@pytest.mark.ros
 def test_a_person_guides_the_arm_and_hears_what_is_seen(robot: BoardRobot, tmp_path: Path):
     robot.place(robot.kinematics.ik(np.array([0.4, 0.0, 0.2]), robot.kinematics.robot.tool.rotation, robot.q))
     done = take(tmp_path, "--guide", answers="\nq\n")
@@ -245,12 +282,14 @@ def test_nobody_else_may_command_the_arm_meanwhile(robot: BoardRobot, tmp_path: 
     rclpy.init(context=context)
     node = rclpy.create_node("planner", namespace=f"/{NAMESPACE}", context=context)
     node.create_publisher(Command, "wm/command", STATE)
+    node.create_publisher(JointTrajectory, "scaled/joint_trajectory", STATE)
     try:
-        done = take(tmp_path, "--poses", "3", "--yes")
+        done = take(tmp_path, "--poses", "3", "--yes", "--controller-topic", "scaled/joint_trajectory")
     finally:
         node.destroy_node()
         rclpy.try_shutdown(context=context)
-    assert done.returncode == 1 and "somebody publishes on wm/command: end ./wm launch first" in done.stderr
+    assert done.returncode == 1
+    assert "somebody publishes on wm/command, scaled/joint_trajectory: end ./wm launch first" in done.stderr
 
 
 @pytest.mark.ros

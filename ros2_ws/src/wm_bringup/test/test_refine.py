@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
-from wm_bringup.calibration.streams import StreamError, Streams, Topics, WholeImages
+from wm_bringup.calibration.streams import StreamError, Streams, WholeImages
+from wm_bringup.calibration.topics import Topics
 from wm_bringup.cli.calibrate_cameras import refine
 from wm_core.command_line import main
 from wm_core.kinematics import Kinematics
@@ -47,8 +48,12 @@ class FakeNode:
     def create_subscription(self, kind, topic, callback, qos) -> None:
         self._taken[topic] = callback
 
+    def get_publishers_info_by_topic(self, topic) -> list[str]:
+        return ["simulator"] if topic == "/clock" else []
+
     def publish(self, topic, message) -> None:
-        self._taken[topic](message)
+        if topic in self._taken:
+            self._taken[topic](message)
 
 
 def info(rig: CameraRig, model: str = "equidistant") -> CameraInfo:

@@ -12,6 +12,7 @@ from trajectory_msgs.msg import JointTrajectoryPoint
 from wm_msgs.msg import Command
 
 from wm_bringup.calibration.streams import Streams
+from wm_bringup.calibration.topics import Topics
 from wm_bringup.embedded import Runner
 from wm_bringup.graph_parts import Graph
 from wm_bringup.graph_parts import Node as Process
@@ -72,18 +73,24 @@ def collision_free(kinematics: Kinematics, board: Board) -> Callable[[np.ndarray
 
 @contextmanager
 def guarded_arm(
-    node: Node, spin: Callable[[float], object], streams: Streams, kinematics: Kinematics, robot: str
+    node: Node, spin: Callable[[float], object], streams: Streams, kinematics: Kinematics, robot: str, topics: Topics
 ) -> Iterator["GuardedArm"]:
     """A guard in a process of its own, for as long as the block lasts, and who moves the arm through it.
 
-    `robot`: its name, or the path of its profile. Raises ArmError where somebody else commands the arm.
+    `robot`: its name, or the path of its profile; `topics`: of joint states and of who takes trajectories. Raises ArmError where somebody else commands the arm.
     """
-    busy = [topic for topic in ("wm/command", kinematics.robot.controller_topic) if node.count_publishers(topic)]
+    busy = [topic for topic in ("wm/command", topics.controller) if node.count_publishers(topic)]
     if busy:
         raise ArmError(
             f"expected nobody else who moves the arm, somebody publishes on {', '.join(busy)}: end ./wm launch first"
         )
-    process = Process("wm_guard", "wm_guard", "wm_guard.node", GUARD, {"robot": robot, "tool_speed": 2 * TOOL_SPEED})
+    parameters = {
+        "robot": robot,
+        "tool_speed": 2 * TOOL_SPEED,
+        "joint_topic": topics.joints,
+        "trajectory_topic": topics.controller,
+    }
+    process = Process("wm_guard", "wm_guard", "wm_guard.node", GUARD, parameters)
     graph = Graph((process,), (), node.get_namespace().strip("/"), "error", {})
     with Runner(graph).started():
         _activate(node, spin)

@@ -7,7 +7,8 @@ import numpy as np
 
 from wm_bags.replay.options import absolute
 from wm_bags.storage.reading import Bag
-from wm_bringup.calibration.streams import NEAR_S, STILL_RAD, StreamError, Topics
+from wm_bringup.calibration.streams import NEAR_S, STILL_RAD, StreamError
+from wm_bringup.calibration.topics import Topics
 from wm_core.camera_model import rectified_topic, sensor_lens
 from wm_core.images import ImageError, colour_image
 from wm_core.joint_states import JointStateError, read_joints

@@ -30,16 +30,6 @@ class StreamError(ValueError):
 
 
 @dataclass(frozen=True)
-class Topics:
-    """Topics by kind; `{camera}` stands for a camera's name."""
-
-    colour: str = "{camera}/color/image_raw"
-    depth: str = "{camera}/aligned_depth_to_color/image_raw"
-    info: str = "{camera}/color/camera_info"
-    joints: str = ""  # the robot's
-
-
-@dataclass(frozen=True)
 class Reader(Generic[T]):
     """What becomes of the messages of one camera; both raise ImageError for one that cannot be used."""
 

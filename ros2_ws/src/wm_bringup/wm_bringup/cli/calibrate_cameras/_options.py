@@ -4,7 +4,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from wm_bringup.cli._launched import add_files, files
 from wm_core.robot import DEFAULT_ROBOT
+
+# option -> the parameter that says the same
+KINDS = {
+    "colour": "wm_perception.colour_topic",
+    "depth": "wm_perception.depth_topic",
+    "info": "wm_perception.info_topic",
+    "joint": "wm_perception.joint_topic",
+}
 
 
 def add_rig(parser: argparse.ArgumentParser) -> None:
@@ -18,25 +27,19 @@ def add_rig(parser: argparse.ArgumentParser) -> None:
 
 
 def add_topics(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--colour-topic", default="{camera}/color/image_raw", metavar="TOPIC", help="(default: %(default)s)"
-    )
-    parser.add_argument(
-        "--depth-topic",
-        default="{camera}/aligned_depth_to_color/image_raw",
-        metavar="TOPIC",
-        help="(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--info-topic", default="{camera}/color/camera_info", metavar="TOPIC", help="(default: %(default)s)"
-    )
-    parser.add_argument("--joint-topic", default="", metavar="TOPIC", help="(default: the robot profile's)")
+    add_files(parser)
+    for kind, parameter in KINDS.items():
+        node, _, name = parameter.partition(".")
+        parser.add_argument(f"--{kind}-topic", default="", metavar="TOPIC", help=f"in place of {name} of {node}")
 
 
-def topics(options: argparse.Namespace) -> Any:
-    from wm_bringup.calibration.streams import Topics
+def topics(options: argparse.Namespace, robot: Any, simulated: bool = False) -> Any:
+    """Of the options, else of the parameter files, else the robot's; `simulated`: no driver's file is read."""
+    from wm_bringup.calibration.topics import topics_of
 
-    return Topics(options.colour_topic, options.depth_topic, options.info_topic, options.joint_topic)
+    given = {"joints": options.joint_topic, "controller": getattr(options, "controller_topic", "")}
+    given |= {kind: getattr(options, f"{kind}_topic") for kind in ("colour", "depth", "info")}
+    return topics_of(robot, files(options, robot, simulated), given)
 
 
 def read_rig(options: argparse.Namespace) -> tuple[Any, Any]:

@@ -27,18 +27,20 @@ def run(options: argparse.Namespace) -> int:
     import numpy as np
 
     from wm_bringup.calibration.streams import Reader, Streams
+    from wm_bringup.doctor.listen import clock_is_published
     from wm_perception.calibration.rig_file import write_camera
     from wm_perception.camera_input import CameraInput
     from wm_perception.rig_check import ArmSurface, Depth, look
 
     kinematics, rig = read_rig(options)
-    names, frames = topics(options), {camera.name: list[Depth]() for camera in rig.cameras}
-    inputs = {camera.name: CameraInput(camera, names.colour.format(camera=camera.name)) for camera in rig.cameras}
-    readers = {
-        name: Reader(names.depth.format(camera=name), names.info.format(camera=name), read.depth_alone, read.info)
-        for name, read in inputs.items()
-    }
+    frames = {camera.name: list[Depth]() for camera in rig.cameras}
     with speaker(options.namespace) as wm:
+        names = topics(options, kinematics.robot, clock_is_published(wm.node, wm.spin))
+        inputs = {camera.name: CameraInput(camera, names.colour.format(camera=camera.name)) for camera in rig.cameras}
+        readers = {
+            name: Reader(names.depth.format(camera=name), names.info.format(camera=name), read.depth_alone, read.info)
+            for name, read in inputs.items()
+        }
         streams = Streams(wm.node, wm.spin, kinematics, readers, names.joints)
         streams.await_all()
         for _ in range(options.frames):

@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the choice of poses: another one adds others")
     parser.add_argument("--yes", action="store_true", help="do not ask before the arm moves")
     add_topics(parser)
+    parser.add_argument("--controller-topic", default="", metavar="TOPIC", help="in place of trajectory_topic of wm_guard")
     add_namespace(parser)
 
 
@@ -37,18 +38,19 @@ def run(options: argparse.Namespace) -> int:
         from wm_bringup.calibration.recorded import take_recorded
 
         counts = take_recorded(
-            options.bag, samples, kinematics, [camera.name for camera in rig.cameras], topics(options)
+            options.bag, samples, kinematics, [camera.name for camera in rig.cameras], topics(options, kinematics.robot)
         )
         print("\n".join(f"{name}: {count} views" for name, count in counts.items()))
         return 0
     from wm_bringup.calibration.streams import Streams, WholeImages
+    from wm_bringup.doctor.listen import clock_is_published
 
-    names = topics(options)
-    cameras = {
-        camera.name: WholeImages(names.colour.format(camera=camera.name), names.info.format(camera=camera.name))
-        for camera in rig.cameras
-    }
     with speaker(options.namespace) as wm:
+        names = topics(options, kinematics.robot, clock_is_published(wm.node, wm.spin))
+        cameras = {
+            camera.name: WholeImages(names.colour.format(camera=camera.name), names.info.format(camera=camera.name))
+            for camera in rig.cameras
+        }
         readers = {name: camera.reader for name, camera in cameras.items()}
         streams = Streams(wm.node, wm.spin, kinematics, readers, names.joints)
         streams.await_all()
@@ -59,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
             _guided(streams, samples)
         else:
             about = [RoughCamera(camera.name, camera.T_table_optical, lenses[camera.name]) for camera in rig.cameras]
-            _moved(options, wm, streams, samples, kinematics, about)
+            _moved(options, wm, streams, samples, kinematics, about, names)
     print(f"kept in {options.folder}; then: ./wm calibrate-cameras solve {options.folder} --rig {options.rig}")
     return 0
 
@@ -85,7 +87,7 @@ def _guided(streams: Any, samples: Any) -> None:
         count += 1
 
 
-def _moved(options: argparse.Namespace, wm: Any, streams: Any, samples: Any, kinematics: Any, about: Any) -> None:
+def _moved(options: argparse.Namespace, wm: Any, streams: Any, samples: Any, kinematics: Any, about: Any, names: Any) -> None:
     from wm_bringup.calibration.arm import ArmError, collision_free, guarded_arm
     from wm_perception.calibration.poses import choose
 
@@ -109,7 +111,7 @@ def _moved(options: argparse.Namespace, wm: Any, streams: Any, samples: Any, kin
     print(f"The arm will go through {len(poses)} poses with the board. Ctrl-C holds it.", flush=True)
     if not options.yes:
         input("Enter: begin ")
-    with guarded_arm(wm.node, wm.spin, streams, kinematics, options.robot) as arm:
+    with guarded_arm(wm.node, wm.spin, streams, kinematics, options.robot, names) as arm:
         for number, pose in enumerate(poses, 1):
             arm.go(pose.q)
             print(f"  pose {number} of {len(poses)}: {_keep(streams, samples)}", flush=True)

@@ -1,0 +1,33 @@
+"""Where calibrating listens and sends: as the parameters of wm_guard and wm_perception say, or the robot's profile."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wm_bringup.launch_files import GUARD, PERCEPTION, said_to
+from wm_core.robot import RobotProfile
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Topics by kind; `{camera}` stands for a camera's name. Empty: the robot's."""
+
+    colour: str = "{camera}/color/image_raw"
+    depth: str = "{camera}/aligned_depth_to_color/image_raw"
+    info: str = "{camera}/color/camera_info"
+    joints: str = ""
+    controller: str = ""  # takes trajectories
+
+
+def topics_of(robot: RobotProfile, files: Sequence[Path], given: Mapping[str, str]) -> Topics:
+    """Topics of parameter files, later ones win; `given`, by the fields of Topics, comes before them, what is empty does not.
+
+    Raises ConfigError, OSError and yaml.YAMLError for a file that cannot be read.
+    """
+    seen, moved = said_to(PERCEPTION, files), said_to(GUARD, files)
+    found = {kind: seen.get(f"{kind}_topic", "") for kind in ("colour", "depth", "info")}
+    found["joints"] = seen.get("joint_topic") or moved.get("joint_topic") or robot.joint_topic
+    found["controller"] = moved.get("trajectory_topic") or robot.controller_topic
+    found |= {kind: topic for kind, topic in given.items() if topic}
+    return Topics(**{kind: topic for kind, topic in found.items() if topic})
