@@ -14,12 +14,14 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from wm_bringup.cli import doctor
+from wm_bringup.cli._launched import files
 from wm_bringup.doctor.checks import CHECKS, examine
 from wm_bringup.doctor.finding import ERROR, Finding, from_error
 from wm_bringup.doctor.observed import Machine, Observed
 from wm_bringup.doctor.page import lines, page
 from wm_bringup.doctor.setup import setup_of
 from wm_bringup.doctor.this_machine import this_machine
+from wm_bringup.launch_files import files_of_real
 from wm_core.paths import rigs_dir
 from wm_core.qos import SENSOR, STATE
 from wm_core.rig import CameraRig
@@ -30,7 +32,7 @@ HEALTHY = Machine(8, 1.0, 1e9, 0.5, (), True)
 
 def empty(**fields) -> Observed:
     """Ten seconds in which nobody said anything."""
-    setup = setup_of("panda", {}, None)
+    setup = setup_of(load_robot("panda"), {}, [])
     return Observed(
         **{"setup": setup, "begin_ns": 0, "end_ns": 10**10, "streams": {}, "endpoints": [], "machine": HEALTHY} | fields
     )
@@ -66,9 +68,33 @@ def test_topics_come_from_the_parameters_of_perception(tmp_path: Path):
         f"/**/wm_perception:\n  ros__parameters:\n    rig: {rig}\n    colour_topic: '/{{camera}}/rgb'\n    sync_tolerance: 0.04\n"
         "/**/wm_guard:\n  ros__parameters:\n    speed_limit: 0.25\n"
     )
-    setup = setup_of("ur5e", {"depth_topic": "/d"}, file, "/c")
+    setup = setup_of(load_robot("ur5e"), {"depth_topic": "/d"}, [file], "/c")
     assert [camera.colour for camera in setup.cameras] == [f"/{setup.rig.cameras[0].name}/rgb"]
     assert (setup.cameras[0].depth, setup.sync_tolerance, setup.controller_topic) == ("/d", 0.04, "/c")
+
+
+def test_what_the_launch_gives_its_nodes_is_expected(tmp_path: Path):
+    """Its own file for robots, the driver's, and those of the user, of which the last wins."""
+    first, last = tmp_path / "first.yaml", tmp_path / "last.yaml"
+    first.write_text("/**/wm_guard: {ros__parameters: {trajectory_topic: /first, joint_topic: /j}}\n")
+    last.write_text("/**/wm_guard: {ros__parameters: {trajectory_topic: /last}}\n")
+    robot = load_robot("ur5e")
+    shipped = setup_of(robot, {}, files_of_real("ur5e", "auto", []))
+    assert shipped.controller_topic == "/scaled_joint_trajectory_controller/joint_trajectory"
+    assert (shipped.sync_tolerance, shipped.sync_timeout, shipped.joint_topic) == (0.04, 0.1, "/joint_states")
+    mine = setup_of(robot, {}, files_of_real("ur5e", "auto", [first, last]))
+    assert (mine.controller_topic, mine.sync_tolerance) == ("/last", 0.04)
+    assert setup_of(robot, {}, [last], "/option").controller_topic == "/option"
+
+
+def test_parameter_files_are_repeatable_and_a_simulator_has_no_driver(tmp_path: Path):
+    parser = argparse.ArgumentParser()
+    doctor.add_arguments(parser)
+    options = parser.parse_args(["--live", "--params-file", "a.yaml", "--params-file", "b.yaml"])
+    mine, robot = [Path("a.yaml"), Path("b.yaml")], load_robot("ur5e")
+    assert files(options, robot, simulated=True) == mine
+    found = files(options, robot, simulated=False)
+    assert [file.name for file in found] == ["arm_real.yaml", "parameters.yaml", "a.yaml", "b.yaml"]
 
 
 def test_this_machine_can_be_read():
@@ -164,7 +190,7 @@ def examined(tmp_path: Path, capsys, wrong: str = "") -> tuple[int, str, str]:
     html = tmp_path / "report.html"
     robot = Robot(wrong)
     try:
-        status = doctor.run(parser.parse_args(["--live", "--seconds", "4", "--html", str(html)]))
+        status = doctor.run(parser.parse_args(["--live", "--seconds", "4", "--driver", "none", "--html", str(html)]))
     finally:
         robot.close()
     return status, capsys.readouterr().out, html.read_text()

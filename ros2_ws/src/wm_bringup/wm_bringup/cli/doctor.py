@@ -8,6 +8,7 @@ installation.
 import argparse
 from pathlib import Path
 
+from wm_bringup.cli._launched import add_files, files
 from wm_bringup.cli._running import add_namespace, speaker
 from wm_core.robot import DEFAULT_ROBOT
 
@@ -24,14 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--robot", default=DEFAULT_ROBOT, help="its name, or its profile (default: %(default)s)")
     parser.add_argument("--rig", metavar="FILE", help="of the cameras: a name or a file (default: two_cameras)")
     parser.add_argument("--cameras", nargs="+", metavar="NAME", help="of the rig (default: all)")
-    parser.add_argument(
-        "--params-file", type=Path, metavar="FILE", help="of the launch: its parameters of wm_perception"
-    )
+    add_files(parser)
     for name in TOPICS:
         parser.add_argument(
             f"--{name.replace('_', '-')}", metavar="TOPIC", help="in place of the parameter of wm_perception"
         )
-    parser.add_argument("--controller-topic", default="", metavar="TOPIC", help="(default: the robot profile's)")
+    parser.add_argument("--controller-topic", default="", metavar="TOPIC", help="in place of trajectory_topic of wm_guard")
     add_namespace(parser)
 
 
@@ -43,12 +42,14 @@ def run(options: argparse.Namespace) -> int:
     from wm_bringup.doctor.listen import Listener, clock_is_published
     from wm_bringup.doctor.page import lines, page
     from wm_bringup.doctor.setup import in_full, setup_of
+    from wm_core.robot import load_robot
 
     given = {name: getattr(options, name) for name in ("rig", "cameras", *TOPICS)}
-    setup = setup_of(options.robot, given, options.params_file, options.controller_topic)
+    profile = load_robot(options.robot)
     with speaker(options.namespace) as wm:
-        setup = in_full(setup, wm.node.resolve_topic_name)
-        setup = replace(setup, simulated_time=clock_is_published(wm.node, wm.spin))
+        simulated = clock_is_published(wm.node, wm.spin)
+        setup = setup_of(profile, given, files(options, profile, simulated), options.controller_topic)
+        setup = replace(in_full(setup, wm.node.resolve_topic_name), simulated_time=simulated)
         print(f"listening for {options.seconds:g} s", flush=True)
         observed = Listener(wm.node, setup).listen(wm.spin, options.seconds)
     findings = examine(observed)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from wm_bringup.doctor.observed import CameraTopics, Setup
-from wm_core.given_parameters import EVERY_NODE, load_parameters, parameters_in
+from wm_bringup.launch_files import GUARD, PERCEPTION, said_to
 from wm_core.kinematics import Kinematics
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
-from wm_core.robot import load_robot
+from wm_core.robot import RobotProfile
 
 # As wm_perception's parameters of these names.
 DEFAULTS: dict[str, Any] = {
@@ -26,13 +26,15 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def setup_of(robot: str, given: Mapping[str, Any], params_file: Path | None, controller_topic: str = "") -> Setup:
-    """What is expected of a robot's name or profile; `given` comes before the file's parameters of wm_perception, these before DEFAULTS.
+def setup_of(profile: RobotProfile, given: Mapping[str, Any], files: Sequence[Path], controller_topic: str = "") -> Setup:
+    """What is expected of a robot. `given` comes before what parameter files say to wm_perception, later ones first, this before DEFAULTS;
+    `controller_topic` before what they say to wm_guard, this before the profile's.
 
     Raises RobotError, RigError, ConfigError or OSError for what cannot be read.
     """
-    values = {**DEFAULTS, **_of_perception(params_file), **{name: value for name, value in given.items() if value}}
-    profile = load_robot(robot)
+    said = {name: value for name, value in said_to(PERCEPTION, files).items() if name in DEFAULTS}
+    values = {**DEFAULTS, **said, **{name: value for name, value in given.items() if value}}
+    controller_topic = controller_topic or said_to(GUARD, files).get("trajectory_topic", "")
     rig = CameraRig.load(rig_path(values["rig"])).in_table_frame(profile)
     chosen: Sequence[str] = values["cameras"] or [camera.name for camera in rig.cameras]
     cameras = tuple(
@@ -56,11 +58,3 @@ def in_full(setup: Setup, resolve: Callable[[str], str]) -> Setup:
     cameras = tuple(CameraTopics(c.name, resolve(c.colour), resolve(c.depth), resolve(c.info)) for c in setup.cameras)
     joint_topic, controller_topic = resolve(setup.joint_topic), resolve(setup.controller_topic)
     return replace(setup, cameras=cameras, joint_topic=joint_topic, controller_topic=controller_topic)
-
-
-def _of_perception(file: Path | None) -> dict[str, Any]:
-    if file is None:
-        return {}
-    said = parameters_in(load_parameters(file))
-    mine = ("wm_perception", *EVERY_NODE)
-    return {name: value for section, name, value in said if section.rpartition("/")[2] in mine and name in DEFAULTS}
