@@ -17,7 +17,7 @@ from wm_bringup.cli import doctor
 from wm_bringup.cli._launched import files
 from wm_bringup.doctor.checks import CHECKS, examine
 from wm_bringup.doctor.finding import ERROR, Finding, from_error
-from wm_bringup.doctor.observed import Machine, Observed
+from wm_bringup.doctor.observed import JOINTS, Heard, Machine, Observed, Stream
 from wm_bringup.doctor.page import lines, page
 from wm_bringup.doctor.setup import setup_of
 from wm_bringup.doctor.this_machine import this_machine
@@ -53,6 +53,38 @@ def test_a_check_that_breaks_is_a_finding_and_the_others_run():
     assert {each.subject for each in findings if each.check == "check"} >= {"machine.memory"}
     assert any(each.check == "topic_missing" for each in findings)
     assert len(CHECKS) > 20
+
+
+def heard_joints(robot, *others: list[str]) -> Observed:
+    """An arm at rest, where states of other joints come between its own."""
+    setup = setup_of(robot, {}, [])
+    stream, rest = Stream(setup.joint_topic, JOINTS), robot.home.joints
+    for i in range(0, 300, 3):
+        for k, names in enumerate((list(robot.joints), *others)):
+            places = rest if names == list(robot.joints) else np.full(len(names), 0.3)
+            stamp = 10**9 + (i + k) * 10**7
+            stream.heard.append(Heard(stamp, stamp))
+            stream.kept.append((stamp, SimpleNamespace(name=names, position=list(places), velocity=[])))
+    return empty(setup=setup, streams={stream.topic: stream})
+
+
+def names_found(observed: Observed) -> list[str]:
+    return [each.remedy for each in examine(observed) if each.check == "joint_names"]
+
+
+def test_other_joints_on_the_arms_topic_are_no_fault():
+    """Of a gripper that the profile does not have, and of a second arm with another prefix."""
+    robot = load_robot("ur5e", "left_")
+    assert names_found(heard_joints(robot, ["robotiq_85_left_knuckle_joint"])) == []
+    right = [f"right_{joint.removeprefix('left_')}" for joint in robot.joints]
+    assert names_found(heard_joints(robot, right, list(robot.joints[:3]))) == []
+
+
+def test_a_wrong_prefix_is_named_beside_a_gripper():
+    there, expected = load_robot("ur5e", "left_"), load_robot("ur5e")
+    observed = heard_joints(there, ["robotiq_85_left_knuckle_joint"])
+    observed.setup = setup_of(expected, {}, [])
+    assert "write prefix: 'left_'" in names_found(observed)[0]
 
 
 def test_an_error_becomes_a_finding():

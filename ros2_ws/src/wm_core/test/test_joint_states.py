@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wm_core.joint_states import MALFORMED, JointStateError, JointStates, of_gripper, read_joints
+from wm_core.joint_states import MALFORMED, JointStateError, JointStates, Others, of_gripper, read_joints
 from wm_core.kinematics import Kinematics
 from wm_core.robot import load_robot
 
@@ -187,3 +187,15 @@ def test_a_grippers_own_joint_states_on_the_arms_topic_are_distinguished():
         and not of_gripper(robot, ["elbow"])
         and not of_gripper(robot, [])
     )
+
+
+def test_states_of_other_joints_are_left_alone_once_the_arm_was_heard():
+    """A gripper that the profile does not know, or a second arm, publishes on the same topic."""
+    others = Others(load_robot("ur5e"))
+    robotiq, arm = ["robotiq_85_left_knuckle_joint"], list(load_robot("ur5e").joints)
+    assert not others.alone(robotiq)  # the arm's under a wrong prefix, for all that is known
+    assert not others.alone(arm[:3])
+    assert not others.alone(robotiq)
+    assert not others.alone(["rail", *arm])
+    assert others.alone(robotiq) and others.alone([f"right_{joint}" for joint in arm])
+    assert not others.alone(arm[:3]) and not others.alone([])

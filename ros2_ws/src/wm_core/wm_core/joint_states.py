@@ -45,6 +45,25 @@ def of_gripper(robot: RobotProfile, names: Sequence[str]) -> bool:
     return bool(names) and robot.gripper is not None and set(names) <= set(robot.gripper.joints)
 
 
+class Others:
+    """Which joint states on the arm's topic are of other joints alone: a gripper that the profile does not know, another arm.
+
+    Until one of the arm has come they may be the arm's under other names, which must be said: then only a gripper's are left alone.
+    """
+
+    def __init__(self, robot: RobotProfile) -> None:
+        self._robot, self._joints, self._heard = robot, frozenset(robot.joints), False
+
+    def alone(self, names: Sequence[str]) -> bool:
+        """Whether a joint state of these names says nothing about the arm, and is to be left alone."""
+        if of_gripper(self._robot, names):
+            return True
+        if not self._joints.isdisjoint(names):
+            self._heard = self._heard or self._joints <= set(names)
+            return False
+        return bool(names) and self._heard
+
+
 def read_joints(
     kinematics: Kinematics, names: Sequence[str], positions: Sequence[float], velocities: Sequence[float] = ()
 ) -> np.ndarray:

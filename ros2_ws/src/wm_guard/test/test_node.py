@@ -472,9 +472,11 @@ def test_best_effort_joint_states_beside_a_grippers_own_are_heard(ros, kinematic
         robot.state_publisher = robot.node.create_publisher(JointState, "joint_states", SENSOR)
         robot.bring_up()
         gripper = JointState(name=["panda_finger_joint1", "panda_finger_joint2"], position=[0.02, 0.02])
-        gripper.header.stamp.sec = 5  # since it was switched on
+        other = JointState(name=["robotiq_85_left_knuckle_joint"], position=[0.4])  # is none of the profile's
+        gripper.header.stamp.sec = other.header.stamp.sec = 5  # since it was switched on
         for _ in range(20):
             robot.state_publisher.publish(gripper)
+            robot.state_publisher.publish(other)
             robot.executor.spin_once(timeout_sec=0.02)
         counts = robot.counts()
         assert "state_names" not in counts and "state_stale" not in counts

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sensor_msgs.msg import JointState
 
 from wm_core.clock_offset import ClockOffset
-from wm_core.joint_states import of_gripper
+from wm_core.joint_states import Others
 from wm_core.lifecycle import WmNode
 from wm_core.polled import Polled
 from wm_core.robot import RobotProfile
@@ -15,13 +15,13 @@ WARN_EVERY_S = 30.0
 
 
 class JointInput:
-    """Gives the arm's joint states to a callback, those of a gripper beside it to none. `read` and `discard` as Polled."""
+    """Gives the arm's joint states to a callback, those of other joints beside it to none. `read` and `discard` as Polled."""
 
     def __init__(
         self, node: WmNode, robot: RobotProfile, topic: str, callback: Callable[[JointState, int], None]
     ) -> None:
         """`callback(message, stamp_ns)`."""
-        self._node, self._robot, self._callback = node, robot, callback
+        self._node, self._others, self._callback = node, Others(robot), callback
         self._subscription = node.subscribe_offered(JointState, topic, self._on_message)
         self._polled = Polled(self._subscription)
         self._clock = ClockOffset("joint states")
@@ -48,7 +48,7 @@ class JointInput:
         return found
 
     def _on_message(self, message: JointState) -> None:
-        if of_gripper(self._robot, message.name):
+        if self._others.alone(message.name):
             return
         stamp_ns = to_ns(message.header.stamp)
         if not self._node.simulated_time:

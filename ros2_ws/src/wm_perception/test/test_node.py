@@ -217,8 +217,10 @@ def test_bad_input_is_counted_and_the_node_goes_on(robot):
     def spoil(depth):
         depth[:40] = np.nan
 
+    others = [f"elbow{i}" for i in range(7)]
+    robot.send_joints(0, others)  # the arm's under other names, for all that is known
     robot.send(1 * STEP_NS, encoding="rgb24")
-    robot.send(2 * STEP_NS, names=[f"elbow{i}" for i in range(7)])
+    robot.send(2 * STEP_NS, names=others)  # the arm's have come: left alone
     assert robot.seen == []
     assert robot.node.counts["bad_colour"] == 2
     assert robot.node.counts["bad_joint_state"] == 1

@@ -12,7 +12,7 @@ from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
 from wm_core.clock_offset import ClockOffset
 from wm_core.images import ImageError
-from wm_core.joint_states import of_gripper
+from wm_core.joint_states import Others
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.lifecycle import OK, WARN, WmNode
 from wm_core.node_process import run
@@ -77,6 +77,7 @@ class PerceptionNode(WmNode):
 
     def setup(self) -> None:
         self._robot = robot_of(self)
+        self._others = Others(self._robot)
         rig = CameraRig.load(rig_path(self.value("rig"))).in_table_frame(self._robot)
         names = self.value("cameras")
         self._rig = rig.only(names) if names else rig
@@ -161,7 +162,7 @@ class PerceptionNode(WmNode):
             self.reject("bad_camera_info", f"{name}: {error}")
 
     def _on_joints(self, message: JointState) -> None:
-        if of_gripper(self._robot, message.name):
+        if self._others.alone(message.name):
             return
         try:
             q = self._kinematics.arm_joints(message.name, message.position)

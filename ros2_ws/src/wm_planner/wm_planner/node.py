@@ -14,7 +14,7 @@ from wm_core.bundle_slot import BundleSlot
 from wm_core.conversions import scene_state, tool_state
 from wm_core.follow_params import FOLLOW
 from wm_core.goal import ExploreGoal, Goal, GoalError
-from wm_core.joint_states import MALFORMED, JointStateError, of_gripper
+from wm_core.joint_states import MALFORMED, JointStateError, Others
 from wm_core.kinematics import Kinematics
 from wm_core.lifecycle import OK, WARN, WmNode
 from wm_core.node_process import run
@@ -73,7 +73,7 @@ class PlannerNode(WmNode):
 
     def setup(self) -> None:
         self._robot = robot_of(self)
-        self._kinematics = Kinematics(self._robot)
+        self._kinematics, self._others = Kinematics(self._robot), Others(self._robot)
         self._task = task = load_task(self.value("task"))
         self._slot = BundleSlot(self, self._make_core)
         self._use()
@@ -246,7 +246,7 @@ class PlannerNode(WmNode):
     # -- other inputs --------------------------------------------------------------------------------------------
 
     def _on_joints(self, message: JointState) -> None:
-        if of_gripper(self._robot, message.name):
+        if self._others.alone(message.name):
             return
         stamp_ns = to_ns(message.header.stamp)
         try:

@@ -153,9 +153,14 @@ class Observed:
 
     @property
     def arm(self) -> Stream:
-        """Joint states without those of a gripper alone, whose driver may publish on the same topic at times of its own."""
-        whole = self.stream(self.setup.joint_topic)
-        mine = [not of_gripper(self.setup.robot, message.name) for _, message in whole.kept]
+        """Joint states without those of other joints alone: a gripper's, another arm's, at times of their own on the same topic.
+
+        Where none is the arm's, all but those of its gripper: they may be the arm's under other names.
+        """
+        whole, joints = self.stream(self.setup.joint_topic), frozenset(self.setup.robot.joints)
+        mine = [not joints.isdisjoint(message.name) for _, message in whole.kept]
+        if not any(mine):
+            mine = [not of_gripper(self.setup.robot, message.name) for _, message in whole.kept]
         if all(mine) or len(whole.heard) != len(whole.kept):
             return whole
         heard = [each for each, of_arm in zip(whole.heard, mine, strict=True) if of_arm]

@@ -30,6 +30,8 @@ def joints(observed: Observed) -> Iterator[Finding]:
             states.append((stamp, read_joints(kinematics, message.name, message.position, message.velocity)))
         except JointStateError as error:
             errors.append((error, message.name, message.position))
+    if states:  # whose names are the arm's; others may say a part of it besides
+        errors = [each for each in errors if each[0].reason != "names"]
     if errors:
         yield _unreadable(observed, *errors[0], len(errors) / len(stream.kept))
     if states:
