@@ -16,6 +16,7 @@ from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig
 from wm_core.robot import load_robot
 from wm_core.stamps import to_msg
+from wm_perception.rig_check import Change
 from wm_sim.action_driver import ActionDriver
 from wm_sim.arm_sim import ArmSim
 from wm_sim.plates import rays
@@ -136,6 +137,17 @@ def test_depth_in_another_unit_than_the_rig_says_is_refused(running, tmp_path: P
     running(info(CameraRig.load(rig)))
     assert main(["calibrate-cameras", "refine", "--rig", str(rig), "--frames", "2"]) == 1
     assert "write depth_unit: 0.00025 for 'left' into the rig" in capsys.readouterr().out
+    assert rig.read_text() == before
+
+
+@pytest.mark.parametrize(("shift", "at_table"), [(0.05, 0.01), (0.01, 0.04)])
+def test_a_change_that_is_no_bump_is_refused(running, monkeypatch, tmp_path: Path, capsys, shift, at_table):
+    monkeypatch.setattr("wm_perception.rig_check.look", lambda *a, **k: Change(np.eye(4), shift, 1.0, at_table, (), 500))
+    rig = rig_file(tmp_path / "rig.yaml")
+    before = rig.read_text()
+    running(info(CameraRig.load(rig)))
+    assert main(["calibrate-cameras", "refine", "--rig", str(rig), "--frames", "2"]) == 1
+    assert "expected a bump of 3 cm or less" in capsys.readouterr().out
     assert rig.read_text() == before
 
 

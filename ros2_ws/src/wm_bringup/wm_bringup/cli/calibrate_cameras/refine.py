@@ -1,7 +1,7 @@
 """Put right the pose of a camera that was bumped, without a board: by the table and the arm in its depth.
 
 Listens while wm runs and the arm moves, or while a person moves it. What cannot be seen stays as it is, and is said: height and tilt
-come from the table, the rest from the arm. For bumps of up to 3 cm; after larger ones, calibrate with the board.
+come from the table, the rest from the arm. For bumps of up to 3 cm; larger ones are refused: calibrate with the board.
 """
 
 import argparse
@@ -9,8 +9,9 @@ import argparse
 from wm_bringup.cli._running import add_namespace, speaker
 from wm_bringup.cli.calibrate_cameras._options import add_rig, add_topics, read_rig, topics
 
-ERROR_STATUS = 2  # 1: one could not be seen
+ERROR_STATUS = 2  # 1: one could not be seen, or was refused
 PERIOD_S = 1.0  # between frames
+LARGEST = 0.03  # [m] of the camera and at the table: farther off, points are taken for those of other surfaces
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +69,12 @@ def run(options: argparse.Namespace) -> int:
             print(
                 f"  not seen, and left as it is: {', '.join(change.unseen)}; let the arm move to several places in this camera's view"
             )
-        if not options.check:
+        if max(change.shift, change.at_table) > LARGEST:
+            print(
+                f"  refused: expected a bump of {100 * LARGEST:g} cm or less, of the camera and at the table: calibrate it with the board"
+            )
+            blind += 1
+        elif not options.check:
             write_camera(options.rig, kinematics.robot, name, change.pose)
             print(f"  written: {options.rig}")
     return 1 if blind else 0
