@@ -105,7 +105,7 @@ def running(moments, monkeypatch):
         node.publish("joint_states", joints(q, stamp))
         values = np.rint(depth / UNIT).astype("<u2")
         image = Image(width=SIZE, height=SIZE, encoding="16UC1", step=2 * SIZE, data=values.tobytes())
-        image.header.stamp = to_msg(stamp)
+        image.header.stamp, image.header.frame_id = to_msg(stamp), "left_depth_optical_frame"
         node.publish("left/aligned_depth_to_color/image_raw", image)
         node.publish("left/color/camera_info", rig_info)
 
@@ -149,6 +149,17 @@ def test_a_change_that_is_no_bump_is_refused(running, monkeypatch, tmp_path: Pat
     assert main(["calibrate-cameras", "refine", "--rig", str(rig), "--frames", "2"]) == 1
     assert "expected a bump of 3 cm or less" in capsys.readouterr().out
     assert rig.read_text() == before
+
+
+def test_depth_that_is_not_aligned_to_colour_is_refused(running, tmp_path: Path, capsys):
+    rig = rig_file(tmp_path / "rig.yaml")
+    said = info(CameraRig.load(rig))
+    said.header.frame_id = "left_color_optical_frame"
+    running(said)
+    words = ["calibrate-cameras", "refine", "--rig", str(rig), "--frames", "2", "--check"]
+    assert main(words) == refine.ERROR_STATUS
+    assert "got frame_id 'left_depth_optical_frame'; turn alignment on" in capsys.readouterr().err
+    assert main([*words, "--aligned-depth"]) == 0
 
 
 def test_a_lens_of_an_unknown_model_is_refused_by_name(running, tmp_path: Path, capsys):

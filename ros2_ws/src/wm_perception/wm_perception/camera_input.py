@@ -69,13 +69,14 @@ class CameraInput:
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _check_aligned(self) -> None:
-        colour = self._frame_ids.get("colour", "")
+        # Depth alone is held against camera_info, which is the colour camera's too.
+        colour = self._frame_ids.get("colour") or self._frame_ids.get("camera_info", "")
         for kind, remedy in (("depth", ALIGN), ("camera_info", "take the camera_info of the colour camera")):
             other = self._frame_ids.get(kind, "")
             if colour and other and other != colour and not (kind == "depth" and self._aligned):
                 raise ImageError(
                     f"expected {kind} in the colour image's frame '{colour}', got frame_id '{other}'; {remedy}"
-                    + ("; or set aligned_depth, if it is aligned nevertheless" if kind == "depth" else "")
+                    + ("; or set aligned_depth (--aligned-depth), if it is aligned nevertheless" if kind == "depth" else "")
                 )
 
     def _lens(self, width: int, height: int) -> Lens:

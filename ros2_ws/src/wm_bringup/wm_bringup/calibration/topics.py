@@ -1,4 +1,4 @@
-"""Where calibrating listens and sends: as the parameters of wm_guard and wm_perception say, or the robot's profile."""
+"""Where calibrating listens and sends, as the parameters of wm_guard and wm_perception say, or the robot's profile."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,23 +11,25 @@ from wm_core.robot import RobotProfile
 
 @dataclass(frozen=True)
 class Topics:
-    """Topics by kind; `{camera}` stands for a camera's name. Empty: the robot's."""
+    """Topics by kind; `{camera}` stands for a camera's name. Empty: the robot's. `aligned_depth`: as the parameter of wm_perception."""
 
     colour: str = "{camera}/color/image_raw"
     depth: str = "{camera}/aligned_depth_to_color/image_raw"
     info: str = "{camera}/color/camera_info"
     joints: str = ""
     controller: str = ""  # takes trajectories
+    aligned_depth: bool = False
 
 
-def topics_of(robot: RobotProfile, files: Sequence[Path], given: Mapping[str, str]) -> Topics:
+def topics_of(robot: RobotProfile, files: Sequence[Path], given: Mapping[str, Any]) -> Topics:
     """Topics of parameter files, later ones win; `given`, by the fields of Topics, comes before them, what is empty does not.
 
     Raises ConfigError, OSError and yaml.YAMLError for a file that cannot be read.
     """
     seen, moved = said_to(PERCEPTION, files), said_to(GUARD, files)
-    found = {kind: seen.get(f"{kind}_topic", "") for kind in ("colour", "depth", "info")}
+    found: dict[str, Any] = {kind: seen.get(f"{kind}_topic", "") for kind in ("colour", "depth", "info")}
+    found["aligned_depth"] = seen.get("aligned_depth", False)
     found["joints"] = seen.get("joint_topic") or moved.get("joint_topic") or robot.joint_topic
     found["controller"] = moved.get("trajectory_topic") or robot.controller_topic
-    found |= {kind: topic for kind, topic in given.items() if topic}
-    return Topics(**{kind: topic for kind, topic in found.items() if topic})
+    found |= {name: value for name, value in given.items() if value}
+    return Topics(**{name: value for name, value in found.items() if value})

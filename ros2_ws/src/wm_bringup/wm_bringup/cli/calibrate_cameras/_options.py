@@ -37,7 +37,8 @@ def topics(options: argparse.Namespace, robot: Any, simulated: bool = False) -> 
     """Of the options, else of the parameter files, else the robot's; `simulated`: no driver's file is read."""
     from wm_bringup.calibration.topics import topics_of
 
-    given = {"joints": options.joint_topic, "controller": getattr(options, "controller_topic", "")}
+    given: dict[str, Any] = {"joints": options.joint_topic, "controller": getattr(options, "controller_topic", "")}
+    given["aligned_depth"] = getattr(options, "aligned_depth", False)
     given |= {kind: getattr(options, f"{kind}_topic") for kind in ("colour", "depth", "info")}
     return topics_of(robot, files(options, robot, simulated), given)
 

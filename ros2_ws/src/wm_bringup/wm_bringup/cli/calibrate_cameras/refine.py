@@ -19,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=int, default=15, help="one a second (default: %(default)s)")
     parser.add_argument("--check", action="store_true", help="write nothing")
     add_topics(parser)
+    parser.add_argument(
+        "--aligned-depth", action="store_true", help="depth is aligned to colour, although its frame_id says another frame"
+    )
     add_namespace(parser)
 
 
@@ -37,7 +40,10 @@ def run(options: argparse.Namespace) -> int:
     frames = {camera.name: list[Depth]() for camera in rig.cameras}
     with speaker(options.namespace) as wm:
         names = topics(options, kinematics.robot, clock_is_published(wm.node, wm.spin))
-        inputs = {camera.name: CameraInput(camera, names.colour.format(camera=camera.name)) for camera in rig.cameras}
+        inputs = {
+            camera.name: CameraInput(camera, names.colour.format(camera=camera.name), names.aligned_depth)
+            for camera in rig.cameras
+        }
         readers = {
             name: Reader(names.depth.format(camera=name), names.info.format(camera=name), read.depth_alone, read.info)
             for name, read in inputs.items()
