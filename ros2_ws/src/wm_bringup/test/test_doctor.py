@@ -68,6 +68,21 @@ def heard_joints(robot, *others: list[str]) -> Observed:
     return empty(setup=setup, streams={stream.topic: stream})
 
 
+def test_the_reset_of_a_simulator_is_no_leap():
+    robot = load_robot("panda")
+    observed = heard_joints(robot)
+    stream = observed.arm
+    for _, message in stream.kept[50:]:
+        message.position = list(robot.home.joints + 0.5)
+    assert "joint_leaps" in {each.check for each in examine(observed)}
+    placed = SimpleNamespace(name=list(robot.joints), position=list(robot.home.joints + 0.5))
+    topic = observed.setup.placed_topic
+    observed.streams[topic] = Stream(topic, JOINTS, kept=[(stream.kept[50][0], placed)])
+    assert "joint_leaps" not in {each.check for each in examine(observed)}
+    observed.streams[topic] = Stream(topic, JOINTS, kept=[(stream.kept[20][0], placed)])  # at another time
+    assert "joint_leaps" in {each.check for each in examine(observed)}
+
+
 def names_found(observed: Observed) -> list[str]:
     return [each.remedy for each in examine(observed) if each.check == "joint_names"]
 

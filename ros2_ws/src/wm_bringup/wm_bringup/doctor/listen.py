@@ -28,7 +28,8 @@ class Listener:
         """`setup`: with topics in full."""
         self._node, self._setup = node, setup
         self._streams: dict[str, Stream] = {}
-        for topic, kind in {**setup.types, setup.controller_state_topic: CONTROLLER_STATE}.items():
+        beside = {setup.controller_state_topic: CONTROLLER_STATE, setup.placed_topic: JOINTS}
+        for topic, kind in {**setup.types, **beside}.items():
             message = _message(kind)
             if message is not None:
                 self._streams[topic] = Stream(topic, kind)

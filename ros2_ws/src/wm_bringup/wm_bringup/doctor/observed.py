@@ -89,6 +89,7 @@ class Setup:
     cameras: tuple[CameraTopics, ...]
     joint_topic: str
     controller_topic: str
+    placed_topic: str = "arm_placed"  # where a simulator says that a reset has put the arm
     aligned_depth: bool = False
     sync_tolerance: float = 0.02
     sync_timeout: float = 0.06

@@ -1,4 +1,4 @@
-"""What wm expects: the robot's profile, the rig, and topics as wm_perception's parameters have them."""
+"""What wm expects: the robot's profile, the rig, and topics as the parameters of wm_perception and wm_guard have them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -34,7 +34,7 @@ def setup_of(profile: RobotProfile, given: Mapping[str, Any], files: Sequence[Pa
     """
     said = {name: value for name, value in said_to(PERCEPTION, files).items() if name in DEFAULTS}
     values = {**DEFAULTS, **said, **{name: value for name, value in given.items() if value}}
-    controller_topic = controller_topic or said_to(GUARD, files).get("trajectory_topic", "")
+    moved = {"trajectory_topic": "", "placed_topic": "arm_placed", **said_to(GUARD, files)}
     rig = CameraRig.load(rig_path(values["rig"])).in_table_frame(profile)
     chosen: Sequence[str] = values["cameras"] or [camera.name for camera in rig.cameras]
     cameras = tuple(
@@ -46,7 +46,8 @@ def setup_of(profile: RobotProfile, given: Mapping[str, Any], files: Sequence[Pa
         rig.only(chosen),
         cameras,
         values["joint_topic"] or profile.joint_topic,
-        controller_topic or profile.controller_topic,
+        controller_topic or moved["trajectory_topic"] or profile.controller_topic,
+        moved["placed_topic"],
         aligned_depth=bool(values["aligned_depth"]),
         sync_tolerance=float(values["sync_tolerance"]),
         sync_timeout=float(values["sync_timeout"]),
@@ -56,5 +57,7 @@ def setup_of(profile: RobotProfile, given: Mapping[str, Any], files: Sequence[Pa
 def in_full(setup: Setup, resolve: Callable[[str], str]) -> Setup:
     """The same with topics as they stand in the graph."""
     cameras = tuple(CameraTopics(c.name, resolve(c.colour), resolve(c.depth), resolve(c.info)) for c in setup.cameras)
-    joint_topic, controller_topic = resolve(setup.joint_topic), resolve(setup.controller_topic)
-    return replace(setup, cameras=cameras, joint_topic=joint_topic, controller_topic=controller_topic)
+    arm: dict[str, Any] = {
+        name: resolve(getattr(setup, name)) for name in ("joint_topic", "controller_topic", "placed_topic")
+    }
+    return replace(setup, cameras=cameras, **arm)

@@ -1,6 +1,7 @@
 """The arm: joint states against the robot's profile, and who takes its trajectories."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -155,6 +156,10 @@ def _leaps(observed: Observed, states: list[tuple[int, np.ndarray]]) -> Iterator
     times = np.abs(np.diff([stamp for stamp, _ in states])) / 1e9
     allowed = LEAP + LEAP_SPEED * times[:, None] * observed.setup.kinematics.velocity
     leaps = (steps > allowed).any(1)
+    for stamp, q in _placed(observed):
+        for i in np.flatnonzero(leaps):
+            (before, _), (after, there) = states[i : i + 2]
+            leaps[i] = not (before <= stamp <= after and (np.abs(there - q) < LEAP).all())
     if leaps.any():
         yield Finding(
             ERROR,
@@ -162,6 +167,12 @@ def _leaps(observed: Observed, states: list[tuple[int, np.ndarray]]) -> Iterator
             observed.setup.joint_topic,
             "joints that move as an arm can",
             f"{int(leaps.sum())} leaps, of {steps[leaps].max():.2f} rad at most",
-            "two sources publish different arms, or an encoder fails: end the other one (joint_state_publisher, an old driver); a"
-            " simulator that was reset meanwhile leaps too: look again without a reset",
+            "two sources publish different arms, or an encoder fails: end the other one (joint_state_publisher, an old driver)",
         )
+
+
+def _placed(observed: Observed) -> Iterator[tuple[int, np.ndarray]]:
+    """When [ns] and where (n,) [rad] the resets of a simulator have put the arm, as it says."""
+    for stamp, message in observed.stream(observed.setup.placed_topic).kept:
+        with suppress(JointStateError):
+            yield stamp, read_joints(observed.setup.kinematics, message.name, message.position)
