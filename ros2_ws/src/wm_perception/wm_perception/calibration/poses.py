@@ -17,6 +17,7 @@ CLEARANCE = 0.05  # [m] of the board above the table
 SINKING = 0.01  # [m] by which a board that is nearer may come nearer on its way up
 FACING = 57.0  # [degrees] steepest view of the board at which its corners are found well
 EDGE = 0.02  # of the image's size, that the board keeps from its border
+FOLDED = 0.02  # between the ray of a pixel and the point that is projected there, at a distance of 1
 LARGEST_JOINT = 2.4  # [rad] between neighbouring poses: no detours
 WAYPOINT = 0.05  # [rad] between places on a way that are looked at
 TRIES = 60  # candidates a wanted pose
@@ -113,8 +114,11 @@ def in_sight(pose: np.ndarray, board: Board, rough: RoughCamera) -> bool:
     if corners[:, 2].min() < 0.1 or rotation[:, 2] @ middle / np.linalg.norm(middle) < np.cos(np.radians(FACING)):
         return False
     size = np.array([rough.lens.width, rough.lens.height])
-    plain = corners[:, :2] / corners[:, 2:] * rough.lens.K[[0, 1], [0, 1]] + rough.lens.K[[0, 1], [2, 2]]
-    return bool((plain > EDGE * size).all() and (plain < (1 - EDGE) * size).all())
+    pixels = rough.lens.project(corners)
+    if not ((pixels > EDGE * size).all() and (pixels < (1 - EDGE) * size).all()):
+        return False
+    # Polynomials fold back: what is far outside the field of view may be projected into the image, but its ray does not lead back.
+    return bool((np.abs(rough.lens.rays(pixels) - corners / corners[:, 2:]) < FOLDED).all())
 
 
 def _spread(candidates: list[Pose], board: Board, cameras: Sequence[RoughCamera], count: int) -> list[Pose]:
