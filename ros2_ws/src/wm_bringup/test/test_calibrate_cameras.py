@@ -84,6 +84,25 @@ def test_views_become_a_rig_with_a_residual_on_held_out_poses(
     assert rig.read_text().startswith("# measured by hand") and "# the left one" in rig.read_text()
 
 
+def test_the_rig_has_the_lens_that_was_solved_with(views: Path, tmp_path: Path):
+    """Whatever field of view and size a person wrote into it."""
+    rig = rig_file(tmp_path / "rig.yaml")
+    rig.write_text(rig.read_text().replace("fov_y_deg: 43", "fov_y_deg: 60").replace("width: 640", "width: 1280"))
+    assert main(["calibrate-cameras", "solve", str(views), "--rig", str(rig)]) == 0
+    found = CameraRig.load(rig)["camera_left"]
+    assert (found.width, found.height) == (640, 480) and abs(found.K[1, 1] - K[1, 1]) < 0.01
+
+
+def test_a_camera_without_views_is_named(views: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    rig = rig_file(tmp_path / "rig.yaml")
+    line = next(line for line in rig.read_text().splitlines() if "camera_left" in line)
+    rig.write_text(rig.read_text() + line.replace("camera_left", "camera_right") + "\n")
+    words = ["calibrate-cameras", "solve", str(views), "--rig", str(rig)]
+    assert main(words) == 1
+    assert "no views of camera_right" in capsys.readouterr().out
+    assert main([*words, "--cameras", "camera_left"]) == 0
+
+
 def test_with_check_nothing_is_written(views: Path, tmp_path: Path):
     rig = rig_file(tmp_path / "rig.yaml")
     before = rig.read_text()

@@ -377,10 +377,12 @@ def test_a_pose_is_written_and_the_rest_of_the_rig_stays(tmp_path: Path, text: s
     file = tmp_path / "rig.yaml"
     file.write_text(text)
     before = CameraRig.load(file)
-    write_camera(file, load_robot(), "camera_left", CAMERA, 44.0)
+    write_camera(file, load_robot(), "camera_left", CAMERA, LENS)
     after = CameraRig.load(file)
     assert np.allclose(after["camera_left"].T_table_optical, CAMERA, atol=1e-5)
     assert after["camera_left"].near == before["camera_left"].near
+    assert (after["camera_left"].width, after["camera_left"].height) == (LENS.width, LENS.height)
+    np.testing.assert_allclose(after["camera_left"].K[1, 1], LENS.K[1, 1], rtol=1e-5)
     assert np.allclose(after["other"].T_table_optical, before["other"].T_table_optical)
     comments = [line.partition("#")[2] for line in text.splitlines() if "#" in line]
     assert all(comment in file.read_text() for comment in comments)

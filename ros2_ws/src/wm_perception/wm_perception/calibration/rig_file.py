@@ -7,20 +7,24 @@ import numpy as np
 import yaml
 
 from wm_core.atomic import sync_folder, write_synced
+from wm_core.camera_model import Lens
 from wm_core.rig import CameraRig, RigError
 from wm_core.robot import TABLE, RobotProfile
 from wm_core.rotations import parts_of, quaternion_of
+from wm_perception.calibration.lens import fov_y_deg
 
 _DIGITS = 6  # of metres and quaternions
 
 
-def with_camera(text: str, name: str, pose: np.ndarray, fov_y_deg: float | None = None) -> str:
-    """The text of a rig file with another pose (4, 4) of a camera, in the file's frame, and another field of view, if one is given.
+def with_camera(text: str, name: str, pose: np.ndarray, lens: Lens | None = None) -> str:
+    """The text of a rig file with another pose (4, 4) of a camera, in the file's frame, and field of view and size of a lens, if one
+    is given.
 
     Comments and order are kept. Raises RigError for a camera that is not in it.
     """
     rotation, position = parts_of(pose)
     orientation = "[" + ", ".join(f"{value:.{_DIGITS}f}" for value in quaternion_of(rotation)) + "]"
+    seen = {} if lens is None else {"fov_y_deg": f"{fov_y_deg(lens):.4f}", "width": lens.width, "height": lens.height}
     edits = []
     for key, value in _camera_node(text, name).value:
         span = (value.start_mark.index, value.end_mark.index)
@@ -28,8 +32,8 @@ def with_camera(text: str, name: str, pose: np.ndarray, fov_y_deg: float | None 
             edits.append((*span, "[" + ", ".join(f"{each:.{_DIGITS}f}" for each in position) + "]"))
         elif key.value in ("look_at", "orientation"):
             edits.append((key.start_mark.index, span[1], f"orientation: {orientation}"))
-        elif key.value == "fov_y_deg" and fov_y_deg is not None:
-            edits.append((*span, f"{fov_y_deg:.4f}"))
+        elif key.value in seen:
+            edits.append((*span, str(seen[key.value])))
     for start, end, new in sorted(edits, reverse=True):
         kept = text[start:end]
         text = (
@@ -38,8 +42,9 @@ def with_camera(text: str, name: str, pose: np.ndarray, fov_y_deg: float | None 
     return text
 
 
-def write_camera(file: Path, robot: RobotProfile, name: str, pose: np.ndarray, fov_y_deg: float | None = None) -> None:
-    """Put a camera's pose (4, 4) in the table frame into a rig file, which is in the table's or the robot's base frame.
+def write_camera(file: Path, robot: RobotProfile, name: str, pose: np.ndarray, lens: Lens | None = None) -> None:
+    """Put a camera's pose (4, 4) in the table frame, and what a rig says of its lens, into a rig file, which is in the table's or the
+    robot's base frame.
 
     Raises RigError where the file is no rig of this robot; then, and when killed at any moment, it stays as it was.
     """
@@ -49,7 +54,7 @@ def write_camera(file: Path, robot: RobotProfile, name: str, pose: np.ndarray, f
         pose = np.linalg.inv(robot.T_table_base) @ pose
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        write_synced(part, with_camera(file.read_text(), name, pose, fov_y_deg))
+        write_synced(part, with_camera(file.read_text(), name, pose, lens))
         written = CameraRig.load(part)[name].T_table_optical
         if not np.allclose(written, pose, atol=1e-4):
             raise RigError(f"{file}: expected to read the pose that was written, got another; write it by hand")

@@ -1,7 +1,8 @@
 """Solve where the cameras stand from views that were taken, judge that on held-out poses, and write the rig.
 
 Refused are calibrations from too few poses or too little rotation, and those whose held-out poses or expected error say that they
-are bad; what to add is said. Exit status 0: all cameras are solved and written, 1: one was refused, and nothing of it is written.
+are bad; what to add is said. Exit status 0: all cameras are solved and written, 1: one was refused
+or has no views, and nothing of it is written.
 """
 
 import argparse
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from wm_bringup.cli.calibrate_cameras._options import add_rig, read_rig
 
-ERROR_STATUS = 2  # 1: refused
+ERROR_STATUS = 2  # 1: refused, or without views
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     from wm_bringup.calibration.report import said
     from wm_core.atomic import write_synced
     from wm_perception.calibration.hand_eye import Solution, SolveError, solve
-    from wm_perception.calibration.lens import camera_info, fov_y_deg
+    from wm_perception.calibration.lens import camera_info
     from wm_perception.calibration.rig_file import write_camera
     from wm_perception.calibration.samples import Samples, SamplesError
     from wm_perception.calibration.verdict import judge, missing, table_points
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         refused += bool(verdict.faults)
         if verdict.faults or options.check:
             continue
-        write_camera(options.rig, kinematics.robot, name, solution.camera, fov_y_deg(solution.lens) if prior else None)
+        write_camera(options.rig, kinematics.robot, name, solution.camera, solution.lens)
         print(f"  written: {options.rig}")
         if prior:
             file = options.folder / name / "camera_solved.yaml"
@@ -71,4 +72,9 @@ def run(options: argparse.Namespace) -> int:
             print(
                 f"  the lens: {file}; give it to the camera's driver as its camera_info_url, perception reads camera_info"
             )
-    return 1 if refused else 0
+    without = [camera.name for camera in rig.cameras if camera.name not in names]
+    if without:
+        print(
+            f"no views of {', '.join(without)} in {options.folder}, left as the rig has it: take some, or name the others with --cameras"
+        )
+    return 1 if refused or without else 0
