@@ -14,7 +14,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from wm_bringup.cli import doctor
-from wm_bringup.cli._launched import files
+from wm_bringup.cli._launched import files, robot_of, robot_parameters
 from wm_bringup.doctor.checks import CHECKS, examine
 from wm_bringup.doctor.finding import ERROR, Finding, from_error
 from wm_bringup.doctor.observed import JOINTS, Heard, Machine, Observed, Stream
@@ -25,7 +25,7 @@ from wm_bringup.launch_files import files_of_real
 from wm_core.paths import rigs_dir
 from wm_core.qos import SENSOR, STATE
 from wm_core.rig import CameraRig
-from wm_core.robot import load_robot
+from wm_core.robot import RobotError, load_robot
 
 HEALTHY = Machine(8, 1.0, 1e9, 0.5, (), True)
 
@@ -142,6 +142,22 @@ def test_parameter_files_are_repeatable_and_a_simulator_has_no_driver(tmp_path: 
     assert files(options, robot, simulated=True) == mine
     found = files(options, robot, simulated=False)
     assert [file.name for file in found] == ["arm_real.yaml", "parameters.yaml", "a.yaml", "b.yaml"]
+
+
+def test_a_robot_whose_description_comes_on_a_topic_is_given_by_file(tmp_path: Path):
+    shipped = load_robot("ur5e")
+    profile, urdf = tmp_path / "my_arm.yaml", Path(shipped.file).with_name("ur5e.urdf")
+    text = Path(shipped.file).read_text()
+    profile.write_text(re.sub(r"(?m)^urdf:.*$", "urdf: {topic: robot_description}", text))
+    parser = argparse.ArgumentParser()
+    doctor.add_arguments(parser)
+    with pytest.raises(RobotError, match=r"expected --urdf FILE, .* topic 'robot_description'"):
+        robot_of(parser.parse_args(["--live", "--robot", str(profile)]))
+    options = parser.parse_args(["--live", "--robot", str(profile), "--urdf", str(urdf)])
+    assert setup_of(robot_of(options), {}, []).kinematics.joint_names == tuple(shipped.joints)
+    assert robot_parameters(options) == {"robot": str(profile), "urdf": str(urdf)}
+    left = parser.parse_args(["--live", "--robot", "ur5e", "--tf-prefix", "left_"])
+    assert setup_of(robot_of(left), {}, []).robot.joints[0] == f"left_{shipped.joints[0]}"
 
 
 def test_this_machine_can_be_read():

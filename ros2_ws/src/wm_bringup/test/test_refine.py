@@ -142,7 +142,9 @@ def test_depth_in_another_unit_than_the_rig_says_is_refused(running, tmp_path: P
 
 @pytest.mark.parametrize(("shift", "at_table"), [(0.05, 0.01), (0.01, 0.04)])
 def test_a_change_that_is_no_bump_is_refused(running, monkeypatch, tmp_path: Path, capsys, shift, at_table):
-    monkeypatch.setattr("wm_perception.rig_check.look", lambda *a, **k: Change(np.eye(4), shift, 1.0, at_table, (), 500))
+    monkeypatch.setattr(
+        "wm_perception.rig_check.look", lambda *a, **k: Change(np.eye(4), shift, 1.0, at_table, (), 500)
+    )
     rig = rig_file(tmp_path / "rig.yaml")
     before = rig.read_text()
     running(info(CameraRig.load(rig)))

@@ -76,7 +76,11 @@ class CameraInput:
             if colour and other and other != colour and not (kind == "depth" and self._aligned):
                 raise ImageError(
                     f"expected {kind} in the colour image's frame '{colour}', got frame_id '{other}'; {remedy}"
-                    + ("; or set aligned_depth (--aligned-depth), if it is aligned nevertheless" if kind == "depth" else "")
+                    + (
+                        "; or set aligned_depth (--aligned-depth), if it is aligned nevertheless"
+                        if kind == "depth"
+                        else ""
+                    )
                 )
 
     def _lens(self, width: int, height: int) -> Lens:

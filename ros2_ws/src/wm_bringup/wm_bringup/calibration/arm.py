@@ -1,7 +1,7 @@
 """Moves the arm slowly from pose to pose, by commands to a guard of its own: nothing reaches the arm past it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -73,11 +73,17 @@ def collision_free(kinematics: Kinematics, board: Board) -> Callable[[np.ndarray
 
 @contextmanager
 def guarded_arm(
-    node: Node, spin: Callable[[float], object], streams: Streams, kinematics: Kinematics, robot: str, topics: Topics
+    node: Node,
+    spin: Callable[[float], object],
+    streams: Streams,
+    kinematics: Kinematics,
+    robot: Mapping[str, str],
+    topics: Topics,
 ) -> Iterator["GuardedArm"]:
     """A guard in a process of its own, for as long as the block lasts, and who moves the arm through it.
 
-    `robot`: its name, or the path of its profile; `topics`: of joint states and of who takes trajectories. Raises ArmError where somebody else commands the arm.
+    `robot`: the guard's parameters that say which it is; `topics`: of joint states and of who takes trajectories.
+    Raises ArmError where somebody else commands the arm.
     """
     busy = [topic for topic in ("wm/command", topics.controller) if node.count_publishers(topic)]
     if busy:
@@ -85,7 +91,7 @@ def guarded_arm(
             f"expected nobody else who moves the arm, somebody publishes on {', '.join(busy)}: end ./wm launch first"
         )
     parameters = {
-        "robot": robot,
+        **robot,
         "tool_speed": 2 * TOOL_SPEED,
         "joint_topic": topics.joints,
         "trajectory_topic": topics.controller,

@@ -1,8 +1,49 @@
-"""The options of verbs that read what a launch gives its nodes."""
+"""The options of verbs that look at a robot from beside a launch: which robot it is, and what the launch gives its nodes."""
 
 import argparse
 from pathlib import Path
 from typing import Any
+
+from wm_core.robot import DEFAULT_ROBOT
+
+
+def add_robot(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--robot", default=DEFAULT_ROBOT, help="its name, or the path of its profile (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--urdf",
+        type=Path,
+        metavar="FILE",
+        help="in place of the profile's; for a description that comes on a topic, the URDF as it comes there",
+    )
+    parser.add_argument(
+        "--tf-prefix", default="", metavar="PREFIX", help="of the robot's links and joints, in place of the profile's"
+    )
+
+
+def robot_parameters(options: argparse.Namespace) -> dict[str, str]:
+    """The same for a node of wm."""
+    urdf = str(options.urdf.expanduser().absolute()) if options.urdf else ""
+    given = {"robot": options.robot, "urdf": urdf, "tf_prefix": options.tf_prefix}
+    return {name: value for name, value in given.items() if value}
+
+
+def robot_of(options: argparse.Namespace) -> Any:
+    """The RobotProfile; raises RobotError, and where its description comes on a topic and is not given."""
+    from dataclasses import replace
+
+    from wm_core.robot import RobotError, load_robot
+
+    robot, urdf = load_robot(options.robot, options.tf_prefix), robot_parameters(options).get("urdf")
+    if urdf:
+        return replace(robot, urdf=urdf, urdf_topic="")
+    if robot.urdf_topic:
+        raise RobotError(
+            f"{robot.file}: expected --urdf FILE, since the description comes on the topic '{robot.urdf_topic}', got none;"
+            " ros2 param get --hide-type robot_state_publisher robot_description > robot.urdf writes it"
+        )
+    return robot
 
 
 def add_files(parser: argparse.ArgumentParser) -> None:

@@ -8,9 +8,8 @@ installation.
 import argparse
 from pathlib import Path
 
-from wm_bringup.cli._launched import add_files, files
+from wm_bringup.cli._launched import add_files, add_robot, files, robot_of
 from wm_bringup.cli._running import add_namespace, speaker
-from wm_core.robot import DEFAULT_ROBOT
 
 ERROR_STATUS = 2  # 1: there are errors
 TOPICS = ("colour_topic", "depth_topic", "info_topic", "joint_topic")
@@ -22,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--html", type=Path, metavar="FILE", help="write a report with a picture of what each camera sees"
     )
-    parser.add_argument("--robot", default=DEFAULT_ROBOT, help="its name, or its profile (default: %(default)s)")
+    add_robot(parser)
     parser.add_argument("--rig", metavar="FILE", help="of the cameras: a name or a file (default: two_cameras)")
     parser.add_argument("--cameras", nargs="+", metavar="NAME", help="of the rig (default: all)")
     add_files(parser)
@@ -30,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{name.replace('_', '-')}", metavar="TOPIC", help="in place of the parameter of wm_perception"
         )
-    parser.add_argument("--controller-topic", default="", metavar="TOPIC", help="in place of trajectory_topic of wm_guard")
+    parser.add_argument(
+        "--controller-topic", default="", metavar="TOPIC", help="in place of trajectory_topic of wm_guard"
+    )
     add_namespace(parser)
 
 
@@ -42,10 +43,9 @@ def run(options: argparse.Namespace) -> int:
     from wm_bringup.doctor.listen import Listener, clock_is_published
     from wm_bringup.doctor.page import lines, page
     from wm_bringup.doctor.setup import in_full, setup_of
-    from wm_core.robot import load_robot
 
     given = {name: getattr(options, name) for name in ("rig", "cameras", *TOPICS)}
-    profile = load_robot(options.robot)
+    profile = robot_of(options)
     with speaker(options.namespace) as wm:
         simulated = clock_is_published(wm.node, wm.spin)
         setup = setup_of(profile, given, files(options, profile, simulated), options.controller_topic)

@@ -26,7 +26,9 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def setup_of(profile: RobotProfile, given: Mapping[str, Any], files: Sequence[Path], controller_topic: str = "") -> Setup:
+def setup_of(
+    profile: RobotProfile, given: Mapping[str, Any], files: Sequence[Path], controller_topic: str = ""
+) -> Setup:
     """What is expected of a robot. `given` comes before what parameter files say to wm_perception, later ones first, this before DEFAULTS;
     `controller_topic` before what they say to wm_guard, this before the profile's.
 

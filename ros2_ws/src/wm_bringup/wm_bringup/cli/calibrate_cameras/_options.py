@@ -4,33 +4,23 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from wm_bringup.cli._launched import add_files, files
-from wm_core.robot import DEFAULT_ROBOT
-
-# option -> the parameter that says the same
-KINDS = {
-    "colour": "wm_perception.colour_topic",
-    "depth": "wm_perception.depth_topic",
-    "info": "wm_perception.info_topic",
-    "joint": "wm_perception.joint_topic",
-}
+from wm_bringup.cli._launched import add_files, add_robot, files, robot_of
 
 
 def add_rig(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rig", type=Path, required=True, metavar="FILE", help="the rig, with about where the cameras are"
     )
-    parser.add_argument(
-        "--robot", default=DEFAULT_ROBOT, help="its name, or the path of its profile (default: %(default)s)"
-    )
+    add_robot(parser)
     parser.add_argument("--cameras", nargs="+", default=[], metavar="NAME", help="of the rig (default: all)")
 
 
 def add_topics(parser: argparse.ArgumentParser) -> None:
     add_files(parser)
-    for kind, parameter in KINDS.items():
-        node, _, name = parameter.partition(".")
-        parser.add_argument(f"--{kind}-topic", default="", metavar="TOPIC", help=f"in place of {name} of {node}")
+    for kind in ("colour", "depth", "info", "joint"):
+        parser.add_argument(
+            f"--{kind}-topic", default="", metavar="TOPIC", help=f"in place of {kind}_topic of wm_perception"
+        )
 
 
 def topics(options: argparse.Namespace, robot: Any, simulated: bool = False) -> Any:
@@ -47,8 +37,7 @@ def read_rig(options: argparse.Namespace) -> tuple[Any, Any]:
     """The robot's kinematics, and the chosen cameras with poses in its table frame."""
     from wm_core.kinematics import Kinematics
     from wm_core.rig import CameraRig
-    from wm_core.robot import load_robot
 
-    robot = load_robot(options.robot)
+    robot = robot_of(options)
     rig = CameraRig.load(options.rig).in_table_frame(robot)
     return Kinematics(robot), rig.only(options.cameras) if options.cameras else rig

@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="write nothing")
     add_topics(parser)
     parser.add_argument(
-        "--aligned-depth", action="store_true", help="depth is aligned to colour, although its frame_id says another frame"
+        "--aligned-depth",
+        action="store_true",
+        help="depth is aligned to colour, although its frame_id says another frame",
     )
     add_namespace(parser)
 

@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from wm_bringup.cli._launched import robot_parameters
 from wm_bringup.cli._running import add_namespace, speaker
 from wm_bringup.cli.calibrate_cameras._options import add_rig, add_topics, read_rig, topics
 
@@ -23,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the choice of poses: another one adds others")
     parser.add_argument("--yes", action="store_true", help="do not ask before the arm moves")
     add_topics(parser)
-    parser.add_argument("--controller-topic", default="", metavar="TOPIC", help="in place of trajectory_topic of wm_guard")
+    parser.add_argument(
+        "--controller-topic", default="", metavar="TOPIC", help="in place of trajectory_topic of wm_guard"
+    )
     add_namespace(parser)
 
 
@@ -87,7 +90,9 @@ def _guided(streams: Any, samples: Any) -> None:
         count += 1
 
 
-def _moved(options: argparse.Namespace, wm: Any, streams: Any, samples: Any, kinematics: Any, about: Any, names: Any) -> None:
+def _moved(
+    options: argparse.Namespace, wm: Any, streams: Any, samples: Any, kinematics: Any, about: Any, names: Any
+) -> None:
     from wm_bringup.calibration.arm import ArmError, collision_free, guarded_arm
     from wm_perception.calibration.poses import choose
 
@@ -111,7 +116,7 @@ def _moved(options: argparse.Namespace, wm: Any, streams: Any, samples: Any, kin
     print(f"The arm will go through {len(poses)} poses with the board. Ctrl-C holds it.", flush=True)
     if not options.yes:
         input("Enter: begin ")
-    with guarded_arm(wm.node, wm.spin, streams, kinematics, options.robot, names) as arm:
+    with guarded_arm(wm.node, wm.spin, streams, kinematics, robot_parameters(options), names) as arm:
         for number, pose in enumerate(poses, 1):
             arm.go(pose.q)
             print(f"  pose {number} of {len(poses)}: {_keep(streams, samples)}", flush=True)
