@@ -62,6 +62,18 @@ def test_a_command_is_a_list_or_a_text_of_words():
     assert words("launch robot:=${WM_ROBOT:-ur5e}\n${WM_ARGUMENTS:-}\n") == ["launch", "robot:=ur5e"]
 
 
+@pytest.mark.parametrize(("file", "name"), [each for each in SERVICES if each[1] != "stand_in"])
+def test_what_the_documented_commands_write_outlives_the_container(file, name):
+    """A container that is run with --rm leaves nothing behind but its volumes."""
+    written = re.findall(r"\b(?:data=|out=)(\w+)/", (ROOT / "docs/containers.md").read_text())
+    folders = {f"/home/wm/wm/{each}" for each in (*written, "bags", "runs")}
+    data = yaml.safe_load((ROOT / "docker" / file).read_text())
+    mounted = dict(each.split(":")[:2][::-1] for each in data["services"][name]["volumes"] if each[0].isalpha())
+    assert folders <= set(mounted) and {mounted[each] for each in folders} <= set(data["volumes"])
+    registry = re.search(r"WM_REGISTRY=(\S+)", DOCKERFILE.read_text())[1]
+    assert any(Path(registry).is_relative_to(each) for each in folders)
+
+
 @pytest.mark.ros
 @pytest.mark.parametrize(
     ("status", "options", "healthy"),
