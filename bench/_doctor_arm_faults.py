@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 from _doctor_plant import endpoints, fault, rewrite, set_fields
 
-from wm_bringup.doctor.observed import Observed
+from wm_bringup.doctor.observed import INTERPOLATES, Observed
 from wm_core.robot import load_robot, robot_names
 
 Rng = np.random.Generator
@@ -114,6 +114,12 @@ def controller_of_other_joints(observed: Observed, rng: Rng) -> str:
     joints = list(observed.setup.robot.joints)
     joints.pop(int(rng.integers(len(joints))))
     rewrite(observed.streams[observed.setup.controller_state_topic], set_fields(joint_names=joints))
+    return observed.setup.controller_topic
+
+
+@fault("controller_interpolation", "interpolate_from_desired_state: true")
+def controller_from_measured_state(observed: Observed, rng: Rng) -> str:
+    observed.controller_parameters[INTERPOLATES] = False
     return observed.setup.controller_topic
 
 

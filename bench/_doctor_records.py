@@ -13,6 +13,7 @@ from wm_bringup.doctor.observed import (
     CONTROLLER_STATE,
     IMAGE,
     INFO,
+    INTERPOLATES,
     JOINTS,
     TRAJECTORY,
     CameraTopics,
@@ -68,7 +69,7 @@ def healthy(profile: str, rng: np.random.Generator) -> Observed:
         8, rng.uniform(0.5, 8), rng.uniform(0.6e9, 8e9), rng.uniform(0.2, 0.9), ("performance",) * 8, True
     )
     end = BEGIN_NS + round(SECONDS * 1e9)
-    return Observed(setup, BEGIN_NS, end, streams, _endpoints(setup, how), machine)
+    return Observed(setup, BEGIN_NS, end, streams, _endpoints(setup, how), machine, {INTERPOLATES: True})
 
 
 @cache

@@ -1,6 +1,7 @@
 """The images and compose files: they pass the linter, name what exists, and their health check tells the truth."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,12 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCKERFILE = ROOT / "docker/Dockerfile"
 COMPOSE = sorted((ROOT / "docker").glob("compose*.yaml"))
 SERVICES = [(file.name, name) for file in COMPOSE for name in yaml.safe_load(file.read_text())["services"]]
+
+
+def words(command: str | list[str]) -> list[str]:
+    """Of a command as compose takes it, a list or one text; variables have their defaults."""
+    text = command if isinstance(command, str) else shlex.join(command)
+    return shlex.split(re.sub(r"\$\{\w+(?::-([^}]*))?\}", r"\1", text))
 
 
 def service(file: str, name: str) -> dict:
@@ -43,11 +50,28 @@ def test_a_service_is_built_from_a_stage_and_arguments_that_exist(file, name):
 
 @pytest.mark.parametrize(("file", "name"), [each for each in SERVICES if each[1] != "workstation"])
 def test_a_service_launches_a_file_with_arguments_that_it_has(file, name):
-    verb, launch_file, *arguments = service(file, name)["command"]
+    verb, launch_file, *arguments = words(service(file, name)["command"])
     shown = subprocess.run([ROOT / "wm", verb, launch_file, "--show-args"], capture_output=True, text=True)
     assert shown.returncode == 0, shown.stderr
     known = re.findall(r"^ {4}'(\w+)':", shown.stdout, re.M)
     assert {argument.split(":=")[0] for argument in arguments} <= set(known)
+
+
+def test_a_command_is_a_list_or_a_text_of_words():
+    assert words(["launch", "robot:=${WM_ROBOT:-ur5e}"]) == ["launch", "robot:=ur5e"]
+    assert words("launch robot:=${WM_ROBOT:-ur5e}\n${WM_ARGUMENTS:-}\n") == ["launch", "robot:=ur5e"]
+
+
+@pytest.mark.parametrize(("file", "name"), [each for each in SERVICES if each[1] != "stand_in"])
+def test_what_the_documented_commands_write_outlives_the_container(file, name):
+    """A container that is run with --rm leaves nothing behind but its volumes."""
+    written = re.findall(r"\b(?:data=|out=)(\w+)/", (ROOT / "docs/containers.md").read_text())
+    folders = {f"/home/wm/wm/{each}" for each in (*written, "bags", "runs")}
+    data = yaml.safe_load((ROOT / "docker" / file).read_text())
+    mounted = dict(each.split(":")[:2][::-1] for each in data["services"][name]["volumes"] if each[0].isalpha())
+    assert folders <= set(mounted) and {mounted[each] for each in folders} <= set(data["volumes"])
+    registry = re.search(r"WM_REGISTRY=(\S+)", DOCKERFILE.read_text())[1]
+    assert any(Path(registry).is_relative_to(each) for each in folders)
 
 
 @pytest.mark.ros
@@ -64,7 +88,8 @@ def test_the_health_check(status, options, healthy, monkeypatch):
 
     from wm_core.qos import LATCHED, SENSOR
 
-    with rclpy.init(args=[]):
+    rclpy.init(args=[])
+    try:
         node = rclpy.create_node("robot")
         said = node.create_publisher(String, "wm/bringup", LATCHED)
         joints = node.create_publisher(JointState, "joint_states", SENSOR)
@@ -81,3 +106,5 @@ def test_the_health_check(status, options, healthy, monkeypatch):
                 continue
         assert (check.returncode == 0) == healthy, check.stdout.read()
         node.destroy_node()
+    finally:
+        rclpy.try_shutdown()

@@ -24,6 +24,18 @@ def test_help_names_every_command():
     assert wm().stdout == done.stdout
 
 
+def test_empty_launch_arguments_are_defaults_with_a_sourced_ros_too(tmp_path: Path):
+    """ros2 launch refuses `name:=` as malformed; compose files pass it for what is not set."""
+    script = (ROOT / "wm").read_text()
+    launch = script[script.index("launch() {") : script.index("\nrun_tests()")]
+    around = "set -euo pipefail; set_up() { :; }; enter_workspace() { :; }; ros_is_sourced() { :; }; exec() { printf '%s|' \"$@\"; }\n"
+    words = "launch arm_real.launch.py camera:= 'rig:=my rig.yaml' robot_ip:= --show-args"
+    done = subprocess.run(["bash", "-c", f"{around}{launch}\n{words} || :"], capture_output=True, text=True)
+    assert done.stdout.startswith("ros2|launch|wm_bringup|arm_real.launch.py|rig:=my rig.yaml|--show-args|"), (
+        done.stderr
+    )
+
+
 @pytest.mark.parametrize(
     ("typed", "meant"), [("lanch", "launch"), ("tests", "test"), ("docter", "doctor"), ("trian", "train")]
 )

@@ -1,6 +1,7 @@
 """`wm doctor --live` on real topics, and what it prints. Each check is tried with planted faults in bench/_doctor_faults_test.py."""
 
 import argparse
+import html as html_text
 import re
 import threading
 from pathlib import Path
@@ -9,6 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import rclpy
+from rcl_interfaces.msg import ParameterType, ParameterValue
+from rcl_interfaces.srv import GetParameters
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
@@ -196,6 +199,9 @@ class Robot:
         ]
         if wrong != "controller":
             self._node.create_subscription(JointTrajectory, self._robot.controller_topic, lambda message: None, STATE)
+        if wrong == "interpolation":
+            service = self._robot.controller_topic.rpartition("/")[0] + "/get_parameters"
+            self._node.create_service(GetParameters, service, self._tell)
         self._node.create_timer(0.02, self._tick)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
@@ -229,6 +235,12 @@ class Robot:
             said = CameraInfo(height=camera.height, width=camera.width, k=camera.K.ravel().tolist())
             said.header.stamp, said.header.frame_id = stamp, frame
             info.publish(said)
+
+    @staticmethod
+    def _tell(request: GetParameters.Request, response: GetParameters.Response) -> GetParameters.Response:
+        assert request.names == ["interpolate_from_desired_state"]
+        response.values = [ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=False)]
+        return response
 
     @staticmethod
     def _table(camera) -> np.ndarray:
@@ -268,11 +280,18 @@ def test_a_healthy_robot_has_no_errors(tmp_path: Path, capsys):
 
 
 @pytest.mark.ros
-@pytest.mark.parametrize(("wrong", "remedy"), [("unit", "depth_unit: 0.0001"), ("controller", "list_controllers")])
+@pytest.mark.parametrize(
+    ("wrong", "remedy"),
+    [
+        ("unit", "depth_unit: 0.0001"),
+        ("controller", "list_controllers"),
+        ("interpolation", "set interpolate_from_desired_state: true of &#x27;arm_controller&#x27;"),
+    ],
+)
 def test_a_fault_of_a_real_robot_is_found(tmp_path: Path, capsys, wrong: str, remedy: str):
     status, said, html = examined(tmp_path, capsys, wrong)
     assert status == 1
-    assert remedy in said and remedy in html
+    assert html_text.unescape(remedy) in said and remedy in html
 
 
 @pytest.mark.ros

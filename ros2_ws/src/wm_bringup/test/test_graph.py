@@ -2,6 +2,9 @@
 
 import importlib
 import re
+import sys
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 import yaml
@@ -10,7 +13,7 @@ from wm_bringup.cli.launch import parse, show_arguments
 from wm_bringup.embedded import Runner
 from wm_bringup.graph import LIFECYCLE_ORDER, arm_sim, config
 from wm_bringup.graph_parts import COMPOSED
-from wm_bringup.launch_arguments import ARGUMENTS, LaunchError
+from wm_bringup.launch_arguments import ARGUMENTS, LaunchError, given_words
 from wm_core.command_line import main
 from wm_core.lifecycle import WmNode
 from wm_core.paths import worlds_dir
@@ -182,6 +185,38 @@ def test_the_command_line_refuses_clearly(capsys):
     assert "arm_sim.launch.py" in capsys.readouterr().err
     with pytest.raises(LaunchError, match="name:=value"):
         parse(["world=tabletop_mug"])
+
+
+def test_words_that_no_launch_file_knows_are_refused_with_ros2_launch_too():
+    """It passes all words on, of which only the declared names have values there."""
+    words = ["planner:=icem", "recrod:=true", "--noninteractive", "report:="]
+    assert given_words(words) == {"planner": "icem", "recrod": "true", "report": ""}
+    with pytest.raises(LaunchError, match="unknown argument 'recrod'; known are"):
+        arm_sim(given_words(words) | {"planner": "icem"})
+
+
+def test_a_launch_file_checks_all_words_of_ros2_launch(monkeypatch):
+    """ros_launch.py with what it uses of ROS 2's launch; as wheels there is none."""
+    fake = MagicMock()
+    fake.LaunchConfiguration = lambda name: SimpleNamespace(perform=lambda context: context.values[name])
+    fake.OpaqueFunction = lambda function: function
+    names = ("actions", "event_handlers", "events", "launch_description", "launch_description_sources", "substitutions")
+    for name in ("launch", "launch_ros", "launch_ros.actions", *(f"launch.{each}" for each in names)):
+        monkeypatch.setitem(sys.modules, name, fake)
+    monkeypatch.delitem(sys.modules, "wm_bringup.ros_launch", raising=False)
+    ros_launch = importlib.import_module("wm_bringup.ros_launch")
+    monkeypatch.delitem(sys.modules, "wm_bringup.ros_launch")
+    ros_launch.description(ARGUMENTS, arm_sim)
+    start = fake.LaunchDescription.call_args.args[0][-1]
+    values = {each.name: each.default for each in ARGUMENTS}
+    words = ["planner:=icem", "recrod:=true"]
+    monkeypatch.setattr(sys, "argv", ["ros2", "launch", "wm_bringup", "arm_sim.launch.py", *words])
+    with pytest.raises(LaunchError, match="unknown argument 'recrod'"):
+        start(SimpleNamespace(argv=words, values=values))
+    monkeypatch.setattr(sys, "argv", ["ros2", "launch", "cell", "cell.launch.py", *words])  # which includes it
+    assert start(SimpleNamespace(argv=words, values=values))
+    monkeypatch.setattr(sys, "argv", ["ros2", "launch", "--launch-prefix", "gdb", "wm_bringup", "arm_sim.launch.py"])
+    assert start(SimpleNamespace(argv=["launch-prefix:=gdb"], values=values | {"headless": "true"}))
 
 
 def test_arguments_are_documented():

@@ -10,12 +10,14 @@ import time
 import pytest
 import rclpy
 from builtin_interfaces.msg import Time
+from lifecycle_msgs.msg import State
 from rosgraph_msgs.msg import Clock
-from wm_msgs.msg import ActiveBundle
+from wm_msgs.msg import ActiveBundle, Heartbeat
 
 from wm_bringup.embedded import Runner
 from wm_bringup.graph_parts import Graph, Node
 from wm_bringup.supervision.ends import GAVE_UP
+from wm_core.heartbeat import QOS, TOPIC
 from wm_core.qos import LATCHED, SENSOR
 
 pytestmark = pytest.mark.ros
@@ -99,6 +101,44 @@ def test_a_second_stack_ends_and_leaves_the_first_alone(start):
     assert second.returncode == 1 and f"found one (process {one.pid}) of another launch" in output
     read_until(manager, "found one")  # said there, too
     assert manager.poll() is None and one.poll() is None
+
+
+@pytest.fixture
+def from_elsewhere():
+    """Publishes a second of heartbeats of a node `one` on another host, of a launch that is there."""
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=66)
+    node = rclpy.create_node("elsewhere", context=context)
+    publisher = node.create_publisher(Heartbeat, TOPIC, QOS)
+
+    def publish(state):
+        for _ in range(10):
+            publisher.publish(Heartbeat(node="one", host="elsewhere 01234567 1", pid=5, state=state))
+            time.sleep(0.1)
+
+    yield publish
+    node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+def test_a_second_stack_on_another_host_is_left_alone_and_leaves_alone(start, from_elsewhere):
+    one = start("-c", NODE, "one", "--ros-args", "-r", "__node:=one", launcher=os.getpid())
+    manager = manage(start, "one", launcher=os.getpid())
+    read_until(manager, "active")
+    from_elsewhere(State.PRIMARY_STATE_UNCONFIGURED)
+    said = read_until(manager, "found one (process 5 of another machine or container) of another launch")
+    assert "recovering" not in said and manager.poll() is None and one.poll() is None
+    for process in (manager, one):
+        process.kill()
+        process.wait()
+    start("-c", NODE, "one", "--ros-args", "-r", "__node:=one", launcher=os.getpid())
+    second = manage(start, "one", "absent", launcher=os.getpid())  # it is not up before the other is heard
+    for _ in range(20):
+        from_elsewhere(State.PRIMARY_STATE_ACTIVE)
+        if second.poll() is not None:
+            break
+    output, _ = second.communicate(timeout=5)
+    assert second.returncode == GAVE_UP and "failed: expected no other wm" in output and "active" not in output
 
 
 def test_a_node_that_cannot_be_configured_is_named(start):

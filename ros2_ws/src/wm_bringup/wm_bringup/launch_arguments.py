@@ -179,6 +179,12 @@ STAND_IN_ARGUMENTS = (
 )
 
 
+def given_words(words: Sequence[str]) -> dict[str, str]:
+    """The `name:=value` words of a command line; other words are skipped."""
+    pairs = [word.partition(":=") for word in words]
+    return {name: value for name, separator, value in pairs if separator and name}
+
+
 def check_arguments(given: Mapping[str, str], arguments: Sequence[Argument] = ARGUMENTS) -> dict[str, str]:
     """Values of all arguments; raises LaunchError for unknown names and bad values."""
     known = {argument.name: argument for argument in arguments}

@@ -20,7 +20,7 @@ from wm_msgs.msg import Heartbeat
 
 from wm_bringup.supervision.core import Change, Fault, Policy, Step, Supervision
 from wm_bringup.supervision.ends import GAVE_UP
-from wm_bringup.supervision.processes import Process, condition, find, kill, process
+from wm_bringup.supervision.processes import condition, far, find, kill, process
 from wm_bringup.supervision.shared_memory import clean
 from wm_bringup.supervision.steps import SIMULATOR, Steps
 from wm_bringup.supervision.strangers import Strangers
@@ -108,10 +108,10 @@ class LifecycleManager(Node):
     def take_down(self) -> None:
         """Deactivate and clean up in reverse order; nodes that are gone already are skipped."""
         self._ending = True
-        # Services have the names of nodes: those of a launch that was here first would be taken down, too.
+        # Services have the names of nodes: those of another launch would be taken down, too. The own ones end by themselves.
         second = self._strangers.problem(time.monotonic()) and not self._supervision.been_up
         for name in reversed([] if second else self._names):
-            if self._supervision.process(name) is not None:
+            if self._supervision.process(name) is not None and not self._supervision.shared(name, time.monotonic()):
                 self._steps.down(name)
         self._announce("stopped")
 
@@ -121,14 +121,17 @@ class LifecycleManager(Node):
         return [each for each in self.declare_parameter(name, Parameter.Type.STRING_ARRAY).value or () if each]
 
     def _on_heartbeat(self, message: Heartbeat) -> None:
-        here = message.host == host()
-        found = process(message.pid) if here else Process(message.pid, 0)
+        now, name, here = time.monotonic(), message.node, message.host == host()
+        found = process(message.pid) if here else far(message.pid, message.host)
         if found is None:  # it died meanwhile
             return
-        if here and self._strangers.heard(message.node, found, time.monotonic()):
+        if self._strangers.heard(name, found, now):
+            self._supervision.beside(name, found, now)
             return
-        self._supervision.heard(message.node, found, here, message.state, time.monotonic())
-        if self._simulated and message.node in self._names and message.node != SIMULATOR:
+        other = self._supervision.heard(name, found, here, message.state, now, condition)
+        if other is not None:
+            self._strangers.met(name, other, now)
+        if self._simulated and name in self._names and name != SIMULATOR and found == self._supervision.process(name):
             self._steps.simulated_s = max(self._steps.simulated_s, to_ns(message.header.stamp) / 1e9)
 
     def _spin(self, seconds: float) -> None:

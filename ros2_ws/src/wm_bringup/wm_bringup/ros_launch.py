@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -26,10 +27,12 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from wm_bringup import graph_parts
-from wm_bringup.launch_arguments import Argument
+from wm_bringup.launch_arguments import Argument, given_words
 from wm_bringup.supervision.ends import RESPAWN_S, SIGKILL_S, SIGTERM_S, End, after, reason
 from wm_core.launched import LAUNCHER_PID
 from wm_core.paths import share
+
+OWN = "launch-prefix"  # begins the words that ros2 launch adds itself
 
 
 def description(
@@ -39,7 +42,13 @@ def description(
     declared = [DeclareLaunchArgument(a.name, default_value=a.default, description=a.description) for a in arguments]
 
     def start(context: Any) -> list[Any]:
-        return _actions(graph_of({a.name: LaunchConfiguration(a.name).perform(context) for a in arguments}))
+        # ros2 launch takes what no launch file knows: these words are checked with the others, or a slip would go unnoticed.
+        # When another launch file includes this one, they are for that.
+        asked = any(Path(word).name == f"{graph_of.__name__}.launch.py" for word in sys.argv)
+        words = [word for word in context.argv or () if asked and not word.startswith(OWN)]
+        return _actions(
+            graph_of(given_words(words) | {a.name: LaunchConfiguration(a.name).perform(context) for a in arguments})
+        )
 
     return LaunchDescription([*declared, OpaqueFunction(function=start)])
 

@@ -5,10 +5,22 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from rcl_interfaces.msg import ParameterType
+from rcl_interfaces.srv import GetParameters
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from wm_bringup.doctor.observed import CONTROLLER_STATE, IMAGE, JOINTS, Endpoint, Heard, Observed, Setup, Stream
+from wm_bringup.doctor.observed import (
+    CONTROLLER_STATE,
+    IMAGE,
+    INTERPOLATES,
+    JOINTS,
+    Endpoint,
+    Heard,
+    Observed,
+    Setup,
+    Stream,
+)
 from wm_bringup.doctor.this_machine import this_machine
 from wm_core.stamps import to_ns
 
@@ -16,6 +28,7 @@ KEEP_NS = 1_000_000_000  # between two images that are kept
 MOST_KEPT = 12
 DIGEST_STEP = 97  # bytes between those that are compared
 SPIN_S = 0.05
+ASK_AGAIN_NS = 1_000_000_000
 DRAIN_NS = 500_000_000  # for what has come in time and waits to be taken
 # Best effort hears every driver's offer; deep, since large images come in bursts.
 ALL = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -34,16 +47,28 @@ class Listener:
             if message is not None:
                 self._streams[topic] = Stream(topic, kind)
                 node.create_subscription(message, topic, self._taker(self._streams[topic]), ALL)
+        self._parameters = node.create_client(GetParameters, f"{setup.controller_node}/get_parameters")
 
     def listen(self, spin: Callable[[float], object], seconds: float) -> Observed:
         """What comes in the next `seconds`; `spin(s)` serves the node."""
         begin = time.time_ns()
         end = begin + round(1e9 * seconds)
+        answer, asked_ns = None, 0
         while time.time_ns() < end + DRAIN_NS:
             spin(SPIN_S)
+            if answer is not None and answer.done():
+                continue
+            late = time.time_ns() - asked_ns > ASK_AGAIN_NS  # the first question may get lost
+            if late and self._parameters.service_is_ready():
+                answer = self._parameters.call_async(GetParameters.Request(names=[INTERPOLATES]))
+                asked_ns = time.time_ns()
         for stream in self._streams.values():
             _cut(stream, end)
-        return Observed(self._setup, begin, end, self._streams, self._endpoints(), this_machine())
+        known = {}
+        values = answer.result().values if answer is not None and answer.done() else []
+        if values and values[0].type == ParameterType.PARAMETER_BOOL:  # it knows the parameter
+            known[INTERPOLATES] = values[0].bool_value
+        return Observed(self._setup, begin, end, self._streams, self._endpoints(), this_machine(), known)
 
     def _taker(self, stream: Stream) -> Any:
         """A callback of message and message info, which rclpy's types do not know."""

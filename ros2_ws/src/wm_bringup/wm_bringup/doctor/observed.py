@@ -17,6 +17,7 @@ from wm_core.robot import RobotProfile
 
 IMAGE, INFO, JOINTS = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo", "sensor_msgs/msg/JointState"
 TRAJECTORY, CONTROLLER_STATE = "trajectory_msgs/msg/JointTrajectory", "control_msgs/msg/JointTrajectoryControllerState"
+INTERPOLATES = "interpolate_from_desired_state"  # parameter of joint_trajectory_controller
 NS_PER_S = 1_000_000_000
 
 
@@ -101,9 +102,14 @@ class Setup:
         return self.kinematics.robot
 
     @property
+    def controller_node(self) -> str:
+        """Of joint_trajectory_controller, whose topics and services are beside each other."""
+        return self.controller_topic.rpartition("/")[0]
+
+    @property
     def controller_state_topic(self) -> str:
         """Where joint_trajectory_controller says how it is."""
-        return self.controller_topic.rpartition("/")[0] + "/controller_state"
+        return f"{self.controller_node}/controller_state"
 
     @property
     def types(self) -> dict[str, str]:
@@ -136,6 +142,9 @@ class Observed:
     streams: dict[str, Stream]
     endpoints: list[Endpoint]
     machine: Machine
+    controller_parameters: dict[str, Any] = field(
+        default_factory=dict
+    )  # answers of its node; none: it has no such service
 
     def stream(self, topic: str) -> Stream:
         """What came on a topic; an empty stream where nothing did."""

@@ -86,6 +86,8 @@ class Member:
     left_alone: bool = False  # somebody else deactivated it
     stepped_from: State | None = None
     stepped_at: float = 0.0
+    other: Process | None = None  # that has the name too
+    other_at: float = 0.0
 
     @property
     def active(self) -> bool:
@@ -109,15 +111,31 @@ class Supervision:
 
     # -- what comes in -------------------------------------------------------------------------------------------
 
-    def heard(self, name: str, found: Process, here: bool, state: int, now: float) -> None:
-        """A heartbeat. `here`: its process is one of this machine."""
+    def heard(
+        self,
+        name: str,
+        found: Process,
+        here: bool,
+        state: int,
+        now: float,
+        look: Callable[[Process], Condition] = lambda found: Condition.UNKNOWN,
+    ) -> Process | None:
+        """A heartbeat. `here`: its process is one of this machine. Returns another process of the name, when both live: a stranger.
+
+        A process is adopted once the one before is gone, by `look`, or silent, as `watch` has found.
+        """
         member = self._members.get(name)
         if member is None or found == member.killed:
-            return
+            return None
+        if member.process not in (None, found) and not (member.here and look(member.process) is Condition.GONE):
+            self.beside(name, found, now)
+            return None
         known = State(state) if state in (1, 2, 3) else None
         if found != member.process:
             member.process, member.here, member.state, member.left_alone = found, here, None, False
             member.stepped_from = None
+            if found == member.other:
+                member.other = None
         echo = member.stepped_from is not None and now - member.stepped_at < self._policy.echo
         if echo and known is member.stepped_from:
             known = member.state  # sent before the step
@@ -127,6 +145,16 @@ class Supervision:
             member.left_alone = False
         member.state, member.silent = known, 0.0
         self._been_up = self._been_up or self._all_active()
+        return member.other if self.shared(name, now) else None
+
+    def beside(self, name: str, other: Process, now: float) -> None:
+        """A process that is not to be adopted has the name, too."""
+        self._members[name].other, self._members[name].other_at = other, now
+
+    def shared(self, name: str, now: float) -> bool:
+        """Whether another process of this name lives: either could answer the services, so that none is to be called."""
+        member = self._members[name]
+        return member.other is not None and now - member.other_at < self._policy.long_silence
 
     def watch(
         self,
@@ -174,7 +202,7 @@ class Supervision:
         """The next step, once its turn has come; it must be followed by `ended`, unless its node has failed meanwhile."""
         for name in self._order:
             member = self._members[name]
-            if member.active:
+            if member.active or self.shared(name, now):
                 continue
             ready = member.process is not None and member.state in NEXT and now >= member.ready_at
             if ready and not member.left_alone:

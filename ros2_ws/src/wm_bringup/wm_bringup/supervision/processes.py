@@ -2,6 +2,7 @@
 
 import os
 import signal
+import zlib
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
@@ -25,13 +26,23 @@ class Process(NamedTuple):
     """A process for good: its id may be given to another one after its end, but not with the same start."""
 
     pid: int
-    started: int  # clock ticks since the machine's start
+    started: int  # clock ticks since the machine's start; negative: of another machine
+
+    @property
+    def away(self) -> bool:
+        """Whether it is of another machine, or of a container of its own."""
+        return self.started < 0
 
 
 def process(pid: int) -> Process | None:
     """The process that has this id now, on this machine."""
     fields = _stat(pid)
     return None if fields is None else Process(pid, int(fields[19]))
+
+
+def far(pid: int, host: str) -> Process:
+    """One of another machine or container; ids are given there, too, so that the host is marked by a negative start."""
+    return Process(pid, -1 - zlib.crc32(host.encode()))
 
 
 def find(node: str) -> Process | None:

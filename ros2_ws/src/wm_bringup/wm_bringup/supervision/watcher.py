@@ -7,7 +7,7 @@ from rclpy.node import Node
 from wm_msgs.msg import Heartbeat
 
 from wm_bringup.supervision.core import Policy, Supervision
-from wm_bringup.supervision.processes import condition, kill, process
+from wm_bringup.supervision.processes import condition, kill, of_another_launch, process
 from wm_core.heartbeat import QOS, TOPIC, host
 
 SUPERVISOR = "wm_lifecycle_manager"
@@ -21,8 +21,11 @@ def watch_supervisor(node: Node) -> None:
     supervision = Supervision((), (SUPERVISOR,), POLICY, time.monotonic())
 
     def heard(message: Heartbeat) -> None:
-        if message.node == SUPERVISOR and message.host == host() and (found := process(message.pid)) is not None:
-            supervision.heard(SUPERVISOR, found, True, message.state, time.monotonic())
+        if message.node != SUPERVISOR or message.host != host():
+            return
+        found = process(message.pid)
+        if found is not None and not of_another_launch(found):
+            supervision.heard(SUPERVISOR, found, True, message.state, time.monotonic(), condition)
 
     def watch() -> None:
         for fault in supervision.watch(time.monotonic(), condition):

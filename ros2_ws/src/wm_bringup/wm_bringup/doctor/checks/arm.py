@@ -6,7 +6,7 @@ from contextlib import suppress
 import numpy as np
 
 from wm_bringup.doctor.finding import ERROR, WARNING, Finding, from_error
-from wm_bringup.doctor.observed import TRAJECTORY, Observed
+from wm_bringup.doctor.observed import INTERPOLATES, TRAJECTORY, Observed
 from wm_core.joint_states import JointStateError, read_joints
 from wm_core.robot import RobotError, load_robot, robot_names
 
@@ -74,6 +74,16 @@ def controller(observed: Observed) -> Iterator[Finding]:
             f"a controller of the joints {', '.join(robot.joints)}",
             f"one of {', '.join(state.newest.joint_names)}",
             f"set `joints` of '{name}' in controllers.yaml to the profile's, or the profile's prefix; different: {', '.join(sorted(odd))}",
+        )
+
+    if observed.controller_parameters.get(INTERPOLATES) is False:
+        yield Finding(
+            ERROR,
+            "controller_interpolation",
+            topic,
+            f"'{name}' with {INTERPOLATES}: true; wm sends a new trajectory ten times a second, each from where the last one is",
+            "false: each begins where the arm is measured, behind the last one, and the arm jerks or lags",
+            f"set {INTERPOLATES}: true of '{name}' in the driver's controllers file, and start the driver anew (docs/hardware.md)",
         )
 
 
