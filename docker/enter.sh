@@ -5,4 +5,4 @@ if [[ -n "${ROS_DISTRO:-}" && -f "/opt/ros/$ROS_DISTRO/setup.bash" ]]; then
     # shellcheck source=/dev/null
     source "/opt/ros/$ROS_DISTRO/setup.bash"
 fi
-exec "${WM_WORKSPACE:-/home/wm/wm}/wm" "$@"
+exec "${WM_WORKSPACE:-/opt/wm}/wm" "$@"

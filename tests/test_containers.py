@@ -66,7 +66,7 @@ def test_a_command_is_a_list_or_a_text_of_words():
 def test_what_the_documented_commands_write_outlives_the_container(file, name):
     """A container that is run with --rm leaves nothing behind but its volumes."""
     written = re.findall(r"\b(?:data=|out=)(\w+)/", (ROOT / "docs/containers.md").read_text())
-    folders = {f"/home/wm/wm/{each}" for each in (*written, "bags", "runs")}
+    folders = {f"/opt/wm/{each}" for each in (*written, "bags", "runs")}
     data = yaml.safe_load((ROOT / "docker" / file).read_text())
     mounted = dict(each.split(":")[:2][::-1] for each in data["services"][name]["volumes"] if each[0].isalpha())
     assert folders <= set(mounted) and {mounted[each] for each in folders} <= set(data["volumes"])
