@@ -346,6 +346,7 @@ def test_the_state_is_latched_and_a_latch_is_cleared_by_a_service(robot, step):
     robot.until(lambda: states[-1].state == GuardState.RUNNING)
     assert robot.transition(DEACTIVATE)
     robot.until(lambda: states[-1].state == GuardState.HOLDING and list(states[-1].reasons) == ["deactivated"])
+    assert robot.transition(ACTIVATE)
 
 
 def test_a_second_publisher_of_commands_is_named_and_moves_nothing(robot, step):
