@@ -259,3 +259,43 @@ def test_nothing_is_compiled_where_there_is_a_wheel(shell, checkout: Path):
     done = shell(STEP_3)
     assert (done.returncode, done.stderr) == (0, "")
     assert not (checkout / "asked").exists() and not (checkout / ".wm/wheels").exists()
+
+
+# --- all tests -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fails", "status"),
+    [
+        ("nothing", 0),
+        ("-m not ros", 1),  # what computes
+        ("-m ros --last-failed", 0),  # not run, for nothing failed
+        ("-m ros", 1),  # fails again alone, as it begins in the same way
+        ("ruff", 1),
+        ("mypy", 1),
+    ],
+)
+def test_all_tests_pass_only_when_each_part_does(shell, fails, status):
+    functions = (ROOT / "wm").read_text()
+    run_tests = functions[
+        functions.index("run_tests() {") : functions.index("\n}\n", functions.index("run_tests() {")) + 3
+    ]
+    stand_ins = f"""
+        set_up() {{ :; }}; enter_workspace() {{ :; }}; isolate_ros() {{ :; }}; nice() {{ shift 2; "$@"; }}
+        step_fails() {{ [[ "$*" == *"{fails}"* ]]; }}
+        python() {{ ! step_fails "$@"; }}; ruff() {{ ! step_fails ruff; }}; mypy() {{ ! step_fails mypy; }}
+    """
+    assert shell(f"{stand_ins}\n{run_tests}\nrun_tests").returncode == status
+
+
+def test_tests_of_nodes_that_failed_beside_the_others_may_pass_alone(shell):
+    functions = (ROOT / "wm").read_text()
+    run_tests = functions[
+        functions.index("run_tests() {") : functions.index("\n}\n", functions.index("run_tests() {")) + 3
+    ]
+    stand_ins = """
+        set_up() { :; }; enter_workspace() { :; }; isolate_ros() { :; }; nice() { :; }; ruff() { :; }; mypy() { :; }
+        python() { [[ "$*" != *"-m ros" ]]; }
+    """
+    done = shell(f"{stand_ins}\n{run_tests}\nrun_tests")
+    assert done.returncode == 0 and "they run again alone" in done.stderr

@@ -1,5 +1,6 @@
 """Subscriptions that take messages as they are: found as they appear, with the QoS that their publishers offer."""
 
+import difflib
 import importlib
 import time
 from collections.abc import Callable, Iterable
@@ -67,7 +68,8 @@ class Streams:
             for name, types in self._node.get_topic_names_and_types()
             if kind in types and name not in self._streams and self._node.count_publishers(name)
         ]
-        return "nobody publishes it" + (f"; {', '.join(others[:4])} would be of its kind" if others else "")
+        alike = difflib.get_close_matches(topic, others, n=4, cutoff=0.0)  # those of similar names first
+        return "nobody publishes it" + (f"; {', '.join(alike)} would be of its kind" if alike else "")
 
     def poll(self) -> None:
         """Take every message that has come."""
