@@ -1,6 +1,7 @@
 """The entry script as a person meets it, and the steps of its setup."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -263,6 +264,8 @@ def test_nothing_is_compiled_where_there_is_a_wheel(shell, checkout: Path):
 
 # --- all tests -------------------------------------------------------------------------------------------------------
 
+RUN_TESTS = re.search(r"^run_tests\(\) {.*?^}\n", (ROOT / "wm").read_text(), re.M | re.S).group()
+
 
 @pytest.mark.parametrize(
     ("fails", "status"),
@@ -276,26 +279,18 @@ def test_nothing_is_compiled_where_there_is_a_wheel(shell, checkout: Path):
     ],
 )
 def test_all_tests_pass_only_when_each_part_does(shell, fails, status):
-    functions = (ROOT / "wm").read_text()
-    run_tests = functions[
-        functions.index("run_tests() {") : functions.index("\n}\n", functions.index("run_tests() {")) + 3
-    ]
     stand_ins = f"""
         set_up() {{ :; }}; enter_workspace() {{ :; }}; isolate_ros() {{ :; }}; nice() {{ shift 2; "$@"; }}
         step_fails() {{ [[ "$*" == *"{fails}"* ]]; }}
         python() {{ ! step_fails "$@"; }}; ruff() {{ ! step_fails ruff; }}; mypy() {{ ! step_fails mypy; }}
     """
-    assert shell(f"{stand_ins}\n{run_tests}\nrun_tests").returncode == status
+    assert shell(f"{stand_ins}\n{RUN_TESTS}\nrun_tests").returncode == status
 
 
 def test_tests_of_nodes_that_failed_beside_the_others_may_pass_alone(shell):
-    functions = (ROOT / "wm").read_text()
-    run_tests = functions[
-        functions.index("run_tests() {") : functions.index("\n}\n", functions.index("run_tests() {")) + 3
-    ]
     stand_ins = """
         set_up() { :; }; enter_workspace() { :; }; isolate_ros() { :; }; nice() { :; }; ruff() { :; }; mypy() { :; }
         python() { [[ "$*" != *"-m ros" ]]; }
     """
-    done = shell(f"{stand_ins}\n{run_tests}\nrun_tests")
+    done = shell(f"{stand_ins}\n{RUN_TESTS}\nrun_tests")
     assert done.returncode == 0 and "they run again alone" in done.stderr
