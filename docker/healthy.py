@@ -4,6 +4,7 @@ wm is healthy while its supervisor says `active` on `wm/bringup`, the stand-in (
 """
 
 import argparse
+import os
 import sys
 
 import rclpy
@@ -32,7 +33,8 @@ def heard(node: Node, kind: type, topic: str, qos: QoSProfile) -> str | JointSta
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--namespace", default="", help="of the launch, if it has one")
+    launched = os.environ.get("WM_NAMESPACE", "")
+    parser.add_argument("--namespace", default=launched, help="of the launch, if it has one (default: $WM_NAMESPACE)")
     parser.add_argument("--joints", action="store_true", help="joint states are enough: a robot without wm")
     options = parser.parse_args()
     rclpy.init(args=[])

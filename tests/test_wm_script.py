@@ -287,6 +287,14 @@ def test_all_tests_pass_only_when_each_part_does(shell, fails, status):
     assert shell(f"{stand_ins}\n{RUN_TESTS}\nrun_tests").returncode == status
 
 
+def test_a_session_of_tests_that_died_is_a_failure(shell):
+    stand_ins = """
+        set_up() { :; }; enter_workspace() { :; }; isolate_ros() { :; }; nice() { :; }; ruff() { :; }; mypy() { :; }
+        python() { [[ "$*" != *"-m ros" ]] || return 139; }
+    """
+    assert shell(f"{stand_ins}\n{RUN_TESTS}\nrun_tests").returncode == 139
+
+
 def test_tests_of_nodes_that_failed_beside_the_others_may_pass_alone(shell):
     stand_ins = """
         set_up() { :; }; enter_workspace() { :; }; isolate_ros() { :; }; nice() { :; }; ruff() { :; }; mypy() { :; }

@@ -16,7 +16,7 @@ from wm_bringup.graph_parts import COMPOSED
 from wm_bringup.launch_arguments import ARGUMENTS, LaunchError, given_words
 from wm_core.command_line import main
 from wm_core.lifecycle import WmNode
-from wm_core.paths import worlds_dir
+from wm_core.paths import share, worlds_dir
 from wm_core.task import load_task, task_path
 from wm_planner.settings import cost_parameters
 
@@ -215,6 +215,12 @@ def test_a_launch_file_checks_all_words_of_ros2_launch(monkeypatch):
         start(SimpleNamespace(argv=words, values=values))
     monkeypatch.setattr(sys, "argv", ["ros2", "launch", "cell", "cell.launch.py", *words])  # which includes it
     assert start(SimpleNamespace(argv=words, values=values))
+    monkeypatch.setattr(sys, "argv", ["ros2", "launch", "cell", "arm_sim.launch.py", *words])  # of the same name
+    assert start(SimpleNamespace(argv=words, values=values))
+    file = str(share("wm_bringup") / "launch" / "arm_sim.launch.py")
+    monkeypatch.setattr(sys, "argv", ["ros2", "launch", file, *words])
+    with pytest.raises(LaunchError, match="unknown argument 'recrod'"):
+        start(SimpleNamespace(argv=words, values=values))
     monkeypatch.setattr(sys, "argv", ["ros2", "launch", "--launch-prefix", "gdb", "wm_bringup", "arm_sim.launch.py"])
     assert start(SimpleNamespace(argv=["launch-prefix:=gdb"], values=values | {"headless": "true"}))
 

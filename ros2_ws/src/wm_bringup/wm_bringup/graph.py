@@ -13,6 +13,7 @@ from wm_bringup.graph_parts import (
     config,
     lifecycle_node,
     middleware,
+    name_or_file,
     process,
     recorders,
     stop_file,
@@ -36,7 +37,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
     if values["explore"] and values["episodes"]:
         raise LaunchError("arguments 'explore' and 'episodes': expected one of them, got both; exploring has no goals")
     lockstep = values["real_time"] == "false"
-    seed, world, rig = int(values["seed"]), values["world"], values["rig"] or _rig_of(values["world"])
+    seed, world, rig = int(values["seed"]), values["world"], name_or_file(values["rig"]) or _rig_of(values["world"])
     bundle, registry = bundle_folders(values["bundle"])
     profile, robot = robot_of(values["robot"])
     check_reach(world, profile)

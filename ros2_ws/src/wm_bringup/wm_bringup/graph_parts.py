@@ -130,6 +130,11 @@ def bundle_manager(bundle: str, registry: str, **parameters: Any) -> Node:
     return process("wm_bringup", "wm_bundle_manager", given, ends_all=False, respawn=True)
 
 
+def name_or_file(value: str) -> str:
+    """A name as it is, a file's path from the working folder."""
+    return absolute(value) if value.endswith((".yaml", ".yml")) else value
+
+
 def absolute(value: str) -> str:
     """A path from the working folder; empty stays empty."""
     return str(Path(value).expanduser().absolute()) if value else ""

@@ -5,7 +5,7 @@ from typing import Any
 
 from wm_bringup.graph import check_reach
 from wm_bringup.graph_checks import checked, params_files, robot_of
-from wm_bringup.graph_parts import Graph, Node, absolute, config, middleware
+from wm_bringup.graph_parts import Graph, Node, config, middleware, name_or_file
 from wm_bringup.launch_arguments import STAND_IN_ARGUMENTS, LaunchError, check_arguments
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig, RigError
@@ -36,7 +36,7 @@ def robot_stand_in(given: Mapping[str, str]) -> Graph:
         "mode": "real_time",
         "seed": int(values["seed"]),
         "gui": values["gui"] == "true",
-        **{name: _file(values[name]) for name in ("world", "rig", "camera", "sensor")},
+        **{name: name_or_file(values[name]) for name in ("world", "rig", "camera", "sensor")},
         **{name: float(values[name]) for name in ("arm_lag", "arm_delay", "clock_offset")},
         "gripper_rate": GRIPPER_HZ if values["gripper"] == "true" or own_gripper else 0.0,
     }
@@ -45,8 +45,3 @@ def robot_stand_in(given: Mapping[str, str]) -> Graph:
     node = Node("wm_sim", "wm_sim", "wm_sim.node", NAME, parameters, respawn=True)
     files = [config("robot_stand_in.yaml"), *params_files(values["params_file"], [node], namespace)]
     return Graph((node,), tuple(files), namespace, values["log_level"], middleware())
-
-
-def _file(value: str) -> str:
-    """A name as it is, a path from the working folder."""
-    return absolute(value) if value.endswith((".yaml", ".yml")) else value

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from wm_core.paths import share
 from wm_core.robot import DEFAULT_ROBOT
 from wm_core.task import DEFAULT_TASK
 from wm_planner.planners import PLANNERS
@@ -177,6 +179,18 @@ STAND_IN_ARGUMENTS = (
     Argument("params_file", "", "a parameter file read after config/robot_stand_in.yaml"),
     LOG_LEVEL,
 )
+
+
+def is_asked_for(file: str, command: Sequence[str]) -> bool:
+    """Whether a command line of `ros2 launch` is for this launch file of wm_bringup itself, by package or by path: not for one of another
+    package, of the same name, that includes it.
+    """
+    mine = share("wm_bringup") / "launch" / file
+    pairs = zip(("", *command), command, strict=False)
+    return any(
+        Path(word).name == file and (before == "wm_bringup" or Path(word).resolve() == mine.resolve())
+        for before, word in pairs
+    )
 
 
 def given_words(words: Sequence[str]) -> dict[str, str]:

@@ -27,7 +27,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from wm_bringup import graph_parts
-from wm_bringup.launch_arguments import Argument, given_words
+from wm_bringup.launch_arguments import Argument, given_words, is_asked_for
 from wm_bringup.supervision.ends import RESPAWN_S, SIGKILL_S, SIGTERM_S, End, after, reason
 from wm_core.launched import LAUNCHER_PID
 from wm_core.paths import share
@@ -44,7 +44,7 @@ def description(
     def start(context: Any) -> list[Any]:
         # ros2 launch takes what no launch file knows: these words are checked with the others, or a slip would go unnoticed.
         # When another launch file includes this one, they are for that.
-        asked = any(Path(word).name == f"{graph_of.__name__}.launch.py" for word in sys.argv)
+        asked = is_asked_for(f"{graph_of.__name__}.launch.py", sys.argv)
         words = [word for word in context.argv or () if asked and not word.startswith(OWN)]
         return _actions(
             graph_of(given_words(words) | {a.name: LaunchConfiguration(a.name).perform(context) for a in arguments})

@@ -1,7 +1,6 @@
 """Signs of life on `wm/heartbeat`, by which the supervisor knows who has died and who hangs."""
 
 import os
-import socket
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -21,9 +20,11 @@ QOS = QoSProfile(depth=50, history=HistoryPolicy.KEEP_LAST, reliability=Reliabil
 
 @cache
 def host() -> str:
-    """Where this process's id means something: machine, its start, and namespace of processes (containers have their own)."""
+    """Where this process's id means something: a machine since its start, which has an id, and a namespace of processes (containers
+    have their own). Not the machine's name, which may change meanwhile.
+    """
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{socket.gethostname()} {boot[:8]} {os.stat('/proc/self/ns/pid').st_ino}"
+    return f"{boot} {os.stat('/proc/self/ns/pid').st_ino}"
 
 
 def beat(node: Node, state: Callable[[], int] = lambda: State.PRIMARY_STATE_ACTIVE) -> None:

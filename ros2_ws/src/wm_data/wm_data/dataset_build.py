@@ -161,7 +161,14 @@ class Converter:
 
 def _convert(bag: Path, part: Path, reading: Reading) -> BagCheck:
     """Arrays of one bag: maps as raw bytes in `part`.bev, the rest in `part`.npz. Returns what was found."""
-    profile = reading.topics(bag)
+    try:
+        profile = reading.topics(bag)
+    except BagError as error:
+        if reading.strict or reading.profile:
+            raise
+        check = BagCheck(bag, Profile.default())
+        check.refuse(str(error))
+        return check
     converter = Converter(bag, profile)
     check = StrictCheck(bag, profile) if reading.strict else BagCheck(bag, profile)
     try:

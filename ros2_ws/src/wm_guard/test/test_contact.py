@@ -54,7 +54,7 @@ def test_what_was_measured_before_the_arm_was_placed_says_nothing(contact):
 
 
 def test_who_was_excused_may_let_go_but_not_push_harder(contact):
-    pressing, harder, free = [5.0, -20.0, 11.4], [5.0, -20.0, 13.0], [5.0, -20.0, 1.0]
+    pressing, harder, free = [5.0, -20.0, 11.0], [5.0, -20.0, 11.6], [5.0, -20.0, 1.0]
     assert any(feed(contact, pressing, 10))
     contact.excuse()
     assert not any(feed(contact, pressing, 500, begin_ms=100))
@@ -62,3 +62,19 @@ def test_who_was_excused_may_let_go_but_not_push_harder(contact):
     contact.excuse()
     assert not any(feed(contact, free, 500, begin_ms=1200))
     assert any(feed(contact, pressing, 5, begin_ms=2200))
+
+
+def test_who_was_excused_at_the_limit_has_a_second_to_let_go(contact):
+    """An effort that saturates cannot rise."""
+    pressing = [5.0, -20.0, 12.0]
+    assert any(feed(contact, pressing, 10))
+    contact.excuse()
+    found = feed(contact, pressing, 800, begin_ms=100)
+    assert not any(found[:400]) and any(found)
+
+
+def test_the_other_joints_are_watched_while_one_is_excused(contact):
+    assert any(feed(contact, [5.0, -20.0, 11.0], 10))
+    contact.excuse()
+    assert not any(feed(contact, [5.0, -20.0, 11.0], 500, begin_ms=100))
+    assert any(feed(contact, [50.0, -20.0, 11.0], 5, begin_ms=1100))

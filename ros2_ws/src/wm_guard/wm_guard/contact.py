@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 NS = 1_000_000_000
-HARDER = 0.1  # share of its effort limit by which a joint that was excused may push harder
+HARDER = 0.5  # share of what is left up to its effort limit by which a joint that was excused may push harder
+AT_LIMIT = 0.99  # share of the limit that no joint may push with for long, excused or not
+LONG_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Contact:
     def __init__(self, limits: np.ndarray, joint_names: Sequence[str], thresholds: Thresholds | None = None) -> None:
         """`limits` (n,) [N m]: of the joints, above 0."""
         self._limits = np.asarray(limits, float)
-        self._excused = np.zeros_like(self._limits)
+        self._excused, self._excused_ns = np.zeros_like(self._limits), 0
         self._names = tuple(joint_names)
         self._thresholds = thresholds or Thresholds()
         self.forget()
@@ -45,8 +47,9 @@ class Contact:
         move away.
         """
         now = np.zeros_like(self._limits) if self._newest is None else np.abs(self._newest)
-        self._excused = np.where(now > self._thresholds.share * self._limits, now + HARDER * self._limits, 0.0)
-        self._mean, self._count = None, 0
+        harder = now + HARDER * np.maximum(self._limits - now, 0.0)
+        self._excused = np.where(now > self._thresholds.share * self._limits, harder, 0.0)
+        self._mean, self._count, self._excused_ns = None, 0, self._stamp_ns
 
     def observe(self, efforts: np.ndarray, stamp_ns: int) -> str:
         """What touches, once efforts (n,) [N m] of enough joint states in a row say so; else empty."""
@@ -57,8 +60,11 @@ class Contact:
         self._newest = efforts
         allowed = self._thresholds.share * self._limits
         self._excused[np.abs(efforts) < allowed] = 0.0
-        if self._mean is None or self._excused.any():
+        if (self._excused > 0).any() and stamp_ns - self._excused_ns > LONG_S * NS:
+            self._excused[np.abs(efforts) > AT_LIMIT * self._limits] = 0.0  # it had its time to let go
+        if self._mean is None:
             self._mean, self._stamp_ns = efforts.copy(), stamp_ns
+        self._mean = np.where(self._excused > 0, efforts, self._mean)
         high = np.abs(efforts) - np.maximum(allowed, self._excused)
         rise = np.abs(efforts - self._mean) - self._thresholds.rise * self._limits
         elapsed = max(0, stamp_ns - self._stamp_ns) / NS

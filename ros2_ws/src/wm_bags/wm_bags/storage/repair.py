@@ -146,7 +146,8 @@ def repair(folder: Path) -> Repair:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Nobody writes the file meanwhile: what a recorder adds to a file that was replaced would be lost."""
-    with open(path, "rb") as stream:
+    writable = os.access(path, os.W_OK)  # NFS locks only what is open to be written
+    with open(path, "rb+" if writable else "rb") as stream:
         try:
             lock(stream.fileno())
         except BlockingIOError as error:

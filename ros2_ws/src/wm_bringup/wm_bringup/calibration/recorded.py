@@ -20,6 +20,12 @@ REST_S = 0.7  # the arm has swung out
 ELSEWHERE_RAD = 0.05  # from the pose before, any joint
 
 
+def has_joints(path: Path, topics: Topics) -> bool:
+    """Whether the topic of joint states is in a recording."""
+    with Bag(path) as bag:
+        return absolute(topics.joints) in bag.topics
+
+
 def take_recorded(
     path: Path, samples: Samples, kinematics: Kinematics, cameras: Sequence[str], topics: Topics
 ) -> dict[str, int]:

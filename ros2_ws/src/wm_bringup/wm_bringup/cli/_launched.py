@@ -60,12 +60,15 @@ def add_files(parser: argparse.ArgumentParser) -> None:
         default="auto",
         metavar="FOLDER",
         help="as the argument of arm_real; its parameters come before those files. auto: the shipped one that names the robot;"
-        " none: there is no driver, or the arm is a stand-in (default: %(default)s; not read where time is simulated)",
+        " none: there is none (default: %(default)s; a simulated arm has none)",
     )
 
 
-def files(options: argparse.Namespace, robot: Any, simulated: bool) -> list[Path]:
-    """Parameter files in the order in which they are read; a simulator gives its nodes no driver's."""
+def files(options: argparse.Namespace, robot: Any, simulated_time: bool, simulated_arm: bool) -> list[Path]:
+    """Parameter files in the order in which they are read; a simulated arm has no driver, unless one is asked for."""
     from wm_bringup.launch_files import files_of_real
 
-    return list(options.params_file) if simulated else files_of_real(robot.name, options.driver, options.params_file)
+    if simulated_time:
+        return list(options.params_file)
+    driver = "none" if simulated_arm and options.driver == "auto" else options.driver
+    return files_of_real(robot.name, driver, options.params_file)

@@ -40,16 +40,16 @@ def run(options: argparse.Namespace) -> int:
 
     from wm_bringup.doctor.checks import examine
     from wm_bringup.doctor.finding import ERROR
-    from wm_bringup.doctor.listen import Listener, clock_is_published
+    from wm_bringup.doctor.listen import Listener, simulated
     from wm_bringup.doctor.page import lines, page
     from wm_bringup.doctor.setup import in_full, setup_of
 
     given = {name: getattr(options, name) for name in ("rig", "cameras", *TOPICS)}
     profile = robot_of(options)
     with speaker(options.namespace) as wm:
-        simulated = clock_is_published(wm.node, wm.spin)
-        setup = setup_of(profile, given, files(options, profile, simulated), options.controller_topic)
-        setup = replace(in_full(setup, wm.node.resolve_topic_name), simulated_time=simulated)
+        found = simulated(wm.node, wm.spin)
+        setup = setup_of(profile, given, files(options, profile, *found), options.controller_topic)
+        setup = replace(in_full(setup, wm.node.resolve_topic_name), simulated_time=found.time)
         print(f"listening for {options.seconds:g} s", flush=True)
         observed = Listener(wm.node, setup).listen(wm.spin, options.seconds)
     findings = examine(observed)

@@ -3,7 +3,7 @@
 import importlib
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import GetParameters
@@ -113,12 +113,20 @@ class Listener:
         return found
 
 
-def clock_is_published(node: Node, spin: Callable[[float], object], seconds: float = 1.0) -> bool:
-    """Whether time is simulated here; waits until nodes have found each other."""
+class Simulated(NamedTuple):
+    """Whether `time` is simulated here, and whether the `arm` is: a simulator in real time, or a stand-in, has no driver."""
+
+    time: bool
+    arm: bool
+
+
+def simulated(node: Node, spin: Callable[[float], object], seconds: float = 1.0) -> Simulated:
+    """What publishers say of it; waits until nodes have found each other."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         spin(SPIN_S)
-    return bool(node.get_publishers_info_by_topic("/clock"))
+    time_too = bool(node.count_publishers("/clock") or node.count_publishers("clock"))
+    return Simulated(time_too, time_too or bool(node.count_publishers("arm_placed")))
 
 
 def _cut(stream: Stream, end_ns: int) -> None:

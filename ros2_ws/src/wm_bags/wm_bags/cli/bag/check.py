@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from wm_bags.storage.reading import DAMAGED
 
@@ -24,18 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the report; returns 1 when nothing of a bag can be used."""
-    from wm_bags.steps.check import check_bag
     from wm_bags.steps.check_report import write_report
-    from wm_bags.steps.profile import Profile
-    from wm_bags.steps.recorded_profile import profile_of
-    from wm_core.kinematics import Kinematics
-    from wm_core.robot import load_robot
 
     checks = []
     for bag in options.bags:
-        profile = Profile.load(options.profile) if options.profile else profile_of(bag, options.damaged)
-        profile = profile.as_video() if options.video else profile
-        check = check_bag(bag, profile, Kinematics(load_robot(profile.robot)), options.damaged)
+        check = _check(bag, options)
         said = check.summary() if check.steps or check.refused else check.why_nothing()
         print(f"{bag}: {said.replace(f'{bag}: ', '', 1)}")
         checks.append(check)
@@ -43,3 +37,23 @@ def run(options: argparse.Namespace) -> int:
     write_report(checks, options.out)
     print(f"written: {options.out / 'report.html'}, {options.out / 'report.json'}")
     return 0 if all(check.steps for check in checks) else 1
+
+
+def _check(bag: Path, options: argparse.Namespace) -> Any:
+    """What was found; a bag whose profile cannot be told is refused, and the others are looked at."""
+    from wm_bags.steps.check import BagCheck, check_bag
+    from wm_bags.steps.profile import Profile
+    from wm_bags.steps.recorded_profile import profile_of
+    from wm_bags.storage.errors import BagError
+    from wm_core.kinematics import Kinematics
+    from wm_core.robot import load_robot
+
+    given = Profile.load(options.profile) if options.profile else None
+    try:
+        profile = given or profile_of(bag, options.damaged)
+    except BagError as error:
+        refused = BagCheck(bag, Profile.default())
+        refused.refuse(str(error))
+        return refused
+    profile = profile.as_video() if options.video else profile
+    return check_bag(bag, profile, Kinematics(load_robot(profile.robot)), options.damaged)

@@ -23,14 +23,14 @@ def add_topics(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def topics(options: argparse.Namespace, robot: Any, simulated: bool = False) -> Any:
-    """Of the options, else of the parameter files, else the robot's; `simulated`: no driver's file is read."""
+def topics(options: argparse.Namespace, robot: Any, simulated_time: bool, simulated_arm: bool) -> Any:
+    """Of the options, else of the parameter files, else the robot's; a simulated arm has no driver."""
     from wm_bringup.calibration.topics import topics_of
 
     given: dict[str, Any] = {"joints": options.joint_topic, "controller": getattr(options, "controller_topic", "")}
     given["aligned_depth"] = getattr(options, "aligned_depth", False)
     given |= {kind: getattr(options, f"{kind}_topic") for kind in ("colour", "depth", "info")}
-    return topics_of(robot, files(options, robot, simulated), given)
+    return topics_of(robot, files(options, robot, simulated_time, simulated_arm), given)
 
 
 def read_rig(options: argparse.Namespace) -> tuple[Any, Any]:

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     import numpy as np
 
     from wm_bringup.calibration.streams import Reader, Streams
-    from wm_bringup.doctor.listen import clock_is_published
+    from wm_bringup.doctor.listen import simulated
     from wm_perception.calibration.rig_file import write_camera
     from wm_perception.camera_input import CameraInput
     from wm_perception.rig_check import ArmSurface, Depth, look
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     kinematics, rig = read_rig(options)
     frames = {camera.name: list[Depth]() for camera in rig.cameras}
     with speaker(options.namespace) as wm:
-        names = topics(options, kinematics.robot, clock_is_published(wm.node, wm.spin))
+        names = topics(options, kinematics.robot, *simulated(wm.node, wm.spin))
         inputs = {
             camera.name: CameraInput(camera, names.colour.format(camera=camera.name), names.aligned_depth)
             for camera in rig.cameras

@@ -38,18 +38,19 @@ def run(options: argparse.Namespace) -> int:
     kinematics, rig = read_rig(options)
     samples = Samples.begin(options.folder, Board.load(options.board))
     if options.bag:
-        from wm_bringup.calibration.recorded import take_recorded
+        from wm_bringup.calibration.recorded import has_joints, take_recorded
 
-        counts = take_recorded(
-            options.bag, samples, kinematics, [camera.name for camera in rig.cameras], topics(options, kinematics.robot)
-        )
+        names = topics(options, kinematics.robot, False, False)
+        if not has_joints(options.bag, names):  # recorded in simulation
+            names = topics(options, kinematics.robot, False, True)
+        counts = take_recorded(options.bag, samples, kinematics, [camera.name for camera in rig.cameras], names)
         print("\n".join(f"{name}: {count} views" for name, count in counts.items()))
         return 0
     from wm_bringup.calibration.streams import Streams, WholeImages
-    from wm_bringup.doctor.listen import clock_is_published
+    from wm_bringup.doctor.listen import simulated
 
     with speaker(options.namespace) as wm:
-        names = topics(options, kinematics.robot, clock_is_published(wm.node, wm.spin))
+        names = topics(options, kinematics.robot, *simulated(wm.node, wm.spin))
         cameras = {
             camera.name: WholeImages(names.colour.format(camera=camera.name), names.info.format(camera=camera.name))
             for camera in rig.cameras
