@@ -26,7 +26,7 @@ from wm_bringup.doctor.setup import setup_of
 from wm_bringup.doctor.this_machine import this_machine
 from wm_bringup.launch_files import files_of_real
 from wm_core.paths import rigs_dir
-from wm_core.qos import SENSOR, STATE
+from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.rig import CameraRig
 from wm_core.robot import RobotError, load_robot
 
@@ -142,9 +142,11 @@ def test_parameter_files_are_repeatable_and_a_simulator_has_no_driver(tmp_path: 
     doctor.add_arguments(parser)
     options = parser.parse_args(["--live", "--params-file", "a.yaml", "--params-file", "b.yaml"])
     mine, robot = [Path("a.yaml"), Path("b.yaml")], load_robot("ur5e")
-    assert files(options, robot, simulated=True) == mine
-    found = files(options, robot, simulated=False)
+    assert files(options, robot, simulated_time=True, simulated_arm=True) == mine
+    found = files(options, robot, simulated_time=False, simulated_arm=False)
     assert [file.name for file in found] == ["arm_real.yaml", "parameters.yaml", "a.yaml", "b.yaml"]
+    found = files(options, robot, simulated_time=False, simulated_arm=True)  # a simulator in real time, or a stand-in
+    assert [file.name for file in found] == ["arm_real.yaml", "a.yaml", "b.yaml"]
 
 
 def test_a_robot_whose_description_comes_on_a_topic_is_given_by_file(tmp_path: Path):
@@ -178,7 +180,8 @@ def test_the_page_needs_nothing_else_and_escapes():
 
 
 class Robot:
-    """Joints, two cameras of 128 x 128 that see the table, and a controller; `wrong` names what is wrong with it."""
+    """As a simulator in real time: joints, two cameras of 128 x 128 that see the table, and a controller. `wrong` names what is
+    wrong with it."""
 
     def __init__(self, wrong: str = "") -> None:
         self._robot, self._wrong, self._count = load_robot("panda"), wrong, 0
@@ -187,6 +190,7 @@ class Robot:
         self._node = rclpy.create_node("fake_robot", context=self._context)
         create = self._node.create_publisher
         self._joints = create(JointState, "joint_states", SENSOR)
+        create(JointState, "arm_placed", LATCHED)  # of a simulator, which has no driver
         self._rig = CameraRig.load(rigs_dir() / "two_cameras.yaml")
         self._cameras = [
             (
@@ -265,7 +269,7 @@ def examined(tmp_path: Path, capsys, wrong: str = "") -> tuple[int, str, str]:
     html = tmp_path / "report.html"
     robot = Robot(wrong)
     try:
-        status = doctor.run(parser.parse_args(["--live", "--seconds", "4", "--driver", "none", "--html", str(html)]))
+        status = doctor.run(parser.parse_args(["--live", "--seconds", "4", "--html", str(html)]))
     finally:
         robot.close()
     return status, capsys.readouterr().out, html.read_text()
