@@ -12,7 +12,7 @@ from wm_core.robot import RobotError, RobotProfile, load_robot
 from wm_core.scene import SceneState
 from wm_description.bullet import link_index, load_arm
 from wm_description.physics import connect, disconnect, draw, pybullet
-from wm_sim.bodies import Factors, make_fixtures, make_object, make_table, table_box
+from wm_sim.bodies import Factors, make_fixtures, make_object, make_table, object_shapes, table_box
 from wm_sim.cameras import SimSensor
 from wm_sim.world import World, WorldError
 
@@ -70,6 +70,7 @@ class ArmSim:
             make_fixtures(self._client, world)
         self._load_arm()
         self._object: int | None = None
+        self._shapes: tuple[int, int] | None = None  # of the object
         self._hidden = False
         self._steps = self._episode_ns = 0
         if gui:
@@ -99,7 +100,11 @@ class ArmSim:
         factors = self._draw_factors(rng)
         if self._object is not None:
             self._client.removeBody(self._object)
-        self._object, self._mass, self._centre = make_object(self._client, self.world, place, yaw, factors)
+        if self._shapes is None or self._randomise:
+            self._shapes = object_shapes(self._client, self.world, factors)
+        self._object, self._mass, self._centre = make_object(
+            self._client, self.world, self._shapes, place, yaw, factors
+        )
         self.step(SETTLE_STEPS if settle else 0)
         rest = self.scene.xy[0]
         return {"object_xy": rest, "goal_xy": self.world.draw_goal(rng, rest)}

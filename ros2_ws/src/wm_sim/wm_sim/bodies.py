@@ -46,10 +46,8 @@ def table_box(world: World) -> tuple[list[float], list[float]]:
     return [size[0] / 2, size[1] / 2, thickness / 2], [*world.table_centre, -thickness / 2]
 
 
-def make_object(
-    client: Any, world: World, place: np.ndarray, yaw: float, factors: Factors
-) -> tuple[int, float, np.ndarray]:
-    """The object a little above `place` (2,) [m], turned by `yaw` [rad]: its body, mass [kg], and centre of mass (3,) [m] in its frame."""
+def object_shapes(client: Any, world: World, factors: Factors) -> tuple[int, int]:
+    """The object's collision shape and visual shape. PyBullet keeps the memory of each for good: make them once where they are the same."""
     scale = factors.size
     solid = [part for part in world.parts if part.collides]
     collision = client.createCollisionShapeArray(
@@ -61,13 +59,22 @@ def make_object(
         visualFramePositions=positions(world.parts, scale),
         rgbaColors=colours,
     )
+    return collision, visual
+
+
+def make_object(
+    client: Any, world: World, shapes: tuple[int, int], place: np.ndarray, yaw: float, factors: Factors
+) -> tuple[int, float, np.ndarray]:
+    """The object of these `object_shapes` a little above `place` (2,) [m], turned by `yaw` [rad]: its body, mass [kg], and centre of
+    mass (3,) [m] in its frame.
+    """
     mass = world.mass * factors.mass
-    centre = np.asarray(world.centre_of_mass) * scale
+    centre = np.asarray(world.centre_of_mass) * factors.size
     rotation = client.getQuaternionFromEuler([0, 0, yaw])
     body = client.createMultiBody(
         baseMass=mass,
-        baseCollisionShapeIndex=collision,
-        baseVisualShapeIndex=visual,
+        baseCollisionShapeIndex=shapes[0],
+        baseVisualShapeIndex=shapes[1],
         basePosition=[float(place[0]), float(place[1]), 0.001],
         baseOrientation=rotation,
         baseInertialFramePosition=centre.tolist(),
