@@ -49,8 +49,8 @@ class FakeNode:
     def create_subscription(self, kind, topic, callback, qos) -> None:
         self._taken[topic] = callback
 
-    def get_publishers_info_by_topic(self, topic) -> list[str]:
-        return ["simulator"] if topic == "/clock" else []
+    def count_publishers(self, topic) -> int:
+        return int(topic == "/clock")
 
     def publish(self, topic, message) -> None:
         if topic in self._taken:

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(bag: Path, options: argparse.Namespace) -> Any:
-    """What was found; a bag whose profile cannot be told is refused, and the others are looked at."""
+    """What was found; a bag without a profile that fits is refused, and the others are looked at."""
     from wm_bags.steps.check import BagCheck, check_bag
     from wm_bags.steps.profile import Profile
     from wm_bags.steps.recorded_profile import profile_of
