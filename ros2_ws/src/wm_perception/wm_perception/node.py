@@ -26,6 +26,7 @@ from wm_perception.camera_input import CameraInput
 from wm_perception.conversions import observation_message
 from wm_perception.detections import Detections
 from wm_perception.geometry import Geometry
+from wm_perception.pace import Pace
 from wm_perception.pipeline import CameraFrame, PerceptionPipeline
 from wm_perception.rig_watch import RigWatch
 from wm_perception.sync import FrozenDetector, ImageSet, JointHistory, StampPairing, Travel
@@ -119,6 +120,7 @@ class PerceptionNode(WmNode):
         }
         self._waiting: ImageSet | None = None  # for its joint state
         self._observed: Observation | None = None  # the newest
+        self._pace = Pace()
 
     def _subscribe_camera(self, name: str) -> None:
         def topic(parameter: str) -> str:
@@ -229,6 +231,9 @@ class PerceptionNode(WmNode):
             self._slot.current,
             self._joints.nearest(images.stamp_ns, round(self.value("joint_tolerance") * 1e9)),
         )
+        if not self._pace.due(images.stamp_ns, round(loaded.bundle.step_duration * 1e9), self._pairing.period_ns):
+            self.counts["between_steps"] += 1
+            return
         if q is None:
             self._await_joints(images)
             return
@@ -245,6 +250,7 @@ class PerceptionNode(WmNode):
             return
         self._observed = observation_message(self._header(images.stamp_ns), loaded.bundle, data)
         self._observations.publish(self._observed)
+        self._pace.used(images.stamp_ns)
         self.counts["observations"] += 1
         self.timed("encode_ms", data.encode_ms)
         self._detections.look(self._header(images.stamp_ns), frames, q)
@@ -279,7 +285,7 @@ class PerceptionNode(WmNode):
 
     def _report(self) -> None:
         counts = {**self._pairing.counts, **self.counts}
-        bad = any(count for key, count in counts.items() if key not in ("observations", "complete"))
+        bad = any(count for key, count in counts.items() if key not in ("observations", "complete", "between_steps"))
         problem = f"; last problem: {self.last_problem}" if self.last_problem else ""
         offsets = "; ".join(text for clock in self._clocks.values() if (text := clock.problem()))
         if moved := self._rig_watch.problem if self._rig_watch is not None else "":

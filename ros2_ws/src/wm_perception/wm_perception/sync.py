@@ -65,6 +65,11 @@ class StampPairing:
         self._timeout = timeout_ns
         self._begin_anew()
 
+    @property
+    def period_ns(self) -> float | None:
+        """Of the cameras; None until it is known."""
+        return self._period
+
     def colour(self, camera: str, stamp_ns: int, image: Any) -> list[ImageSet]:
         """Add a colour image; returns the sets that became ready, oldest first."""
         return self._add(("colour", camera), stamp_ns, image)
