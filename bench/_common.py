@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,12 @@ def groups(lines: Iterable[Line], *names: str) -> dict[tuple, list[Line]]:
 def flat(line: Line, *names: str) -> dict[str, Any]:
     """The result of a line with some of the names that it is of, for reports."""
     return {**{name: line[name] for name in names}, **line["result"]}
+
+
+def missing_runs(seeds: Sequence[int], done: Callable[[int], bool]) -> Iterator[list[int]]:
+    """Consecutive seeds of which there are no results yet, until there are none; a launch is given them as first and number."""
+    while missing := [seed for seed in seeds if not done(seed)]:
+        yield [seed for index, seed in enumerate(missing) if seed == missing[0] + index]
 
 
 def write_json(path: Path | None, report: dict[str, Any]) -> None:

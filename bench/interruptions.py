@@ -17,7 +17,7 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
-from stand_in import CAMERA, RIG, WORLD, parameters, started, words
+from stand_in import WORLD, driven_stand_in
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 from wm_msgs.msg import ArmWatch, Heartbeat
@@ -185,15 +185,8 @@ class Interrupter(Client):
 def run(missing: list[tuple[str, int]], options: argparse.Namespace, add: Callable[..., Any]) -> None:
     """One launch of both, and the tries that are still to be made."""
     folder = (options.folder / time.strftime("%Y_%m_%d-%H_%M_%S")).absolute()
-    folder.mkdir(parents=True)
-    given = {"robot": options.robot, "rig": RIG}
-    stand_in = {**given, "camera": CAMERA, "world": WORLD}
-    real = {**given, "driver": "none", "autostart": "true", "speed": "full", "params_file": parameters(folder)}
     rclpy.init(args=["--ros-args", "-p", f"robot:={options.robot}"], signal_handler_options=SignalHandlerOptions.NO)
-    with (
-        started("robot_stand_in", ["wm_bringup.cli", "launch", "robot_stand_in.launch.py", *words(stand_in)], folder),
-        started("arm_real", ["wm_bringup.cli", "launch", "arm_real.launch.py", *words(real)], folder) as wm,
-    ):
+    with driven_stand_in(options.robot, folder, {}) as wm:
         client = Interrupter()
         client.wait_for_bringup()
         for kind, seed in missing:

@@ -5,12 +5,11 @@ import json
 import re
 import time
 from collections import Counter
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import FIRST_TEST_SEED, rate, recorded, result_options, shipped, table, write_json
+from _common import FIRST_TEST_SEED, missing_runs, rate, recorded, result_options, shipped, table, write_json
 from _fault_stack import FaultStack
 from _results import Line, Results
 from wm_msgs.msg import Command, Episode, Intervention
@@ -152,11 +151,11 @@ def main() -> int:
     options = parser.parse_args()
     results = recorded("real_time", options, bundle=shipped())
     seeds = range(options.seed, options.seed + options.goals)
-    for index in count():
-        missing = [seed for seed in seeds if results.done(world=options.world, seed=seed) is None]
-        if not missing:
-            break
-        run = [seed for i, seed in enumerate(missing) if seed == missing[0] + i]
+
+    def done(seed: int) -> bool:
+        return results.done(world=options.world, seed=seed) is not None
+
+    for index, run in enumerate(missing_runs(seeds, done)):
         folder = options.folder / time.strftime(f"%Y_%m_%d-%H_%M_%S-{index}")
         if not launch(options, run, folder, results):
             raise SystemExit(f"no goal was tried; look at {folder / 'launch.log'}")

@@ -9,13 +9,12 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from _common import FIRST_TEST_SEED, groups, rate, recorded, result_options, shipped, table, write_json
+from _common import FIRST_TEST_SEED, groups, missing_runs, rate, recorded, result_options, shipped, table, write_json
 from _results import Line, Results
 
 from wm_bringup.graph_parts import config
@@ -65,17 +64,33 @@ def started(name: str, words: list[str], folder: Path) -> Iterator[subprocess.Po
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def launch(disturbance: str, seeds: list[int], options: argparse.Namespace, folder: Path, results: Results) -> int:
-    """Try consecutive seeds and add their lines; returns how many there are."""
+@contextmanager
+def driven_stand_in(robot: str, folder: Path, given: Mapping[str, str]) -> Iterator[subprocess.Popen]:
+    """The stand-in with the launch arguments `given`, and arm_real, which drives it: the process of that; logs in a new `folder`."""
     folder.mkdir(parents=True)
-    report = folder / "report.json"
-    given = {"robot": options.robot, "rig": RIG}
-    stand_in = {**given, "camera": CAMERA, "world": WORLD, **DISTURBANCES[disturbance]}
-    real = {**given, "driver": "none", "autostart": "true", "speed": "full", "params_file": parameters(folder)}
-    client = {**given, "world": WORLD, "seed": seeds[0], "episodes": len(seeds), "report": report}
+    both = {"robot": robot, "rig": RIG}
+    stand_in = {**both, "camera": CAMERA, "world": WORLD, **given}
+    real = {**both, "driver": "none", "autostart": "true", "speed": "full", "params_file": parameters(folder)}
     with (
         started("robot_stand_in", ["wm_bringup.cli", "launch", "robot_stand_in.launch.py", *words(stand_in)], folder),
-        started("arm_real", ["wm_bringup.cli", "launch", "arm_real.launch.py", *words(real)], folder),
+        started("arm_real", ["wm_bringup.cli", "launch", "arm_real.launch.py", *words(real)], folder) as process,
+    ):
+        yield process
+
+
+def launch(disturbance: str, seeds: list[int], options: argparse.Namespace, folder: Path, results: Results) -> int:
+    """Try consecutive seeds and add their lines; returns how many there are."""
+    report = folder / "report.json"
+    client = {
+        "robot": options.robot,
+        "rig": RIG,
+        "world": WORLD,
+        "seed": seeds[0],
+        "episodes": len(seeds),
+        "report": report,
+    }
+    with (
+        driven_stand_in(options.robot, folder, DISTURBANCES[disturbance]),
         started("episodes", ["wm_tasks.episodes", "--ros-args", *words(client, before="-p")], folder) as episodes,
     ):
         episodes.wait(START_S + GOAL_S * len(seeds))
@@ -138,11 +153,11 @@ def main() -> int:
     results = recorded("stand_in", options, "robot", bundle=shipped(), robot=False)
     seeds = range(options.seed, options.seed + options.goals)
     for disturbance in options.disturbances:
-        for index in count():
-            missing = [seed for seed in seeds if results.done(disturbance=disturbance, seed=seed) is None]
-            if not missing:
-                break
-            run = [seed for i, seed in enumerate(missing) if seed == missing[0] + i]
+
+        def done(seed: int, disturbance: str = disturbance) -> bool:
+            return results.done(disturbance=disturbance, seed=seed) is not None
+
+        for index, run in enumerate(missing_runs(seeds, done)):
             folder = (options.folder / time.strftime(f"%Y_%m_%d-%H_%M_%S-{index}")).absolute()
             if not launch(disturbance, run, options, folder, results):
                 raise SystemExit(f"no goal was tried; look at the logs in {folder}")

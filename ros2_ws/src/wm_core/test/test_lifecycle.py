@@ -1,5 +1,7 @@
 """The base class of all nodes: parameters are checked by name, a failed configuration leaves the node alive."""
 
+from contextlib import contextmanager
+
 import pytest
 import rclpy
 from rcl_interfaces.msg import ParameterEvent
@@ -33,13 +35,19 @@ class Echo(WmNode):
         self.heard.append(message.data)
 
 
-@pytest.fixture
-def node():
+@contextmanager
+def running(kind):
     rclpy.init()
-    node = Echo("echo", namespace="/wm_core_test")
+    node = kind("echo", namespace="/wm_core_test")
     yield node
     node.destroy_node()
     rclpy.shutdown()
+
+
+@pytest.fixture
+def node():
+    with running(Echo) as node:
+        yield node
 
 
 def send(node, *texts):
@@ -109,11 +117,8 @@ class Latched(Echo):
 
 @pytest.fixture
 def latched():
-    rclpy.init()
-    node = Latched("echo", namespace="/wm_core_test")
-    yield node
-    node.destroy_node()
-    rclpy.shutdown()
+    with running(Latched) as node:
+        yield node
 
 
 def test_what_a_latched_topic_said_while_the_node_was_inactive_is_heard_when_it_is_active(latched):

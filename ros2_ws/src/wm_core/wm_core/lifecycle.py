@@ -263,10 +263,8 @@ class WmNode(LifecycleNode):
                 except ConfigError as error:
                     return SetParametersResult(successful=False, reason=str(error))
             if spec is not None and self._entities and not self.CHANGEABLE:
-                reason = (
-                    f"parameter '{parameter.name}': expected to be set before the node is configured; clean it up first"
-                )
-                return SetParametersResult(successful=False, reason=reason)
+                reason = "expected to be set before the node is configured; clean it up first"
+                return SetParametersResult(successful=False, reason=f"parameter '{parameter.name}': {reason}")
         return SetParametersResult(successful=True)
 
     def _guarded(self, callback: Callable[..., None], where: str) -> Callable[..., None]:

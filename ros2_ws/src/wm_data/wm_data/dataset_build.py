@@ -166,9 +166,7 @@ def _convert(bag: Path, part: Path, reading: Reading) -> BagCheck:
     except BagError as error:
         if reading.strict or reading.profile:
             raise
-        check = BagCheck(bag, Profile.default())
-        check.refuse(str(error))
-        return check
+        return BagCheck.without_profile(bag, str(error))
     converter = Converter(bag, profile)
     check = StrictCheck(bag, profile) if reading.strict else BagCheck(bag, profile)
     try:

@@ -69,6 +69,13 @@ class BagCheck:
         finally:
             self.notes = list(bag.notes)
 
+    @staticmethod
+    def without_profile(bag: Path, reason: str) -> "BagCheck":
+        """Of a bag of which it is not known which topics play which role: nothing of it is used."""
+        check = BagCheck(bag, Profile.default())
+        check.refuse(reason)
+        return check
+
     def refuse(self, reason: str) -> None:
         """Nothing of the bag is used."""
         self.refused, self.steps, self.episodes, self.kept = reason, 0, 0, []

@@ -52,8 +52,6 @@ def _check(bag: Path, options: argparse.Namespace) -> Any:
     try:
         profile = given or profile_of(bag, options.damaged)
     except BagError as error:
-        refused = BagCheck(bag, Profile.default())
-        refused.refuse(str(error))
-        return refused
+        return BagCheck.without_profile(bag, str(error))
     profile = profile.as_video() if options.video else profile
     return check_bag(bag, profile, Kinematics(load_robot(profile.robot)), options.damaged)
