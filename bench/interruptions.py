@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import rclpy
+from _commanded_steps import STILL_RAD, STILL_S, CommandedSteps
 from _common import FIRST_TEST_SEED, groups, rate, recorded, result_options, shipped, table, write_json
 from _results import Line
 from geometry_msgs.msg import PoseStamped
@@ -23,14 +24,16 @@ from trajectory_msgs.msg import JointTrajectory
 from wm_msgs.msg import ArmWatch, Heartbeat
 from wm_msgs.srv import SimFault
 
+from wm_core.kinematics import Kinematics
 from wm_core.polled import OutsideExecutor
 from wm_core.qos import SENSOR, STATE
 from wm_core.robot import load_robot
+from wm_core.stamps import to_ns
 from wm_sim.world import load_world
 from wm_tasks.client import ANSWER_S, Client, ClientError, object_goal
 
 STEP_RAD = 0.01  # from the arm, commanded while it stands
-REST_RAD_S, REST_S = 0.01, 0.15  # slower than that for so long is standing
+MOVES_RAD_S = 0.01
 REACHED_M = 0.02
 GIVE_UP_S = 90.0  # of goals after an interruption
 BACK_S = 30.0  # until the driver has restarted
@@ -41,13 +44,15 @@ KINDS = (
     "pushed by a person",
     "camera unplugged",
 )
+UNCONTROLLED = KINDS[:4]  # while it lasts, the controller takes nothing, or the arm is not where it is commanded
 PROTOCOL = f"""\
 `arm_real.launch.py` drives `robot_stand_in.launch.py`. While the arm is on its way to a goal: the controller is deactivated for 0.5 to 3 s;
 it is restarted; the driver (here the stand-in itself, its object starts anew) is killed and started; a person pushes the arm 0.1 to 0.3 rad
 aside for 0.5 to 2 s; a camera is unplugged for 0.5 to 5 s. Kind, moment and amount are drawn with the seed. Commanded step: the first point
-of a trajectory that the controller takes, from the joints that are measured then, while the arm stands ({REST_RAD_S} rad/s at most
-for {REST_S} s). Speed: fastest joint over its limit in the URDF, by the simulator's observer, but while a person pushes. Reached: the
-object is within 2 cm of the goal, by the truth, at most {GIVE_UP_S:.0f} s later; goals that ended meanwhile are sent again."""
+of a trajectory that the controller takes, from the joints that are measured then, while the arm stands (no joint has moved by more than
+{STILL_RAD} rad for {STILL_S} s), all by their stamps. Speed: fastest joint over its limit in the URDF, by the simulator's observer, but
+while a person pushes. Reached: the object is within 2 cm of the goal, by the truth, at most {GIVE_UP_S:.0f} s later; goals that
+ended meanwhile are sent again."""
 
 
 class Interrupter(Client):
@@ -58,12 +63,11 @@ class Interrupter(Client):
     def __init__(self) -> None:
         super().__init__()
         profile, self.world = load_robot(self.value["robot"]), load_world(WORLD)
-        self.steps: list[float] = []  # [rad] commanded from a standing arm
+        self.steps = CommandedSteps()
         self.speed_share = 0.0
         self.pid = 0  # of the stand-in
-        self.taken = True  # whether the controller takes trajectories
         self.pushed = False
-        self._moving_at = 0.0
+        self.moving = False
         self._truth = np.full(2, np.nan)
         self.create_subscription(PoseStamped, "ground_truth/object_pose", self._on_truth, STATE)
         self.create_subscription(ArmWatch, "ground_truth/arm_watch", self._on_watch, STATE)
@@ -73,7 +77,7 @@ class Interrupter(Client):
         self._joint_states = self.create_subscription(
             JointState, profile.joint_topic, lambda _: None, qos, callback_group=OutsideExecutor()
         )
-        self._joints: dict[str, float] = {}
+        self._names = list(Kinematics(profile).joint_names)
         self._activate = self.create_client(SetBool, "controller/activate")
         self._restart = self.create_client(Trigger, "controller/restart")
         self._fault = self.create_client(SimFault, "sim/fault")
@@ -81,18 +85,13 @@ class Interrupter(Client):
     def conclude(self) -> None:
         """Nothing to do: the benchmark writes its lines."""
 
-    @property
-    def moving(self) -> bool:
-        return time.monotonic() - self._moving_at < REST_S
-
     # -- what is heard -------------------------------------------------------------------------------------------
 
     def _on_truth(self, message: PoseStamped) -> None:
         self._truth = np.array([message.pose.position.x, message.pose.position.y])
 
     def _on_watch(self, message: ArmWatch) -> None:
-        if message.arm_speed > REST_RAD_S:
-            self._moving_at = time.monotonic()
+        self.moving = message.arm_speed > MOVES_RAD_S
         if not self.pushed:
             self.speed_share = max(self.speed_share, message.velocity_share)
 
@@ -103,11 +102,12 @@ class Interrupter(Client):
     def _on_trajectory(self, message: JointTrajectory) -> None:
         with self._joint_states.handle:
             while (taken := self._joint_states.handle.take_message(JointState, False)) is not None:
-                self._joints.update(zip(taken[0].name, taken[0].position, strict=False))
-        if message.points and self.taken and not self.pushed and not self.moving:
+                at = dict(zip(taken[0].name, taken[0].position, strict=False))
+                if at.keys() >= set(self._names):  # a gripper's own come on the same topic
+                    self.steps.measured(to_ns(taken[0].header.stamp), [at[name] for name in self._names])
+        if message.points:
             first = dict(zip(message.joint_names, message.points[0].positions, strict=True))
-            if first.keys() <= self._joints.keys():
-                self.steps.append(max(abs(first[name] - self._joints[name]) for name in first))
+            self.steps.commanded(to_ns(message.header.stamp), [first[name] for name in self._names])
 
     # -- a try ---------------------------------------------------------------------------------------------------
 
@@ -115,14 +115,16 @@ class Interrupter(Client):
         """What came of one interruption."""
         rng = np.random.default_rng([seed, 2])
         self.reset_world(seed)
+        self.steps = CommandedSteps()
         self.spin_for(2.0, lambda: False)
         goal = self.world.draw_goal(np.random.default_rng([seed, 1]), self._truth)
         handle = self.send_goal(object_goal(goal, self.frame), GIVE_UP_S)
         self.wait(lambda: self.moving, ANSWER_S, "the arm to move", fatal=False)
         self.spin_for(rng.uniform(0.1, 1.5), lambda: False)
-        self.steps, self.speed_share = [], 0.0
-        moving = self.moving
+        self.speed_share, moving = 0.0, self.moving
+        begin_ns = time.time_ns()
         self._interrupt(kind, rng)
+        end_ns = time.time_ns()
         began, sent = time.monotonic(), 1
         future = handle.get_result_async()
         while np.linalg.norm(self._truth - goal) > REACHED_M and time.monotonic() - began < GIVE_UP_S:
@@ -135,24 +137,24 @@ class Interrupter(Client):
         reached = bool(np.linalg.norm(self._truth - goal) <= REACHED_M)
         handle.cancel_goal_async()
         self.spin_for(1.0, future.done)
+        excused = [(begin_ns, end_ns)] if kind in UNCONTROLLED else []
+        steps = self.steps.steps(begin_ns, excused)
         return {
             "moving": moving,
             "reached": reached,
             "reached_s": time.monotonic() - began if reached else None,
             "goals": sent,
-            "step_rad": max(self.steps, default=0.0),
-            "trajectories": len(self.steps),
+            "step_rad": max(steps, default=0.0),
+            "trajectories": len(steps),
             "velocity_share": self.speed_share,
         }
 
     def _interrupt(self, kind: str, rng: np.random.Generator) -> None:
         if kind == "deactivated and activated":
-            self.taken = False
             self._call(self._activate, SetBool.Request(data=False))
             self.spin_for(rng.uniform(0.5, 3.0), lambda: False)
             self._call(self._activate, SetBool.Request(data=True))
         elif kind == "controller restarted":
-            self.taken = False
             self._call(self._restart, Trigger.Request())
             self.spin_for(0.6, lambda: False)
         elif kind == "driver restarted":
@@ -170,7 +172,7 @@ class Interrupter(Client):
             for stream in ("colour", "depth"):
                 self._fail(stream, "cut", 0.0, seconds)
             self.spin_for(seconds, lambda: False)
-        self.taken, self.pushed = True, False
+        self.pushed = False
 
     def _fail(self, target: str, kind: str, amount: float, seconds: float) -> None:
         request = SimFault.Request(target=target, kind=kind, amount=float(amount), duration=float(seconds))
@@ -195,6 +197,11 @@ def run(missing: list[tuple[str, int]], options: argparse.Namespace, add: Callab
             print(f"{kind}, seed {seed}: {result}", flush=True)
         client.destroy_node()
     rclpy.try_shutdown()
+
+
+def _tries(options: argparse.Namespace) -> list[tuple[str, int]]:
+    """Kind and seed of each."""
+    return [(KINDS[i % len(KINDS)], options.seed + i) for i in range(options.tries)]
 
 
 def tables(lines: list[Line]) -> str:
@@ -223,12 +230,13 @@ def main() -> int:
     parser.add_argument("--tries", type=int, default=100)
     parser.add_argument("--seed", type=int, default=FIRST_TEST_SEED, help="of the first try")
     parser.add_argument("--robot", default="ur5e")
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, metavar="KIND")
     parser.add_argument("--folder", type=Path, default=Path("runs/interruptions"), help="of logs")
     parser.add_argument("--json", type=Path, default=None)
     result_options(parser)
     options = parser.parse_args()
     results = recorded("interruptions", options, "robot", bundle=shipped(), robot=False)
-    keys = [(KINDS[i % len(KINDS)], options.seed + i) for i in range(options.tries)]
+    keys = [(kind, seed) for kind, seed in _tries(options) if kind in options.kinds]
     missing = [(kind, seed) for kind, seed in keys if results.done(kind=kind, seed=seed) is None]
     if missing:
         run(missing, options, results.add)

@@ -1,0 +1,53 @@
+"""How far from a standing arm its controller was sent: trajectories beside joint states, by their stamps. Pure.
+
+Not by when they are heard: an observer that was kept waiting would take an arm for standing that had begun to move.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+import numpy as np
+
+NS_PER_S = 1_000_000_000
+STILL_RAD, STILL_S = 0.0015, 0.15  # an arm whose joints stay within this, for so long, stands
+
+
+class CommandedSteps:
+    """Of one arm, on one clock."""
+
+    def __init__(self) -> None:
+        self._stamps_ns: list[int] = []
+        self._measured: list[np.ndarray] = []
+        self._commanded: list[tuple[int, np.ndarray]] = []
+
+    def measured(self, stamp_ns: int, q: Sequence[float]) -> None:
+        """Joints (n,) [rad] of a joint state; one that is not newer than the last is left out."""
+        if not self._stamps_ns or stamp_ns > self._stamps_ns[-1]:
+            self._stamps_ns.append(stamp_ns)
+            self._measured.append(np.asarray(q, float))
+
+    def commanded(self, stamp_ns: int, q: Sequence[float]) -> None:
+        """Joints (n,) [rad] where a trajectory begins, and when."""
+        self._commanded.append((stamp_ns, np.asarray(q, float)))
+
+    def steps(self, begin_ns: int, excused: Sequence[tuple[int, int]] = ()) -> list[float]:
+        """[rad] of the joint that is farthest, of each trajectory since `begin_ns` that began while the arm stood.
+
+        `excused`: times, from and to, of which trajectories do not count.
+        """
+        found = []
+        for stamp_ns, q in self._commanded:
+            if stamp_ns >= begin_ns and not any(begin <= stamp_ns <= end for begin, end in excused):
+                standing = self._standing(stamp_ns)
+                if standing is not None:
+                    found.append(float(np.abs(q - standing).max()))
+        return found
+
+    def _standing(self, at_ns: int) -> np.ndarray | None:
+        """Joints (n,) [rad] of an arm that has stood until then; None: it moves, or nothing is known of it."""
+        since_ns = at_ns - round(STILL_S * NS_PER_S)
+        begin, end = bisect_left(self._stamps_ns, since_ns), bisect_right(self._stamps_ns, at_ns)
+        if end - begin < 2 or self._stamps_ns[end - 1] - self._stamps_ns[begin] < 0.5 * STILL_S * NS_PER_S:
+            return None
+        window = np.array(self._measured[begin:end])
+        return window[-1] if (np.ptp(window, axis=0) <= STILL_RAD).all() else None
