@@ -23,16 +23,16 @@ ABSOLUTE = {
 
 
 def parameters_of(node="/wm_perception", **parameters):
-    """What a node says of its parameters: texts and switches."""
+    """What a node says of its parameters: texts, lists of texts and switches."""
     types = typestore().types
     said = [
         types["rcl_interfaces/msg/Parameter"](
             name=name,
             value=types["rcl_interfaces/msg/ParameterValue"](
-                type=1 if isinstance(value, bool) else 4, bool_value=value is True, integer_value=0, double_value=0.0,
-                string_value="" if isinstance(value, bool) else value,
+                type={bool: 1, str: 4, list: 9}[type(value)], bool_value=value is True, integer_value=0, double_value=0.0,
+                string_value=value if isinstance(value, str) else "",
                 byte_array_value=NONE.astype("u1"), bool_array_value=NONE.astype(bool), integer_array_value=NONE.astype(int),
-                double_array_value=NONE, string_array_value=[],
+                double_array_value=NONE, string_array_value=value if isinstance(value, list) else [],
             ),
         )
         for name, value in parameters.items()
@@ -62,6 +62,13 @@ def test_the_robot_is_that_of_the_recording(tmp_path, parameters, robot):
 
 def test_so_are_the_cameras(tmp_path):
     assert list(profile_of(recorded(tmp_path / "bag", rig="one_camera")).cameras) == ["camera_left"]
+
+
+@pytest.mark.parametrize(
+    ("used", "found"), [(["camera_right"], ["camera_right"]), ([], ["camera_left", "camera_right"])]
+)
+def test_of_the_rig_s_cameras_those_that_perception_used(tmp_path, used, found):
+    assert list(profile_of(recorded(tmp_path / "bag", rig="two_cameras", cameras=used)).cameras) == found
 
 
 def test_a_rig_that_is_not_here_is_not_replaced_by_another(tmp_path):

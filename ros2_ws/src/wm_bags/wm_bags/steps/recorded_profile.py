@@ -15,6 +15,7 @@ from wm_core.robot import DEFAULT_ROBOT, load_robot
 PARAMETERS = "/wm/parameters"  # rcl_interfaces/ParameterEvent: what a node was configured with; after the namespace
 PERCEPTION = "wm_perception"
 TOPICS = ("colour_topic", "depth_topic", "info_topic")  # its parameters that say where a camera's are
+SWITCH, TEXTS = 1, 9  # rcl_interfaces/msg/ParameterType: PARAMETER_BOOL, PARAMETER_STRING_ARRAY
 
 
 def profile_of(path: Path, damaged: str = "refuse") -> Profile:
@@ -51,9 +52,10 @@ def _namespace(topics: frozenset[str]) -> str:
 
 
 def _values(event: Any) -> dict[str, Any]:
-    """A node's parameters that are text or switches, by name."""
+    """A node's parameters that are texts, lists of texts or switches, by name."""
+    fields = {SWITCH: "bool_value", TEXTS: "string_array_value"}
     values = {each.name: each.value for each in event.new_parameters}
-    return {name: value.bool_value if value.type == 1 else value.string_value for name, value in values.items()}
+    return {name: getattr(value, fields.get(value.type, "string_value")) for name, value in values.items()}
 
 
 def _of_rig(path: Path, rig: str) -> Profile:
@@ -85,6 +87,7 @@ def _seen(profile: Profile, values: Mapping[str, Any], recorded: frozenset[str],
             )
         )
         for name, topics in profile.cameras.items()
+        if name in (values.get("cameras") or profile.cameras)
     }
     described = all(_absolute(each.info, namespace) in recorded for each in cameras.values())
     return replace(
