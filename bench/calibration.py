@@ -29,7 +29,7 @@ from wm_perception.calibration.hand_eye import Solution, View, solve, turned
 from wm_perception.calibration.poses import RoughCamera, board_is_clear, choose
 from wm_perception.calibration.verdict import error_at, judge, table_points
 from wm_perception.pipeline import CameraFrame
-from wm_perception.rig_watch import RigWatch
+from wm_perception.rig_watch import PERIOD_S, RigWatch
 from wm_sim.action_driver import ActionDriver
 from wm_sim.arm_sim import ArmSim
 from wm_sim.plates import Look, image_of
@@ -143,23 +143,26 @@ def watched(seed: int, kind: str, seconds: int) -> dict[str, float]:
     watch = RigWatch(wrong, Kinematics(robot), Bundle.load(bundles_dir() / "default").bev, threaded=False)
     driver = ActionDriver(sims[0], SCALE, PERIOD)
     alarms, noticed, others, cpu = 0, None, 0, 0.0
-    for second in range(seconds):
-        if second % EPISODE == 0:
+    until_reset = 0
+    for moment in range(round(seconds / PERIOD_S)):
+        at = moment * PERIOD_S
+        if at >= until_reset:
             for sim in sims:
-                sim.reset(seed + second)
+                sim.reset(seed + until_reset)
             driver.anchor()
+            until_reset += EPISODE
         target = rng.uniform(robot.reach.lower[:2], robot.reach.upper[:2])
-        for _ in range(round(1 / PERIOD)):
+        for _ in range(round(PERIOD_S / PERIOD)):
             driver.act(np.clip((target - driver.commanded) / SCALE, -1, 1))
-        bumps = kind != "none" and second >= BUMP_AT
+        bumps = kind != "none" and at >= BUMP_AT
         frames, q = _frames(sims, bumps, rng), driver.joints()
         began = time.process_time()
-        watch.add(frames, q, second * 10**9)
+        watch.add(frames, q, round(at * 1e9))
         cpu += time.process_time() - began
         alarms += bool(not bumps and watch.moved)
         others += bool(bumps and set(watch.moved) - {name})
         if bumps and noticed is None and name in watch.moved:
-            noticed = second - BUMP_AT
+            noticed = at - BUMP_AT
     for sim in sims:
         sim.close()
     return {"noticed_s": noticed, "alarms": alarms, "wrong_camera": others, "cpu_ms_a_second": 1e3 * cpu / seconds}

@@ -28,7 +28,7 @@ from wm_perception.detections import Detections
 from wm_perception.geometry import Geometry
 from wm_perception.pace import Pace
 from wm_perception.pipeline import CameraFrame, PerceptionPipeline
-from wm_perception.rig_watch import RigWatch
+from wm_perception.rig_watch import JOINTS_S, RigWatch
 from wm_perception.sync import FrozenDetector, ImageSet, JointHistory, StampPairing, Travel
 
 FASTER = 1.5  # times the tool's speed limit: joint states that say so have lied
@@ -254,7 +254,7 @@ class PerceptionNode(WmNode):
         self.counts["observations"] += 1
         self.timed("encode_ms", data.encode_ms)
         self._detections.look(self._header(images.stamp_ns), frames, q)
-        if self._rig_watch is not None:
+        if self._rig_watch is not None and self._joints.nearest(images.stamp_ns, round(JOINTS_S * 1e9)) is q:
             self._rig_watch.add(frames, q, images.stamp_ns)
 
     def _frames(self, images: ImageSet) -> dict[str, CameraFrame]:

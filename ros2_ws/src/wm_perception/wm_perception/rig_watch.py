@@ -1,7 +1,6 @@
 """Notices a camera that was bumped: a look at depth now and then, in a thread of its own, over the last seconds."""
 
 import threading
-from collections import deque
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,12 +11,12 @@ from wm_core.specs import BevSpec
 from wm_perception.pipeline import CameraFrame
 from wm_perception.rig_check import ArmSurface, Change, Depth, look
 
-WINDOW = 5  # frames that are looked at together
-PERIOD_S = 1.0  # between them
-LOOK_EVERY = 3  # frames between looks: each takes 30 ms of a core
+WINDOW = 5  # frames that are looked at together, each once: 30 ms of a core
+PERIOD_S = 0.6  # between them: within 10 s there are two looks after any bump
+JOINTS_S = 0.012  # from the images to the joint state that says where the arm is, at most: it moves, and would seem to be elsewhere
 AT_TABLE = 0.004  # [m] off in the workspace, from which a camera counts as moved: half of what a bump of 1 cm or 0.5 degrees does there
 ANGLE = 0.35  # [degrees] turned, where all of the change is seen
-TWICE = 2  # looks in a row that must agree, so that one with the arm's shape or clock disturbed says nothing
+TWICE = 2  # looks in a row that must agree, which share no frame: one that is disturbed says nothing
 
 
 class RigWatch:
@@ -30,15 +29,14 @@ class RigWatch:
         self._surface = ArmSurface(kinematics)
         lower = np.array([workspace.x_min, workspace.y_min])
         self._workspace = np.array([lower, lower + workspace.cell * np.array([workspace.rows, workspace.columns])])
-        self._frames: dict[str, deque[Depth]] = {name: deque(maxlen=WINDOW) for name in self._rig}
+        self._frames: dict[str, list[Depth]] = {name: [] for name in self._rig}
         self._off = dict.fromkeys(self._rig, 0)
-        self._fresh = dict.fromkeys(self._rig, 0)
         self._taken_ns: int | None = None
         self._threaded = threaded
         self._looking: threading.Thread | None = None
 
     def add(self, frames: Mapping[str, CameraFrame], q: np.ndarray, stamp_ns: int) -> None:
-        """Frames of one instant at joints `q` (n,) [rad]; most are left out."""
+        """Frames of one instant at joints `q` (n,) [rad], measured within JOINTS_S of it; most are left out."""
         if self._taken_ns is not None and 0 <= stamp_ns - self._taken_ns < PERIOD_S * 1e9:
             return
         if self._looking is not None and self._looking.is_alive():
@@ -49,8 +47,8 @@ class RigWatch:
         self._taken_ns = stamp_ns
         for name, frame in frames.items():
             self._frames[name].append(Depth(frame.depth, frame.K, q))
-            self._fresh[name] += 1
-        due = [n for n in frames if self._fresh[n] >= LOOK_EVERY and len(self._frames[n]) == WINDOW]
+        due = {name: kept for name, kept in self._frames.items() if len(kept) == WINDOW}
+        self._frames |= {name: [] for name in due}
         if due and self._threaded:
             self._looking = threading.Thread(target=self._look, args=(due,), daemon=True)
             self._looking.start()
@@ -72,17 +70,18 @@ class RigWatch:
         ]
         return "; ".join([*said, "put it back, or run ./wm calibrate-cameras refine"]) if said else ""
 
-    def _look(self, names: Sequence[str]) -> None:
-        for name in names:
-            self._fresh[name] = 0
-            change = look(list(self._frames[name]), self._rig[name].T_table_optical, self._surface, self._workspace)
+    def _look(self, due: Mapping[str, Sequence[Depth]]) -> None:
+        for name, frames in due.items():
+            change = look(frames, self._rig[name].T_table_optical, self._surface, self._workspace)
             if change is not None:
                 self._judge(name, change)
 
     def _judge(self, name: str, change: Change) -> None:
         off = change.at_table > AT_TABLE or (change.angle > ANGLE and not change.unseen)
         self._off[name] = min(TWICE, self._off[name] + 1) if off else max(0, self._off[name] - 1)
-        moved = {other: known for other, known in self.moved.items() if other != name}
-        if self._off[name] == TWICE or (self._off[name] and name in self.moved):
+        moved = dict(self.moved)
+        if off and (self._off[name] == TWICE or name in moved):
             moved[name] = change
+        if not self._off[name]:
+            moved.pop(name, None)
         self.moved = moved
