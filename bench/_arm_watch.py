@@ -4,6 +4,7 @@ Samples are pairs of arrival [s] and wm_msgs/ArmWatch.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 MOVING = 0.05  # [rad/s] fastest joint of an arm that is at work
@@ -38,6 +39,12 @@ def rest_after(
         if at - still_since >= STILL_S:
             return still_since - since
     return None
+
+
+def unobserved(samples: Samples, since: float, until: float) -> float:
+    """[s] of the longest time between `since` and `until` of which nothing was heard."""
+    times = [since, *(at for at, _ in samples if since < at < until), until]
+    return max(after - before for before, after in pairwise(times))
 
 
 def farthest(samples: Samples, since: float, until: float) -> float:

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from _arm_watch import exceeded, farthest, rest_after, true, worst
+from _arm_watch import exceeded, farthest, rest_after, true, unobserved, worst
 
 
 def samples(*speeds: float, tool: float = 0.1, true_speed: float = 0.0) -> list[tuple[float, SimpleNamespace]]:
@@ -31,6 +31,13 @@ def test_who_stands_for_a_moment_only_is_not_at_rest():
 def test_the_command_may_rest_before_the_arm_does():
     seen = samples(*[0.0] * 10, true_speed=0.5)
     assert rest_after(seen, 0.0) == 0.0 and rest_after(seen, 0.0, true) is None
+
+
+def test_of_what_was_not_heard_nothing_is_known():
+    heard = samples(*[0.0] * 11)
+    assert unobserved(heard, 0.0, 0.2) == pytest.approx(0.02)
+    assert unobserved([each for each in heard if not 0.05 < each[0] < 0.15], 0.0, 0.2) == pytest.approx(0.12)
+    assert unobserved(heard, 0.0, 2.0) == pytest.approx(1.8) and unobserved([], 0.0, 1.0) == 1.0
 
 
 def test_the_way_is_that_at_the_greatest_speed():

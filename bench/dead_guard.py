@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _arm_watch import MOVING, farthest, true, worst
+from _arm_watch import MOVING, farthest, true, unobserved, worst
 from _common import groups, recorded, result_options, shipped, stolen_since, table, write_json
 from _fault_stack import FaultStack
 from _fault_tables import GOAL_S, spread
@@ -40,8 +40,9 @@ def run(stack: FaultStack, number: signal.Signals, moment: float) -> dict[str, A
             raise RuntimeError("the arm does not move any more")
         time.sleep(0.01)
     cpu = CpuTimes.now()
+    guard = stack.pid("wm_guard")  # which may be waited for
     began = time.monotonic()
-    os.kill(stack.pid("wm_guard"), number)
+    os.kill(guard, number)
     time.sleep(LONGEST_S)
     until = began + LONGEST_S
     seen = stack.seen(began, until)
@@ -54,6 +55,7 @@ def run(stack: FaultStack, number: signal.Signals, moment: float) -> dict[str, A
         "commanded_rest_s": stack.rest_after(began, until),
         "arm_rest_s": at_rest,
         "way_m": None if at_rest is None else farthest(seen, began, began + at_rest),
+        "unobserved_s": unobserved(seen, began, until),
         "recovered_s": None if moving is None else back - began,
         **worst(stack.seen(began, back)),
         "stolen": stolen_since(cpu),
@@ -78,6 +80,7 @@ def tables(lines: list[Line]) -> str:
         "limits exceeded",
         "recovered",
         "after [s]",
+        "observer silent, worst [s]",
         "stolen",
     )
     rows = []
@@ -97,6 +100,7 @@ def tables(lines: list[Line]) -> str:
             sum(each["exceeded"] for each in results),
             f"{len(back)} of {len(results)}",
             spread(back),
+            f"{max(each.get('unobserved_s', np.nan) for each in results):.2f}",
             f"{100 * np.mean([each['stolen'] for each in results]):.0f} %",
         ))  # fmt: skip
     return table(header, rows)
