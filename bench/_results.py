@@ -72,6 +72,10 @@ class Results:
         """The line of this commit, bundle and settings with that key, or None."""
         return self._known.get(identity(self._facts | plain(key)))
 
+    def lines_of(self, keys: Iterable[Mapping[str, Any]]) -> list[Line]:
+        """The lines of these keys in their order; none of a key that is not done."""
+        return [line for key in keys if (line := self.done(**key)) is not None]
+
     def add(self, result: Mapping[str, Any], **key: Any) -> Line:
         """Append a line; returns it as it is read back (floats of six digits, None for what is not finite)."""
         made = {"time": datetime.now(timezone.utc).isoformat(timespec="seconds"), "load": round(os.getloadavg()[0], 2)}

@@ -64,6 +64,13 @@ def test_a_second_run_goes_on_where_the_first_ended(tmp_path: Path):
     assert lines == read(tmp_path / "squares.jsonl")
 
 
+def test_lines_are_looked_up_by_their_keys_in_their_order_as_far_as_they_are_there(tmp_path: Path):
+    squares(tmp_path, range(3))
+    results = Results("squares", {}, folder=tmp_path)
+    assert [line["seed"] for line in results.lines_of({"seed": seed} for seed in (7, 2, 0))] == [2, 0]
+    results.close()
+
+
 def test_what_was_written_before_a_kill_is_not_computed_again(tmp_path: Path):
     process = subprocess.Popen([sys.executable, "-c", SLOW, tmp_path], stdout=subprocess.PIPE, text=True)
     assert process.stdout

@@ -113,13 +113,12 @@ def main() -> int:
     result_options(parser)
     options = parser.parse_args()
     results = recorded("composed", options, "goals", bundle=shipped())
-    lines = []
-    for seed in range(options.seed, options.seed + options.goals * options.rounds, options.goals):
-        for composed in ("false", "true"):
-            if results.done(composed=composed, seed=seed) is None:
-                launch(composed, seed, options, results)
-            if (line := results.done(composed=composed, seed=seed)) is not None:
-                lines.append(line)
+    seeds = range(options.seed, options.seed + options.goals * options.rounds, options.goals)
+    keys = [{"composed": composed, "seed": seed} for seed in seeds for composed in ("false", "true")]
+    for key in keys:
+        if results.done(**key) is None:
+            launch(**key, options=options, results=results)
+    lines = results.lines_of(keys)
     print(tables(lines))
     write_json(options.json, {"lines": lines})
     return 0

@@ -152,7 +152,7 @@ def measure(options: argparse.Namespace, results: Results, deadline: float) -> l
                 )
         if not made:
             raise SystemExit(f"no signal could be sent; look at {folder / 'launch.log'}")
-    return [line for name, index in todo if (line := results.done(signal=name, index=index)) is not None]
+    return results.lines_of({"signal": name, "index": index} for name, index in todo)
 
 
 if __name__ == "__main__":

@@ -169,8 +169,7 @@ def inject(options: argparse.Namespace, results: Any, deadline: float) -> list[L
         barren = 0 if made else barren + 1
         if barren == BARREN:
             raise SystemExit(f"no fault could be injected in {BARREN} launches; look at {folder / 'launch.log'}")
-    lines = [line for name, index in todo if (line := results.done(fault=name, index=index)) is not None]
-    return lines + recordings
+    return results.lines_of({"fault": name, "index": index} for name, index in todo) + recordings
 
 
 def inject_into(

@@ -240,7 +240,7 @@ def main() -> int:
     missing = [(kind, seed) for kind, seed in keys if results.done(kind=kind, seed=seed) is None]
     if missing:
         run(missing, options, results.add)
-    lines = [line for kind, seed in keys if (line := results.done(kind=kind, seed=seed)) is not None]
+    lines = results.lines_of({"kind": kind, "seed": seed} for kind, seed in keys)
     print(tables(lines))
     write_json(options.json, {"lines": lines})
     return 0

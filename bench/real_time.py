@@ -159,8 +159,8 @@ def main() -> int:
         folder = options.folder / time.strftime(f"%Y_%m_%d-%H_%M_%S-{index}")
         if not launch(options, run, folder, results):
             raise SystemExit(f"no goal was tried; look at {folder / 'launch.log'}")
-    lines = [line for seed in seeds if (line := results.done(world=options.world, seed=seed)) is not None]
-    lines += [line for seed in seeds if (line := results.done(world=options.world, part=PART, first=seed)) is not None]
+    lines = results.lines_of({"world": options.world, "seed": seed} for seed in seeds)
+    lines += results.lines_of({"world": options.world, "part": PART, "first": seed} for seed in seeds)
     print(tables(lines))
     write_json(options.json, {"lines": lines})
     return 0

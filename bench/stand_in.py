@@ -163,7 +163,7 @@ def main() -> int:
                 raise SystemExit(f"no goal was tried; look at the logs in {folder}")
     keys = [{"disturbance": name, "seed": seed} for name in options.disturbances for seed in seeds]
     keys += [{"disturbance": name, "part": PART, "first": seed} for name in options.disturbances for seed in seeds]
-    lines = [line for key in keys if (line := results.done(**key)) is not None]
+    lines = results.lines_of(keys)
     print(tables(lines))
     write_json(options.json, {"lines": lines})
     return 0

@@ -1,21 +1,21 @@
 """Rules of docs/architecture.md that no linter knows, checked on the source of all packages."""
 
 import ast
+import importlib.util
 import re
-import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
-import yaml
 
 import doctor
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = sorted(path.parent for path in (ROOT / "ros2_ws/src").glob("*/package.xml"))
-PYTHON_PACKAGES = [package for package in PACKAGES if (package / "setup.py").is_file()]
+_spec = importlib.util.spec_from_file_location("source_files", Path(__file__).with_name("source_files.py"))
+source_files = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(source_files)
+ROOT, PACKAGES, PYTHON_PACKAGES = source_files.ROOT, source_files.PACKAGES, source_files.PYTHON_PACKAGES
+imports, sources, names = source_files.imports, source_files.sources, source_files.names
 
 # A package imports only what stands in a line before its own: data flows down the list, never sideways (docs/architecture.md).
 ROOMS = (
@@ -33,25 +33,6 @@ DEVELOPMENT = TRAIN | {"wm_data"}
 
 # Not listed by Python's metadata: installed by a .pth file, or a module without a package.
 BESIDE_METADATA = {"pinocchio": ["pin"], "coal": ["coal"], "ruckig": ["ruckig"]}
-
-
-def imports(path: Path) -> set[str]:
-    """Returns the dotted names of the modules that a file imports."""
-    found = set()
-    for statement in ast.walk(ast.parse(path.read_text())):
-        if isinstance(statement, ast.Import):
-            found |= {alias.name for alias in statement.names}
-        elif isinstance(statement, ast.ImportFrom) and not statement.level:
-            found |= {statement.module or ""} | {f"{statement.module}.{alias.name}" for alias in statement.names}
-    return found
-
-
-def sources(package: Path) -> list[Path]:
-    return sorted((package / package.name).rglob("*.py"))
-
-
-def names(path: Path) -> set[str]:
-    return {name.split(".")[0] for name in imports(path)}
 
 
 @pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
@@ -99,8 +80,6 @@ def test_what_a_package_imports_is_in_the_requirements(package: Path):
                 continue
             assert required & set(installed.get(name, ())), f"{path}: {name} is in none of {files}"
 
-
-# -- each in one place -----------------------------------------------------------------------------------------------
 
 # What is called in one place: others go through it. Paths of source files, tests aside.
 ONLY_IN = {
@@ -150,33 +129,12 @@ def test_a_model_does_not_know_its_trainer(model: Path):
     assert {model, FAMILIES / "parts.py", model.with_name("config.py")} <= known
 
 
-# -- committed files -------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
 def test_only_verbs_read_the_command_line(package: Path):
     mechanism = ROOT / "ros2_ws/src/wm_core/wm_core/command_line.py"
     for path in sources(package):
         if "argparse" in names(path):
             assert path == mechanism or path.relative_to(package).parts[1] == "cli", f"{path} is no verb"
-
-
-@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
-def test_the_readme_of_a_package_names_all_that_is_in_it(package: Path):
-    """Modules and folders of a Python package (`name.py`, `name/`), files of interfaces; and nothing that is not there."""
-    text = (package / "README.md").read_text()
-    if package in PYTHON_PACKAGES:
-        inside = (package / package.name).iterdir()
-        found = {f"{path.name}{'/' * path.is_dir()}" for path in inside if not path.name.startswith("__")}
-    else:
-        found = {
-            str(path.relative_to(package)) for kind in ("msg", "srv", "action") for path in package.glob(f"{kind}/*")
-        }
-    assert not {name for name in found if not re.search(rf"(?<![\w/]){re.escape(name)}", text)}
-    table = "\n".join(line for line in text.splitlines() if line.startswith("|"))
-    named = set(re.findall(r"(?<![\w./])[\w/]+\.(?:py|msg|srv|action)\b", table))
-    known = {path.name for path in package.rglob("*") if path.is_file()}
-    assert not {name for name in named if Path(name).name not in known}
 
 
 @pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
@@ -189,151 +147,3 @@ def test_one_place_opens_bag_files(package: Path):
         assert not others or path.parent == storage, (
             f"{path} imports {others}; bags are read through wm_bags.storage.reading"
         )
-
-
-def test_every_decision_is_in_the_list_of_them():
-    decisions = ROOT / "docs/decisions"
-    listed = re.findall(r"\(decisions/([\w.]+)\)", (ROOT / "docs/architecture.md").read_text())
-    assert sorted(listed) == sorted(path.name for path in decisions.glob("*.md"))
-
-
-# Words that only people of this project would understand, and what to write instead.
-PRIVATE_WORDS = {
-    "mind": "model, planner or bundle",
-    "eyes": "perception, encoder or camera",
-    "urge": "exploration target",
-    "thing": "object, or what it is",
-    "told": "published, reported, sent, given",
-}
-
-
-def committed(*suffixes: str) -> list[Path]:
-    """Files of this checkout with these suffixes, also new ones that are not committed yet; this file aside."""
-    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    files = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    paths = (ROOT / name for name in files if name.endswith(suffixes))
-    return [path for path in paths if path.is_file() and path != Path(__file__).resolve()]
-
-
-def words(text: str) -> set[str]:
-    """The words of a text in lower case and singular; `urge_of_arm`, `UrgeGoal` and `urges` have the word urge."""
-    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", text)
-    return {word for part in parts for word in (part.lower(), part.lower().removesuffix("s"))}
-
-
-@pytest.mark.parametrize(
-    "text", ["an urge", "Things", "self._told", "UrgeGoal", "THING = 1", "draw_urges(2)", "cli/things/x", "Eyes"]
-)
-def test_private_words_are_found(text: str):
-    assert words(text) & set(PRIVATE_WORDS)
-
-
-def test_words_that_contain_a_private_one_are_not_it():
-    assert not words("nothing surges, everything reminds of a threshold; do_anything, insurgent, eyelet") & set(
-        PRIVATE_WORDS
-    )
-
-
-def test_code_documentation_and_messages_use_the_words_of_the_field():
-    found = [
-        f"{path.relative_to(ROOT)}:{number}: {word}: write {PRIVATE_WORDS[word]}"
-        for path in committed(".py", ".md", ".msg", ".srv", ".action", ".yaml", ".sh")
-        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
-        for word in sorted(words(line) & set(PRIVATE_WORDS))
-    ]
-    assert not found, "\n".join(found)
-
-
-def test_lines_of_documentation_are_at_most_140_characters():
-    """Tables and indented blocks aside: they cannot be split. docs/benchmarks.md is made by a program."""
-    found = [
-        f"{path.relative_to(ROOT)}:{number}: {len(line)} characters"
-        for path in committed(".md")
-        for number, line in enumerate(path.read_text().splitlines(), 1)
-        if len(line) > 140 and not line.startswith(("|", "    ")) and path != ROOT / "docs/benchmarks.md"
-    ]
-    assert not found, "\n".join(found)
-
-
-def test_no_committed_file_names_a_folder_of_one_machine():
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for name in filter(None, tracked.stdout.split("\0")):
-        path = ROOT / name
-        if path.suffix in {".py", ".md", ".yaml", ".xml", ".sh", ".txt", ".toml", ""} and path.is_file():
-            assert not re.search(r"/(root|home/\w+)/|/work/(main|shared)", path.read_text(errors="replace")), name
-
-
-def literals(path: Path) -> list[ast.Constant]:
-    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
-
-
-def number(node: ast.AST) -> float | None:
-    """The value of a literal number, with its sign."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        value = number(node.operand)
-        return None if value is None else -value
-    return node.value if isinstance(node, ast.Constant) and type(node.value) in (int, float) else None
-
-
-def written() -> list[Path]:
-    """Python that is neither data nor a test."""
-    code = [path for package in PYTHON_PACKAGES for path in sources(package)]
-    code += [path for package in PYTHON_PACKAGES for path in (package / "scripts").glob("*.py")]
-    return code + [path for path in (ROOT / "bench").glob("*.py") if not path.stem.endswith("_test")]
-
-
-def test_no_joint_or_link_of_a_robot_is_named_in_python():
-    """They stand in its profile and URDF; `pusher` is the tool that wm itself brings along, the rest are words of ROS."""
-    common = {"world", "base_link", "base", "flange", "tool0", "pusher"}
-    parts: set[str] = set()
-    for file in (ROOT / "ros2_ws/src/wm_description/robots").glob("*/*.urdf"):
-        root = ElementTree.parse(file).getroot()
-        parts |= {part.get("name", "") for part in [*root.findall("link"), *root.findall("joint")]} - common
-    parts |= {re.sub(r"\d+$", "", part) for part in parts if re.search(r"_\w*\d+$", part)}  # f"panda_joint{i}"
-    pattern = re.compile(r"(?<![A-Za-z0-9_])(?:" + "|".join(sorted(map(re.escape, parts))) + r")(?![A-Za-z0-9_])")
-    found = {
-        f"{path}:{text.lineno}: {name}"
-        for path in written()
-        for text in literals(path)
-        if isinstance(text.value, str)
-        for name in pattern.findall(text.value)
-    }
-    assert not found
-
-
-def test_no_box_of_a_table_stands_in_python():
-    """Where tools, objects and goals may be is in the files of robots, worlds and tasks."""
-    boxes = set()
-    for file in (ROOT / "ros2_ws/src/wm_description/robots").glob("*/profile.yaml"):
-        reach, space = (yaml.safe_load(file.read_text())[name] for name in ("reach", "workspace"))
-        for box in (reach, space):
-            boxes |= {(box["x"][end], box["y"][end]) for end in (0, 1)} | {tuple(box["x"]), tuple(box["y"])}
-    for file in (ROOT / "sim_worlds/worlds").glob("*.yaml"):
-        world = yaml.safe_load(file.read_text())
-        boxes |= {tuple(world["table"]["size"]), tuple(world["table"]["centre"])}
-        boxes |= {tuple(world[region][corner]) for region in ("start", "goal") for corner in ("lower", "upper")}
-    found = []
-    for path in written():
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Tuple | ast.List):
-                values = [number(element) for element in node.elts]
-                pairs = set(zip(values, values[1:], strict=False)) & boxes
-                found += [f"{path}:{node.lineno}: {pair}" for pair in pairs]
-    assert not found
-
-
-# A latent's, readout's or embedding's numbers have names (wm_core.layout); families build theirs from a StateSpec.
-@pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
-def test_no_constant_says_where_a_number_lies(package: Path):
-    for path in sources(package):
-        places = [
-            call.lineno
-            for call in ast.walk(ast.parse(path.read_text()))
-            if isinstance(call, ast.Call)
-            and isinstance(call.func, ast.Name)
-            and call.func.id == "slice"
-            and any(
-                isinstance(bound, ast.Constant) and isinstance(bound.value, int) and bound.value for bound in call.args
-            )
-        ]
-        assert not places, f"{path}: slices by number in the lines {places}"

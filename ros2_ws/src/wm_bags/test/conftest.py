@@ -7,6 +7,7 @@ import pytest
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys.store import Typestore
 
+from wm_bags.steps.profile import Profile
 from wm_core.bags import typestore
 from wm_core.kinematics import Kinematics
 from wm_core.robot import load_robot
@@ -175,3 +176,15 @@ def profile_file(tmp_path):
         "joints: {topic: /joint_states}\nmotion: {source: joint_trajectory, topic: /arm_controller/joint_trajectory}\n"
     )
     return file
+
+
+@pytest.fixture
+def profile(profile_file):
+    return Profile.load(profile_file)
+
+
+@pytest.fixture(scope="session")
+def whole(robot, tmp_path_factory):
+    """A bag of one second of each storage."""
+    folder = tmp_path_factory.mktemp("whole")
+    return {storage: robot.record(folder / storage, 1.0, storage) for storage in ("mcap", "sqlite3")}

@@ -1,7 +1,8 @@
-"""Bags that wm did not make become steps of the control rate; what cannot be used is cut out, and the report says why."""
+"""Bags that wm did not make become steps of the control rate, whatever their rates, motion, names, units and image formats."""
 
-import json
+import importlib.util
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -10,32 +11,17 @@ import pytest
 import yaml
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from wm_bags.steps.check import BagCheck
 from wm_bags.steps.motion import tool_motion
 from wm_bags.steps.profile import Profile
 from wm_bags.storage.errors import BagError
-from wm_bags.storage.reading import Bag
-from wm_core.camera_model import Lens, Undistortion
-from wm_core.command_line import main
 
-COLOUR, DEPTH, INFO = "/cam/color/image_raw", "/cam/aligned_depth_to_color/image_raw", "/cam/color/camera_info"
-START_NS, SPEED = 1_700_000_000_000_000_000, 0.1  # as in conftest.py
-IMAGE, JPEG, LENS = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/CameraInfo"
-STATE, ARRAY = "sensor_msgs/msg/JointState", "std_msgs/msg/Float64MultiArray"
-POSE = "geometry_msgs/msg/PoseStamped"
-JOINTS, COMMANDS = "/joint_states", "/arm_controller/joint_trajectory"
+_spec = importlib.util.spec_from_file_location("steps_of_bag", Path(__file__).with_name("steps_of_bag.py"))
+steps_of_bag = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(steps_of_bag)
+COLOUR, DEPTH, START_NS, SPEED = steps_of_bag.COLOUR, steps_of_bag.DEPTH, steps_of_bag.START_NS, steps_of_bag.SPEED
+JOINTS, COMMANDS, steps_of = steps_of_bag.JOINTS, steps_of_bag.COMMANDS, steps_of_bag.steps_of
 
-
-def steps_of(bag, profile, robot):
-    """All steps with their episodes, and the check."""
-    check = BagCheck(bag, profile)
-    with Bag(bag) as opened:
-        return list(check.steps_of(opened, robot.kinematics)), check
-
-
-@pytest.fixture
-def profile(profile_file):
-    return Profile.load(profile_file)
+STATE = "sensor_msgs/msg/JointState"
 
 
 def test_images_joints_and_commands_of_any_rate_become_steps(robot, profile, tmp_path):
@@ -155,73 +141,6 @@ def test_compressed_images_give_the_same_steps(robot, profile, tmp_path):
         np.testing.assert_array_equal(a.frames["cam"].depth, b.frames["cam"].depth)
 
 
-# -- cuts ----------------------------------------------------------------------------------------------------------
-
-
-def without(*topics, since, until):
-    """Nothing of these topics from one image to another."""
-    return lambda topic, i, message: None if topic in topics and since <= i < until else message
-
-
-def frozen(topic, i, message):
-    if topic == COLOUR and 30 <= i < 45:
-        message.data = np.random.default_rng(29).integers(0, 255, len(message.data), np.uint8)
-    return message
-
-
-def spoilt(what, since, until, **fields):
-    def change(topic, i, message):
-        if topic == what and since <= i < until:
-            for name, value in fields.items():
-                setattr(message, name, value(getattr(message, name)))
-        return message
-
-    return change
-
-
-def nan(values):
-    return np.full_like(values, np.nan)
-
-
-def back(topic, stamp_ns):
-    """The robot's clock is set back by an hour after a second."""
-    return stamp_ns - 3600 * 10**9 if stamp_ns >= START_NS + 10**9 else stamp_ns
-
-
-CUTS = {
-    "no image for a while": ({"change": without(COLOUR, DEPTH, since=30, until=45)}, "gap", 0.5),
-    "no depth for a while": ({"change": without(DEPTH, since=30, until=45)}, "missing", 0.5),
-    "no joints for a while": ({"change": without(JOINTS, since=100, until=150)}, "missing", 0.5),
-    "a hanging driver": ({"change": frozen}, "frozen image", 0.5),
-    "NaN in the joints": ({"change": spoilt(JOINTS, 100, 150, position=nan)}, "NaN", 0.5),
-    "an encoding nobody knows": ({"change": spoilt(DEPTH, 30, 45, encoding=lambda _: "8UC1")}, "image", 0.5),
-    "too few bytes": ({"change": spoilt(COLOUR, 30, 45, data=lambda data: data[:-9])}, "image", 0.5),
-    "joints beyond their limits": ({"change": spoilt(JOINTS, 100, 150, position=lambda q: q + 9)}, "joints", 0.5),
-    "a clock that is set back": ({"shift": back}, "clock jump", 0.1),
-}
-
-
-@pytest.mark.parametrize("name", CUTS)
-def test_what_cannot_be_used_is_cut_and_the_episode_ends_there(robot, profile, tmp_path, name):
-    how, kind, seconds = CUTS[name]
-    steps, check = steps_of(robot.record(tmp_path / "bag", 3.0, **how), profile, robot)
-    assert kind in {cut.kind for cut in check.cuts}, check.summary()
-    assert len(steps) == pytest.approx(30 - 10 * seconds, abs=3)
-    assert {episode.index for episode, _ in steps} == {0, 1}
-    for (before, first), (after, second) in zip(steps[:-1], steps[1:], strict=True):
-        if before.index == after.index:
-            assert second.stamp_ns - first.stamp_ns == pytest.approx(1e8, abs=5.1e7)
-
-
-def test_a_bag_of_which_nothing_is_left_says_why(robot, profile, tmp_path):
-    steps, check = steps_of(
-        robot.record(tmp_path / "bag", 1.0, change=without(DEPTH, since=1, until=99)), profile, robot
-    )
-    assert not steps
-    assert f"{DEPTH} at" in check.why_nothing()
-    assert "expected a message in every step, got none within 50 ms" in check.why_nothing()
-
-
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
@@ -257,9 +176,6 @@ def test_a_type_that_lacks_what_its_role_needs_is_named(robot, profile, tmp_path
         steps_of(bag, profile, robot)
 
 
-# -- profiles ------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("field", "value", "problem"),
     [
@@ -277,35 +193,6 @@ def test_a_wrong_profile_is_refused_by_field(profile_file, field, value, problem
         Profile.load(profile_file)
 
 
-# -- the report ----------------------------------------------------------------------------------------------------
-
-
-def test_the_report_names_faults_and_seconds(robot, profile_file, tmp_path, capsys):
-    bag = robot.record(tmp_path / "bag", 3.0, change=without(COLOUR, DEPTH, since=30, until=45))
-    spoilt_bag = robot.record(tmp_path / "spoilt", 2.0, change=spoilt(JOINTS, 100, 120, position=nan))
-    arguments = [
-        "bag",
-        "check",
-        str(bag),
-        str(spoilt_bag),
-        "--profile",
-        str(profile_file),
-        "--out",
-        str(tmp_path / "out"),
-    ]
-    assert main(arguments) == 0
-    assert "2.5 s kept, cut: 0.5 s gap" in capsys.readouterr().out
-    first, second = json.loads((tmp_path / "out" / "report.json").read_text())["bags"]
-    assert first["topics"][COLOUR]["messages"] == 75
-    assert first["topics"][COLOUR]["faults"] == ["gaps: 1, the longest 0.533 s"]
-    assert first["topics"][JOINTS]["joint_names"][0][0] == "finger"
-    assert first["topics"][COLOUR]["stamp_minus_receipt_ms"]["median"] == pytest.approx(-2)
-    assert second["topics"][JOINTS]["not_finite"] == 20
-    assert second["lost_s"]["NaN"] == pytest.approx(0.2)
-    page = (tmp_path / "out" / "report.html").read_text()
-    assert "<svg" in page and "20 messages with NaN" in page
-
-
 def test_recorded_commands_of_any_version_say_where_the_tool_moves():
     start, end = (SimpleNamespace(x=x, y=0.1, z=0.027) for x in (0.4, 0.43))
     first = SimpleNamespace(ee_start=start, ee_end=end)
@@ -313,83 +200,6 @@ def test_recorded_commands_of_any_version_say_where_the_tool_moves():
     for command in (first, today):
         before, after = tool_motion(command)
         assert before.position.tolist() == [0.4, 0.1, 0.027] and after.position.tolist() == [0.43, 0.1, 0.027]
-
-
-DISTORTION = [-0.33, 0.12, 0.001, -0.0005, -0.02]
-
-
-def frames_by(robot, profile, tmp_path, change):
-    steps, check = steps_of(robot.record(tmp_path / "bag", 1.0, change=change), profile, robot)
-    return [step.frames["cam"] for _, step in steps], check
-
-
-def of_info(topic_change):
-    def change(topic, i, message):
-        if topic == INFO:
-            topic_change(message)
-        return message
-
-    return change
-
-
-def test_a_camera_info_of_the_whole_sensor_serves_the_binned_images(robot, profile, tmp_path):
-    """It was refused for its size."""
-
-    def sensor(info):
-        info.width, info.height, info.binning_x, info.binning_y = 128, 96, 2, 2
-        info.k = np.array([[120.0, 0, 63.5], [0, 120, 47.5], [0, 0, 1]]).ravel()
-
-    frames, _ = frames_by(robot, profile, tmp_path, of_info(sensor))
-    np.testing.assert_allclose(frames[0].K, [[60, 0, 31.5], [0, 60, 23.5], [0, 0, 1]])
-
-
-def test_a_camera_info_of_another_resolution_is_refused(robot, profile, tmp_path):
-    def other(info):
-        info.width, info.height = 128, 72
-
-    frames, check = frames_by(robot, profile, tmp_path, of_info(other))
-    assert not frames and "explains an image of 64 x 48, got 128 x 72" in check.why_nothing()
-
-
-def test_lens_distortion_is_taken_out_of_colour_and_depth(robot, profile, tmp_path):
-    def distorted(info):
-        info.d = np.array(DISTORTION)
-
-    plain, _ = frames_by(robot, profile, tmp_path / "plain", lambda topic, i, message: message)
-    frames, _ = frames_by(robot, profile, tmp_path / "lens", of_info(distorted))
-    expected = Undistortion(Lens(plain[0].K, 64, 48, "plumb_bob", tuple(DISTORTION)))
-    np.testing.assert_array_equal(frames[0].rgb, expected.rgb(plain[0].rgb))
-    np.testing.assert_array_equal(frames[0].depth, expected.depth(plain[0].depth))
-    assert (frames[0].rgb != plain[0].rgb).any()
-
-
-def test_depth_of_another_camera_is_refused_with_the_remedy(robot, profile, tmp_path):
-    def change(topic, i, message):
-        if topic == DEPTH:
-            message.header.frame_id = "cam_depth_optical_frame"
-        return message
-
-    frames, check = frames_by(robot, profile, tmp_path, change)
-    assert not frames
-    assert frames_by(robot, replace(profile, aligned_depth=True), tmp_path / "nevertheless", change)[0]
-    assert (
-        "colour image's frame 'frame', got frame_id 'cam_depth_optical_frame'; record depth aligned"
-        in check.why_nothing()
-    )
-
-
-def test_the_rigs_depth_unit_goes_for_every_encoding(robot, profile, tmp_path):
-    def change(topic, i, message):
-        if topic == DEPTH:
-            values = message.data.view("<u2").astype("<f4")  # millimetres, as floats
-            return robot.image(message.header, "32FC1", 4, values.view(np.uint8))
-        return message
-
-    rig = tmp_path / "unit.yaml"
-    rig.write_text(profile.rig.read_text().replace("name: cam,", "name: cam, depth_unit: 0.001,"))
-    plain, _ = frames_by(robot, profile, tmp_path / "plain", lambda topic, i, message: message)
-    frames, _ = frames_by(robot, replace(profile, rig=rig), tmp_path / "floats", change)
-    np.testing.assert_allclose(frames[0].depth, plain[0].depth, atol=1e-6)
 
 
 def test_trajectories_stamped_now_are_of_when_they_arrived(robot, profile, tmp_path):

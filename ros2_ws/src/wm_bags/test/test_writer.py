@@ -1,20 +1,12 @@
 """Bags as they are written, read back by two independent readers: rosbags and mcap."""
 
-import errno
-import os
-import random
-import resource
-import signal
-import subprocess
-import sys
+import importlib.util
 import time
-from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mcap.reader import make_reader
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
@@ -25,72 +17,12 @@ from wm_bags.storage.reading import Bag
 from wm_bags.storage.repair import repair
 from wm_bags.storage.writer import BagWriter, Storage, WriteError
 
-LATCHED = {
-    "history": "keep_last",
-    "depth": 1,
-    "reliability": "reliable",
-    "durability": "transient_local",
-    "deadline": {"sec": 0, "nsec": 0},
-    "lifespan": {"sec": 0, "nsec": 0},
-    "liveliness": "automatic",
-    "liveliness_lease_duration": {"sec": 9223372036, "nsec": 854775807},
-    "avoid_ros_namespace_conventions": False,
-}
-IMAGE, STRING = "sensor_msgs/msg/Image", "std_msgs/msg/String"
-
-
-@dataclass(frozen=True)
-class Sent:
-    topic: str
-    data: bytes
-    log_ns: int
-    publish_ns: int
-
-
-def topics():
-    return Topic("/image", definition_of(IMAGE)), Topic("/text", definition_of(STRING), [LATCHED])
-
-
-def write(folder, messages, storage=None):
-    writer = BagWriter(folder, storage or Storage())
-    for topic in topics():
-        writer.add_topic(topic)
-    for message in messages:
-        writer.write(message.topic, message.data, message.log_ns, message.publish_ns)
-    writer.close()
-    return writer
-
-
-def images(count, size=100_000, start=0):
-    """Messages a tenth of a second apart."""
-    rng = random.Random(start)
-    return [
-        Sent("/image", rng.randbytes(size), 10**9 + i * 10**8, 10**9 + i * 10**8 - 1000)
-        for i in range(start, start + count)
-    ]
-
-
-def by_rosbags(folder):
-    with Reader(folder) as reader:
-        found = [(connection.topic, bytes(data), log_ns) for connection, log_ns, data in reader.messages()]
-        assert reader.message_count == len(found)
-    return found
-
-
-def by_mcap(folder):
-    found = []
-    for file in sorted(folder.glob("*.mcap")):
-        with open(file, "rb") as stream:
-            reader = make_reader(stream, validate_crcs=True)
-            messages = list(reader.iter_messages(log_time_order=False))
-            assert reader.get_summary().statistics.message_count == len(messages)
-            found += [Sent(channel.topic, m.data, m.log_time, m.publish_time) for _, channel, m in messages]
-    return found
-
-
-def information(folder):
-    return yaml.safe_load((folder / "metadata.yaml").read_text())["rosbag2_bagfile_information"]
-
+_spec = importlib.util.spec_from_file_location("written_bags", Path(__file__).with_name("written_bags.py"))
+written_bags = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(written_bags)
+LATCHED, IMAGE, STRING, Sent = written_bags.LATCHED, written_bags.IMAGE, written_bags.STRING, written_bags.Sent
+topics, write, images = written_bags.topics, written_bags.write, written_bags.images
+by_rosbags, by_mcap, information = written_bags.by_rosbags, written_bags.by_mcap, written_bags.information
 
 payload = st.builds(
     Sent,
@@ -217,133 +149,6 @@ def test_a_quiet_recording_is_on_the_disk_without_further_messages(tmp_path):
         assert [(message.topic, message.data) for message in unfinished.messages()] == [("/text", b"only this")]
 
 
-KILLED = """
-import sys, time
-from pathlib import Path
-from wm_bags.storage.definitions import definition_of
-from wm_bags.storage.metadata import Topic
-from wm_bags.storage.writer import BagWriter, Storage
-writer = BagWriter(Path(sys.argv[1]), Storage(sys.argv[2], flush_s=0.05, chunk_bytes=300_000))
-writer.add_topic(Topic("/image", definition_of("sensor_msgs/msg/Image")))
-for i in range(10**6):
-    writer.write("/image", i.to_bytes(4, "little") * 10_000, time.time_ns(), i)
-    if writer.messages:
-        print(writer.messages, flush=True)
-"""
-
-
-@pytest.mark.parametrize("compression", ["none", "zstd", "lz4"])
-def test_what_was_in_a_chunk_survives_kill_9(tmp_path, compression):
-    folder = tmp_path / "bag"
-    process = subprocess.Popen([sys.executable, "-c", KILLED, folder, compression], stdout=subprocess.PIPE, text=True)
-    safe = [process.stdout.readline() for _ in range(60)][-1]
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    repaired = repair(folder)
-    assert not repaired.files[0].whole and repair(folder).files[0].whole
-    found = by_mcap(folder)
-    assert len(found) >= int(safe)
-    assert [int.from_bytes(m.data[:4], "little") for m in found] == list(range(len(found)))
-    assert len(by_rosbags(folder)) == len(found) == information(folder)["message_count"]
-
-
-def limit_files_to(size):
-    """Run a test in a child whose files cannot grow past a size: as on a full disk, writing them fails."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
-FULL = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from test_writer import Sent, WriteError, images, limit_files_to, topics
-from wm_bags.storage.writer import BagWriter, Storage
-limit_files_to(1_000_000)
-writer = BagWriter(Path(sys.argv[1]), Storage(chunk_bytes=250_000))
-for topic in topics():
-    writer.add_topic(topic)
-try:
-    for message in images(30):
-        writer.write(message.topic, message.data, message.log_ns, message.publish_ns)
-except WriteError as error:
-    print(error)
-try:
-    writer.close()
-except WriteError as error:
-    print("close:", error)
-print(writer.messages, writer.dropped)
-"""
-
-
-def test_a_full_disk_leaves_a_whole_bag(tmp_path):
-    result = subprocess.run(
-        [sys.executable, "-c", FULL, tmp_path / "bag", os.path.dirname(__file__)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    error, closed, counts = result.stdout.splitlines()
-    assert "bag_0.mcap: the first" in error and "bytes are safe, then File too large" in error and "MB free" in error
-    assert closed.startswith("close:")
-    written, dropped = map(int, counts.split())
-    assert written == 9 and dropped == 3
-    assert by_mcap(tmp_path / "bag") == images(30)[:written]
-    assert len(by_rosbags(tmp_path / "bag")) == written
-    assert all(file.whole for file in repair(tmp_path / "bag").files)
-
-
-class FullAfter:
-    """A disk that takes so many more bytes."""
-
-    def __init__(self, monkeypatch, size):
-        self.left, self._writev = size, os.writev
-        monkeypatch.setattr(os, "writev", self)
-
-    def __call__(self, fd, buffers):
-        if self.left <= 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        wanted = b"".join(buffers)[: self.left]
-        self.left -= len(wanted)
-        return self._writev(fd, [wanted])
-
-
-def test_a_disk_too_full_for_the_index_loses_no_chunk(tmp_path, monkeypatch):
-    writer = BagWriter(tmp_path / "bag", Storage(chunk_bytes=250_000))
-    for topic in topics():
-        writer.add_topic(topic)
-    with monkeypatch.context() as patched:
-        FullAfter(patched, 950_000)
-        with pytest.raises(WriteError, match="No space left on device"):
-            for message in images(30):
-                writer.write(message.topic, message.data, message.log_ns, message.publish_ns)
-        with pytest.raises(WriteError, match="No space left on device"):
-            writer.close()
-    written = writer.messages
-    assert written == 9 and writer.dropped == 3
-    repair(tmp_path / "bag")
-    assert by_mcap(tmp_path / "bag") == images(30)[:written]
-
-
-def test_a_disk_too_full_for_another_file_leaves_the_first_whole(tmp_path, monkeypatch):
-    writer = BagWriter(tmp_path / "bag", Storage(max_bytes=500_000))
-    writer.add_topic(topics()[0])
-    opened = os.open
-
-    def full(path, *arguments, **options):
-        if str(path).endswith("bag_1.mcap"):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return opened(path, *arguments, **options)
-
-    monkeypatch.setattr(os, "open", full)
-    with pytest.raises(WriteError, match="bag: No space left on device"):
-        for message in images(30):
-            writer.write(message.topic, message.data, message.log_ns, message.publish_ns)
-    writer.close()
-    assert (writer.messages, writer.dropped) == (4, 1)
-    assert by_mcap(tmp_path / "bag") == images(4) and len(by_rosbags(tmp_path / "bag")) == 4
-
-
 def test_a_writer_that_is_closed_takes_no_more(tmp_path):
     writer = write(tmp_path / "bag", images(1))
     writer.close()
@@ -360,17 +165,3 @@ def test_only_bags_of_mcap_files_are_repaired(tmp_path):
     with pytest.raises(BagError, match="a_0.mcap: expected the first bytes .* of MCAP, got b'this is "):
         repair(tmp_path)
     assert (tmp_path / "a_0.mcap").read_text() == "this is a letter"
-
-
-def test_a_folder_without_permission_is_named_and_nothing_is_left(tmp_path, monkeypatch):
-    opened = os.open
-
-    def refused(path, *arguments, **options):
-        if str(path).endswith(".mcap"):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-        return opened(path, *arguments, **options)
-
-    monkeypatch.setattr(os, "open", refused)  # chmod does not stop root, who runs many a test
-    with pytest.raises(WriteError, match="cannot record into .*bag: Permission denied"):
-        BagWriter(tmp_path / "bag")
-    assert not (tmp_path / "bag").exists()

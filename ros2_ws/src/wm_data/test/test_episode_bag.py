@@ -1,58 +1,23 @@
 """Bags of episodes: what is written is read back, and every fault is refused with bag, topic and time."""
 
+import importlib.util
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wm_bags.steps.frames import Frame, Step
-from wm_bags.steps.profile import Profile
-from wm_bags.steps.strict import strict_steps
 from wm_bags.storage.errors import BagError
-from wm_core.kinematics import Kinematics
-from wm_core.robot import load_robot
 from wm_data.episode_bag import EpisodeWriter
 
-STEP = 10**8
-COLOUR = "camera_left/color/image_raw"
-DEPTH = "camera_left/aligned_depth_to_color/image_raw"
-INFO = "camera_left/color/camera_info"
-NAN, INF = float("nan"), float("inf")
-JOINTS = tuple(f"panda_joint{i}" for i in range(1, 8))
-HOME = np.array([0, -0.3, 0, -2.2, 0, 2, 0.8])
-KINEMATICS = Kinematics(load_robot())
-OWN = Profile.default()  # but the bags here have one small camera with intrinsics of its own
-PROFILE = replace(OWN, cameras={"camera_left": OWN.cameras["camera_left"]}, intrinsics="camera_info")
-
-
-def read_steps(path, video=False):
-    """As a dataset reads it, but the tool may move as far as it likes in a step."""
-    return strict_steps(path, PROFILE.as_video() if video else PROFILE, KINEMATICS, reach=float("inf"))
-
-
-def place(seed: int) -> np.ndarray:
-    """Where the tool is when a step begins, and where it was sent in the one before."""
-    return np.random.default_rng(1000 + seed).normal(size=2)
-
-
-def make_step(stamp_ns: int, seed: int) -> Step:
-    rng = np.random.default_rng(seed)
-    frame = Frame(
-        rng.integers(0, 255, (8, 6, 3), dtype=np.uint8),
-        (rng.integers(0, 2000, (8, 6)) / 1000).astype(np.float32),
-        np.array([[100.0, 0, 3], [0, 100, 4], [0, 0, 1]]),
-    )
-    return Step(
-        stamp_ns,
-        {"camera_left": frame},
-        JOINTS,
-        HOME + 0.1 * rng.normal(size=7),
-        place(seed),
-        place(seed + 1),
-        np.array([*rng.normal(size=3), 0, 0, 0.6, 0.8]),
-    )
+_spec = importlib.util.spec_from_file_location("episode_bags", Path(__file__).with_name("episode_bags.py"))
+episode_bags = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(episode_bags)
+STEP, COLOUR, DEPTH, INFO = episode_bags.STEP, episode_bags.COLOUR, episode_bags.DEPTH, episode_bags.INFO
+NAN, INF, read_steps, make_step = episode_bags.NAN, episode_bags.INF, episode_bags.read_steps, episode_bags.make_step
+Faulty, record, always = episode_bags.Faulty, episode_bags.record, episode_bags.always
 
 
 def write(path, episodes=2, steps=3):
@@ -68,30 +33,6 @@ def write(path, episodes=2, steps=3):
     return written
 
 
-class Faulty(EpisodeWriter):
-    """Writes a bag in which messages of one topic from `since_ns` on have other fields, or are missing."""
-
-    def __init__(self, path, topic, changes, since_ns=3 * STEP, **options):
-        super().__init__(path, ("camera_left",), **options)
-        self.fault = (topic, changes, since_ns)
-
-    def _write(self, topic, stamp_ns, **fields):
-        target, changes, since_ns = self.fault
-        if topic == target and stamp_ns >= since_ns:
-            if changes is None:
-                return
-            fields |= {name: change(fields[name]) for name, change in changes.items()}
-        super()._write(topic, stamp_ns, **fields)
-
-
-def record(writer, stamps):
-    """One episode with steps at `stamps` [ns]."""
-    writer.begin(0, "tabletop_block", 7)
-    for i, stamp_ns in enumerate(stamps):
-        writer.step(make_step(stamp_ns, i))
-    return writer.close()
-
-
 def tool_at(x):
     """A fault of a tool: another x."""
     return lambda tool: replace(tool, position=replace(tool.position, x=x))
@@ -103,10 +44,6 @@ def pose_of(x):
 
 def turned(w):
     return lambda pose: replace(pose, orientation=replace(pose.orientation, w=w))
-
-
-def always(value):
-    return lambda _: value
 
 
 def test_episodes_survive_the_bag(tmp_path):
@@ -280,44 +217,3 @@ def test_a_flipped_byte_is_refused_or_changes_nothing(sound, place, flip):
         np.testing.assert_array_equal(got.joints, want.joints)
         np.testing.assert_allclose(got.ee_end, want.ee_end)
         assert got.stamp_ns == want.stamp_ns
-
-
-# -- video ---------------------------------------------------------------------------------------------------------
-
-
-def test_video_needs_neither_commands_nor_announcements(tmp_path):
-    writer = EpisodeWriter(tmp_path / "bag", ("camera_left",), video=True)
-    bag = record(writer, [i * STEP for i in (0, 1, 2, 20, 21)])
-    read = list(read_steps(bag, video=True))
-    assert [episode.index for episode, _ in read] == [0, 0, 0, 1, 1]  # ends where frames are missing
-    for _, step in read:
-        assert step.joint_names == JOINTS
-        assert np.isnan(step.ee_start).all() and np.isnan(step.ee_end).all()
-        assert step.truth is None
-
-
-def test_faster_video_is_read_at_the_rate_of_the_model(tmp_path):
-    writer = EpisodeWriter(tmp_path / "bag", ("camera_left",), video=True)
-    bag = record(writer, [round(i * STEP / 3) for i in range(31)])
-    stamps = [step.stamp_ns for _, step in read_steps(bag, video=True)]
-    np.testing.assert_allclose(np.diff(stamps), STEP, atol=2)
-    assert len(stamps) == 11
-
-
-@pytest.mark.parametrize(
-    ("topic", "changes", "problem"),
-    [
-        ("joint_states", {"position": always(np.full(7, NAN))}, "finite numbers"),
-        (DEPTH, None, "a message in every step"),
-    ],
-)
-def test_faulty_video_is_refused_too(tmp_path, topic, changes, problem):
-    bag = record(Faulty(tmp_path / "bag", topic, changes, video=True), [i * STEP for i in range(5)])
-    with pytest.raises(BagError, match=f"/{topic} at 0.300 s .*{problem}"):
-        list(read_steps(bag, video=True))
-
-
-def test_slower_video_is_refused(tmp_path):
-    bag = record(EpisodeWriter(tmp_path / "bag", ("camera_left",), video=True), [0, 2 * STEP, 4 * STEP])
-    with pytest.raises(BagError, match="at least 2 steps"):
-        list(read_steps(bag, video=True))

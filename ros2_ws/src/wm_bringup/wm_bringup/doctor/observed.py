@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from wm_core.clock_offset import NS_PER_S
 from wm_core.joint_states import of_gripper
 from wm_core.kinematics import Kinematics
 from wm_core.rig import Camera, CameraRig
@@ -18,7 +19,6 @@ from wm_core.robot import RobotProfile
 IMAGE, INFO, JOINTS = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo", "sensor_msgs/msg/JointState"
 TRAJECTORY, CONTROLLER_STATE = "trajectory_msgs/msg/JointTrajectory", "control_msgs/msg/JointTrajectoryControllerState"
 INTERPOLATES = "interpolate_from_desired_state"  # parameter of joint_trajectory_controller
-NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from wm_bringup.doctor.finding import ERROR, WARNING, Finding
-from wm_bringup.doctor.observed import NS_PER_S, CameraTopics, Observed, Stream
+from wm_bringup.doctor.observed import CameraTopics, Observed, Stream
+from wm_core.clock_offset import NS_PER_S
 from wm_perception.sync import StampPairing
 
 ENOUGH = 0.8  # share of frames that find their partner
