@@ -254,7 +254,7 @@ class PerceptionNode(WmNode):
         self.counts["observations"] += 1
         self.timed("encode_ms", data.encode_ms)
         self._detections.look(self._header(images.stamp_ns), frames, q)
-        if self._rig_watch is not None and self._joints.nearest(images.stamp_ns, round(JOINTS_S * 1e9)) is q:
+        if self._rig_watch is not None and self._joints.nearest(images.stamp_ns, round(JOINTS_S * 1e9)) is not None:
             self._rig_watch.add(frames, q, images.stamp_ns)
 
     def _frames(self, images: ImageSet) -> dict[str, CameraFrame]:
