@@ -26,6 +26,7 @@ TASK = load_task("push")
 REACH = load_robot().reach_region
 GOAL = PoseGoal({"x": 0.60, "y": 0.0}, 0.01)
 STEP_NS = 100_000_000
+ELBOW_UP = np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785])
 TOOL, OBJECT_XY = ToolState.at(0.42, 0.0, TOOL_HEIGHT), np.array([0.48, 0.0])
 
 
@@ -43,8 +44,7 @@ def make_core(bundle=BUNDLE, horizon=12, macro=False, costs=None, **options):
         ToolPath(ARM, BUNDLE.step_duration),
         **options,
     )
-    elbow_up = np.array([0.0, 0.3, 0.0, -2.6, 0.0, 2.9, 0.785])
-    core.tool_path.anchor(ARM.ik(TOOL.position, TOOL_DOWN, elbow_up))
+    core.tool_path.anchor(ARM.ik(TOOL.position, TOOL_DOWN, ELBOW_UP))
     return core
 
 
@@ -114,6 +114,39 @@ def test_what_is_out_of_sight_is_pushed_slowly(core):
 def test_the_hand_that_hides_the_object_for_long_backs_off(core):
     decision = decide(core, time_unseen=LOOK_AFTER + 0.1)
     assert decision.motion.end.xy[0] < TOOL.xy[0] - 0.01
+
+
+def anchored_at(core, height=0.0, yaw=0.0):
+    """The arm where a person left it: above where its tool works, or turned."""
+    core.tool_path.anchor(ARM.ik(TOOL.position + [0.0, 0.0, height], ARM.robot.tool.turned(yaw), ELBOW_UP))
+
+
+def test_an_arm_that_a_person_turned_returns_and_then_works(core):
+    anchored_at(core, yaw=0.2)
+    first = decide(core)
+    assert (
+        first.plan is None
+        and first.motion.reason == "returning: the tool is 0 mm above and 0.20 rad from where it is held"
+    )
+    assert first.motion.end.xy == pytest.approx(TOOL.xy, abs=1e-3)
+    for _ in range(10):
+        last = decide(core)
+    assert last.plan is not None and last.motion.end.yaw == pytest.approx(0.0, abs=1e-3)
+
+
+def test_it_comes_down_beside_the_object_and_not_onto_it(core):
+    anchored_at(core, height=0.08)
+    tool, heights = TOOL, []
+    for _ in range(60):
+        mean = BUNDLE.initial_mean.copy()
+        mean[0:4] = [*OBJECT_XY, *tool.xy]
+        decision = core.step(mean, np.full(BUNDLE.latent_size, 1e-6, np.float32), tool, GOAL)
+        if decision.plan is not None:
+            break
+        tool = decision.motion.end
+        heights.append((np.linalg.norm(tool.xy - OBJECT_XY), tool.position[2] - TOOL_HEIGHT))
+    assert decision.plan is not None
+    assert all(away > 0.09 or height == pytest.approx(0.08, abs=1e-3) for away, height in heights)
 
 
 def test_what_is_under_way_is_taken_into_account(core):

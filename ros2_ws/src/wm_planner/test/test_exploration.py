@@ -103,7 +103,8 @@ def test_the_same_beliefs_bring_the_same_targets_and_other_goals_others():
 def test_one_cycle_explains_itself_by_the_terms_of_exploring(straight):
     bundle, kinematics = Bundle.load(straight), Kinematics(load_robot())
     path = ToolPath(kinematics, bundle.step_duration)
-    path.anchor((kinematics.lower + kinematics.upper) / 2)
+    home = kinematics.robot.home
+    path.anchor(kinematics.ik(home.position, kinematics.robot.tool.rotation, home.joints))
     core = PlannerCore(RolloutEngine(bundle), make_planner("icem", 12, 2), CostModel.of(bundle, TASK, REACH), path)
     decision = core.step(bundle.initial_mean, bundle.initial_variance, path.tool, ExploreGoal(1), stamp_ns=10**9)
     assert isinstance(decision.goal, ExplorationTarget) and np.linalg.norm(decision.action) <= 1 + 1e-6

@@ -19,7 +19,8 @@ ARM = Kinematics(load_robot())
 
 
 def decide(core):
-    core.tool_path.anchor((ARM.lower + ARM.upper) / 2)
+    home = ARM.robot.home
+    core.tool_path.anchor(ARM.ik(home.position, ARM.robot.tool.rotation, home.joints))
     goal = PoseGoal({"x": 0.6, "y": 0.0}, 0.01)
     return core.step(BUNDLE.initial_mean, BUNDLE.initial_variance, ToolState.at(0.42, 0.0, 0.027), goal, stamp_ns=10**9)
 

@@ -1,13 +1,14 @@
 """Tool motions become joint motions within the limits of the arm."""
 
 import numpy as np
+import pinocchio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.robot import load_robot
-from wm_planner.tool_path import VELOCITY_SHARE, ToolPath
+from wm_planner.tool_path import RETURN_SPEED, RETURN_TURN, VELOCITY_SHARE, ToolPath
 
 TOOL_DOWN, TOOL_HEIGHT = load_robot().tool.rotation, load_robot().tool.height
 
@@ -116,3 +117,49 @@ def test_a_path_starts_from_the_measured_yaw_and_stays_within_its_bounds():
 def test_axes_that_no_arm_follows_are_refused():
     with pytest.raises(ValueError, match="out of x, y, z, yaw, got .'grip'."):
         ToolPath(ARM, STEP, axes=("grip",))
+
+
+def moved(height=0.0, turn=(0.0, 0.0, 0.0), xy=(0.45, 0.0)):
+    """Joints with the tool off from where it is held, as after a person moved the arm."""
+    return ARM.ik(np.array([*xy, TOOL_HEIGHT + height]), pinocchio.exp3(np.array(turn)) @ TOOL_DOWN, HOME)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(-0.03, 0.2), st.tuples(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2), st.floats(-0.8, 0.8)))
+def test_an_arm_that_a_person_moved_comes_back_slowly(height, turn):
+    tool, q = ToolPath(ARM, STEP), moved(height, turn)
+    tool.anchor(q)
+    assert not tool.aside or ("above" if tool.above > 0 else "below") in tool.aside
+    for _ in range(round((abs(height) / RETURN_SPEED + np.linalg.norm(turn) / RETURN_TURN) / STEP) + 10):
+        motion = tool.move(np.zeros(2))
+        speeds = np.abs(np.diff(np.vstack([q, motion.joints]), axis=0)) / np.diff([0, *motion.times])[:, None]
+        assert (speeds <= VELOCITY_SHARE * ARM.velocity + 1e-6).all()
+        before, after = ARM.fk(q)[0], ARM.fk(motion.joints[-1])[0]
+        assert abs(after[2] - before[2]) <= 1.2 * RETURN_SPEED * STEP
+        np.testing.assert_allclose(after[:2], (0.45, 0.0), atol=2e-3)
+        q = motion.joints[-1]
+    position, rotation = ARM.fk(q)
+    assert tool.aside == "" and position[2] == pytest.approx(TOOL_HEIGHT, abs=1e-4)
+    np.testing.assert_allclose(rotation, TOOL_DOWN, atol=1e-3)
+
+
+def test_it_can_be_moved_without_coming_down():
+    tool = ToolPath(ARM, STEP)
+    tool.anchor(moved(height=0.1))
+    for _ in range(5):
+        motion = tool.move(np.array([0.01, 0.0]), settle=False)
+    position, _ = ARM.fk(motion.joints[-1])
+    assert position[2] == pytest.approx(TOOL_HEIGHT + 0.1, abs=1e-4) and position[0] > 0.47
+    assert tool.above == pytest.approx(0.1, abs=1e-4) and motion.end.values[2] == pytest.approx(
+        TOOL_HEIGHT + 0.1, abs=1e-4
+    )
+
+
+def test_a_small_deviation_is_put_right_on_the_way():
+    tool = ToolPath(ARM, STEP)
+    tool.anchor(moved(height=0.004, turn=(0.0, 0.0, 0.03)))
+    assert tool.aside == ""
+    motion = tool.move(np.array([0.01, 0.0]))
+    position, rotation = ARM.fk(motion.joints[-1])
+    assert position[0] > 0.455 and position[2] == pytest.approx(TOOL_HEIGHT, abs=1e-4)
+    np.testing.assert_allclose(rotation, TOOL_DOWN, atol=1e-3)

@@ -16,7 +16,7 @@ from wm_planner.delay import predict
 from wm_planner.exploration import ExplorationCosts, ExplorationTarget, ExplorationTargets
 from wm_planner.planners import Planner, PlanResult
 from wm_planner.policy import POLICY, Policy
-from wm_planner.tool_path import ToolMotion, ToolPath
+from wm_planner.tool_path import LEVEL, ToolMotion, ToolPath
 
 BLIND_SPEED = 0.05  # share of full speed near an object out of sight: an unseen push drifts by distance, not by time
 SAME_PLACE = 0.002  # [m] between where the last command ends and where the next begins
@@ -149,6 +149,8 @@ class PlannerCore:
             self._continue_at(effective_ns)
         object_xy = self._engine.bundle.state.object_position(latent)
         close = float(np.linalg.norm(object_xy - ee)) < BLIND_REACH
+        if self.tool_path.aside:
+            return self._return(object_xy, ee, effective_ns, delay)
         if close and time_unseen > LOOK_AFTER:
             return self._back_off(object_xy, ee, effective_ns, delay)
         speed = self._blind_speed if time_unseen > 0 and close else 1.0
@@ -228,6 +230,18 @@ class PlannerCore:
         """Straight away from the believed object at half speed: that moves nothing, and gives the cameras a look."""
         away = (ee - object_xy) / max(float(np.linalg.norm(ee - object_xy)), 1e-6)
         motion = self.tool_path.move(self._action.scaled(0.5 * away))
+        self._warm = None
+        return Decision(self._record(effective_ns, motion), motion, None, None, None, delay, 0.0)
+
+    def _return(self, object_xy: np.ndarray, ee: np.ndarray, effective_ns: int, delay: float) -> Decision:
+        """To the height and orientation in which the tool works, as after a person moved the arm; not down onto the object."""
+        reason, step = f"returning: the tool is {self.tool_path.aside}", np.zeros(2)
+        over = self.tool_path.above > LEVEL and float(np.linalg.norm(object_xy - ee)) < BLIND_REACH
+        if over:
+            x, y = (ee - object_xy) / max(float(np.linalg.norm(ee - object_xy)), 1e-6)
+            ways = [self._action.scaled(0.5 * np.array(way)) for way in ((x, y), (-y, x), (y, -x))]
+            step = max(ways, key=lambda way: np.linalg.norm(self.tool_path.clipped(way) - self.tool_path.position))
+        motion = replace(self.tool_path.move(step, settle=not over), reason=reason)
         self._warm = None
         return Decision(self._record(effective_ns, motion), motion, None, None, None, delay, 0.0)
 

@@ -61,11 +61,12 @@ def make_planner_core(bundle: Bundle, task: Task, kinematics: Kinematics, settin
 
 def warm_up(core: PlannerCore, kinematics: Kinematics) -> None:
     """Plan a few times for nothing: first calls are slow, and a robot must not wait for them. Nothing of it is remembered."""
-    bundle, middle = core.bundle, (kinematics.lower + kinematics.upper) / 2
+    bundle, home = core.bundle, kinematics.robot.home
+    joints = kinematics.ik(home.position, kinematics.robot.tool.rotation, home.joints)
     place = bundle.state.object_position(bundle.initial_mean).astype(float)
     goal = PoseGoal(dict(zip(bundle.state.position, place, strict=True)), tolerance=1.0)
     for _ in range(WARM_UP):
-        core.tool_path.anchor(middle)
+        core.tool_path.anchor(joints)
         core.step(bundle.initial_mean, bundle.initial_variance, core.tool_path.tool, goal, delay=0.01)
     core.reset()
     core.forget()

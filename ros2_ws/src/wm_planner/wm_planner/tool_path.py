@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pinocchio
 
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.scene import ToolState
@@ -11,6 +12,8 @@ from wm_core.scene import ToolState
 VELOCITY_SHARE = 0.9  # of the URDF's joint velocity limits
 ACCELERATION_SHARE = 0.9  # of the limits: the guard changes velocities within about one step
 TRIES = 6  # to change a motion until it is within the limits
+RETURN_SPEED, RETURN_TURN = 0.05, 0.3  # [m/s, rad/s] back to the height and the orientation in which the tool is held
+LEVEL, UPRIGHT = 0.005, 0.05  # [m, rad] from there, beyond which nothing is done but to return
 AXES = ("x", "y", "z", "yaw")  # that a tool path can follow
 
 
@@ -28,8 +31,9 @@ class ToolMotion:
 class ToolPath:
     """Keeps the commanded joints and tool position, and extends them step by step.
 
-    The tool moves along some axes and is held in the others: x and y where the arm was, z at the robot's height, yaw at 0.
-    Each solution starts from the last one, so there are no jumps.
+    The tool moves along some axes and is held in the others: x and y where the arm was, z at the robot's height, yaw at 0. An arm that
+    is elsewhere in these, as after a person moved it, comes back to them little by little. Each solution starts from the last one, so
+    there are no jumps.
     """
 
     POINTS = 2  # joint positions per step
@@ -54,8 +58,9 @@ class ToolPath:
         self._lower, self._upper = np.array([bounds[axis] for axis in axes]).T
         self._q: np.ndarray | None = None
         self._velocity = np.zeros(len(kinematics.velocity))  # [rad/s] at the end of the last step
-        self._displacement = np.zeros(len(self._axes))  # of the last step
         self._pose = np.array([0.0, 0.0, self._tool.height, 0.0])  # x, y, z [m], yaw [rad]
+        self._off = np.zeros(4)  # [m, rad] height and rotation vector from where the tool is held
+        self._displacement = np.zeros(len(self._axes) + 4)  # of the last step, along the axes and of `_off`
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -75,7 +80,20 @@ class ToolPath:
     def tool(self) -> ToolState:
         """Commanded tool state (6,), without the gripper's opening."""
         x, y, z, yaw = self._pose
-        return ToolState.at(x, y, z, yaw, opening=np.nan)
+        return ToolState.at(x, y, z + self._off[0], yaw + self._off[3], opening=np.nan)
+
+    @property
+    def above(self) -> float:
+        """[m] of the commanded tool over the height at which it is held."""
+        return float(self._off[0])
+
+    @property
+    def aside(self) -> str:
+        """How far the commanded tool is from the height and orientation in which it is held; empty: it is there."""
+        turned = float(np.linalg.norm(self._off[1:]))
+        if abs(self.above) <= LEVEL and turned <= UPRIGHT:
+            return ""
+        return f"{1000 * abs(self.above):.0f} mm {'above' if self.above > 0 else 'below'} and {turned:.2f} rad from where it is held"
 
     @property
     def joints(self) -> np.ndarray:
@@ -91,12 +109,14 @@ class ToolPath:
         self._q = np.array(q, float)
         measured = np.array([*position, np.arctan2(turned[1, 0], turned[0, 0])])
         self._pose[self._anchored] = measured[self._anchored]
+        turn = pinocchio.log3(rotation @ self._tool.turned(self._pose[3]).T)
+        self._off = np.array([position[2] - self._pose[2], *turn])
         self._rest()
 
     def continue_from(self, place: np.ndarray) -> None:
         """Go on from another commanded place (n,) near the last one; stays when the arm cannot be there."""
         try:
-            self._q = self._joints_at(np.asarray(place, float), self.joints)
+            self._q = self._joints_at(np.concatenate([place, self._off]), self.joints)
         except KinematicsError:
             return
         self._pose[self._axes] = place
@@ -110,16 +130,17 @@ class ToolPath:
         self._rest()
         return ToolMotion(self.tool, self.tool, np.array([self._step]), self.joints[None], reason)
 
-    def move(self, displacement: np.ndarray) -> ToolMotion:
+    def move(self, displacement: np.ndarray, *, settle: bool = True) -> ToolMotion:
         """Move the commanded tool position by `displacement` (n,) along the axes [m, rad] within one step.
 
         Clamped to the bounds, shortened to the joint velocity limits, and as close as the joint acceleration limits allow from the
-        last step; holds when there is no solution. `reason` tells.
+        last step; holds when there is no solution. `reason` tells. `settle`: come nearer to the height and orientation in
+        which the tool is held, meanwhile.
         """
-        q0, start, before = self.joints, self.position, self.tool
-        reason = ""
-        end = np.clip(start + displacement, self._lower, self._upper)
-        coasting = np.clip(start + self._displacement, self._lower, self._upper)
+        q0, before, reason = self.joints, self.tool, ""
+        start = np.concatenate([self.position, self._off])
+        end = np.concatenate([self.clipped(displacement), self._nearer() if settle else self._off])
+        coasting = np.concatenate([self.clipped(self._displacement[:-4]), (start + self._displacement)[-4:]])
         for _ in range(TRIES):
             try:
                 joints = self._solve(q0, start, end)
@@ -138,8 +159,20 @@ class ToolPath:
             return self.hold("no motion within the joint velocity limits")
         self._velocity, self._displacement = self._speeds(q0, joints)[-1], reached - start
         self._q = joints[-1]
-        self._pose[self._axes] = reached
+        self._pose[self._axes], self._off = reached[:-4], reached[-4:]
         return ToolMotion(before, self.tool, self._times(), joints, reason)
+
+    def clipped(self, displacement: np.ndarray) -> np.ndarray:
+        """The place (n,) along the axes [m, rad] that a displacement leads to, within the bounds."""
+        return np.clip(self.position + displacement, self._lower, self._upper)
+
+    def _nearer(self) -> np.ndarray:
+        """What is left of `_off` (4,) after a step of returning."""
+        height, turn = (
+            _shorter(self._off[:1], RETURN_SPEED * self._step),
+            _shorter(self._off[1:], RETURN_TURN * self._step),
+        )
+        return np.concatenate([height, turn])
 
     def _solve(self, q0: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         joints, q = [], q0
@@ -149,10 +182,14 @@ class ToolPath:
         return np.stack(joints)
 
     def _joints_at(self, place: np.ndarray, near: np.ndarray) -> np.ndarray:
-        """Joints (n,) with the tool at a place along the axes, near others; raises KinematicsError."""
+        """Joints (n,) near others with the tool at a place (n + 4,) along the axes and off; raises KinematicsError."""
         pose = self._pose.copy()
-        pose[self._axes] = place
-        return self._kinematics.ik(pose[:3], self._tool.turned(pose[3]), near)
+        pose[self._axes] = place[:-4]
+        rotation = self._tool.turned(pose[3])
+        if place[-4:].any():
+            pose[2] += place[-4]
+            rotation = pinocchio.exp3(place[-3:]) @ rotation
+        return self._kinematics.ik(pose[:3], rotation, near)
 
     def _rest(self) -> None:
         self._velocity, self._displacement = np.zeros_like(self._velocity), np.zeros_like(self._displacement)
@@ -172,3 +209,8 @@ class ToolPath:
 
     def _times(self) -> np.ndarray:
         return self._step * np.arange(1, self.POINTS + 1) / self.POINTS
+
+
+def _shorter(vector: np.ndarray, by: float) -> np.ndarray:
+    length = float(np.linalg.norm(vector))
+    return vector * (1 - by / length) if length > by else np.zeros_like(vector)
