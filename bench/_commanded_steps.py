@@ -1,6 +1,7 @@
 """How far from a standing arm its controller was sent: trajectories beside joint states, by their stamps. Pure.
 
-Not by when they are heard: an observer that was kept waiting would take an arm for standing that had begun to move.
+Not by when they are heard: an observer that was kept waiting would take an arm for standing that had begun to move. An arm lags
+behind what it is commanded: it stands where neither its joint states nor what was commanded lately move.
 """
 
 from bisect import bisect_left, bisect_right
@@ -10,6 +11,7 @@ import numpy as np
 
 NS_PER_S = 1_000_000_000
 STILL_RAD, STILL_S = 0.0015, 0.15  # an arm whose joints stay within this, for so long, stands
+LAG_S = 0.3  # after a motion was commanded, within which an arm begins to move
 
 
 class CommandedSteps:
@@ -26,21 +28,23 @@ class CommandedSteps:
             self._stamps_ns.append(stamp_ns)
             self._measured.append(np.asarray(q, float))
 
-    def commanded(self, stamp_ns: int, q: Sequence[float]) -> None:
-        """Joints (n,) [rad] where a trajectory begins, and when."""
-        self._commanded.append((stamp_ns, np.asarray(q, float)))
+    def commanded(self, stamp_ns: int, points: Sequence[Sequence[float]]) -> None:
+        """Joints (k, n) [rad] of a trajectory, and when it begins."""
+        self._commanded.append((stamp_ns, np.asarray(points, float)))
 
     def steps(self, begin_ns: int, excused: Sequence[tuple[int, int]] = ()) -> list[float]:
-        """[rad] of the joint that is farthest, of each trajectory since `begin_ns` that began while the arm stood.
+        """[rad] of the joint that is farthest, of the first point of each trajectory since `begin_ns` that began while the arm stood.
 
-        `excused`: times, from and to, of which trajectories do not count.
+        `excused`: times, from and to, of which trajectories do not count: the controller did not take them.
         """
+        counted = [each for each in self._commanded if not any(begin <= each[0] <= end for begin, end in excused)]
         found = []
-        for stamp_ns, q in self._commanded:
-            if stamp_ns >= begin_ns and not any(begin <= stamp_ns <= end for begin, end in excused):
-                standing = self._standing(stamp_ns)
-                if standing is not None:
-                    found.append(float(np.abs(q - standing).max()))
+        for i, (stamp_ns, points) in enumerate(counted):
+            lately = [before for at, before in counted[:i] if 0 <= stamp_ns - at <= LAG_S * NS_PER_S]
+            standing = self._standing(stamp_ns)
+            if stamp_ns < begin_ns or standing is None or any(np.abs(p - standing).max() > STILL_RAD for p in lately):
+                continue
+            found.append(float(np.abs(points[0] - standing).max()))
         return found
 
     def _standing(self, at_ns: int) -> np.ndarray | None:

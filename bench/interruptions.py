@@ -106,8 +106,9 @@ class Interrupter(Client):
                 if at.keys() >= set(self._names):  # a gripper's own come on the same topic
                     self.steps.measured(to_ns(taken[0].header.stamp), [at[name] for name in self._names])
         if message.points:
-            first = dict(zip(message.joint_names, message.points[0].positions, strict=True))
-            self.steps.commanded(to_ns(message.header.stamp), [first[name] for name in self._names])
+            order = [list(message.joint_names).index(name) for name in self._names]
+            points = [[point.positions[i] for i in order] for point in message.points]
+            self.steps.commanded(to_ns(message.header.stamp), points)
 
     # -- a try ---------------------------------------------------------------------------------------------------
 
