@@ -28,6 +28,11 @@ class CommandedSteps:
             self._stamps_ns.append(stamp_ns)
             self._measured.append(np.asarray(q, float))
 
+    @property
+    def newest(self) -> np.ndarray:
+        """Joints (n,) [rad] as measured last; raises IndexError before any."""
+        return self._measured[-1]
+
     def commanded(self, stamp_ns: int, points: Sequence[Sequence[float]]) -> None:
         """Joints (k, n) [rad] of a trajectory, and when it begins."""
         self._commanded.append((stamp_ns, np.asarray(points, float)))

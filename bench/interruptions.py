@@ -29,6 +29,7 @@ from wm_core.polled import OutsideExecutor
 from wm_core.qos import SENSOR, STATE
 from wm_core.robot import load_robot
 from wm_core.stamps import to_ns
+from wm_sim.driver import GIVE_WAY
 from wm_sim.world import load_world
 from wm_tasks.client import ANSWER_S, Client, ClientError, object_goal
 
@@ -48,11 +49,11 @@ UNCONTROLLED = KINDS[:4]  # while it lasts, the controller takes nothing, or the
 PROTOCOL = f"""\
 `arm_real.launch.py` drives `robot_stand_in.launch.py`. While the arm is on its way to a goal: the controller is deactivated for 0.5 to 3 s;
 it is restarted; the driver (here the stand-in itself, its object starts anew) is killed and started; a person pushes the arm 0.1 to 0.3 rad
-aside for 0.5 to 2 s; a camera is unplugged for 0.5 to 5 s. Kind, moment and amount are drawn with the seed. Commanded step: the first point
-of a trajectory that the controller takes, from the joints that are measured then, while the arm stands (no joint has moved by more than
-{STILL_RAD} rad for {STILL_S} s), all by their stamps. Speed: fastest joint over its limit in the URDF, by the simulator's observer, but
-while a person pushes. Reached: the object is within 2 cm of the goal, by the truth, at most {GIVE_UP_S:.0f} s later; goals that
-ended meanwhile are sent again."""
+aside, away from the object, within 1 to 2 s, and lets it go; a camera is unplugged for 0.5 to 5 s. Kind, moment and amount are drawn with
+the seed. Commanded step: the first point of a trajectory that the controller takes, from the joints that are measured then, while the arm
+stands (no joint has moved, or was commanded to, by more than {STILL_RAD} rad for {STILL_S} s), all by their stamps. Speed: fastest joint
+over its limit in the URDF, by the simulator's observer, but while a person pushes. Reached: the object is within 2 cm of the goal, by
+the truth, at most {GIVE_UP_S:.0f} s later; goals that ended meanwhile are sent again."""
 
 
 class Interrupter(Client):
@@ -77,7 +78,8 @@ class Interrupter(Client):
         self._joint_states = self.create_subscription(
             JointState, profile.joint_topic, lambda _: None, qos, callback_group=OutsideExecutor()
         )
-        self._names = list(Kinematics(profile).joint_names)
+        self._kinematics = Kinematics(profile)
+        self._names = list(self._kinematics.joint_names)
         self._activate = self.create_client(SetBool, "controller/activate")
         self._restart = self.create_client(Trigger, "controller/restart")
         self._fault = self.create_client(SimFault, "sim/fault")
@@ -100,15 +102,18 @@ class Interrupter(Client):
             self.pid = message.pid
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
+        self._take_joint_states()
+        if message.points:
+            order = [list(message.joint_names).index(name) for name in self._names]
+            points = [[point.positions[i] for i in order] for point in message.points]
+            self.steps.commanded(to_ns(message.header.stamp), points)
+
+    def _take_joint_states(self) -> None:
         with self._joint_states.handle:
             while (taken := self._joint_states.handle.take_message(JointState, False)) is not None:
                 at = dict(zip(taken[0].name, taken[0].position, strict=False))
                 if at.keys() >= set(self._names):  # a gripper's own come on the same topic
                     self.steps.measured(to_ns(taken[0].header.stamp), [at[name] for name in self._names])
-        if message.points:
-            order = [list(message.joint_names).index(name) for name in self._names]
-            points = [[point.positions[i] for i in order] for point in message.points]
-            self.steps.commanded(to_ns(message.header.stamp), points)
 
     # -- a try ---------------------------------------------------------------------------------------------------
 
@@ -164,16 +169,23 @@ class Interrupter(Client):
                 os.kill(before, signal.SIGKILL)
             self.wait(lambda: self.pid != before, BACK_S, "the driver's restart")
         elif kind == "pushed by a person":
-            seconds = rng.uniform(0.5, 2.0)
+            seconds, turn = rng.uniform(1.0, 2.0), rng.uniform(0.1, 0.3)
             self.pushed = True
-            self._fail("arm", "pushed", rng.choice([-1, 1]) * rng.uniform(0.1, 0.3), seconds)
-            self.spin_for(seconds + 0.2, lambda: False)
+            self._fail("arm", "pushed", self._away() * turn, seconds)
+            self.spin_for(seconds + turn / GIVE_WAY + 0.2, lambda: False)
         else:
             seconds = rng.uniform(0.5, 5.0)
             for stream in ("colour", "depth"):
                 self._fail(stream, "cut", 0.0, seconds)
             self.spin_for(seconds, lambda: False)
         self.pushed = False
+
+    def _away(self) -> float:
+        """In which direction the first joint turns the tool away from the object."""
+        self._take_joint_states()
+        q = self.steps.newest
+        ways = {sign: self._kinematics.tool(q + sign * 0.1 * np.eye(len(q))[0]).xy for sign in (-1.0, 1.0)}
+        return max(ways, key=lambda sign: float(np.linalg.norm(ways[sign] - self._truth)))
 
     def _fail(self, target: str, kind: str, amount: float, seconds: float) -> None:
         request = SimFault.Request(target=target, kind=kind, amount=float(amount), duration=float(seconds))

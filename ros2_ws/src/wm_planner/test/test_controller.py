@@ -12,8 +12,9 @@ from wm_core.scene import ToolState
 from wm_core.task import load_task
 from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import RolloutEngine
-from wm_planner.controller import BLIND_SPEED, LOOK_AFTER, PlannerCore
+from wm_planner.controller import BLIND_SPEED, PlannerCore
 from wm_planner.costs import CostModel
+from wm_planner.goal import LOOK_AFTER
 from wm_planner.planners import make_planner
 from wm_planner.policy import Policy
 from wm_planner.tool_path import ToolPath

@@ -49,6 +49,17 @@ def test_reached_means_staying_there():
     assert progress.steps == 6 and progress.duration == pytest.approx(0.5)  # since the first belief
 
 
+def test_what_is_not_seen_is_not_reached():
+    """Believed at the goal, but out of sight: one waits for it, and then has a look."""
+    progress = Progress(GOAL, 10.0, cycles=3)
+    for step in range(1, 30):
+        progress.update(seen(0.5), step * SECOND // 10, unseen_s=0.1 * (step - 1))
+        assert progress.reached == (3 <= step <= 6)
+        assert progress.near == (step <= 11)
+    progress.update(seen(0.5), 4 * SECOND, unseen_s=0.0)
+    assert progress.near and not progress.reached
+
+
 def test_time_runs_out():
     progress = Progress(GOAL, 1.0, cycles=3)
     for stamp_ns in (5 * SECOND, 6 * SECOND - 1):  # from the first belief, whatever the clock says

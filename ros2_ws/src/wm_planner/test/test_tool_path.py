@@ -157,7 +157,7 @@ def test_it_can_be_moved_without_coming_down():
 
 def test_a_small_deviation_is_put_right_on_the_way():
     tool = ToolPath(ARM, STEP)
-    tool.anchor(moved(height=0.004, turn=(0.0, 0.0, 0.03)))
+    tool.anchor(moved(height=0.004, turn=(0.0, 0.0, 0.025)))
     assert tool.aside == ""
     motion = tool.move(np.array([0.01, 0.0]))
     position, rotation = ARM.fk(motion.joints[-1])

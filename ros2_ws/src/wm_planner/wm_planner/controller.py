@@ -14,19 +14,20 @@ from wm_dynamics.rollout import RolloutEngine
 from wm_planner.costs import CostModel
 from wm_planner.delay import predict
 from wm_planner.exploration import ExplorationCosts, ExplorationTarget, ExplorationTargets
+from wm_planner.goal import LOOK_AFTER
 from wm_planner.planners import Planner, PlanResult
 from wm_planner.policy import POLICY, Policy
-from wm_planner.tool_path import LEVEL, ToolMotion, ToolPath
+from wm_planner.tool_path import ToolMotion, ToolPath
 
 BLIND_SPEED = 0.05  # share of full speed near an object out of sight: an unseen push drifts by distance, not by time
 SAME_PLACE = 0.002  # [m] between where the last command ends and where the next begins
-LOOK_AFTER = 1.0  # [s] out of sight, then the tool backs off: most often it is the hand that hides the object
 DOUBT_STEPS = 12  # what may happen later is planned anew many times before
 PLANNED_DOUBT = 0.8  # share of it up to which exploring may plan
 DEFER_ABOVE = 0.12  # [m] half a 90 % interval; on ordinary goals plans stay below 0.08
 POLICY_TRUST = (
     0.06  # [m] half a 90 % interval; above it planning takes over. Of a policy's decisions 99 % stay below 0.056
 )
+OVER = 0.02  # [m] above where it works the tool may be over an object, and come down onto it
 BLIND_REACH = 0.10  # [m] between tool and believed object; farther off there is nothing to push within a step
 
 
@@ -236,7 +237,7 @@ class PlannerCore:
     def _return(self, object_xy: np.ndarray, ee: np.ndarray, effective_ns: int, delay: float) -> Decision:
         """To the height and orientation in which the tool works, as after a person moved the arm; not down onto the object."""
         reason, step = f"returning: the tool is {self.tool_path.aside}", np.zeros(2)
-        over = self.tool_path.above > LEVEL and float(np.linalg.norm(object_xy - ee)) < BLIND_REACH
+        over = self.tool_path.above > OVER and float(np.linalg.norm(object_xy - ee)) < BLIND_REACH
         if over:
             x, y = (ee - object_xy) / max(float(np.linalg.norm(ee - object_xy)), 1e-6)
             ways = [self._action.scaled(0.5 * np.array(way)) for way in ((x, y), (-y, x), (y, -x))]

@@ -6,6 +6,9 @@ from wm_core.goal import Goal, GoalError, PoseGoal
 from wm_core.scene import SceneState
 from wm_core.task import Task
 
+SEEN_WITHIN = 0.5  # [s] before: of what was not seen for longer nobody knows that it is where it should be
+LOOK_AFTER = 1.0  # [s] out of sight, then the tool backs off: most often it is the hand that hides the object
+
 
 def pose_goal(pose: Mapping[str, float], frame: str, table_frame: str, tolerance: float, task: Task) -> PoseGoal:
     """The goal of bringing the object to a pose within a task's region, within the task's tolerance where it is 0; raises GoalError."""
@@ -18,7 +21,7 @@ def pose_goal(pose: Mapping[str, float], frame: str, table_frame: str, tolerance
 
 
 class Progress:
-    """Follows one goal: distance, steps, time; it is reached when the believed scene stays within its tolerances."""
+    """Follows one goal: distance, steps, time; it is reached when the scene is seen to stay within its tolerances."""
 
     def __init__(self, goal: Goal, timeout_s: float, cycles: int) -> None:
         """`cycles`: in a row within the tolerances, then the goal is reached."""
@@ -30,11 +33,14 @@ class Progress:
         self._begin_ns: int | None = None
         self._now_ns = 0
         self._inside = 0
+        self._near = False
 
-    def update(self, scene: SceneState, stamp_ns: int) -> None:
-        """Add one belief: the scene at a time."""
+    def update(self, scene: SceneState, stamp_ns: int, unseen_s: float = 0.0) -> None:
+        """Add one belief: the scene at a time, and for how long [s] it was not seen."""
         self.distance = float(self.goal.distance(scene))
-        self._inside = self._inside + 1 if self.goal.reached(scene) else 0
+        within = bool(self.goal.reached(scene))
+        self._near = within and unseen_s <= LOOK_AFTER
+        self._inside = self._inside + 1 if within and unseen_s <= SEEN_WITHIN else 0
         self._begin_ns = stamp_ns if self._begin_ns is None else self._begin_ns
         self._now_ns = stamp_ns
         self.steps += 1
@@ -46,8 +52,8 @@ class Progress:
 
     @property
     def near(self) -> bool:
-        """Within the tolerances right now."""
-        return self._inside > 0
+        """Within the tolerances right now, as far as one knows: to be waited for, or looked at after a while."""
+        return self._near
 
     @property
     def reached(self) -> bool:

@@ -198,7 +198,7 @@ class PlannerNode(WmNode):
             return self._core.hold(stamp_ns=stamp_ns, delay=delay), Command.IDLE
         problem = self._problem(belief, stamp_ns)
         if belief.objects:
-            progress.update(scene_state(belief.objects), stamp_ns)
+            progress.update(scene_state(belief.objects), stamp_ns, belief.objects[0].time_unseen)
         if problem:
             self.reject("holds", problem)
             return self._core.hold(problem, stamp_ns=stamp_ns, delay=delay), Command.HOLD

@@ -13,7 +13,7 @@ VELOCITY_SHARE = 0.9  # of the URDF's joint velocity limits
 ACCELERATION_SHARE = 0.9  # of the limits: the guard changes velocities within about one step
 TRIES = 6  # to change a motion until it is within the limits
 RETURN_SPEED, RETURN_TURN = 0.05, 0.3  # [m/s, rad/s] back to the height and the orientation in which the tool is held
-LEVEL, UPRIGHT = 0.005, 0.05  # [m, rad] from there, beyond which nothing is done but to return
+LEVEL, UPRIGHT = 0.01, 0.05  # [m, rad] from there, beyond which nothing is done but to return
 AXES = ("x", "y", "z", "yaw")  # that a tool path can follow
 
 

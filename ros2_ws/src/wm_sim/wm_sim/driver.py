@@ -10,6 +10,8 @@ from wm_sim.controller import TrajectoryController
 from wm_sim.lag import ArmLag
 from wm_sim.limit_watch import LimitWatch
 
+GIVE_WAY = 0.4  # [rad/s] how fast a person who holds the arm gives way
+
 
 class Due(NamedTuple):
     """What is to be measured after a physics step."""
@@ -110,11 +112,16 @@ class Driver:
     def push(self, turned: float | None) -> None:
         """A person holds the first joint turned by that much [rad] from where it is commanded; None: nobody does any more.
 
-        Where the controller is inactive the arm stays where it was left.
+        The controller then draws the arm back as a person gives way: it does not leap. Where it is inactive the arm stays where it
+        was left.
         """
-        if turned is None and self._push and not self._controlled:
+        if turned is not None:
+            self._push = turned
+        elif self._push and not self._controlled:
             self._hold(self.sim.arm_motion()[0])
-        self._push = turned or 0.0
+            self._push = 0.0
+        elif self._push:
+            self._push -= float(np.clip(self._push, -GIVE_WAY / PHYSICS_HZ, GIVE_WAY / PHYSICS_HZ))
 
     def _pushed(self, q: np.ndarray) -> np.ndarray:
         return q + self._push * np.eye(len(q))[0] if self._push else q

@@ -212,7 +212,7 @@ class ClosedLoop:
                 stamp_ns, capture(self.sim), joints, self._motion, truth if oracle else None
             )
         if policy is None and belief is not None:
-            progress.update(belief.scene, stamp_ns)
+            progress.update(belief.scene, stamp_ns, belief.time_unseen)
             decision = self._decide(belief, progress, stamp_ns)
         elif policy is not None:
             progress.update(true_scene, stamp_ns)
