@@ -28,6 +28,7 @@ from wm_msgs.srv import DisturbObject, SimFault
 
 from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
+from wm_core.atomic import die_with_parent
 from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.stamps import to_msg
 
@@ -60,6 +61,7 @@ class FaultStack:
             stderr=subprocess.STDOUT,
             env={**os.environ, "WM_REGISTRY": str(self.registry.absolute())},
             start_new_session=True,
+            preexec_fn=die_with_parent,
         )
         self._began = time.monotonic()
         rclpy.init()

@@ -18,6 +18,7 @@ from _common import FIRST_TEST_SEED, groups, missing_runs, rate, recorded, resul
 from _results import Line, Results
 
 from wm_bringup.graph_parts import config
+from wm_core.atomic import die_with_parent
 
 START_S, GOAL_S, END_S = 180.0, 60.0, 60.0  # of the wall clock, that a start, a goal and an end may take
 WORLD, RIG, CAMERA = "tabletop_block", "one_camera", "realsense"
@@ -53,7 +54,9 @@ def started(name: str, words: list[str], folder: Path) -> Iterator[subprocess.Po
     """A process of wm, which prints into `folder`; ended as by Ctrl-C."""
     with open(folder / f"{name}.log", "w") as log:
         command = [sys.executable, "-m", *words]
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=die_with_parent
+        )
         try:
             yield process
         finally:
