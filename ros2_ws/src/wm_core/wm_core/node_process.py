@@ -1,6 +1,7 @@
 """The process of a node, or of several: it ends cleanly when it is asked to."""
 
 import faulthandler
+import os
 import signal
 import threading
 import time
@@ -25,13 +26,18 @@ def ignore_stop_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def run(*node_classes: Callable[[], Node], args: list[str] | None = None) -> int:
+def run(*node_classes: Callable[[], Node], args: list[str] | None = None, priority: int = 0) -> int:
     """Run nodes until SIGINT or SIGTERM; returns the exit code: 0 on a requested end, CANNOT_RUN for what cannot be run.
+
+    `priority`: 1 to 99 for a real-time process (SCHED_FIFO), where the system permits it (rtprio in limits.conf); 0: an ordinary one.
 
     Several nodes are served by a thread each: none waits for the callback of another, and one that hangs falls silent alone. An
     exception that leaves the executor of one is raised here, once the others have ended too.
     """
     die_with_launcher()
+    if priority:
+        with suppress(PermissionError):  # before any thread begins: each inherits it
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
     faulthandler.register(signal.SIGUSR1)  # who is about to be killed says where it hangs
     rclpy.init(args=args, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     stop = _Stop()

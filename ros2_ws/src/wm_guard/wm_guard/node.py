@@ -1,5 +1,6 @@
 """The wm_guard node: wm/command in, arm_controller/joint_trajectory and wm/executed out, in a process of its own."""
 
+import os
 import time
 from typing import Any
 
@@ -29,6 +30,7 @@ from wm_guard.states import GuardStatus, State
 from wm_guard.stop_memory import StopMemory
 from wm_guard.verdicts import Mode, Verdict
 
+PRIORITY = 30  # real-time, below the 50 of ros2_control's controller manager
 LATE_NS = 10_000_000  # after which a motion that was planned to begin now is planned again
 
 
@@ -271,7 +273,8 @@ class GuardNode(WmNode):
         problems = self._joint_states.problems()
         if problems:
             level = max(level, WARN)
-        self.diagnose(level, "; ".join([summary, *problems.values()]), **values, **problems)
+        real_time = os.sched_getscheduler(0) == os.SCHED_FIFO
+        self.diagnose(level, "; ".join([summary, *problems.values()]), real_time=real_time, **values, **problems)
 
     def _publish_state(self) -> None:
         self._shown = self.guard.status
@@ -279,7 +282,7 @@ class GuardNode(WmNode):
 
 
 def main() -> int:
-    return run(GuardNode)
+    return run(GuardNode, priority=PRIORITY)
 
 
 if __name__ == "__main__":
