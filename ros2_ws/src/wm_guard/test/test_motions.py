@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from wm_guard.jerk_limited import TINY, JointLimits, move, stop
@@ -145,8 +145,24 @@ step = st.fixed_dictionaries(
 )
 
 
+def steps_of(*rows) -> list[dict]:
+    return [dict(zip(("way", "points", "takes_ms", "wait_ms", "then"), row, strict=True)) for row in rows]
+
+
 @settings(max_examples=60, deadline=None, phases=PHASES)
 @given(st.lists(step, min_size=1, max_size=8))
+@example(  # what was added on top of fast motions went 0.03 rad beyond the first joint's range
+    steps_of(
+        ([-0.7382746, -0.8631504], 1, 221, 286, "go on"),
+        ([-0.0294554, 0.35], 1, 185, 228, "stop"),
+        ([-1.4578421, 0.0331127], 2, 100, 84, "go on"),
+        ([-0.793414, 0.0], 1, 203, 120, "go on"),
+        ([-1.1099833, 0.0], 2, 120, 76, "go on"),
+        ([0.0448196, 0.814905], 3, 150, 43, "go on"),
+        ([0.0462793, 0.0], 3, 113, 170, "go on"),
+        ([-0.7309119, -0.0027521], 1, 200, 178, "go on"),
+    )
+)
 def test_whatever_is_commanded_no_limit_is_exceeded_and_the_arm_comes_to_rest(steps):
     arm, now = motions(), 0
     for each in steps:

@@ -203,7 +203,10 @@ class Motions:
 
     def _within(self, profile: Profile, here: np.ndarray) -> bool:
         """Whether it stays within the joints' ranges, or no further outside than here."""
-        low, high = profile.range()
+        return self._inside(*profile.range(), here)
+
+    def _inside(self, low: np.ndarray, high: np.ndarray, here: np.ndarray) -> bool:
+        """The same of a motion between `low` and `high` (n,)."""
         lower, upper = np.minimum(self._lower, here), np.maximum(self._upper, here)
         return bool((low >= lower - SLACK).all() and (high <= upper + SLACK).all())
 
@@ -242,6 +245,8 @@ class Motions:
         ):
             if (np.abs(values) > limit * (1 + SLACK) + SLACK).any():
                 return name
+        if not self._inside(states.position.min(axis=0), states.position.max(axis=0), states.position[0]):
+            return "joint_position"  # a motion that is added on top of a fast one
         some = slice(None, None, TOOL_EVERY if alone else round(PERIOD / FINE))
         return "tool_speed" if allowed(states.position[some], states.velocity[some]) < 1 else ""
 
