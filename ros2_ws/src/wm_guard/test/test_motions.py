@@ -28,7 +28,7 @@ def motions(q=(0.0, 0.0), now=0, smoothing=0.1) -> Motions:
 def test_a_step_is_smooth_and_ends_at_rest_after_the_averages():
     arm = motions()
     sent = arm.follow(0, np.array([100 * MS]), np.array([[0.05, -0.02]]), LIMITS, allowed)
-    assert sent.limit == "" and sent.ends_ns.tolist() == [10 * MS * i for i in range(3, 23)]
+    assert sent.limit == "" and sent.ends_ns.tolist() == [10 * MS * i for i in range(23)]
     np.testing.assert_allclose(sent.positions[-1], [0.05, -0.02])
     assert not sent.velocities[-1].any() and not sent.accelerations[-1].any()
     assert (np.abs(sent.velocities) <= [0.5, 0.2]).all()  # no faster than commanded
