@@ -26,6 +26,8 @@ MISSED = 3  # joint states until it is not known where the arm is
 PERIOD_SHARE = 0.1  # of the newest in the mean period
 # times as long as the velocity limits ask for: the way back of an arm that is elsewhere, whatever its tool does
 SLOWLY = 4
+BLEND = 0.03  # [s] to the first point, for a controller that may be elsewhere than where the motion begins, instead of a leap
+NEAR = 0.01  # [rad] an arm measured that near to where a motion begins has a controller that is there
 
 # The share (above 0, at most 1) of the commanded speed on the way from joints (n,) to joints (n,); raises Refusal.
 Slowing = Callable[[np.ndarray, np.ndarray], float]
@@ -166,7 +168,7 @@ class Arm:
             ends_ns = now_ns + ((ends_ns - now_ns) * (1 + late_ns / (ends_ns[-1] - now_ns))).astype(np.int64)
         kind = Kind.LIMITED if exceeded else Kind.PASS
         text = "slowed to keep " + " and ".join(exceeded) if exceeded else ""
-        sent = self._reachable(sent, measured, now_ns)
+        sent = self._joined(self._reachable(sent, measured, now_ns), asked.start_ns, now_ns)
         reason = exceeded[0] if exceeded else ""
         if left is not None and np.abs(left - measured).max() > self._limits.follow_tolerance:
             self._slow = Sent.rest(sent.positions[-1], int(sent.ends_ns[-1]))
@@ -195,6 +197,7 @@ class Arm:
         if states.newest is not None and self.lost and not states.jumped:  # elsewhere: it should not leap there
             slow_ns = SLOWLY * self._shortest_ns(states.newest, sent.positions[-1])
             sent = sent.only_at(max(int(sent.ends_ns[-1]), now_ns + slow_ns))
+        sent = self._joined(sent, stamp_ns, now_ns)
         self._commanded(sent, now_ns)
         return self._verdict(kind, reason, text, stamp_ns, sent.ends_ns[-1:], sent.positions[-1:], sent, now_ns)
 
@@ -244,6 +247,18 @@ class Arm:
         first = int(fine.argmax()) if fine.any() else -1
         return sent.since(first) if first else sent
 
+    def _joined(self, sent: Sent, stamp_ns: int, now_ns: int) -> Sent:
+        """From now on, where the arm's controller is on this motion; else it has some time to the first point.
+
+        joint_trajectory_controller (since 4.17) begins the way to a first point that is still to come with its next command, one
+        period too early: at each such trajectory all joints make the step of two periods in one. Points from now on have no such way.
+        """
+        measured = self.states.position
+        here = self.motions.state(now_ns)[0]
+        if stamp_ns and self.states.path and measured is not None and np.abs(here - measured).max() <= NEAR:
+            return sent
+        return sent.later(now_ns + round(BLEND * NS))
+
     def _stop(self, now_ns: int) -> Sent:
         """To rest, within the workspace unless the arm is outside already."""
         outside = self._tool.outside(self.motions.state(now_ns)[0]) + WITHIN
@@ -271,6 +286,7 @@ class Arm:
 
     def _commanded(self, sent: Sent, now_ns: int) -> None:
         """The arm goes through `sent` from `now_ns` on."""
+        sent = sent.later(now_ns + 1)
         here = self.motions.state(now_ns)[0]
         self.states.command(now_ns, sent.ends_ns, np.vstack([here, sent.positions]))
 

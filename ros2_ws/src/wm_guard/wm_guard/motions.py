@@ -16,7 +16,6 @@ NS = 1_000_000_000
 PERIOD = 0.01  # [s] between the points that are sent
 SHORTEST_STOP = 4 * PERIOD  # [s] a shorter one could not be sent in such points
 SOON = 0.3  # [s] a stop is no longer put off for where it would end
-BLEND = 0.03  # [s] to the first one: an arm whose controller hears of it late has that long to get there, instead of leaping
 RAMP = 0.01  # [s] in which fast motions and stops reach the acceleration limit at the soonest
 FINE = 0.0025  # [s] between the looks at a motion that is made of two
 ROUNDING = 0.02  # [s] second average: over which the acceleration changes
@@ -71,6 +70,10 @@ class Sent:
             velocities=self.velocities[kept],
             accelerations=self.accelerations[kept],
         )
+
+    def later(self, end_ns: int) -> "Sent":
+        """Without the points that come sooner than a time, but for the last."""
+        return self.since(min(int(np.searchsorted(self.ends_ns, end_ns)), len(self.ends_ns) - 1))
 
     def only_at(self, end_ns: int) -> "Sent":
         """Its last point alone, at a time."""
@@ -203,7 +206,10 @@ class Motions:
 
     def _within(self, profile: Profile, here: np.ndarray) -> bool:
         """Whether it stays within the joints' ranges, or no further outside than here."""
-        low, high = profile.range()
+        return self._inside(*profile.range(), here)
+
+    def _inside(self, low: np.ndarray, high: np.ndarray, here: np.ndarray) -> bool:
+        """The same of a motion between `low` and `high` (n,)."""
         lower, upper = np.minimum(self._lower, here), np.maximum(self._upper, here)
         return bool((low >= lower - SLACK).all() and (high <= upper + SLACK).all())
 
@@ -242,6 +248,8 @@ class Motions:
         ):
             if (np.abs(values) > limit * (1 + SLACK) + SLACK).any():
                 return name
+        if not self._inside(states.position.min(axis=0), states.position.max(axis=0), states.position[0]):
+            return "joint_position"  # a motion that is added on top of a fast one
         some = slice(None, None, TOOL_EVERY if alone else round(PERIOD / FINE))
         return "tool_speed" if allowed(states.position[some], states.velocity[some]) < 1 else ""
 
@@ -284,8 +292,7 @@ class Motions:
         """The motion from `now_ns` on, to its end and at least until a time."""
         rest_ns = self.rest_ns(now_ns)
         steps = max(1, int(np.ceil((rest_ns - now_ns) / NS / PERIOD - 1e-9)))
-        at = PERIOD * np.arange(1, steps + 1)
-        at = at[min(len(at) - 1, round(BLEND / PERIOD) - 1) :]
+        at = PERIOD * np.arange(steps + 1)
         if at[-1] * NS < until_ns - now_ns:
             at = np.append(at if rest_ns > now_ns else [], (until_ns - now_ns) / NS)
         states = self._states(now_ns, at)
