@@ -253,9 +253,8 @@ class Arm:
         joint_trajectory_controller (since 4.17) begins the way to a first point that is still to come with its next command, one
         period too early: at each such trajectory all joints make the step of two periods in one. Points from now on have no such way.
         """
-        measured = self.states.position
-        here = self.motions.state(now_ns)[0]
-        if stamp_ns and self.states.path and measured is not None and np.abs(here - measured).max() <= NEAR:
+        q, at_ns, path = self.states.position, self.states.stamp_ns, self.states.path
+        if stamp_ns and path and q is not None and at_ns is not None and np.abs(path.at(at_ns) - q).max() <= NEAR:
             return sent
         return sent.later(now_ns + round(BLEND * NS))
 
