@@ -68,7 +68,7 @@ def test_data_of_shorter_steps_give_a_bundle_of_shorter_steps(dataset, tmp_path,
     check_fit(task, bundle)
     assert (bundle.step_duration, bundle.horizon) == (0.05, 24)  # as far ahead
     chosen = bundle.spec["data"]["training"][family]
-    assert chosen["sequences"]["horizon"] == 20 and chosen["sequences"]["burn_in"] == 5  # as long, unless told
+    assert chosen["sequences"]["horizon"] == 20 and chosen["sequences"]["burn_in"] == 5  # as long, unless set
     assert load_model(tmp_path / "bundle").sizes.horizon == 24
     with pytest.raises(SettingError, match="expected steps of 0.05 s, got 0.1 s; build it again from its bags"):
         finetune(tmp_path / "bundle", dataset, tmp_path / "tuned", FinetuneSettings())

@@ -56,7 +56,7 @@ def test_an_unknown_planner_or_parameter_is_refused_by_name():
         make_planner_core(BUNDLE, TASK, ARM, PlannerSettings(planner_params={"size": 3}))
 
 
-def test_as_far_ahead_as_the_bundle_s_graph_unless_told(fast):
+def test_as_far_ahead_as_the_bundle_s_graph_unless_set(fast):
     task = load_task("push_20hz")
     bundle = Bundle.load(fast)
     cores = [make_planner_core(bundle, task, ARM, PlannerSettings(horizon=horizon)) for horizon in (0, 24)]
