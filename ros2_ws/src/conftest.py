@@ -95,7 +95,7 @@ def another(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def fast(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped bundle as if it had been trained for push_20hz, whose steps are half as long: its futures are wrong, its form is right."""
+    """The shipped bundle as if it had been trained for push_20hz, whose steps are half as long: wrong futures of the right form."""
     folder = shutil.copytree(bare, tmp_path_factory.mktemp("fast") / "bundle")
     task, spec = load_task("push_20hz"), yaml.safe_load((folder / "bundle.yaml").read_text())
     facts = {"id": "fast", "step_duration": task.step_duration, "action": task.action.to_dict()}
