@@ -22,6 +22,7 @@ from _small_disk import empty, fill
 from wm_bringup.graph_parts import config
 from wm_core.joint_states import LAG
 from wm_core.registry import BUNDLES, Registry
+from wm_core.task import load_task
 
 if TYPE_CHECKING:
     from _fault_stack import FaultStack
@@ -39,7 +40,7 @@ CYCLE = NODES[1:4]  # from camera to command
 RECORDER = "wm_recorder"
 _SIM = yaml.safe_load(config("arm_sim.yaml").read_text())["/**/wm_sim"]["ros__parameters"]
 # [s] between two pictures (and commands), and two joint states, as the launch has them.
-FRAME_S, JOINTS_S = float(_SIM["control_period"]), 1.0 / float(_SIM["joint_state_rate"])
+FRAME_S, JOINTS_S = load_task().step_duration, 1.0 / float(_SIM["joint_state_rate"])
 SHARED, OF_RECORDER, SMALL_DISK = "", "faults of the recorder", "a full disk"  # launches
 REFUSAL_S = 30.0  # until a wrong bundle is refused
 END = Callable[[], str | None]

@@ -14,6 +14,7 @@ from wm_core.bundle import Bundle, sha256
 from wm_core.graph_specs import OPTIONAL
 from wm_core.paths import bundles_dir
 from wm_core.specs import BevSpec
+from wm_core.task import load_task
 from wm_data.dataset import MOTION, Dataset
 from wm_tasks.explorers import make_explorer
 from wm_tasks.settings import REACH, REACH_BOX, TASK
@@ -89,6 +90,16 @@ def another(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = shutil.copytree(bare, tmp_path_factory.mktemp("another") / "bundle")
     spec = yaml.safe_load((folder / "bundle.yaml").read_text())
     (folder / "bundle.yaml").write_text(yaml.safe_dump({**spec, "id": "another"}))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fast(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped bundle as if it had been trained for push_20hz, whose steps are half as long: wrong futures of the right form."""
+    folder = shutil.copytree(bare, tmp_path_factory.mktemp("fast") / "bundle")
+    task, spec = load_task("push_20hz"), yaml.safe_load((folder / "bundle.yaml").read_text())
+    facts = {"id": "fast", "step_duration": task.step_duration, "action": task.action.to_dict()}
+    (folder / "bundle.yaml").write_text(yaml.safe_dump({**spec, **facts}))
     return folder
 
 

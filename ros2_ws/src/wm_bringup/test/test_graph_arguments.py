@@ -19,6 +19,14 @@ def parameters(graph, name):
     return next(node.parameters for node in graph.nodes if node.name == name)
 
 
+def test_a_faster_task_needs_a_bundle_of_its_rate_and_nothing_else(fast):
+    graph = arm_sim({"task": "push_20hz", "bundle": str(fast)})
+    tasks = {node.name: node.parameters["task"] for node in graph.nodes if "task" in node.parameters}
+    assert tasks == dict.fromkeys(("wm_sim", "wm_planner", "wm_episodes"), "push_20hz")
+    with pytest.raises(LaunchError, match=r"argument 'task': .*rate: the task says 10 Hz, the bundle 20 Hz"):
+        arm_sim({"bundle": str(fast)})
+
+
 def test_a_task_that_the_bundle_does_not_fit_is_refused_before_anything_starts(tmp_path):
     fast = tmp_path / "fast.yaml"
     fast.write_text(task_path("push").read_text().replace("x: {scale: 0.03", "x: {scale: 0.05"))

@@ -26,6 +26,16 @@ def test_pushing_is_a_task():
     np.testing.assert_array_equal(task.action.to_displacement(np.ones(2))[:3], [0.03, 0.03, 0.0])
 
 
+def test_the_faster_task_is_the_same_at_twice_the_rate():
+    slow, fast = (yaml.safe_load(task_path(name).read_text()) for name in ("push", "push_20hz"))
+    assert (fast.pop("rate"), fast.pop("description")) == (2 * slow.pop("rate"), f"{slow.pop('description')}, at 20 Hz")
+    assert fast["success"].pop("cycles") == 2 * slow["success"].pop("cycles")  # as long within the tolerance
+    for axis in "xy":
+        assert fast["action"]["axes"][axis].pop("scale") == slow["action"]["axes"][axis].pop("scale") / 2  # as fast
+    assert fast == slow
+    assert load_task("push_20hz").max_steps == 2 * load_task("push").max_steps
+
+
 def test_costs_keep_the_order_of_the_file(tmp_path):
     def reverse(data):
         data["costs"] = dict(reversed(data["costs"].items()))

@@ -28,6 +28,11 @@ def check_fit(task: Task, bundle: Bundle) -> None:
             f"{where}: action.groups: the task says {_listed(task.action.groups)}, the bundle {_listed(groups)}; set the task's groups to"
             " the bundle's, or train a bundle for the task"
         )
+    if abs(task.step_duration - bundle.step_duration) > SAME:
+        raise FitError(
+            f"{where}: rate: the task says {task.rate:g} Hz, the bundle {1 / bundle.step_duration:g} Hz; set the task's rate to the"
+            " bundle's, or train a bundle for the task"
+        )
     for axis, scale in task.action.scale.items():
         its = bundle.action.scale[axis]
         if abs(scale - its) > SAME:
@@ -35,11 +40,6 @@ def check_fit(task: Task, bundle: Bundle) -> None:
                 f"{where}: action.axes.{axis}.scale: the task says {scale:g}, the bundle {its:g} {UNITS[axis]} in a step; set the"
                 " task's scale to the bundle's, or train a bundle for the task"
             )
-    if abs(task.step_duration - bundle.step_duration) > SAME:
-        raise FitError(
-            f"{where}: rate: the task says {task.rate:g} Hz, the bundle {1 / bundle.step_duration:g} Hz; set the task's rate to the"
-            " bundle's, or train a bundle for the task"
-        )
 
 
 def check_robot(task: Task, robot: RobotProfile) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from wm_bags.steps.step_spec import StepSpec
 from wm_core.specs import ActionSpec, BevSpec
 from wm_data.dataset import SMALL, Dataset
 from wm_data.dataset_files import DatasetError, seal
@@ -19,7 +20,7 @@ def stored(dataset, folder, spec=None):
     folder.mkdir()
     for name in ("bev", *SMALL):
         np.save(folder / f"{name}.npy", getattr(dataset, name))
-    seal(folder, dataset.worlds, dataset.seeds, spec or dataset.spec, dataset.action_spec, [])
+    seal(folder, dataset.worlds, dataset.seeds, spec or dataset.spec, dataset.steps, [])
     return folder
 
 
@@ -43,7 +44,7 @@ def overwrite(name, values):
         facts = json.loads((folder / "dataset.json").read_text())
         np.save(folder / f"{name}.npy", values(np.load(folder / f"{name}.npy")))
         action = ActionSpec.from_dict(facts["action"])
-        seal(folder, facts["worlds"], facts["seeds"], BevSpec(**facts["bev"]), action, [])
+        seal(folder, facts["worlds"], facts["seeds"], BevSpec(**facts["bev"]), StepSpec(action=action), [])
 
     return change
 

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from wm_core.command_line import main
-from wm_data.dataset import SMALL
+from wm_data.collect import Batch, collect_bag
+from wm_data.dataset import SMALL, Dataset
 from wm_data.dataset_build import Reading, build_dataset
 from wm_data.dataset_files import read_facts
 from wm_data.lerobot.export import export
@@ -53,6 +54,21 @@ def test_so_does_that_of_another_robot(tmp_path):
     back = import_dataset(tmp_path / "exported", tmp_path / "back")
     for name in SMALL:
         np.testing.assert_array_equal(getattr(back, name), getattr(built, name))
+
+
+def test_a_faster_task_has_more_frames_a_second(tmp_path):
+    bag = collect_bag(Batch("tabletop_block", 10_100, 1, 6, tmp_path / "bag", task="push_20hz"))
+    words = ["--steps-of", "push_20hz"]
+    assert main(["lerobot", "export", str(bag), str(tmp_path / "exported"), *words]) == 0
+    assert json.loads((tmp_path / "exported" / INFO).read_text())["fps"] == 20
+    assert main(["lerobot", "import", str(tmp_path / "exported"), str(tmp_path / "back"), *words]) == 0
+    assert main(["dataset", str(bag), "--task", "push_20hz", "--out", str(tmp_path / "built")]) == 0
+    back, built = (Dataset.load(tmp_path / name) for name in ("back", "built"))
+    assert back.step_duration == built.step_duration == 0.05
+    for name in SMALL:
+        np.testing.assert_array_equal(getattr(back, name), getattr(built, name))
+    with pytest.raises(LeRobotError, match="10 frames a second: it has 20"):
+        import_dataset(tmp_path / "exported", tmp_path / "slow")
 
 
 def test_a_dataset_is_no_source_of_images(bags, tmp_path, capsys):

@@ -55,7 +55,7 @@ def test_other_metadata_is_refused(copy, tmp_path, change, message):
         (lambda own: own["action"].update(axes={}), "wm.json: action.axes: "),
         (
             lambda own: own["action"]["axes"]["x"].update(scale=0.02),
-            "expected actions of the task 'push': .*action.axes",
+            "expected actions of the task that --steps-of names: expected action.axes .*; export its bags again",
         ),
     ],
 )

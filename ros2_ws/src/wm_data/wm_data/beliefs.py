@@ -10,7 +10,6 @@ from wm_core.scene import ToolState
 from wm_data.dataset import Dataset
 from wm_dynamics.belief import BeliefFilter, BeliefState
 from wm_perception.bev import fuse
-from wm_tasks.settings import STEP_NS
 
 BATCH = 64
 
@@ -39,9 +38,9 @@ def states(bundle: Bundle, data: Dataset, seen: np.ndarray, episode: int) -> Ite
     """The steps of an episode and what is believed there; `seen` (T, D): embeddings of all steps of the data."""
     belief, motion = BeliefFilter(bundle), ExecutedMotion()
     for i, step in enumerate(np.flatnonzero(data.episode == episode)):
-        stamp_ns = (i + 1) * STEP_NS
+        stamp_ns = (i + 1) * data.steps.ns
         visibility = float(1 / (1 + np.exp(-bundle.embedding.of(seen[step], "visibility")[0])))
         tool, target = (ToolState(values[step].astype(float)) for values in (data.tool, data.target))
         end = ToolState(target.values + bundle.action.to_displacement(data.action[step]))
-        motion.record(stamp_ns, STEP_NS, target, end)
+        motion.record(stamp_ns, data.steps.ns, target, end)
         yield int(step), belief.update(stamp_ns, seen[step], visibility, tool, motion)

@@ -11,15 +11,18 @@ from wm_bags.steps.frames import Frame, Step
 from wm_core.atomic import worker_pool
 from wm_core.paths import rigs_dir
 from wm_core.rig import CameraRig
+from wm_core.task import DEFAULT_TASK, Task, load_task
 from wm_data.episode_bag import EpisodeWriter
 from wm_sim.action_driver import ActionDriver
 from wm_sim.arm_sim import ArmSim
 from wm_sim.world import load_world
 from wm_tasks.explorers import make_explorer
-from wm_tasks.settings import ACTION_SCALE, REACH, ROBOT, TASK
+from wm_tasks.plane import plane_scale
+from wm_tasks.settings import REACH, ROBOT
 
 EPISODES_PER_BAG = 20
 PAUSE_NS = 10**9  # between two episodes of a bag
+EPISODE_S = 5.0  # [s] of an episode of which no length is given
 
 
 @dataclass(frozen=True)
@@ -32,23 +35,36 @@ class Batch:
     steps: int
     bag: Path
     video: bool = False  # cameras and joints only
+    task: str = DEFAULT_TASK  # name, or the path of a task file: its explorer, actions and rate
 
 
 def collect(
-    worlds: list[str], episodes: int, steps: int, folder: Path, first_seed: int, workers: int, video: bool = False
+    worlds: list[str],
+    episodes: int,
+    steps: int | None,
+    folder: Path,
+    first_seed: int,
+    workers: int,
+    video: bool = False,
+    task: str = DEFAULT_TASK,
 ) -> list[Path]:
-    """Collect `episodes` per world (name or file) of `steps` control periods each into bags under `folder`; returns the bags.
+    """Collect `episodes` per world (name or file) of `steps` control periods each (None: EPISODE_S) into bags under `folder`.
+
+    `task` (name or file): its explorer acts, at its rate. Returns the bags. Raises TaskError.
 
     Bags that exist already are kept, so an interrupted collection continues.
     """
+    chosen = load_task(task)
+    steps = steps or round(EPISODE_S * chosen.rate)
+    named = "" if task == DEFAULT_TASK else f"_{chosen.name}"
     folder.mkdir(parents=True, exist_ok=True)
     batches = []
     for index, world in enumerate(worlds):
         for start in range(0, episodes, EPISODES_PER_BAG):
             seed = first_seed + index * episodes + start
             count = min(EPISODES_PER_BAG, episodes - start)
-            bag = folder / f"{load_world(world).name}_{seed:06d}"
-            batches.append(Batch(world, seed, count, steps, bag, video))
+            bag = folder / f"{load_world(world).name}{named}_{seed:06d}"
+            batches.append(Batch(world, seed, count, steps, bag, video, task))
     missing = [batch for batch in batches if not batch.bag.exists()]
     with worker_pool(workers) as pool:
         futures = [pool.submit(collect_bag, batch) for batch in missing]
@@ -60,6 +76,7 @@ def collect(
 def collect_bag(batch: Batch) -> Path:
     """Collect one bag."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    task = load_task(batch.task)
     world = load_world(batch.world)
     rig = CameraRig.load(rigs_dir() / "two_cameras.yaml")
     sim = ArmSim(world, rig, randomise=True)
@@ -68,7 +85,7 @@ def collect_bag(batch: Batch) -> Path:
     for seed in range(batch.first_seed, batch.first_seed + batch.episodes):
         sim.reset(seed)
         writer.begin(clock_ns, world.name, seed)
-        end_ns = _episode(sim, rig, writer, np.random.default_rng(seed), batch.steps, clock_ns)
+        end_ns = _episode(sim, rig, writer, task, np.random.default_rng(seed), batch.steps, clock_ns)
         writer.end(end_ns, world.name, seed)
         clock_ns = end_ns + PAUSE_NS
     return writer.close()
@@ -78,11 +95,13 @@ def _episode(
     sim: ArmSim,
     rig: CameraRig,
     writer: EpisodeWriter,
+    task: Task,
     rng: np.random.Generator,
     steps: int,
     clock_ns: int,
 ) -> int:
-    explore, drive = make_explorer(TASK, REACH, rng), ActionDriver(sim, ACTION_SCALE, TASK.step_duration)
+    explore = make_explorer(task, REACH, rng)
+    drive = ActionDriver(sim, plane_scale(task, "action"), task.step_duration)
     offset_ns = clock_ns - sim.time_ns
     for _ in range(steps):
         position, quaternion = sim.object_pose()

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from wm_bags.steps.step_spec import DEFAULT_STEPS, StepSpec
 from wm_core.futures import XY
 from wm_core.layout import columns
 from wm_core.specs import ActionSpec, BevSpec
@@ -41,13 +42,22 @@ class Dataset:
     seeds: list[int]  # by episode; -1: unknown
     action_spec: ActionSpec
     spec: BevSpec = BevSpec()
+    step_duration: float = DEFAULT_STEPS.duration  # [s]
 
     @staticmethod
     def load(folder: Path) -> "Dataset":
         """Load and verify a folder; raises DatasetError naming file, array and index of what is wrong."""
         facts, arrays = read_dataset(Path(folder))
         spec, action = BevSpec(**facts["bev"]), ActionSpec.from_dict(facts["action"])
-        return Dataset(**arrays, worlds=facts["worlds"], seeds=facts["seeds"], action_spec=action, spec=spec)
+        duration = float(facts.get("step_duration", DEFAULT_STEPS.duration))  # older ones are all of the default task
+        return Dataset(
+            **arrays,
+            worlds=facts["worlds"],
+            seeds=facts["seeds"],
+            action_spec=action,
+            spec=spec,
+            step_duration=duration,
+        )
 
     @staticmethod
     def join(parts: Sequence["Dataset"]) -> "Dataset":
@@ -61,8 +71,10 @@ class Dataset:
                     f"expected datasets with the same maps, got {first.spec} with {first.bev.shape[1]} cameras and, as number"
                     f" {i + 1}, {part.spec} with {part.bev.shape[1]}; build them again from their bags"
                 )
-            if differs := first.action_spec.mismatch(part.action_spec):
-                raise DatasetError(f"expected datasets of the same actions, as number {i + 1}: {differs}")
+            if differs := first.steps.mismatch(part.steps):
+                raise DatasetError(
+                    f"expected datasets of the same steps and the same actions, as number {i + 1}: {differs}"
+                )
             if part.objects.shape[1:] != first.objects.shape[1:]:
                 raise DatasetError(
                     f"expected datasets with {first.objects.shape[1]} objects, got {part.objects.shape[1]} in number {i + 1}"
@@ -84,8 +96,14 @@ class Dataset:
             seeds=[seed for part in parts for seed in part.seeds],
             action_spec=first.action_spec,
             spec=first.spec,
+            step_duration=first.step_duration,
             **joined,
         )
+
+    @property
+    def steps(self) -> StepSpec:
+        """How long a step is and what its action moves."""
+        return StepSpec(self.step_duration, self.action_spec)
 
     def object_at(self, fields: Sequence[str] = XY, slot: int = 0) -> np.ndarray:
         """Labels (T, n) of one object: a view where the fields follow each other."""

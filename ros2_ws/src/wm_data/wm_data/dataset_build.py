@@ -18,6 +18,7 @@ from wm_bags.steps.episodes import Episode
 from wm_bags.steps.frames import Frame, Step, arm_joints, check_rig, refusal
 from wm_bags.steps.profile import Profile
 from wm_bags.steps.recorded_profile import profile_of
+from wm_bags.steps.step_spec import DEFAULT_STEPS, StepSpec
 from wm_bags.steps.strict import StrictCheck
 from wm_bags.steps.sync import JITTER
 from wm_bags.storage.errors import BagError
@@ -33,7 +34,6 @@ from wm_data.episode_bag import COLOUR, DEPTH, EXECUTED, INFO, JOINTS
 from wm_perception.bev import Projector
 from wm_perception.pipeline import CameraFrame, shrink
 from wm_perception.robot_mask import RobotMask
-from wm_tasks.settings import TASK
 
 TOO_FAR = 1.01 * (1 + JITTER)  # length of an action beyond which the commands are not of this action scale
 
@@ -46,6 +46,7 @@ class Reading:
     video: bool = False  # commands and labels are ignored
     strict: bool = False
     damaged: str = "refuse"  # or skip: read what is around damage
+    steps: StepSpec = DEFAULT_STEPS
 
     def __post_init__(self) -> None:
         if self.strict and (self.profile or self.damaged == "skip"):
@@ -81,7 +82,7 @@ def build_dataset(bags: list[Path], folder: Path, workers: int, reading: Reading
         used = [i for i, check in enumerate(found) if check.steps]
         if not used:
             raise BagError("\n".join(check.why_nothing() for check in found[:10]))
-        merge_parts(work, used, [bag_facts(bag) for bag in bags])
+        merge_parts(work, used, [bag_facts(bag) for bag in bags], reading.steps)
         write_report(found, work)
     return Dataset.load(folder)
 
@@ -99,8 +100,8 @@ def bag_facts(bag: Path) -> dict[str, Any]:
 class Converter:
     """One bag's steps -> rows of the arrays."""
 
-    def __init__(self, bag: Path, profile: Profile) -> None:
-        self._bag, self._profile, self._action = bag, profile, TASK.action
+    def __init__(self, bag: Path, profile: Profile, steps: StepSpec) -> None:
+        self._bag, self._profile, self._action = bag, profile, steps.action
         robot = load_robot(profile.robot)
         self.kinematics = Kinematics(robot)
         self._mask = RobotMask(self.kinematics)
@@ -167,11 +168,11 @@ def _convert(bag: Path, part: Path, reading: Reading) -> BagCheck:
         if reading.strict or reading.profile:
             raise
         return BagCheck.without_profile(bag, str(error))
-    converter = Converter(bag, profile)
+    converter, steps = Converter(bag, profile, reading.steps), reading.steps
     check = StrictCheck(bag, profile) if reading.strict else BagCheck(bag, profile)
     try:
         with Bag(bag, reading.damaged) as opened:
-            write_part(bag, part, converter, check.steps_of(opened, converter.kinematics))
+            write_part(bag, part, converter, check.steps_of(opened, converter.kinematics, steps.ns, steps.reach))
     except BagError as error:
         if reading.strict:
             raise
@@ -207,7 +208,7 @@ def write_part(bag: Path, part: Path, converter: Converter, steps: Iterator[tupl
     np.savez(part.with_suffix(".npz"), seeds=list(seeds.values()), shape=maps.shape, **arrays)
 
 
-def merge_parts(work: Path, used: list[int], facts: list[dict[str, Any]]) -> None:
+def merge_parts(work: Path, used: list[int], facts: list[dict[str, Any]], steps: StepSpec) -> None:
     """One set of arrays of the parts `work`/00000, ... that could be used, with `facts` about the bags; maps are copied from
     file to file, a part at a time."""
     parts = [dict(np.load(work / f"{i:05d}.npz")) for i in used]
@@ -230,7 +231,7 @@ def merge_parts(work: Path, used: list[int], facts: list[dict[str, Any]]) -> Non
     for left in (*work.glob("[0-9]*.bev"), *work.glob("[0-9]*.npz")):
         left.unlink()
     seeds = [int(seed) for part in parts for seed in part["seeds"]]
-    seal(work, names, seeds, BevSpec(), TASK.action, facts)
+    seal(work, names, seeds, BevSpec(), steps, facts)
 
 
 def yaw(quaternion: np.ndarray) -> float:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from wm_bags.steps.step_spec import StepSpec
 from wm_core.checked_yaml import faults
-from wm_core.specs import MAP_CHANNELS, ActionSpec, BevSpec
+from wm_core.specs import MAP_CHANNELS, BevSpec
 from wm_core.specs_schema import ACTION_SCHEMA, MAP_SCHEMA, POSITION, TOOL_FIELDS
 
 SCHEMA_VERSION = 3
@@ -33,6 +34,7 @@ _SCHEMA: dict[str, Any] = {
         "worlds": {"type": "array", "items": {"type": "string"}, "minItems": 1},
         "seeds": {"type": "array", "items": {"type": "integer"}, "minItems": 1},
         "bev": MAP_SCHEMA,
+        "step_duration": {"type": "number", "exclusiveMinimum": 0},  # [s]; older ones do not say it
         "action": ACTION_SCHEMA,
         "objects": _COUNT,
         "arrays": {
@@ -53,7 +55,12 @@ class DatasetError(ValueError):
 
 
 def seal(
-    folder: Path, worlds: list[str], seeds: list[int], spec: BevSpec, action: ActionSpec, bags: list[dict[str, Any]]
+    folder: Path,
+    worlds: list[str],
+    seeds: list[int],
+    spec: BevSpec,
+    steps: StepSpec,
+    bags: list[dict[str, Any]],
 ) -> None:
     """Write `dataset.json` for the arrays lying in `folder`: their shapes, sizes and, but for the maps, checksums."""
     arrays: dict[str, dict[str, Any]] = {}
@@ -68,7 +75,8 @@ def seal(
         "worlds": worlds,
         "seeds": seeds,
         "bev": asdict(spec),
-        "action": action.to_dict(),
+        "step_duration": steps.duration,
+        "action": steps.action.to_dict(),
         "objects": arrays["objects"]["shape"][1],
         "arrays": arrays,
         "bags": bags,

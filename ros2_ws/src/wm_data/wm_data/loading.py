@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from wm_bags.steps.step_spec import DEFAULT_STEPS, StepSpec
 from wm_bags.storage.reading import is_bag
 from wm_core.config import SettingError
 from wm_data.dataset import Dataset
@@ -23,29 +24,38 @@ def find_bags(places: list[Path]) -> list[Path]:
     return bags
 
 
-def load_data(places: list[Path], work: Path, workers: int = 2, video: bool = False) -> Dataset:
+def load_data(
+    places: list[Path], work: Path, workers: int = 2, video: bool = False, steps: StepSpec | None = None
+) -> Dataset:
     """The datasets in some folders and one built from the bags among them (once) under `work`, as one dataset.
 
-    `video`: only cameras and joints are used. Raises DatasetError, BagError and SettingError.
+    `video`: only cameras and joints are used. `steps`: those in which bags are read, and which datasets must have (default: bags in
+    those of the default task, datasets as they are). Raises DatasetError, BagError and SettingError.
     """
     if not places:
         raise SettingError("expected data=FOLDER: a dataset, a bag or a folder of bags")
     stored = [place for place in places if (place / "dataset.json").is_file()]
     parts = [Dataset.load(place) for place in stored]
+    for place, part in zip(stored, parts, strict=True):
+        if steps and (differs := steps.mismatch(part.steps)):
+            raise DatasetError(f"{place}: {differs}; build it again with the --task that is meant")
     if bags := find_bags([place for place in places if place not in stored]):
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # set by torchrun
             raise SettingError(
                 "expected datasets, not bags, with several processes; build one first: wm dataset BAGS --out DATASET"
             )
-        parts.append(_built(bags, work / ("video" if video else "dataset"), workers, video))
+        reading = Reading(video=video, steps=steps or DEFAULT_STEPS)
+        parts.append(_built(bags, work / ("video" if video else "dataset"), workers, reading))
     return Dataset.join([part.as_video() for part in parts] if video else parts)
 
 
-def _built(bags: list[Path], folder: Path, workers: int, video: bool) -> Dataset:
-    """The dataset of some bags, as it is in `folder` when it was built from the same ones."""
+def _built(bags: list[Path], folder: Path, workers: int, reading: Reading) -> Dataset:
+    """The dataset of some bags, as it is in `folder` when it was built from the same ones, in the same steps."""
     try:
         if read_facts(folder)["bags"] == [bag_facts(bag) for bag in bags]:
-            return Dataset.load(folder)
+            data = Dataset.load(folder)
+            if reading.steps.mismatch(data.steps) is None:
+                return data
     except DatasetError:  # none yet, torn, or of an older version: the bags are here, so it is built again
         pass
-    return build_dataset(bags, folder, workers, Reading(video=video))
+    return build_dataset(bags, folder, workers, reading)

@@ -17,7 +17,7 @@ from wm_evaluation.held_out import held_out
 from wm_evaluation.kept import Finished, plain
 from wm_evaluation.registry import ENTRIES, Headline
 from wm_evaluation.report import Report
-from wm_evaluation.run import load_bundles
+from wm_evaluation.run import Settings, evaluate, load_bundles
 from wm_evaluation.section import Picture, Section, Table
 from wm_evaluation.stats import Estimate
 
@@ -29,7 +29,7 @@ def store(data, folder):
     folder.mkdir()
     for name in ("bev", *SMALL):
         np.save(folder / f"{name}.npy", getattr(data, name))
-    seal(folder, data.worlds, data.seeds, data.spec, data.action_spec, [])
+    seal(folder, data.worlds, data.seeds, data.spec, data.steps, [])
     return folder
 
 
@@ -200,3 +200,8 @@ def test_figures_become_plain_json():
         "flag": np.bool_(True),
     }
     assert plain(value) == {"1": 2.0, "list": [3, None], "array": [[1.0, None]], "flag": True}
+
+
+def test_a_bundle_of_another_rate_than_the_measurements_is_refused(fast, tmp_path):
+    with pytest.raises(ValueError, match=r"bundle: expected steps of 0.1 s, .* got 0.05 s; .*closed loop"):
+        evaluate(Settings([fast], tmp_path / "out"))

@@ -128,7 +128,7 @@ def data(dataset, tmp_path_factory):
         folder.mkdir()
         for field in ("bev", *SMALL):
             np.save(folder / f"{field}.npy", getattr(part, field))
-        seal(folder, part.worlds, part.seeds, part.spec, part.action_spec, [])
+        seal(folder, part.worlds, part.seeds, part.spec, part.steps, [])
         folders.append(str(folder))
     return folders
 

@@ -1,5 +1,6 @@
 """Data that bundles may be judged on: labelled, with commands, and trained on by none of them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,20 @@ from wm_data.collect import collect
 from wm_data.dataset import Dataset
 from wm_data.loading import load_data
 from wm_learning.pipelines.train import unseen
+from wm_tasks.settings import TASK
 
+SAME = 1e-6  # [s]
 EPISODES, STEPS = 20, 60  # collected in each world
+
+
+def check_steps(bundles: Mapping[str, Bundle]) -> None:
+    """Raise ValueError for a bundle of another rate than that of the task in which measurements are made."""
+    for label, bundle in bundles.items():
+        if abs(bundle.step_duration - TASK.step_duration) > SAME:
+            raise ValueError(
+                f"{label}: expected steps of {TASK.step_duration:g} s, as of the task '{TASK.name}', got {bundle.step_duration:g} s;"
+                " such a bundle is measured in closed loop: ./wm launch arm_sim.launch.py bundle:=FOLDER task:=TASK episodes:=50"
+            )
 
 
 def held_out(bundles: dict[str, Bundle], data: Dataset) -> tuple[Dataset, list[str]]:

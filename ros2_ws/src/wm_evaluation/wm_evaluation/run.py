@@ -19,7 +19,7 @@ from wm_core.paths import worlds_dir
 from wm_core.revision import revision
 from wm_data.dataset import Dataset
 from wm_data.loading import load_data
-from wm_evaluation.held_out import EPISODES, collect_held_out, held_out
+from wm_evaluation.held_out import EPISODES, check_steps, collect_held_out, held_out
 from wm_evaluation.kept import Finished, Kept, plain, write
 from wm_evaluation.measurement import Context
 from wm_evaluation.registry import ENTRIES, NAMES, Entry
@@ -54,6 +54,7 @@ def evaluate(settings: Settings) -> Report:
         raise ValueError(f"expected an effort above 0 and up to 10, got {settings.effort:g}; 1 is the usual one")
     load_world(worlds_dir() / f"{settings.world}.yaml")
     bundles = load_bundles(settings.bundles)
+    check_steps(bundles)
     data, notes = held_out(bundles, _data(settings, bundles))
     context = Context(bundles, data, settings.world, settings.first_seed, settings.effort, settings.workers)
     entries = [entry for entry in ENTRIES if entry.name in settings.only]

@@ -28,7 +28,7 @@ def stored(dataset, tmp_path):
     folder.mkdir()
     for name in FIELDS:
         np.save(folder / f"{name}.npy", getattr(dataset, name))
-    seal(folder, dataset.worlds, dataset.seeds, dataset.spec, dataset.action_spec, [])
+    seal(folder, dataset.worlds, dataset.seeds, dataset.spec, dataset.steps, [])
     return folder
 
 

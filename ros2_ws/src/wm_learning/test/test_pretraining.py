@@ -48,7 +48,7 @@ def stored(data, folder):
     folder.mkdir()
     for name in ("bev", *SMALL):
         np.save(folder / f"{name}.npy", getattr(data, name))
-    seal(folder, data.worlds, data.seeds, data.spec, data.action_spec, [])
+    seal(folder, data.worlds, data.seeds, data.spec, data.steps, [])
     return folder
 
 

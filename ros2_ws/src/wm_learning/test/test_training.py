@@ -7,10 +7,15 @@ import pytest
 import torch
 
 from wm_core.bundle import Bundle
+from wm_core.compatibility import check_fit
 from wm_core.config import SettingError, configure
-from wm_learning.families import phases
+from wm_core.task import load_task
+from wm_learning.export.weights import load_model
+from wm_learning.families import FAMILIES, phases
 from wm_learning.families.grounded import GroundedConfig, GroundedModel
+from wm_learning.families.schedule import in_steps_of
 from wm_learning.figures.held_out import evaluate
+from wm_learning.pipelines.finetune import FinetuneSettings, finetune
 from wm_learning.pipelines.train import RunSettings, split, train_bundle
 from wm_learning.training.embeddings import embed
 from wm_learning.training.trainer import Trainer
@@ -52,6 +57,32 @@ def test_a_trained_bundle_of_any_family_runs_like_any_other(dataset, tmp_path, f
     assert out["readout"].shape == (bundle.ensemble, 3, bundle.horizon, 4)
     # Equal actions from one belief give equal futures within a member.
     assert np.allclose(out["readout"][:, 0], out["readout"][:, 2])
+
+
+@pytest.mark.parametrize("family", ["grounded", "rssm"])
+def test_data_of_shorter_steps_give_a_bundle_of_shorter_steps(dataset, tmp_path, family):
+    task = load_task("push_20hz")
+    fast = replace(dataset, step_duration=task.step_duration, action_spec=task.action)
+    settings = {**OTHERS, "sequences": {**OTHERS["sequences"], "burn_in": 5}}
+    bundle = Bundle.load(train_bundle(fast, tmp_path / "bundle", replace(RUN, family=family), settings))
+    check_fit(task, bundle)
+    assert (bundle.step_duration, bundle.horizon) == (0.05, 24)  # as far ahead
+    chosen = bundle.spec["data"]["training"][family]
+    assert chosen["sequences"]["horizon"] == 20 and chosen["sequences"]["burn_in"] == 5  # as long, unless set
+    assert load_model(tmp_path / "bundle").sizes.horizon == 24
+    with pytest.raises(SettingError, match="expected steps of 0.05 s, got 0.1 s; build it again from its bags"):
+        finetune(tmp_path / "bundle", dataset, tmp_path / "tuned", FinetuneSettings())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_takes_time_takes_as_long_in_shorter_steps(family):
+    config = FAMILIES[family].config()
+    assert in_steps_of(config, 0.1) == config
+    fast = in_steps_of(config, 0.05)
+    assert fast.images.horizon == 2 * config.images.horizon and fast.images.steps == config.images.steps
+    assert (fast.sequences.burn_in, fast.sequences.horizon) == (12, 20)
+    if family == "tdmpc":
+        assert fast.values.discount**2 == pytest.approx(config.values.discount)
 
 
 class KilledError(Exception):

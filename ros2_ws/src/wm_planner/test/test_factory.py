@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from wm_core.bundle import Bundle, BundleError
+from wm_core.compatibility import FitError
 from wm_core.goal import PoseGoal
 from wm_core.kinematics import Kinematics
 from wm_core.paths import bundles_dir
@@ -53,3 +54,12 @@ def test_an_unknown_planner_or_parameter_is_refused_by_name():
         make_planner_core(BUNDLE, TASK, ARM, PlannerSettings("best"))
     with pytest.raises(ValueError, match=r"got \['size'\]"):
         make_planner_core(BUNDLE, TASK, ARM, PlannerSettings(planner_params={"size": 3}))
+
+
+def test_as_far_ahead_as_the_bundle_s_graph_unless_set(fast):
+    task = load_task("push_20hz")
+    bundle = Bundle.load(fast)
+    cores = [make_planner_core(bundle, task, ARM, PlannerSettings(horizon=horizon)) for horizon in (0, 24)]
+    assert [decide(core).plan.actions.shape[0] for core in cores] == [bundle.horizon, 24]
+    with pytest.raises(FitError, match="the task says 10 Hz, the bundle 20 Hz"):
+        make_planner_core(Bundle.load(fast), load_task(), ARM, PlannerSettings())

@@ -21,7 +21,7 @@ from wm_planner.tool_path import ToolMotion, ToolPath
 
 BLIND_SPEED = 0.05  # share of full speed near an object out of sight: an unseen push drifts by distance, not by time
 SAME_PLACE = 0.002  # [m] between where the last command ends and where the next begins
-DOUBT_STEPS = 12  # what may happen later is planned anew many times before
+DOUBT_S = 1.2  # [s] what may happen later is planned anew many times before
 PLANNED_DOUBT = 0.8  # share of it up to which exploring may plan
 DEFER_ABOVE = 0.12  # [m] half a 90 % interval; on ordinary goals plans stay below 0.08
 POLICY_TRUST = (
@@ -164,7 +164,7 @@ class PlannerCore:
         def doubt_of(actions: np.ndarray) -> float:
             """How far off [m] the object may soon be at worst under the actions (n, A) of a plan."""
             futures = self._engine.rollout(latent, np.float32(speed) * self._each_step(actions[None]))
-            soon = futures.steps <= max(DOUBT_STEPS, futures.steps[0])
+            soon = futures.steps <= max(round(DOUBT_S * 1e9 / self._step_ns), futures.steps[0])
             return float(self._costs.uncertainty(futures)[:, soon].max())
 
         intended = None

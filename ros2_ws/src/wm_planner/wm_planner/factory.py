@@ -25,7 +25,7 @@ class PlannerSettings:
 
     planner: str = "icem"  # one of PLANNERS, or POLICY: the bundle's policy without a search
     planner_params: Mapping[str, Any] = field(default_factory=dict)  # of the search, over its own defaults
-    horizon: int = 12  # steps planned ahead; with macro rounded up to whole jumps
+    horizon: int = 0  # steps planned ahead, 0: the bundle's; with macro rounded up to whole jumps
     macro: bool = False  # plan in the jumps of the bundle
     seed: int = 0  # of the random candidates
     policy_seeds: str = "auto"  # one of SEEDING: whether to search around what the policy intends
@@ -44,7 +44,7 @@ def make_planner_core(bundle: Bundle, task: Task, kinematics: Kinematics, settin
     check_fit(task, bundle)
     check_robot(task, kinematics.robot)
     engine = RolloutEngine(bundle, settings.macro)
-    count = engine.count(settings.horizon)
+    count = engine.count(settings.horizon or bundle.horizon)
     search = search_of(settings.planner)
     return PlannerCore(
         engine,

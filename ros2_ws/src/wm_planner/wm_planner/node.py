@@ -34,6 +34,8 @@ from wm_planner.planners import PlanningError
 from wm_planner.pursuit import DEACTIVATED, E_STOPPED, Pursuit
 from wm_planner.turns import PATIENCE_S, Turns
 
+DEADLINE = 0.45  # share of a step: what sees and believes needs the rest
+
 
 class PlannerNode(WmNode):
     PARAMETERS = (
@@ -50,7 +52,13 @@ class PlannerNode(WmNode):
             "arm_lag", 0.0, "[s] that the arm is behind its commands: half of the guard's smoothing and 10 ms", 0.0, 0.5
         ),
         Param("initial_delay", 0.04, "[s] assumed from camera to command before it is measured", 0.0, 1.0),
-        Param("planning_time", 0.045, "[s] deadline of one cycle from the belief's arrival; 0: none", 0.0, 10.0),
+        Param(
+            "planning_time",
+            0.0,
+            f"[s] deadline of one cycle from the belief's arrival; 0: {DEADLINE:g} of the bundle's step",
+            0.0,
+            10.0,
+        ),
         Param("belief_timeout", 0.3, "[s] an older belief is answered with a hold", 0.01, 10.0),
         Param("defer_patience", 2.0, "[s] of such plans without a break after which the goal is given up", 0.0, 3600.0),
         Param("tolerance", 0.0, "[m] default distance at which a goal is reached; 0: the task's", 0.0, 0.5),
@@ -204,7 +212,7 @@ class PlannerNode(WmNode):
             return self._core.hold(problem, stamp_ns=stamp_ns, delay=delay), Command.HOLD
         if progress.near:
             return self._core.hold(stamp_ns=stamp_ns, delay=delay), Command.ACTIVE
-        budget = 0.0 if self.value("lockstep") else self.value("planning_time")
+        budget = self.value("planning_time") or DEADLINE * self._bundle.step_duration
         mean, variance = np.asarray(belief.mean, np.float32), np.asarray(belief.variance, np.float32)
         try:
             decision = self._core.step(
@@ -215,7 +223,7 @@ class PlannerNode(WmNode):
                 stamp_ns=stamp_ns,
                 delay=delay,
                 time_unseen=belief.objects[0].time_unseen,
-                deadline_s=arrived + budget if budget > 0 else None,
+                deadline_s=None if self.value("lockstep") else arrived + budget,
             )
             return decision, Command.HOLD if decision.deferred else Command.ACTIVE
         except (PlanningError, ValueError) as error:

@@ -32,7 +32,13 @@ SETTINGS = (
         0.0,
         10.0,
     ),
-    Param("horizon", PlannerSettings.horizon, "steps planned ahead; with macro rounded up to whole jumps", 1, 200),
+    Param(
+        "horizon",
+        PlannerSettings.horizon,
+        "steps planned ahead, 0: the bundle's; with macro rounded up to whole jumps",
+        0,
+        200,
+    ),
     Param(
         "macro",
         PlannerSettings.macro,

@@ -66,6 +66,16 @@ def test_one_trajectory_advances_one_period(fresh):
     assert to_ns(fresh.messages["clock"][-1].clock) == fresh.now_ns
 
 
+def test_a_period_is_the_task_s(ros):
+    with simulator("mode:=lockstep", "task:=push_20hz") as robot:
+        robot.bring_up()
+        robot.frame(0)
+        start_ns = robot.now_ns
+        assert robot.ask(StepWorld, "sim/step", periods=1).success
+        robot.frame(start_ns)
+        assert robot.now_ns - start_ns == pytest.approx(50_000_000, abs=1)
+
+
 def test_an_answer_to_an_older_frame_does_not_advance_time(fresh):
     start_ns, q = fresh.now_ns, fresh.first["joint_states"].position[:7]
     fresh.move(q, start_ns)

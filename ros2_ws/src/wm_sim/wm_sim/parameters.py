@@ -6,6 +6,7 @@ from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
 from wm_core.robot_source import ROBOT
 from wm_core.sensor_spec import load_sensor
+from wm_core.task import DEFAULT_TASK, load_task
 from wm_sim.arm_sim import PHYSICS_HZ
 from wm_sim.camera_profile import DEPTH_UNITS, CameraProfile, load_camera_profile
 from wm_sim.joint_streams import JointOptions
@@ -21,7 +22,13 @@ PARAMETERS = (
     Param("mode", "real_time", "Pace of time", choices=("real_time", "fast", "lockstep")),
     Param("autostart", False, "Configure and activate by itself, as a driver does that has no life cycle"),
     Param("seed", 0, "Draws the object's first place", 0),
-    Param("control_period", 0.1, "[s] Between camera frames; a multiple of the physics step, 1/240 s", 0.0, 2.0),
+    Param(
+        "control_period",
+        0.0,
+        "[s] Between camera frames; a multiple of the physics step, 1/240 s; 0: the task's",
+        0.0,
+        2.0,
+    ),
     Param("randomise", False, "Draw mass, friction, size and colour at every reset from the world's ranges"),
     Param("start_time", 0.0, "[s] Where simulated time begins, where it is not real time", 0.0, 1e10),
     Param("gui", False, "Show the world in a window (needs a display)"),
@@ -75,10 +82,15 @@ def camera_rig(node: WmNode, world: World, profile: CameraProfile) -> CameraRig:
     return profile.applied(rig, node.value("image_width"))
 
 
+def control_period(node: WmNode) -> float:
+    """[s] that is asked for, or that of the task; where there is none, of the task that is pursued by default."""
+    return node.value("control_period") or load_task(node.value("task") or DEFAULT_TASK).step_duration
+
+
 def frame_period(node: WmNode, profile: CameraProfile, cameras: int) -> float:
     """[s] between frames. In lockstep they are what time goes by: one per control period."""
     rate = node.value("camera_rate") or profile.rate(cameras)
-    return node.value("control_period") if rate is None or node.value("mode") == "lockstep" else 1 / rate
+    return control_period(node) if rate is None or node.value("mode") == "lockstep" else 1 / rate
 
 
 def joint_options(node: WmNode) -> JointOptions:

@@ -62,3 +62,12 @@ def test_the_bundle_s_policy_moves_the_arm_where_it_is_trusted(straight, trust, 
 def test_a_policy_that_the_bundle_does_not_bring_is_refused(bare):
     with pytest.raises(BundleError, match="expected a bundle with a policy"):
         ClosedLoop.load("tabletop_block", bare, "policy")
+
+
+def test_a_bundle_of_shorter_steps_is_asked_as_often(fast):
+    loop = ClosedLoop.load("tabletop_block", fast, task="push_20hz")
+    result = loop.episode(10_000, max_steps=8)
+    assert np.diff([step.stamp_ns for step in result.trace]).tolist() == [50_000_000] * 7
+    assert result.time_s == pytest.approx(0.4) and all(step.plan is not None for step in result.trace)
+    travelled = np.linalg.norm(np.diff([step.ee_target for step in result.trace], axis=0), axis=1)
+    assert 0 < travelled.max() <= 0.015 + 1e-6

@@ -2,6 +2,8 @@
 
 from wm_core.task import Task
 
+WRITTEN_FOR = 0.1  # [s] control period that the numbers of scripts are meant for
+
 
 def plane_scale(task: Task, who: str) -> float:
     """[m] that an action of length 1 moves the tool in x and y; raises TaskError for a task with other axes or two scales.
@@ -13,3 +15,8 @@ def plane_scale(task: Task, who: str) -> float:
             who, f"expected actions along x and y with one scale for '{who}', got {dict(task.action.scale)}"
         )
     return task.action.scale["x"]
+
+
+def period_share(task: Task) -> float:
+    """The task's control period over the one that the numbers of scripts are meant for: so much of them happens in a step."""
+    return task.step_duration / WRITTEN_FOR

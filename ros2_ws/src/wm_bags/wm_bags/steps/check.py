@@ -9,17 +9,15 @@ from wm_bags.steps.episodes import Episode
 from wm_bags.steps.frames import Step
 from wm_bags.steps.profile import Profile
 from wm_bags.steps.reader import OUTSIDE, StepReader
-from wm_bags.steps.sync import JITTER, Cut
+from wm_bags.steps.step_spec import DEFAULT_STEPS, StepSpec
+from wm_bags.steps.sync import Cut
 from wm_bags.steps.topic_stats import TopicStats
 from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
 from wm_core.kinematics import Kinematics
-from wm_core.task import load_task
 
 Span = tuple[int, int]  # stamps [ns]
-TASK = load_task()
-STEP_NS = TASK.step_ns
-REACH = (1 + JITTER) * max(TASK.action.scale.values())  # [m] in a step that was as long as it may be
+STEP_NS, REACH = DEFAULT_STEPS.ns, DEFAULT_STEPS.reach  # of the default task
 
 
 @dataclass
@@ -174,12 +172,14 @@ class BagCheck:
             self.cuts.append(cut)
 
 
-def check_bag(path: Path, profile: Profile, kinematics: Kinematics, damaged: str = "refuse") -> BagCheck:
-    """Read a whole bag and everything in it."""
+def check_bag(
+    path: Path, profile: Profile, kinematics: Kinematics, damaged: str = "refuse", steps: StepSpec = DEFAULT_STEPS
+) -> BagCheck:
+    """Read a whole bag, in such steps, and everything in it."""
     check = BagCheck(path, profile)
     try:
         with Bag(path, damaged) as bag:
-            for _ in check.steps_of(bag, kinematics, everything=True):
+            for _ in check.steps_of(bag, kinematics, steps.ns, steps.reach, everything=True):
                 pass
     except BagError as error:
         check.refuse(str(error))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wm_bringup.cli._launched import add_files, add_robot, files, robot_of
 from wm_bringup.cli._running import add_namespace, speaker
+from wm_core.task import DEFAULT_TASK, load_task
 
 ERROR_STATUS = 2  # 1: there are errors
 TOPICS = ("colour_topic", "depth_topic", "info_topic", "joint_topic")
@@ -24,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_robot(parser)
     parser.add_argument("--rig", metavar="FILE", help="of the cameras: a name or a file (default: two_cameras)")
     parser.add_argument("--cameras", nargs="+", metavar="NAME", help="of the rig (default: all)")
+    parser.add_argument(
+        "--task", default=DEFAULT_TASK, help="name or file of the task, whose rate is needed (default: %(default)s)"
+    )
     add_files(parser)
     for name in TOPICS:
         parser.add_argument(
@@ -49,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
     with speaker(options.namespace) as wm:
         found = simulated(wm.node, wm.spin)
         setup = setup_of(profile, given, files(options, profile, *found), options.controller_topic)
-        setup = replace(in_full(setup, wm.node.resolve_topic_name), simulated_time=found.time)
+        period = load_task(options.task).step_duration
+        setup = replace(in_full(setup, wm.node.resolve_topic_name), simulated_time=found.time, period=period)
         print(f"listening for {options.seconds:g} s", flush=True)
         observed = Listener(wm.node, setup).listen(wm.spin, options.seconds)
     findings = examine(observed)

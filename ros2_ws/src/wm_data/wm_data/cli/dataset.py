@@ -3,12 +3,19 @@
 import argparse
 from pathlib import Path
 
+from wm_core.task import DEFAULT_TASK, load_task
+
 REQUIREMENTS = "requirements-dev.txt"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bags", type=Path, nargs="+")
     parser.add_argument("--profile", type=Path, help="which topics play which role; `wm bag profile BAG` proposes one")
+    parser.add_argument(
+        "--task",
+        default=DEFAULT_TASK,
+        help="name or file of the task whose actions and rate steps have (default: %(default)s)",
+    )
     parser.add_argument("--video", action="store_true", help="use cameras and joints only, as of bags without commands")
     parser.add_argument(
         "--strict", action="store_true", help="wm's own bags: the first fault is an error, nothing is cut"
@@ -27,10 +34,12 @@ def run(options: argparse.Namespace) -> int:
     from wm_data.out_folder import check_out
 
     check_out(options.out, options.replace)
+    from wm_bags.steps.step_spec import StepSpec
     from wm_data.dataset_build import Reading, build_dataset
     from wm_data.loading import find_bags
 
-    reading = Reading(options.profile, options.video, options.strict, options.damaged)
+    steps = StepSpec.of(load_task(options.task))
+    reading = Reading(options.profile, options.video, options.strict, options.damaged, steps)
     data = build_dataset(find_bags(options.bags), options.out, options.workers, reading)
     print(
         f"{options.out}: {len(data.episode)} steps of {len(data.seeds)} episodes"

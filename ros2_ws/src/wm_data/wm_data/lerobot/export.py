@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from wm_bags.steps.check import BagCheck
 from wm_bags.steps.episodes import Episode
 from wm_bags.steps.frames import Frame, Step
+from wm_bags.steps.step_spec import StepSpec
 from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
 from wm_core.atomic import new_folder
@@ -38,13 +39,12 @@ from wm_data.lerobot.layout import (
     LeRobotError,
     Place,
     depth_key,
+    fps_of,
     image_key,
 )
 from wm_data.lerobot.rows import RowWriter, depth_png, number_features, numbers_of
 from wm_data.lerobot.video import VideoWriter
-from wm_tasks.settings import STEP_NS, TASK
 
-FPS = 1_000_000_000 // STEP_NS
 _RECORDED = Reading()  # by wm
 
 
@@ -56,7 +56,9 @@ def export(bags: list[Path], folder: Path, reading: Reading = _RECORDED, task: s
     profile = reading.topics(bags[0])
     with new_folder(Path(folder)) as work:
         robot = load_robot(profile.robot)
-        writer = _Writer(work, robot, list(profile.cameras), task, profile.source != "none", bool(profile.object))
+        writer = _Writer(
+            work, robot, list(profile.cameras), task, profile.source != "none", bool(profile.object), reading.steps
+        )
         for bag in bags:
             steps = _steps(bag, robot, reading)
             for _, group in groupby(steps, key=lambda each: each[0].index):
@@ -71,7 +73,7 @@ def export(bags: list[Path], folder: Path, reading: Reading = _RECORDED, task: s
 def _steps(bag: Path, robot: RobotProfile, reading: Reading) -> Iterator[tuple[Episode, Step]]:
     check = BagCheck(bag, reading.topics(bag))
     with Bag(bag, reading.damaged) as opened:
-        yield from check.steps_of(opened, Kinematics(robot))
+        yield from check.steps_of(opened, Kinematics(robot), reading.steps.ns, reading.steps.reach)
     if check.cuts or not check.steps:
         print(f"lerobot: {bag.name}: {check.summary()}", flush=True)
 
@@ -80,12 +82,20 @@ class _Writer:
     """All files of a dataset."""
 
     def __init__(
-        self, work: Path, robot: RobotProfile, cameras: list[str], task: str, commands: bool, labels: bool
+        self,
+        work: Path,
+        robot: RobotProfile,
+        cameras: list[str],
+        task: str,
+        commands: bool,
+        labels: bool,
+        steps: StepSpec,
     ) -> None:
+        self._steps, self._fps = steps, fps_of(steps)
         self._work, self._task, self._commands, self._labels = work, task, commands, labels
         self._kinematics = Kinematics(robot)
         (work / "meta").mkdir()
-        self._videos = {camera: VideoWriter(work, image_key(camera), FPS) for camera in cameras}
+        self._videos = {camera: VideoWriter(work, image_key(camera), self._fps) for camera in cameras}
         self._rows: RowWriter | None = None
         self._features: dict[str, dict[str, Any]] = {}
         self._episodes: list[dict[str, Any]] = []
@@ -110,11 +120,11 @@ class _Writer:
             if begun is None:
                 begun, intrinsics = episode, {name: frame.K.ravel().tolist() for name, frame in step.frames.items()}
             self._check(bag, step, intrinsics)
-            row: dict[str, Any] = numbers_of(bag, step, self._kinematics)
+            row: dict[str, Any] = numbers_of(bag, step, self._kinematics, self._steps.action)
             for camera, frame in step.frames.items():
                 row |= self._images(camera, frame, pictures)
             i = len(columns.get("index", ()))
-            row |= {"timestamp": i / FPS, "frame_index": i, "index": self.frames + i}
+            row |= {"timestamp": i / self._fps, "frame_index": i, "index": self.frames + i}
             row |= {"episode_index": len(self._episodes), "task_index": self._task_index(episode.world)}
             for name, value in row.items():
                 columns.setdefault(name, []).append(value)
@@ -140,7 +150,7 @@ class _Writer:
             "chunks_size": CHUNK_FILES,
             "data_files_size_in_mb": DATA_MB,
             "video_files_size_in_mb": VIDEO_MB,
-            "fps": FPS,
+            "fps": self._fps,
             "splits": {"train": f"0:{len(self._episodes)}"},
             "data_path": DATA,
             "video_path": VIDEO,
@@ -150,7 +160,7 @@ class _Writer:
         own = {
             "schema": OWN_SCHEMA,
             "intrinsics": intrinsics,
-            "action": TASK.action.to_dict(),
+            "action": self._steps.action.to_dict(),
             "depth_rounded_m": self._rounded,
             "bags": [bag_facts(bag) for bag in self._used],
             "episodes": self._own,
@@ -174,7 +184,7 @@ class _Writer:
             features[image_key(camera)] = {"dtype": "video", "shape": [height, width, 3], **axes}
             depth = {"is_depth_map": True, "depth_unit": "mm"}
             features[depth_key(camera)] = {"dtype": "image", "shape": [height, width, 1], **axes, "info": depth}
-        return features | number_features(self._kinematics, self._commands, self._labels)
+        return features | number_features(self._kinematics, self._steps.action, self._commands, self._labels)
 
     def _check(self, bag: Path, step: Step, intrinsics: dict[str, list[float]]) -> None:
         for camera, frame in step.frames.items():

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from wm_bags.steps.step_spec import StepSpec
 from wm_core.checked_yaml import faults
 from wm_core.specs_schema import ACTION_SCHEMA
 
@@ -109,6 +110,14 @@ def image_key(camera: str) -> str:
 
 def depth_key(camera: str) -> str:
     return f"observation.images.{camera}_depth"
+
+
+def fps_of(steps: StepSpec) -> int:
+    """Frames a second, a whole number in LeRobot; raises LeRobotError."""
+    fps = round(1 / steps.duration)
+    if steps.mismatch(StepSpec(1 / fps, steps.action)):
+        raise LeRobotError(f"expected a whole number of steps a second, got steps of {steps.duration:g} s")
+    return fps
 
 
 def read_info(folder: Path) -> dict[str, Any]:

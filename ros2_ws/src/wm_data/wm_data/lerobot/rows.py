@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from wm_bags.steps.frames import Step, arm_joints
 from wm_core.kinematics import Kinematics
+from wm_core.specs import ActionSpec
 from wm_core.specs_schema import POSITION, ROTATION
 from wm_data.dataset_build import yaw
 from wm_data.dataset_files import LABEL
@@ -28,26 +29,25 @@ from wm_data.lerobot.layout import (
     STATE,
     Place,
 )
-from wm_tasks.settings import TASK
 
 MILLIMETRES = 1000
 SEEN = ("x", "y", "yaw")  # of an object, in observation.object
 _INDICES = ("frame_index", "episode_index", "index", "task_index")
 
 
-def number_features(kinematics: Kinematics, commands: bool, labels: bool) -> dict[str, dict[str, Any]]:
+def number_features(
+    kinematics: Kinematics, action: ActionSpec, commands: bool, labels: bool
+) -> dict[str, dict[str, Any]]:
     """Features that are numbers; without `commands` (video) there is no action, without `labels` no object."""
     joints = list(kinematics.joint_names)
     features = {STATE: _numbers("float32", [*joints, "tool_x", "tool_y", "tool_z"])}
     if commands:
-        features[ACTION] = _numbers("float32", [f"tool_d{axis}" for axis in TASK.action.axes])
+        features[ACTION] = _numbers("float32", [f"tool_d{axis}" for axis in action.axes])
     if labels:
         features[OBJECT] = _numbers("float32", list(SEEN))
     features[JOINTS] = _numbers("float64", joints)
     if commands:
-        features[COMMAND] = _numbers(
-            "float64", [f"{end}_{axis}" for end in ("from", "to") for axis in TASK.action.axes]
-        )
+        features[COMMAND] = _numbers("float64", [f"{end}_{axis}" for end in ("from", "to") for axis in action.axes])
     if labels:
         features[POSE] = _numbers("float64", [*POSITION, *ROTATION])
     features[STAMP] = _numbers("int64", None)
@@ -59,7 +59,7 @@ def _numbers(dtype: str, names: list[str] | None) -> dict[str, Any]:
     return {"dtype": dtype, "shape": [len(names) if names else 1], "names": names}
 
 
-def numbers_of(bag: Path, step: Step, kinematics: Kinematics) -> dict[str, np.ndarray]:
+def numbers_of(bag: Path, step: Step, kinematics: Kinematics, action: ActionSpec) -> dict[str, np.ndarray]:
     """What a step's row holds but for images and indices: full precision in `wm.*`, what LeRobot learns from in float32."""
     q = arm_joints(bag, JOINT_TOPIC, step, kinematics)
     pose = np.full(len(POSITION) + len(ROTATION), np.nan) if step.truth is None else np.asarray(step.truth, float)
@@ -67,7 +67,7 @@ def numbers_of(bag: Path, step: Step, kinematics: Kinematics) -> dict[str, np.nd
     label = dict(zip(LABEL, [*place, yaw(turn)], strict=True))
     return {
         STATE: np.concatenate([q, kinematics.fk(q)[0]]),
-        ACTION: TASK.action.unscaled(step.ee_end - step.ee_start),
+        ACTION: action.unscaled(step.ee_end - step.ee_start),
         OBJECT: np.array([label[name] for name in SEEN]),
         JOINTS: q,
         COMMAND: np.concatenate([step.ee_start, step.ee_end]),

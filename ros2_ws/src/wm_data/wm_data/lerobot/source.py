@@ -15,6 +15,7 @@ import pyarrow as pa
 from wm_bags.steps.episodes import Episode
 from wm_bags.steps.frames import Frame, Step
 from wm_bags.steps.profile import Profile
+from wm_bags.steps.step_spec import DEFAULT_STEPS, StepSpec
 from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig
 from wm_core.specs import ActionSpec
@@ -30,6 +31,7 @@ from wm_data.lerobot.layout import (
     STATE,
     LeRobotError,
     depth_key,
+    fps_of,
     image_key,
     read_episodes,
     read_info,
@@ -38,7 +40,6 @@ from wm_data.lerobot.layout import (
 )
 from wm_data.lerobot.places import Places
 from wm_data.lerobot.video import VideoReader
-from wm_tasks.settings import STEP_NS, TASK
 
 _AGREE = 1e-4  # between what LeRobot learns from (float32) and the full precision beside it
 
@@ -54,15 +55,18 @@ class Source:
     own: dict[str, Any] | None  # as `wm lerobot export` writes it
     joint_names: tuple[str, ...]
     places: Places
+    steps_of: StepSpec
 
     @staticmethod
-    def open(folder: Path, kinematics: Kinematics, rig: Path | None = None) -> "Source":
-        """`rig`: file with the cameras' calibration, where the dataset has none. Raises LeRobotError."""
+    def open(
+        folder: Path, kinematics: Kinematics, rig: Path | None = None, steps: StepSpec = DEFAULT_STEPS
+    ) -> "Source":
+        """`rig`: file with the cameras' calibration, where the dataset has none; `steps`: that it must have. Raises LeRobotError."""
         folder = Path(folder)
         info = read_info(folder)
         own = read_own(folder) if (folder / OWN).exists() else None
         names = _joint_names(info["features"][JOINTS if own else STATE]) if STATE in info["features"] else ()
-        lacking = _lacking(info, kinematics, names)
+        lacking = _lacking(info, kinematics, names, fps_of(steps))
         if own is None and rig is None:
             lacking.append(f"calibrated cameras: {OWN}, or --rig RIG with the cameras' poses and intrinsics")
         if lacking:
@@ -72,9 +76,10 @@ class Source:
             raise LeRobotError(
                 f"{folder / OWN}: expected {len(rows)} episodes, got {len(own['episodes'])}; the dataset was edited, export it again"
             )
-        if own and (differs := TASK.action.mismatch(ActionSpec.from_dict(own["action"]))):
+        if own and (differs := steps.action.mismatch(ActionSpec.from_dict(own["action"]))):
             raise LeRobotError(
-                f"{folder / OWN}: expected actions of the task '{TASK.name}': {differs}; export its bags again"
+                f"{folder / OWN}: expected actions of the task that --steps-of names: {differs}; export its bags again,"
+                " or import it with the task that they are of"
             )
         profile = replace(Profile.default(rig or folder / RIG), robot=str(kinematics.robot.file))
         with_depth = {name: topics for name, topics in profile.cameras.items() if depth_key(name) in info["features"]}
@@ -85,7 +90,7 @@ class Source:
             )
         profile = replace(profile, cameras=with_depth, intrinsics=own["intrinsics"] if own else "rig")
         profile = profile if own and COMMAND in info["features"] else profile.as_video()
-        return Source(folder, info, rows, profile, own, names, Places(folder, info, rows))
+        return Source(folder, info, rows, profile, own, names, Places(folder, info, rows), steps)
 
     @property
     def bags(self) -> list[tuple[dict[str, Any], list[int]]]:
@@ -122,9 +127,9 @@ class Source:
                 name: Frame(next(frames[name]), self._depth(table, name, row, i), K[name]) for name in cameras
             }
             pose = numbers[POSE][i] if POSE in numbers else np.full(7, np.nan)
-            command = numbers[COMMAND][i] if COMMAND in numbers else np.full(2 * TASK.action.size, np.nan)
+            command = numbers[COMMAND][i] if COMMAND in numbers else np.full(2 * self.steps_of.action.size, np.nan)
             begin, end = np.split(command, 2)
-            stamp_ns = int(numbers[STAMP][i]) if STAMP in numbers else i * STEP_NS
+            stamp_ns = int(numbers[STAMP][i]) if STAMP in numbers else i * self.steps_of.ns
             truth = pose if np.isfinite(pose).all() else None
             joints = numbers[JOINTS if self.own else STATE][i]
             step = Step(stamp_ns, step_frames, self.joint_names, joints, begin, end, truth)
@@ -171,7 +176,7 @@ class Source:
                 )
         if ACTION in values:
             begin, end = np.split(values[COMMAND], 2, axis=1)
-            self._agree(where, ACTION, values[ACTION], COMMAND, TASK.action.unscaled(end - begin))
+            self._agree(where, ACTION, values[ACTION], COMMAND, self.steps_of.action.unscaled(end - begin))
         if JOINTS in values:
             self._agree(where, STATE, values[STATE][:, : values[JOINTS].shape[1]], JOINTS, values[JOINTS])
         return values
@@ -230,7 +235,7 @@ def _images(info: dict[str, Any]) -> list[str]:
     return [key for key, feature in info["features"].items() if feature["dtype"] in ("image", "video")]
 
 
-def _lacking(info: dict[str, Any], kinematics: Kinematics, names: tuple[str, ...]) -> list[str]:
+def _lacking(info: dict[str, Any], kinematics: Kinematics, names: tuple[str, ...], fps: int) -> list[str]:
     """What a dataset of wm needs and these features do not offer."""
     lacking = []
     features = info["features"]
@@ -245,6 +250,6 @@ def _lacking(info: dict[str, Any], kinematics: Kinematics, names: tuple[str, ...
         )
     if absent := [name for name in kinematics.joint_names if name not in names]:
         lacking.append(f"this arm's joints in {STATE}: {absent} are not among {list(names)}")
-    if info["fps"] != 1e9 / STEP_NS:
-        lacking.append(f"{1e9 / STEP_NS:.0f} frames a second: it has {info['fps']}")
+    if info["fps"] != fps:
+        lacking.append(f"{fps} frames a second: it has {info['fps']}")
     return lacking

@@ -17,7 +17,7 @@ from wm_data.labels import RECORDED, labelled
 from wm_data.loading import load_data
 from wm_dynamics.calibration import LEVEL, Calibration
 from wm_evaluation.gate.limits import NEW, OLD, Domain, Goals, Predictions
-from wm_evaluation.held_out import held_out
+from wm_evaluation.held_out import check_steps, held_out
 from wm_evaluation.measurement import Context
 from wm_evaluation.measurements import cost
 from wm_evaluation.measurements.closed_loop import MAX_STEPS, PLANNER, run
@@ -75,6 +75,7 @@ def measure(
     Returns what was measured, the contexts of its data, and sentences about what was left out. Without data, episodes are
     collected in the worlds under `work` (once).
     """
+    check_steps(bundles)
     worlds, data = places(given)
     notes, contexts, found = [], [], []
     for name, loaded in _data(worlds, data, work, first_seed, workers).items():

@@ -44,9 +44,12 @@ def extend(words: list[str], kind: type[Any], train: Callable[[Path, Any, Path, 
 
     What is built of bags is kept in `out`.`name`.run. Raises SettingError.
     """
+    from wm_bags.steps.step_spec import StepSpec
+    from wm_core.bundle import Bundle
     from wm_data.loading import load_data
 
     places, out, values = settings(words)
     bundle = trained_bundle(values)
     chosen = configure(kind, values)
-    train(bundle, load_data(places, Path(f"{out}.{name}.run")), out, chosen)
+    steps = StepSpec.of(Bundle.load(bundle))
+    train(bundle, load_data(places, Path(f"{out}.{name}.run"), steps=steps), out, chosen)

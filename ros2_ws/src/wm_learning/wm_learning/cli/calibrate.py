@@ -16,11 +16,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from wm_bags.steps.step_spec import StepSpec
+    from wm_core.bundle import Bundle
     from wm_data.loading import load_data
     from wm_learning.calibration.intervals import calibrate
     from wm_learning.pipelines.train import unseen
 
-    data = load_data(options.data, options.bundle.with_name(f"{options.bundle.name}.calibration"))
+    work = options.bundle.with_name(f"{options.bundle.name}.calibration")
+    data = load_data(options.data, work, steps=StepSpec.of(Bundle.load(options.bundle)))
     covered = calibrate(options.bundle, unseen(options.bundle, data))
     print("share of the outcomes of one half of the episodes in intervals fitted to the other half, by level and step:")
     for name in ("all", "predicted to move"):

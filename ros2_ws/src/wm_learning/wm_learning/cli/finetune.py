@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from wm_bags.steps.step_spec import StepSpec
+    from wm_core.bundle import Bundle
     from wm_data.loading import load_data
     from wm_learning.pipelines.finetune import FinetuneSettings, finetune
 
@@ -31,6 +33,7 @@ def run(options: argparse.Namespace) -> int:
     general = configure(FinetuneSettings, {name: value for name, value in values.items() if name in known})
     own = {name: value for name, value in values.items() if name not in known}
     work = Path(f"{out}.run")
-    old = load_data(olds, work / "old") if olds else None
-    finetune(options.base, load_data(places, work), out, general, old, own)
+    steps = StepSpec.of(Bundle.load(options.base))
+    old = load_data(olds, work / "old", steps=steps) if olds else None
+    finetune(options.base, load_data(places, work, steps=steps), out, general, old, own)
     return 0

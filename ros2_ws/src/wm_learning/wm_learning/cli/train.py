@@ -1,7 +1,8 @@
 """Train a model family and export a bundle.
 
 Settings are name=value: family, data (a dataset, a bag or a folder of bags; may be repeated: all are used together),
-pretrain (the same, used as video, before: commands and labels are not needed), out, config (a YAML file), seed,
+pretrain (the same, used as video, before: commands and labels are not needed), task (name or file: the actions and
+rate that bags are read in, e.g. push_20hz; default: push), out, config (a YAML file), seed,
 threads, validation_share, checkpoint_s, pretraining.steps, and those of the family, e.g. sequences.steps=3000.
 An interrupted run goes on when it is started again. With torchrun, several processes share the batches.
 """
@@ -11,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from wm_core.config import configure
+from wm_core.task import load_task
 from wm_learning.cli._settings import folders, settings
 
 REQUIREMENTS = "requirements-dev.txt"
@@ -21,15 +23,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from wm_bags.steps.step_spec import StepSpec
     from wm_data.loading import load_data
     from wm_learning.pipelines.train import RunSettings, train_bundle
 
     films, words = folders(options.settings, "pretrain")
     places, out, values = settings(words)
+    task = values.pop("task", None)
+    steps = None if task is None else StepSpec.of(load_task(str(task)))
     known = {field.name for field in fields(RunSettings)}
     general = configure(RunSettings, {name: value for name, value in values.items() if name in known})
     own = {name: value for name, value in values.items() if name not in known}
     work = Path(f"{out}.run")
-    video = load_data(films, work, video=True) if films else None
-    train_bundle(load_data(places, work), out, general, own, video)
+    video = load_data(films, work, video=True, steps=steps) if films else None
+    train_bundle(load_data(places, work, steps=steps), out, general, own, video)
     return 0

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from wm_bags.steps.step_spec import StepSpec
 from wm_core.bundle import Bundle
 from wm_core.config import SettingError, configure
 from wm_learning.families import FAMILIES
@@ -42,7 +43,7 @@ def new_model(bundle: Bundle) -> WorldModel:
     """A model of the bundle's family and configuration, with fresh weights."""
     family = FAMILIES[bundle.family]
     config: Any = configure(family.config, bundle.spec["data"]["training"][bundle.family])
-    return family.model(config, bundle.bev, bundle.action)
+    return family.model(config, bundle.bev, StepSpec.of(bundle))
 
 
 def change(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> dict[str, float]:

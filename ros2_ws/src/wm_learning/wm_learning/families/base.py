@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from wm_bags.steps.step_spec import DEFAULT_STEPS, StepSpec
 from wm_core.specs import ActionSpec, BevSpec, StateSpec
-from wm_core.task import load_task
 
 XY = ("x", "y")
 COMMON = StateSpec(1, XY, XY, 0, {"z": 0.0})  # what all families estimate
+LOOKAHEAD = 1.2  # [s] of one call of the rollout graph
 OBJECT, TOOL, LAG = (COMMON.latent.slice(part) for part in ("object", "tool", "lag"))
 # Of a latent: what is common to all families, the family's own, and what a readout begins with.
 PLACE, STATE, READ = slice(0, COMMON.latent.size), slice(COMMON.latent.size, None), slice(0, COMMON.readout.size)
@@ -33,15 +34,19 @@ class Sizes:
     state: int  # of the family's own part of the latent
     features: int  # of the family's own part of the embedding
     members: int  # of the ensemble, or samples of a stochastic model
-    horizon: int = 12  # steps of one call of the rollout graph
-    step_duration: float = 0.1  # [s]
-    action: ActionSpec = field(default_factory=lambda: load_task().action)
+    step_duration: float = DEFAULT_STEPS.duration  # [s]
+    action: ActionSpec = field(default_factory=lambda: DEFAULT_STEPS.action)
 
     def __post_init__(self) -> None:
         if self.action.axes != XY:
             raise ValueError(
                 f"expected actions along {list(XY)}, which the families know, got {list(self.action.axes)}"
             )
+
+    @property
+    def horizon(self) -> int:
+        """Steps of one call of the rollout graph."""
+        return max(1, round(LOOKAHEAD / self.step_duration))
 
     @property
     def latent(self) -> int:
@@ -62,9 +67,10 @@ class Sizes:
         return torch.tensor(self.action.scales, dtype=torch.float32)
 
 
-def sizes(state: int, features: int, members: int, action: ActionSpec | None) -> Sizes:
-    """Sizes of a model; without `action` for those of the task that is pursued by default."""
-    return Sizes(state, features, members) if action is None else Sizes(state, features, members, action=action)
+def sizes(state: int, features: int, members: int, steps: StepSpec | None) -> Sizes:
+    """Sizes of a model of such steps; without any for those of the task that is pursued by default."""
+    steps = steps or DEFAULT_STEPS
+    return Sizes(state, features, members, steps.duration, steps.action)
 
 
 class WorldModel(nn.Module, ABC):

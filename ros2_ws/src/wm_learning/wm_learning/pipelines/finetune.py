@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from wm_bags.steps.step_spec import StepSpec
 from wm_core.bundle import Bundle
 from wm_core.config import SettingError, configure
 from wm_core.revision import revision
@@ -76,6 +77,10 @@ def finetune(
     its data. A killed run goes on where it was. Graphs made for the base alone (policy, jumps) are not taken over.
     """
     loaded, model = Bundle.load(base), load_model(base)
+    if differs := StepSpec.of(loaded).mismatch(new.steps):
+        raise SettingError(
+            f"new data of {loaded.id}: {differs}; build it again from its bags, in the steps of the bundle"
+        )
     model.config = _config(model, settings, own or {})
     parts, data = _mixed(loaded, labelled(new, settings.labels), None if old is None else labelled(old), settings)
     torch.set_num_threads(settings.threads)

@@ -17,6 +17,7 @@ from wm_data.dataset import Dataset
 from wm_learning.calibration.intervals import calibrate, calibrate_new
 from wm_learning.export.bundle import export_bundle
 from wm_learning.families import FAMILIES, phases, pretraining
+from wm_learning.families.schedule import in_steps_of
 from wm_learning.figures.held_out import evaluate
 from wm_learning.training.embeddings import embed
 from wm_learning.training.parallel import Processes
@@ -60,6 +61,8 @@ def train_bundle(
 ) -> Path:
     """Train a family on a dataset and export the bundle to `folder`; `own`: nested settings of the family.
 
+    What of the family's defaults takes time is so many steps of the data as take as long; what `own` says is in steps.
+
     `video`: what the model sees before, without commands and labels.
 
     What the run needs to go on after a kill, its settings and its curves are kept beside the bundle, in `folder`.run.
@@ -75,10 +78,10 @@ def train_bundle(
             "expected object labels in every step (ground_truth/object_pose); record them or label the bags first"
         )
     family = FAMILIES[settings.family]
-    config: Any = configure(family.config, own or {})
+    config: Any = configure(family.config, asdict(in_steps_of(family.config(), data.step_duration)), own or {})
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    model = family.model(config, data.spec, data.action_spec)
+    model = family.model(config, data.spec, data.steps)
     work = folder.with_name(f"{folder.name}.run")
     fingerprint = data.fingerprint()
     facts = {**asdict(settings), settings.family: asdict(config), "data": fingerprint}

@@ -7,7 +7,7 @@ import numpy as np
 from wm_core.parts import option
 from wm_core.task import Task
 from wm_tasks.experts import EXPERTS
-from wm_tasks.plane import plane_scale
+from wm_tasks.plane import period_share, plane_scale
 
 
 @EXPERTS.register("push")
@@ -22,6 +22,7 @@ class ScriptedPusher:
 
     def __post_init__(self) -> None:
         self._scale = plane_scale(self.task, "expert")
+        self._share = period_share(self.task)
 
     def __call__(self, tool: np.ndarray, target: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """Action (2,) in the unit disk for commanded tool position, object position and goal, each (2,) [m]."""
@@ -37,8 +38,8 @@ class ScriptedPusher:
         if (
             along < -0.02 and abs(across) < 0.012
         ):  # behind it: push, and steer the contact point under the line to the goal
-            advance = np.clip(0.4 * distance + max(0.0, -along - 0.05), 0.004, 0.6 * self._scale)
-            wish = advance * forward - 0.6 * across * side
+            advance = self._share * max(0.4 * distance + max(0.0, -along - 0.05), 0.004)
+            wish = min(advance, 0.6 * self._scale) * forward - 0.6 * self._share * across * side
         elif (
             along < -0.06
             or np.linalg.norm(relative) > self.clearance + 0.03
@@ -52,6 +53,6 @@ class ScriptedPusher:
             gap = float(np.linalg.norm(relative))
             outwards = relative / max(1e-6, gap)
             around = turn * np.array([-outwards[1], outwards[0]])
-            wish = self._scale * around + (self.clearance - gap) * outwards
+            wish = self._scale * around + self._share * (self.clearance - gap) * outwards
         action = wish / self._scale
         return action / max(1.0, float(np.linalg.norm(action)))

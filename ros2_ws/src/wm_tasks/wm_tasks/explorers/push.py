@@ -7,15 +7,18 @@ import numpy as np
 from wm_core.parts import option
 from wm_core.task import Region, Task
 from wm_tasks.explorers import EXPLORERS
-from wm_tasks.plane import plane_scale
+from wm_tasks.plane import period_share, plane_scale
 
 MODES = ("push", "push", "push", "graze", "wander")
+LASTING, KICK = 0.8, 0.35  # share of a wandering motion that is left after 0.1 s, and what is drawn anew
 
 
 @EXPLORERS.register("push")
 @dataclass
 class PushExplorer:
     """Draws tool motions that touch the object often and from all sides.
+
+    What takes time is counted in tenths of a second, whatever the task's rate.
 
     It reads the object's true position in simulation (or a label on a robot): it only chooses where to explore,
     nothing of it enters the model.
@@ -30,8 +33,11 @@ class PushExplorer:
 
     def __post_init__(self) -> None:
         self._scale = plane_scale(self.task, "explorer")
+        self._share = period_share(self.task)
+        self._lasting = LASTING**self._share
+        self._kick = KICK * ((1 - self._lasting**2) / (1 - LASTING**2)) ** 0.5
         self._region = self.task.regions.practice
-        self._left = 0
+        self._left = 0.0
         self._rescue = False
         self._mode = "wander"
         self._goal = np.zeros(2)
@@ -48,7 +54,7 @@ class PushExplorer:
                 self._mode, self._left, self._goal = "push", 25, self._region.centre
                 self._speed = max(self._speed, 0.7)
         self._rescue = straying
-        self._left -= 1
+        self._left -= self._share
         if self._mode == "push":
             wish = self._push(tool, target)
         elif self._mode == "graze":
@@ -56,7 +62,7 @@ class PushExplorer:
             if np.linalg.norm(wish) < 0.02:
                 self._left = 0
         else:
-            self._drift = 0.8 * self._drift + 0.35 * self.rng.normal(size=2)
+            self._drift = self._lasting * self._drift + self._kick * self.rng.normal(size=2)
             wish = self._scale * (self._drift + 0.25 * (target - tool) / 0.1)
         action = self._speed * wish / max(self._scale, float(np.linalg.norm(wish)))
         action = action + 0.12 * self.rng.normal(size=2)
@@ -90,11 +96,12 @@ class PushExplorer:
         relative = tool - target
         along, across = float(relative @ forward), float(relative @ side)
         if along < -0.03 and abs(across - self._offset) < 0.02:
-            return self._scale * forward - 0.5 * (across - self._offset) * side
+            return self._scale * forward - 0.5 * self._share * (across - self._offset) * side
         if along > -0.05 and np.linalg.norm(relative) < self.clearance + 0.04:
             # Beside or in front of the object: walk around it.
             turn = 1.0 if across >= 0 else -1.0
             outwards = relative / max(1e-6, float(np.linalg.norm(relative)))
             around = np.array([-outwards[1], outwards[0]]) * turn
-            return self._scale * around + (self.clearance + 0.01 - float(np.linalg.norm(relative))) * outwards
+            closer = self.clearance + 0.01 - float(np.linalg.norm(relative))
+            return self._scale * around + self._share * closer * outwards
         return target - self.stand_off * forward + self._offset * side - tool

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from wm_bags.storage.reading import DAMAGED
+from wm_core.task import DEFAULT_TASK, load_task
 
 ERROR_STATUS = 2  # 1: nothing of a bag can be used
 
@@ -15,6 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile",
         type=Path,
         help="which topics play which role (default: wm's own, of the robot that it was recorded with)",
+    )
+    parser.add_argument(
+        "--task",
+        default=DEFAULT_TASK,
+        help="name or file of the task whose actions and rate steps have (default: %(default)s)",
     )
     parser.add_argument("--video", action="store_true", help="cameras and joints only")
     parser.add_argument("--damaged", choices=DAMAGED, default="refuse", help="skip: read what is around damage")
@@ -44,6 +50,7 @@ def _check(bag: Path, options: argparse.Namespace) -> Any:
     from wm_bags.steps.check import BagCheck, check_bag
     from wm_bags.steps.profile import Profile
     from wm_bags.steps.recorded_profile import profile_of
+    from wm_bags.steps.step_spec import StepSpec
     from wm_bags.storage.errors import BagError
     from wm_core.kinematics import Kinematics
     from wm_core.robot import load_robot
@@ -54,4 +61,6 @@ def _check(bag: Path, options: argparse.Namespace) -> Any:
     except BagError as error:
         return BagCheck.without_profile(bag, str(error))
     profile = profile.as_video() if options.video else profile
-    return check_bag(bag, profile, Kinematics(load_robot(profile.robot)), options.damaged)
+    return check_bag(
+        bag, profile, Kinematics(load_robot(profile.robot)), options.damaged, StepSpec.of(load_task(options.task))
+    )

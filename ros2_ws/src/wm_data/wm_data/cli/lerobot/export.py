@@ -7,6 +7,8 @@ A dataset of wm holds no images: export the bags it was built from.
 import argparse
 from pathlib import Path
 
+from wm_core.task import DEFAULT_TASK, load_task
+
 REQUIREMENTS = "requirements-dev.txt"
 
 
@@ -23,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--damaged", choices=["refuse", "skip"], default="refuse", help="skip: read what is around damage"
     )
+    parser.add_argument(
+        "--steps-of",
+        default=DEFAULT_TASK,
+        metavar="TASK",
+        help="name or file of the task whose actions and rate steps have (default: %(default)s)",
+    )
     parser.add_argument("--task", default=WORDS, help="text of the task; {world} is replaced (default: %(default)s)")
 
 
@@ -30,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
     from wm_data.out_folder import LEROBOT, check_out
 
     check_out(options.out, options.replace, LEROBOT, "OUT")
+    from wm_bags.steps.step_spec import StepSpec
     from wm_data.dataset_build import Reading
     from wm_data.dataset_files import read_facts
     from wm_data.lerobot.export import export
@@ -42,7 +51,9 @@ def run(options: argparse.Namespace) -> int:
             raise LeRobotError(
                 f"{place}: expected bags, got a dataset, which holds no images; export its bags: {names}"
             )
-    reading = Reading(options.profile, options.video, damaged=options.damaged)
+    reading = Reading(
+        options.profile, options.video, damaged=options.damaged, steps=StepSpec.of(load_task(options.steps_of))
+    )
     info = export(find_bags(options.bags), options.out, reading, options.task)
     print(f"{options.out}: {info['total_frames']} frames of {info['total_episodes']} episodes")
     return 0

@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from wm_core.specs import ActionSpec, BevSpec
+from wm_bags.steps.step_spec import StepSpec
+from wm_core.specs import BevSpec
 from wm_learning.families.base import WorldModel, sizes
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.encoder import Encoder
@@ -18,13 +19,13 @@ class GroundedModel(WorldModel):
     family = "grounded"
 
     def __init__(
-        self, config: GroundedConfig | None = None, bev: BevSpec | None = None, action: ActionSpec | None = None
+        self, config: GroundedConfig | None = None, bev: BevSpec | None = None, steps: StepSpec | None = None
     ) -> None:
         super().__init__()
         self.config = config or GroundedConfig()
         self.bev = bev or BevSpec()
         code = self.config.code
-        self.sizes = sizes(state=code, features=code, members=self.config.members, action=action)
+        self.sizes = sizes(state=code, features=code, members=self.config.members, steps=steps)
         self.encoder = Encoder(self.bev, code)
         self.dynamics = EnsembleDynamics(self.config.members, code, self.config.hidden, self.sizes.scales)
         self.belief = BeliefUpdate(code)

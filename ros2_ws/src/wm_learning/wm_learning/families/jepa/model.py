@@ -8,7 +8,8 @@ visibility are read out by probes whose gradients stop at it. LeWorldModel (Maes
 import torch
 from torch import Tensor, nn
 
-from wm_core.specs import ActionSpec, BevSpec
+from wm_bags.steps.step_spec import StepSpec
+from wm_core.specs import BevSpec
 from wm_learning.families.base import LAG, OBJECT, PLANE, SEEN, STATE, TOOL, WorldModel, sizes
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.jepa.config import JepaConfig
@@ -24,13 +25,13 @@ class JepaModel(WorldModel):
     centre: Tensor
 
     def __init__(
-        self, config: JepaConfig | None = None, bev: BevSpec | None = None, action: ActionSpec | None = None
+        self, config: JepaConfig | None = None, bev: BevSpec | None = None, steps: StepSpec | None = None
     ) -> None:
         super().__init__()
         self.config = config or JepaConfig()
         self.bev = bev or BevSpec()
         state = self.config.state
-        self.sizes = sizes(state=state, features=state, members=self.config.members, action=action)
+        self.sizes = sizes(state=state, features=state, members=self.config.members, steps=steps)
         self.register_buffer("scales", self.sizes.scales, persistent=False)
         self.encoder = MapEncoder(self.bev, state)
         self.predictor = EnsembleMLP(self.config.members, state + 3 * PLANE, self.config.hidden, 2 * PLANE + state)

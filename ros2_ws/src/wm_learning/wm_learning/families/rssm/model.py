@@ -10,7 +10,8 @@ from itertools import cycle
 import torch
 from torch import Tensor, nn
 
-from wm_core.specs import ActionSpec, BevSpec
+from wm_bags.steps.step_spec import StepSpec
+from wm_core.specs import BevSpec
 from wm_learning.families.base import FEATURES, LAG, OBJECT, PLACE, PLANE, SEEN, STATE, TOOL, VISIBLE, WorldModel, sizes
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.encoder import Encoder
@@ -29,14 +30,14 @@ class RssmModel(WorldModel):
     noise: Tensor
 
     def __init__(
-        self, config: RssmConfig | None = None, bev: BevSpec | None = None, action: ActionSpec | None = None
+        self, config: RssmConfig | None = None, bev: BevSpec | None = None, steps: StepSpec | None = None
     ) -> None:
         super().__init__()
         self.config = config = config or RssmConfig()
         self.bev = bev or BevSpec()
         variables = config.groups * config.classes
         state = config.deterministic + variables
-        self.sizes = sizes(state=state, features=config.features, members=config.members, action=action)
+        self.sizes = sizes(state=state, features=config.features, members=config.members, steps=steps)
         self.register_buffer("scales", self.sizes.scales, persistent=False)
         self.memory = slice(STATE.start, STATE.start + config.deterministic)
         self.variables = slice(self.memory.stop, self.sizes.latent)

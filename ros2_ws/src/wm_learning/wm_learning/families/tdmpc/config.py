@@ -1,6 +1,6 @@
 """Numbers of the tdmpc family; weights of the losses are those of TD-MPC2 (Hansen et al. 2024)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wm_learning.families.schedule import Images, Sequences
 
@@ -14,6 +14,10 @@ class Values:
     hidden: int = 128
     follow: float = 0.01  # share by which the slow critics follow at each step
     weight: float = 0.1  # of the losses of reward and value
+
+    def in_steps(self, share: float) -> "Values":
+        """With the same discount of a second in steps of which `share` take as long as one of these."""
+        return replace(self, discount=self.discount ** (1 / share))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wm_core.specs import ActionSpec, BevSpec
+from wm_bags.steps.step_spec import StepSpec
+from wm_core.specs import BevSpec
 from wm_learning.families.base import LAG, OBJECT, PLANE, SEEN, STATE, TOOL, WorldModel, sizes
 from wm_learning.families.decoder import Decoder
 from wm_learning.families.parts import BeliefUpdate, EnsembleMLP, MapEncoder, bounded_variance, imagine, move_tool
@@ -31,7 +32,7 @@ class TdmpcModel(WorldModel):
     centre: Tensor
 
     def __init__(
-        self, config: TdmpcConfig | None = None, bev: BevSpec | None = None, action: ActionSpec | None = None
+        self, config: TdmpcConfig | None = None, bev: BevSpec | None = None, steps: StepSpec | None = None
     ) -> None:
         super().__init__()
         self.config = config or TdmpcConfig()
@@ -39,7 +40,7 @@ class TdmpcModel(WorldModel):
         state, features = self.config.state, self.config.features
         if state % GROUP:
             raise ValueError(f"expected a state of a multiple of {GROUP} numbers, got {state}")
-        self.sizes = sizes(state=state, features=state, members=self.config.members, action=action)
+        self.sizes = sizes(state=state, features=state, members=self.config.members, steps=steps)
         self.register_buffer("scales", self.sizes.scales, persistent=False)
         self.encoder = MapEncoder(self.bev, features)
         self.place = nn.Sequential(nn.ReLU(), nn.Linear(features, 128), nn.ReLU(), nn.Linear(128, SEEN.stop))
