@@ -40,11 +40,11 @@ DONE = re.compile(r"\]: goal \d+ of \d+: (reached|missed)")
 PROTOCOL = """\
 `arm_real.launch.py` drives `robot_stand_in.launch.py` in real time, with the sensor model `realistic` (noise and holes in depth,
 auto-exposure, 60 ms latency, jitter, distortion, 5 mm and 0.5 degrees of calibration error) and an object that the shipped bundle does
-not know. `explore:=MINUTES record:=FOLDER` records what a robot records, without ground truth; where wm_explorer asks for a person, the
-object is put back. Labels come from depth. Fine-tuned with old data of simulated worlds; the gate judges predictions by another recording, labelled
-by depth too, and success in the old worlds by the simulator. The bundle is promoted while arm_real pursues goals (by force, where the gate
-refused: it says so). Then goals, the same for both bundles, on seeds from 10000 on; exploring has seeds below. The simulator knows
-whether they were reached."""
+not know. `explore:=MINUTES record:=FOLDER` records what a robot records, without ground truth; where wm_explorer asks for a person,
+the object is put back. Labels come from depth. Fine-tuned with old data of simulated worlds; the gate judges predictions by another
+recording, labelled by depth too, and success in the old worlds by the simulator. The bundle is promoted while arm_real pursues goals
+(by force, where the gate refused: it says so). Then goals, the same for both bundles, on seeds from 10000 on; exploring has seeds
+below. The simulator knows whether they were reached."""
 
 
 @dataclass(frozen=True)
