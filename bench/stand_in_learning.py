@@ -108,14 +108,17 @@ def judged(options: argparse.Namespace, places: Places) -> dict[str, Any]:
     registry = places.folder / "judging"
     shutil.rmtree(registry, ignore_errors=True)
     settings = GateSettings(options.gate_goals, workers=options.workers, limits=LIMITS, labels=DEPTH)
-    verdict = promote(
-        places.tuned,
-        [places.bag("kept")],
-        settings=settings,
-        registry=Registry(registry),
-        bags=["explored"],
-        out=places.folder / "gate",
-    )
+    try:
+        verdict = promote(
+            places.tuned,
+            [places.bag("kept")],
+            settings=settings,
+            registry=Registry(registry),
+            bags=["explored"],
+            out=places.folder / "gate",
+        )
+    except ValueError as error:  # what was kept says too little
+        return {"passed": False, "reason": str(error), "criteria": []}
     print(verdict.table(), flush=True)
     return {"passed": verdict.passed, "reason": verdict.reason, "criteria": [row.json() for row in verdict.criteria]}
 
