@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from wm_bringup.graph_parts import config
+from wm_core.paths import bundles_dir
+from wm_core.registry import Registry
 from wm_data.labels import labelled
 from wm_data.loading import load_data
 
@@ -25,7 +27,7 @@ UNGUIDED += "/**/wm_recorder:\n  ros__parameters: {exclude: ground_truth}\n"  # 
 
 def wm(*words: str, **options) -> subprocess.Popen:
     command = [sys.executable, "-m", "wm_bringup.cli", *words]
-    return subprocess.Popen(command, env=ENVIRONMENT, text=True, **options)
+    return subprocess.Popen(command, text=True, **{"env": ENVIRONMENT, **options})
 
 
 @contextmanager
@@ -38,9 +40,11 @@ def launched(folder: Path, stand_in: Sequence[str] = (), real: Sequence[str] = (
         + [f"params_file:={folder / 'parameters.yaml'}"],
     }
     logs, processes = [folder / f"{name}.log" for name in words], []
+    env = {**ENVIRONMENT, "WM_REGISTRY": str(folder / "registry")}
     for (name, arguments), log in zip(words.items(), logs, strict=True):
         with open(log, "w") as file:
-            processes.append(wm("launch", f"{name}.launch.py", *arguments, stdout=file, stderr=subprocess.STDOUT))
+            options = {"env": env, "stdout": file, "stderr": subprocess.STDOUT}
+            processes.append(wm("launch", f"{name}.launch.py", *arguments, **options))
     try:
         yield processes[-1], logs
         for process in reversed(processes):
@@ -67,16 +71,29 @@ def test_arm_real_reaches_a_goal_on_the_stand_in(tmp_path):
         reach_a_goal(logs)
 
 
-def reach_a_goal(logs):
-    _, log = logs
+def test_arm_real_takes_over_a_bundle_that_is_promoted_meanwhile(tmp_path):
+    registry = Registry(tmp_path / "registry")
+    learned = registry.add(bundles_dir() / "default", "fine-tuned", id="learned-here")
+    with launched(tmp_path, real=("bundle:=promoted",)) as (_, logs):
+        said(logs[1], "[wm_lifecycle_manager]: active")
+        registry.promote(learned.id, "passed the gate")
+        for node in ("wm_perception", "wm_dynamics", "wm_planner"):
+            said(logs[1], f"[{node}]: computes with learned-here")
+
+
+def said(log: Path, what: str) -> None:
     deadline = time.monotonic() + 180
-    while "[wm_lifecycle_manager]: active" not in log.read_text():
+    while what not in log.read_text():
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.5)
-    said = []
+
+
+def reach_a_goal(logs):
+    said(logs[1], "[wm_lifecycle_manager]: active")
+    answers = []
     for _ in range(4):  # on a busy machine some goals take longer than a person would wait
         goal = wm("goal", "0.5", "0.1", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        said.append(goal.communicate(timeout=60)[0])
+        answers.append(goal.communicate(timeout=60)[0])
         if goal.returncode == 0:
             return
-    pytest.fail("\n".join([*said, *(log.read_text()[-3000:] for log in logs)]))
+    pytest.fail("\n".join([*answers, *(log.read_text()[-3000:] for log in logs)]))
