@@ -42,6 +42,7 @@ SECTIONS = (
     "dead_guard",
     "real_time",
     "stand_in",
+    "stand_in_learning",
     "interruptions",
     "composed",
     "guard",

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from wm_core.atomic import die_with_parent
 START_S, GOAL_S, END_S = 180.0, 60.0, 60.0  # of the wall clock, that a start, a goal and an end may take
 WORLD, RIG, CAMERA = "tabletop_block", "one_camera", "realsense"
 PART = "launch"  # lines about launches, beside those about goals
+REPORT = "report.json"
+ROW = ("success_2cm", "final_distance_m", "steps", "time_s", "message")  # what is kept of a goal
 CLEAN = "none"
 # Arguments of robot_stand_in.launch.py; nothing of them is known to arm_real.launch.py.
 DISTURBANCES: dict[str, dict[str, str]] = {
@@ -41,9 +43,10 @@ two rows reached, `lost` and `won` say how many: against the clean row."""
 
 
 def parameters(folder: Path) -> Path:
-    """The parameter file of arm_real: the camera's topics, and nobody who holds the enabling key."""
+    """The parameter file of arm_real: the camera's topics, nobody who holds the enabling key, and no truth in recordings."""
     values = yaml.safe_load(config(f"camera_{CAMERA}.yaml").read_text())
     values["/**/wm_guard"] = {"ros__parameters": {"enable_required": False}}
+    values["/**/wm_recorder"] = {"ros__parameters": {"exclude": "ground_truth"}}
     file = folder / "parameters.yaml"
     file.write_text(yaml.safe_dump(values))
     return file
@@ -68,12 +71,16 @@ def started(name: str, words: list[str], folder: Path) -> Iterator[subprocess.Po
 
 
 @contextmanager
-def driven_stand_in(robot: str, folder: Path, given: Mapping[str, str]) -> Iterator[subprocess.Popen]:
-    """The stand-in with the launch arguments `given`, and arm_real, which drives it: the process of that; logs in a new `folder`."""
+def driven_stand_in(
+    robot: str, folder: Path, given: Mapping[str, str], wanted: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen]:
+    """The stand-in with the launch arguments `given`, and arm_real, which drives it, with those `wanted`: the process of that; logs in
+    a new `folder`."""
     folder.mkdir(parents=True)
     both = {"robot": robot, "rig": RIG}
     stand_in = {**both, "camera": CAMERA, "world": WORLD, **given}
     real = {**both, "driver": "none", "autostart": "true", "speed": "full", "params_file": parameters(folder)}
+    real |= wanted or {}
     with (
         started("robot_stand_in", ["wm_bringup.cli", "launch", "robot_stand_in.launch.py", *words(stand_in)], folder),
         started("arm_real", ["wm_bringup.cli", "launch", "arm_real.launch.py", *words(real)], folder) as process,
@@ -81,28 +88,33 @@ def driven_stand_in(robot: str, folder: Path, given: Mapping[str, str]) -> Itera
         yield process
 
 
+@contextmanager
+def goals(robot: str, world: str, seeds: Sequence[int], folder: Path) -> Iterator[subprocess.Popen]:
+    """A client that gives the goals of consecutive seeds, one after the other; its report lies in `folder` when it has ended."""
+    client = {"robot": robot, "rig": RIG, "world": world, "seed": seeds[0], "episodes": len(seeds)}
+    given = words({**client, "report": folder / REPORT}, before="-p")
+    with started("episodes", ["wm_tasks.episodes", "--ros-args", *given], folder) as process:
+        yield process
+
+
+def report_of(folder: Path) -> dict[str, Any] | None:
+    """What the client of `goals` has written; None: nothing."""
+    file = folder / REPORT
+    return json.loads(file.read_text()) if file.is_file() else None
+
+
 def launch(disturbance: str, seeds: list[int], options: argparse.Namespace, folder: Path, results: Results) -> int:
     """Try consecutive seeds and add their lines; returns how many there are."""
-    report = folder / "report.json"
-    client = {
-        "robot": options.robot,
-        "rig": RIG,
-        "world": WORLD,
-        "seed": seeds[0],
-        "episodes": len(seeds),
-        "report": report,
-    }
     with (
         driven_stand_in(options.robot, folder, DISTURBANCES[disturbance]),
-        started("episodes", ["wm_tasks.episodes", "--ros-args", *words(client, before="-p")], folder) as episodes,
+        goals(options.robot, WORLD, seeds, folder) as episodes,
     ):
         episodes.wait(START_S + GOAL_S * len(seeds))
-    if not report.is_file():
+    document = report_of(folder)
+    if document is None:
         return 0
-    document = json.loads(report.read_text())
     for episode in document["episodes"]:
-        kept = {key: episode[key] for key in ("success_2cm", "final_distance_m", "steps", "time_s", "message")}
-        results.add(kept, disturbance=disturbance, seed=episode["seed"])
+        results.add({key: episode[key] for key in ROW}, disturbance=disturbance, seed=episode["seed"])
     whole = {key: document[key] for key in ("cycles", "deadline_misses", "latency_ms", "cpu")}
     results.add(whole, disturbance=disturbance, part=PART, first=seeds[0])
     return len(document["episodes"])
@@ -115,11 +127,11 @@ def words(values: Mapping[str, Any], before: str = "") -> list[str]:
 
 def tables(lines: list[Line]) -> str:
     """A row a disturbance: success, against the clean row, and time."""
-    goals = [line for line in lines if line.get("part") != PART]
+    tried = [line for line in lines if line.get("part") != PART]
     launches = [line for line in lines if line.get("part") == PART]
-    clean = {line["seed"]: line["result"]["success_2cm"] for line in goals if line["disturbance"] == CLEAN}
+    clean = {line["seed"]: line["result"]["success_2cm"] for line in tried if line["disturbance"] == CLEAN}
     rows = []
-    for (disturbance,), found in groups(goals, "disturbance").items():
+    for (disturbance,), found in groups(tried, "disturbance").items():
         reached = {line["seed"]: line["result"]["success_2cm"] for line in found}
         both = reached.keys() & clean.keys()
         times = [line["result"]["time_s"] for line in found if line["result"]["success_2cm"]]

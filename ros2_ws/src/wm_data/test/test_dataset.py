@@ -40,12 +40,12 @@ KINEMATICS = Kinematics(load_robot())
 HOME = np.array([0, -0.3, 0, -2.2, 0, 2, 0.8])
 
 
-def bag_of(path, change=lambda i, step: step, video=False, steps=4, seed=0):
+def bag_of(path, change=lambda i, step: step, video=False, steps=4, seed=0, world="tabletop_block"):
     """A bag of one episode: the cameras see the table, the tool moves along x; `change` spoils steps."""
     rig = CameraRig.load(rigs_dir() / "two_cameras.yaml")
     rng = np.random.default_rng(seed)
     writer = EpisodeWriter(path, tuple(camera.name for camera in rig.cameras), video)
-    writer.begin(0, "tabletop_block", seed)
+    writer.begin(0, world, seed)
     for i in range(steps):
         start, end = np.array([[0.4 + 0.02 * i, 0.01 * seed], [0.42 + 0.02 * i, 0.01 * seed]])
         q = KINEMATICS.ik(np.array([*start, TOOL_HEIGHT]), TOOL_DOWN, HOME)
@@ -256,6 +256,22 @@ def test_old_bags_and_new_ones_mix(tmp_path):
     assert (tmp_path / "run/dataset/bev.npy").stat().st_ino == built
 
 
+def test_what_a_robot_explored_is_of_no_simulated_world(tmp_path):
+    data = build_dataset([bag_of(tmp_path / "bag", world="")], tmp_path / "dataset", workers=1)
+    assert data.worlds == ["recorded"]
+
+
+def test_data_of_one_camera_joins_data_of_two(tmp_path):
+    both = build_dataset([bag_of(tmp_path / "bag", seed=1)], tmp_path / "dataset", workers=1)
+    left = replace(both, bev=both.bev[:, :1], objects=both.objects + 1)
+    joined = Dataset.join([both, left])
+    assert joined.bev.shape == (8, 2, 5, 64, 80)
+    np.testing.assert_array_equal(joined.bev[:4], both.bev)
+    np.testing.assert_array_equal(joined.bev[4:, 0], both.bev[:, 0])
+    assert not joined.bev[4:, 1].any()  # the other camera saw nothing
+    np.testing.assert_array_equal(Dataset.join([left, both]).subset(np.array([1])).bev, both.bev)
+
+
 def test_a_bag_named_twice_is_refused(tmp_path):
     bag = bag_of(tmp_path / "bags" / "bag")
     for places in ([bag, bag], [bag.parent, bag], [bag, bag.parent / ".." / "bags" / "bag"]):
@@ -271,8 +287,9 @@ def test_video_in_the_place_of_data_is_refused_with_a_remedy(tmp_path):
 def test_no_data_is_refused(tmp_path):
     with pytest.raises(SettingError, match="found none in"):
         load_data([tmp_path], tmp_path / "run")
-    with pytest.raises(ValueError, match="one kind of row"):
-        JoinedRows([np.zeros((2, 3)), np.zeros((2, 4))])
+    for other in (np.zeros((2, 3, 5)), np.zeros((2, 3, 4), int), np.zeros((2, 3))):
+        with pytest.raises(ValueError, match="one kind of row"):
+            JoinedRows([np.zeros((2, 3, 4)), other])
 
 
 # -- kills ---------------------------------------------------------------------------------------------------------

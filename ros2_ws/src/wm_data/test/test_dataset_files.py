@@ -152,7 +152,6 @@ def test_several_datasets_are_used_as_one(dataset, halves, tmp_path):
     ("other", "problem"),
     [
         (lambda data: replace(data, spec=BevSpec(z_max=0.5)), "same maps, got .*z_max=0.5"),
-        (lambda data: replace(data, bev=data.bev[:, :1]), "with 2 cameras and, as number 2, .*with 1"),
         (
             lambda data: replace(data, action_spec=ActionSpec({"x": 0.02, "y": 0.02}, (("x", "y"),), {"z": 0.027})),
             "same actions, as number 2: expected action.axes",

@@ -61,15 +61,18 @@ class Dataset:
 
     @staticmethod
     def join(parts: Sequence["Dataset"]) -> "Dataset":
-        """Several datasets as one, without copying their maps; raises DatasetError when they do not fit together."""
+        """Several datasets as one, without copying their maps; raises DatasetError when they do not fit together.
+
+        Rigs may differ: a camera that a dataset has not, saw nothing there.
+        """
         first = parts[0]
         if len(parts) == 1:
             return first
         for i, part in enumerate(parts[1:], 1):
-            if part.spec != first.spec or part.bev.shape[1:] != first.bev.shape[1:]:
+            if part.spec != first.spec:
                 raise DatasetError(
-                    f"expected datasets with the same maps, got {first.spec} with {first.bev.shape[1]} cameras and, as number"
-                    f" {i + 1}, {part.spec} with {part.bev.shape[1]}; build them again from their bags"
+                    f"expected datasets with the same maps, got {first.spec} and, as number {i + 1}, {part.spec}; build them again"
+                    " from their bags"
                 )
             if differs := first.steps.mismatch(part.steps):
                 raise DatasetError(

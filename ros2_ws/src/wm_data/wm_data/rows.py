@@ -7,14 +7,17 @@ import numpy as np
 
 
 class JoinedRows:
-    """A read-only view of arrays (n_i, ...) of one shape and dtype as one (sum n_i, ...); indexing returns copies."""
+    """A read-only view of arrays (n_i, c_i, ...) of one dtype as one (sum n_i, max c_i, ...); indexing returns copies.
+
+    Where a part has fewer columns c_i than others, the missing ones are zero.
+    """
 
     def __init__(self, parts: Sequence[np.ndarray]) -> None:
-        if len({(part.shape[1:], part.dtype) for part in parts}) != 1:
+        if len({(part.shape[2:], part.ndim, part.dtype) for part in parts}) != 1:
             raise ValueError(f"expected arrays of one kind of row, got {[(p.shape, str(p.dtype)) for p in parts]}")
         self._parts = list(parts)
         self._ends = np.cumsum([len(part) for part in parts])
-        self.shape = (int(self._ends[-1]), *parts[0].shape[1:])
+        self.shape = (int(self._ends[-1]), max(part.shape[1] for part in parts), *parts[0].shape[2:])
         self.dtype = parts[0].dtype
 
     def __len__(self) -> int:
@@ -33,9 +36,10 @@ class JoinedRows:
         if index.size and (index.min() < -len(self) or index.max() >= len(self)):
             raise IndexError(f"expected indices below {len(self)}, got {index.min()}..{index.max()}")
         flat = np.where(index < 0, index + len(self), index).reshape(-1)
-        rows = np.empty((len(flat), *self.shape[1:]), self.dtype)
+        rows = np.zeros((len(flat), *self.shape[1:]), self.dtype)
         owner = np.searchsorted(self._ends, flat, side="right")
         for i in np.unique(owner):
             mine = owner == i
-            rows[mine] = self._parts[i][flat[mine] - (self._ends[i] - len(self._parts[i]))]
+            part = self._parts[i]
+            rows[mine, : part.shape[1]] = part[flat[mine] - (self._ends[i] - len(part))]
         return rows.reshape(*index.shape, *self.shape[1:])

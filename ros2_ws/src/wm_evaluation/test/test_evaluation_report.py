@@ -132,6 +132,10 @@ def test_episodes_that_a_bundle_was_trained_on_are_left_out(dataset):
     assert notes == ["8 episodes are left out because one was trained on them, or on their seeds."]
     elsewhere = trained_on(bundle, worlds=["tabletop_mug"], seeds=[0, 100])
     assert held_out({"one": elsewhere}, dataset) == (dataset, [])
+    robots = replace(dataset, seeds=[-1] * 12)  # recorded on a robot: no seed says that it is the same episode
+    of_robot = trained_on(bundle, worlds=["synthetic"], seeds=[-1, 7])
+    data, notes = held_out({"one": of_robot}, robots)
+    assert data is robots and "could not be checked" in notes[0]
     both = {"one": by_seed, "two": trained_on(bundle, worlds=["synthetic"], seeds=[6, 11])}
     with pytest.raises(ValueError, match="none of the bundles was trained on, got none among 12"):
         held_out(both, dataset)

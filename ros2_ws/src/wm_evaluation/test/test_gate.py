@@ -145,10 +145,11 @@ def candidate(dataset, tmp_path):
 
 def test_a_refusal_is_printed_reported_and_recorded(registry, data, candidate, tmp_path, capsys):
     out = tmp_path / "out"
-    words = ["promote", str(candidate), "--new", data[0], "--old", data[1], "--out", str(out)]
+    words = ["promote", str(candidate), "--new", data[0], "--old", data[1], "--error-rise", "0.4", "--out", str(out)]
     assert main(words) == 1
     printed = capsys.readouterr().out
     assert "better in one, worse in none" in printed and "NO" in printed and "refused" in printed
+    assert "at most 40 % more" in printed
     state = registry.state()
     assert state.promoted != "candidate" and state.history[-1].kind == REFUSED
     assert "better in one" in state.history[-1].why

@@ -62,7 +62,7 @@ def held_out(bundles: dict[str, Bundle], data: Dataset) -> tuple[Dataset, list[s
 
 
 def _unknown(bundle: Bundle, data: Dataset) -> np.ndarray:
-    """Numbers of the episodes that a bundle was not trained on, as far as the seeds tell."""
+    """Numbers of the episodes that a bundle was not trained on, as far as the seeds tell: none (-1) tells nothing."""
     facts = bundle.spec.get("data", {})
     known = {part["fingerprint"] for part in facts.get("parts", {}).values()} | {facts.get("fingerprint")}
     if data.fingerprint() in known:
@@ -71,7 +71,7 @@ def _unknown(bundle: Bundle, data: Dataset) -> np.ndarray:
     first, last = facts.get("seeds", (0, -1))
     worlds = np.array([data.worlds[world] in facts.get("worlds", ()) for world in data.world[first_steps]])
     seeds = np.array(data.seeds)[episodes]
-    return episodes[~(worlds & (first <= seeds) & (seeds <= last))]
+    return episodes[~(worlds & (seeds >= 0) & (first <= seeds) & (seeds <= last))]
 
 
 def collect_held_out(bundle: Bundle, world: str, folder: Path, first_seed: int, episodes: int, workers: int) -> Dataset:

@@ -12,6 +12,8 @@ from wm_data.dataset import Dataset
 from wm_learning.export.weights import WEIGHTS, change, load_model
 from wm_learning.pipelines.finetune import FinetuneSettings, finetune
 from wm_learning.pipelines.train import RunSettings, train_bundle, unseen
+from wm_learning.training.augment import _lose_cameras
+from wm_learning.training.embeddings import embed
 
 TINY = {"images": {"steps": 3, "batch": 4}, "sequences": {"steps": 4, "batch": 4, "validate_every": 2}}
 FEW = configure(FinetuneSettings, {"threads": 1, "effort": 1.0, "validation_share": 0.2})
@@ -49,6 +51,24 @@ def test_a_fine_tuned_bundle_says_what_it_came_from_and_what_changed(base, datas
     for data in (new, dataset):
         assert 0 < len(np.unique(unseen(folder, data).episode)) < len(np.unique(data.episode))
     np.testing.assert_array_equal(np.unique(unseen(folder, dataset).episode), np.unique(unseen(base, dataset).episode))
+
+
+def test_new_data_of_one_camera_is_mixed_with_old_data_of_two(base, dataset, new, tmp_path):
+    folder = finetune(base, replace(new, bev=new.bev[:, :1]), tmp_path / "tuned", FEW, old=dataset)
+    figures = Bundle.load(folder).spec["data"]["finetuning"]["held_out_mm"]
+    assert all(np.isfinite(figures[part]["after"]["see_mm"]["median"]) for part in ("new", "old"))
+
+
+def test_no_camera_is_lost_where_no_other_sees_anything(new):
+    one = torch.from_numpy(np.asarray(new.bev[:32])).float() / 255
+    one[:, 1] = 0  # a camera that this rig does not have
+    kept = _lose_cameras(one, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(kept, one)
+
+
+def test_a_camera_that_saw_nothing_is_embedded_as_all_are(base, new):
+    views = embed(load_model(base), replace(new, bev=np.concatenate([new.bev[:, :1], 0 * new.bev[:, 1:]], 1)))
+    torch.testing.assert_close(views[2], views[0])
 
 
 def test_a_frozen_encoder_stays_as_it_is(base, new, tmp_path):

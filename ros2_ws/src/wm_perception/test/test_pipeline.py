@@ -52,6 +52,18 @@ def test_shrinking_keeps_where_pixels_point():
         assert (-0.5 - matrix[0, 2]) / matrix[0, 0] == pytest.approx(-320 / 600), size
 
 
+def test_shrunken_depth_is_that_of_its_pixels():
+    K = np.array([[400.0, 0, 211.5], [0, 400, 119.5], [0, 0, 1]])
+    v, u = np.mgrid[0:240, 0:424].astype(np.float32)
+    rgb = np.zeros((240, 424, 3), np.uint8)
+    for axis, pixel in enumerate((u, v)):
+        small = shrink(CameraFrame(rgb, pixel + 1, K), 320)
+        rows = np.mgrid[0 : small.depth.shape[0], 0 : small.depth.shape[1]][1 - axis]
+        there = (rows - small.K[axis, 2]) / small.K[axis, axis] * K[axis, axis] + K[axis, 2]  # in the large image
+        off = small.depth - 1 - there
+        assert abs(off.mean()) < 0.02 and np.abs(off).max() < 0.51
+
+
 def test_bad_frames_are_refused(scene):
     pipeline = PerceptionPipeline(scene.bundle, scene.rig, scene.kinematics)
     frame = next(iter(scene.frames(10_000).values()))

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+RECORDED = "recorded"  # the world of episodes that name none, as a robot's
+
 
 @dataclass(frozen=True)
 class Episode:
@@ -42,7 +44,7 @@ class Announcements:
                 episode.end_ns = stamp_ns if event.event == event.END else stamp_ns - 1
         del self._recent[:-8]
         if event.event == event.BEGIN:
-            self._recent.append(Announced(stamp_ns, event.world, int(event.seed)))
+            self._recent.append(Announced(stamp_ns, event.world or RECORDED, int(event.seed)))
 
     def at(self, stamp_ns: int) -> Announced | None:
         """The episode at a stamp."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from wm_bags.steps.arrival import ArrivalClock
-from wm_bags.steps.episodes import Announced, Announcements, Episode
+from wm_bags.steps.episodes import RECORDED, Announced, Announcements, Episode
 from wm_bags.steps.frames import Frame, Step, arm_joints, check_rig, finite, make_frame, object_pose, refusal, unit_of
 from wm_bags.steps.motion import CommandedMotion
 from wm_bags.steps.profile import CameraTopics, Profile
@@ -53,7 +53,7 @@ class StepReader:
             else CommandedMotion(profile.source, kinematics, profile.joint_names, self._degrees, step_ns)
         )
         self._arrival = ArrivalClock()
-        self._announced = Announcements("" if profile.episodes else "video" if self._motion is None else "recorded")
+        self._announced = Announcements("" if profile.episodes else "video" if self._motion is None else RECORDED)
         self._count = 0  # episodes so far
         self._pending: Step | None = None  # waits for the commanded position at its end
         self._held: list[Step] = []  # the first step of an episode, until there is a second

@@ -33,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--goals", type=int, default=50, help="goals in each world")
     parser.add_argument("--seed", type=int, default=10_000, help="seed of the first goal")
+    parser.add_argument(
+        "--error-rise", type=float, default=0.10, help="share by which errors may rise in the old domain at most"
+    )
     parser.add_argument("--latency", type=float, default=50.0, help="[ms] of CPU time that a decision may take")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=None, help="folder of the report (default: runs/promote/ID)")
@@ -43,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     from wm_evaluation.gate.limits import Limits
     from wm_evaluation.gate.promote import GateSettings, promote
 
-    limits = Limits(latency_ms=options.latency)
+    limits = Limits(latency_ms=options.latency, error_rise=options.error_rise)
     verdict = promote(
         options.bundle,
         options.new,

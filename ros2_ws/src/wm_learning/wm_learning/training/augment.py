@@ -34,13 +34,15 @@ def _uniform(generator: torch.Generator, *shape: int) -> Tensor:
 
 
 def _lose_cameras(maps: Tensor, generator: torch.Generator, share: float = 0.35) -> Tensor:
-    """One camera of some samples sees nothing."""
+    """One camera of some samples sees nothing, where another does."""
     batch, cameras = maps.shape[:2]
     if cameras == 1:
         return maps
     lost = _uniform(generator, batch) < share
     victim = (_uniform(generator, batch) * cameras).long()
-    dark = lost[:, None] & (torch.arange(cameras)[None] == victim[:, None])
+    chosen = torch.arange(cameras)[None] == victim[:, None]
+    another = ((maps[:, :, 4] > 0).flatten(2).any(2) & ~chosen).any(1)
+    dark = chosen & (lost & another)[:, None]
     return torch.where(dark[:, :, None, None, None], torch.zeros(()), maps)
 
 

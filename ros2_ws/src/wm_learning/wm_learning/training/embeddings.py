@@ -15,15 +15,18 @@ if TYPE_CHECKING:
 
 @torch.no_grad()
 def embed(model: "WorldModel", data: Dataset, batch: int = 256) -> Tensor:
-    """Embeddings (views, T, D) of every step: all cameras fused, then each camera alone."""
+    """Embeddings (views, T, D) of every step: all cameras fused, then each camera alone, or all where it saw nothing (datasets of
+    different rigs were joined)."""
     device = next(model.parameters()).device
     model.eval()
     views: list[list[Tensor]] = [[] for _ in range(1 + data.bev.shape[1])]
     for start in range(0, len(data.bev), batch):
         maps = maps_of(data, slice(start, start + batch)).to(device)
         views[0].append(model.encode(fuse_maps(maps)).cpu())
+        saw = (maps[:, :, 4] > 0).flatten(2).any(2)
         for camera in range(maps.shape[1]):
-            views[1 + camera].append(model.encode(maps[:, camera]).cpu())
+            alone = model.encode(maps[:, camera]).cpu()
+            views[1 + camera].append(torch.where(saw[:, camera, None].cpu(), alone, views[0][-1]))
     model.train()
     return torch.stack([torch.cat(parts) for parts in views])
 
