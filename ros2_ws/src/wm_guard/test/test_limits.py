@@ -55,6 +55,26 @@ def test_fast_commands_are_slowed_not_refused(guard, kinematics, step):
     assert tool_speed(kinematics, verdict) == pytest.approx(OVERSHOOT * 0.5, rel=0.1)
 
 
+def test_commands_that_are_slowed_begin_where_the_ones_before_end(guard_of):
+    """What is sent goes beyond an acceleration limit if it is only smoothed, as of an arm with low limits: dynamics and data need to
+    know the commanded motion all the same."""
+    robot = load_robot("ur5e")
+    kinematics, joints = Kinematics(robot), robot.home.joints
+    guard, place = guard_of(kinematics, joints, Limits.of(robot)), kinematics.fk(joints)[0]
+    slowed = 0
+    for i in range(6):
+        now, way = T0 + 100 * MS * i, np.array([0.03, 0.0, 0.0]) * (1 if i < 3 else -1)
+        measured = guard.arm.motions.state(now)[0] if i else joints
+        joints, before = kinematics.ik(place + way, robot.tool.rotation, joints), place
+        place = place + way
+        guard.observe(kinematics.joint_names, measured, now, now)
+        verdict = guard.check(Request(kinematics.joint_names, 0, [100 * MS], [joints]), now, now)
+        slowed += verdict.reason == "acceleration"
+        np.testing.assert_allclose(verdict.tool_start.position, before, atol=1e-3)
+        np.testing.assert_allclose(verdict.tool_end.position, place, atol=1e-3)
+    assert slowed
+
+
 def test_the_speed_limit_holds_below_the_profiles(guard_of, kinematics, start, step):
     """ISO 10218: at most 0.25 m/s where people are near."""
     guard = guard_of(kinematics, start, Limits.of(load_robot(), speed_limit=0.25))

@@ -174,7 +174,7 @@ class Arm:
             self._slow = Sent.rest(sent.positions[-1], int(sent.ends_ns[-1]))
         self._commanded(sent, now_ns)
         verdict = self._verdict(
-            kind, reason, text, asked.start_ns, ends_ns, positions, sent, now_ns, self.motions.lag_ns
+            kind, reason, text, asked.start_ns, ends_ns, positions, sent, now_ns, self.motions.lag_ns, here
         )
         return replace(verdict, speed_scale=float((asked.ends_ns[-1] - now_ns) / (ends_ns[-1] - now_ns)))
 
@@ -300,11 +300,17 @@ class Arm:
         sent: Sent,
         now_ns: int,
         lag_ns: int = 0,
+        here: np.ndarray | None = None,
     ) -> Verdict:
-        """The arm is at `points` (T, n) at `ends_ns` (T,) and the lag; `stamp_ns` 0 starts it on arrival."""
+        """The arm is at `points` (T, n) at `ends_ns` (T,) and the lag; `stamp_ns` 0 starts it on arrival. `here` (n,): where it was
+        commanded until now, None: it is still.
+        """
         effective_ns = max(stamp_ns, now_ns + lag_ns)
         start_ns = (effective_ns if lag_ns else stamp_ns) if stamp_ns else 0
         start, end = self.motions.commanded(effective_ns - lag_ns), points[-1]
+        if here is not None:  # `motions` has the end alone of a motion that it could not smooth
+            path = np.vstack([here, points]).T
+            start = np.array([np.interp(effective_ns - lag_ns, [now_ns, *ends_ns], joint) for joint in path])
         return Verdict(
             kind,
             reason,
