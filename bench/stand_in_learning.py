@@ -209,7 +209,7 @@ def said(part: str, result: dict[str, Any]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10.0, help="of exploring")
-    parser.add_argument("--kept-minutes", type=float, default=2.0, help="of the recording that the gate judges by")
+    parser.add_argument("--kept-minutes", type=float, default=3.0, help="of the recording that the gate judges by")
     parser.add_argument("--goals", type=int, default=15, help="with each bundle and sensor model")
     parser.add_argument("--seed", type=int, default=FIRST_TEST_SEED, help="of the first goal")
     parser.add_argument("--robot", default="ur5e")
