@@ -40,6 +40,14 @@ def test_a_robot_gets_what_it_needs_to_run_and_no_compiler():
     assert not {"g++", "cmake", "#"} & set(names)
 
 
+def test_what_a_robot_is_not_given_is_used_nowhere():
+    """Of Python packages; that everything can still be imported, the health check of the built image says."""
+    left_out = re.findall(r"-name (\w+)", DOCKERFILE.read_text().partition("AS slim")[2])
+    assert "pybullet_data" in left_out
+    used = subprocess.run(["grep", "-rlwE", "--include=*.py", "|".join(left_out), "ros2_ws/src", "tools"], cwd=ROOT)
+    assert used.returncode == 1
+
+
 @pytest.mark.parametrize(("file", "name"), SERVICES)
 def test_a_service_is_built_from_a_stage_and_arguments_that_exist(file, name):
     text, build = DOCKERFILE.read_text(), service(file, name)["build"]
