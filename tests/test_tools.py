@@ -57,6 +57,12 @@ def test_markers_compare_versions_as_numbers(operator: str, wanted: tuple[int, i
     assert doctor.applies(f'python_version {operator} "{wanted[0]}.{wanted[1]}"', python) == expected
 
 
+def test_a_marker_may_name_machines():
+    for machine in ("x86_64", "aarch64"):
+        assert doctor.applies('platform_machine == "x86_64"', (3, 11), machine) == (machine == "x86_64")
+        assert doctor.applies('platform_machine != "x86_64"', (3, 11), machine) == (machine != "x86_64")
+
+
 def test_unknown_marker_is_refused():
     with pytest.raises(ValueError, match="sys_platform"):
         doctor.applies('sys_platform == "linux"', (3, 11))

@@ -49,10 +49,12 @@ def requirements(text: str) -> Iterator[tuple[str, str, str]]:
             yield name.strip(), version.strip(), marker.strip()
 
 
-def applies(marker: str, python: tuple[int, int]) -> bool:
-    """Whether a marker of ours, `python_version OP "3.N"` or empty, holds for `python` (major, minor)."""
+def applies(marker: str, python: tuple[int, int], machine: str = platform.machine()) -> bool:
+    """Whether a marker of ours holds: `python_version OP "3.N"` for `python` (major, minor), `platform_machine OP "NAME"`, or empty."""
     if not marker:
         return True
+    if match := re.fullmatch(r'platform_machine (==|!=) "(\w+)"', marker):
+        return (machine == match[2]) == (match[1] == "==")
     match = re.fullmatch(r'python_version (>=|<|==) "(\d+)\.(\d+)"', marker)
     if match is None:
         raise ValueError(f"expected a marker like 'python_version >= \"3.11\"', got {marker!r}")
