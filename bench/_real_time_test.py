@@ -60,4 +60,4 @@ def test_a_dead_guard_has_a_row_a_signal():
     text = dead_guard.tables(
         [{"signal": "SIGKILL", "result": result}, {"signal": "SIGKILL", "result": result | {"arm_rest_s": None}}]
     )
-    assert "0.18, 0.18, 0.18, 1 not" in text and "1 of 2" in text and "20, 20" in text
+    assert "0.18, 0.18, 0.18, 1 not seen" in text and "1 of 2" in text and "20, 20" in text

@@ -94,7 +94,7 @@ def tables(lines: list[Line]) -> str:
             name,
             len(results),
             spread(sent),
-            spread(rests) + (f", {len(results) - len(rests)} not" if len(rests) < len(results) else ""),
+            spread(rests) + (f", {len(results) - len(rests)} not seen" if len(rests) < len(results) else ""),
             f"{sum(each <= GOAL_S for each in rests)} of {len(results)}",
             f"{1000 * np.median(ways):.0f}, {1000 * max(ways):.0f}" if ways else "-",
             sum(each["exceeded"] for each in results),
