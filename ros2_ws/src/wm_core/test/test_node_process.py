@@ -1,7 +1,5 @@
 """The process of a node: what it is before the node begins."""
 
-import os
-import resource
 import subprocess
 import sys
 
@@ -27,7 +25,9 @@ raise SystemExit(run(node, priority={priority}))
 
 
 def permitted() -> bool:
-    return os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_RTPRIO)[0] > 0
+    """Not every root may, for example in a container."""
+    asks = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(5))"
+    return subprocess.run([sys.executable, "-c", asks], capture_output=True).returncode == 0
 
 
 @pytest.mark.parametrize("priority", [0, 5])
