@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-NS_PER_S = 1_000_000_000
+from wm_core.clock_offset import NS_PER_S
+
 STILL_RAD, STILL_S = 0.0015, 0.15  # an arm whose joints stay within this, for so long, stands
 LAG_S = 0.3  # after a motion was commanded, within which an arm begins to move
 

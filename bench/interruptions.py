@@ -212,11 +212,6 @@ def run(missing: list[tuple[str, int]], options: argparse.Namespace, add: Callab
     rclpy.try_shutdown()
 
 
-def _tries(options: argparse.Namespace) -> list[tuple[str, int]]:
-    """Kind and seed of each."""
-    return [(KINDS[i % len(KINDS)], options.seed + i) for i in range(options.tries)]
-
-
 def tables(lines: list[Line]) -> str:
     """A row a kind of interruption."""
     rows = []
@@ -249,7 +244,8 @@ def main() -> int:
     result_options(parser)
     options = parser.parse_args()
     results = recorded("interruptions", options, "robot", bundle=shipped(), robot=False)
-    keys = [(kind, seed) for kind, seed in _tries(options) if kind in options.kinds]
+    tries = [(KINDS[i % len(KINDS)], options.seed + i) for i in range(options.tries)]
+    keys = [each for each in tries if each[0] in options.kinds]
     missing = [(kind, seed) for kind, seed in keys if results.done(kind=kind, seed=seed) is None]
     if missing:
         run(missing, options, results.add)

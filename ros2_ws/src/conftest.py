@@ -2,6 +2,7 @@
 which a tool pushes a disk on a table, drawn straight into map form."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,17 @@ from wm_tasks.explorers import make_explorer
 from wm_tasks.settings import REACH, REACH_BOX, TASK
 
 JUMP = 3  # steps
+
+
+@pytest.fixture(scope="module")
+def ros() -> Iterator[None]:
+    """ROS in this process, for the nodes that a module's tests make."""
+    import rclpy
+
+    rclpy.init()
+    yield
+    rclpy.try_shutdown()
+
 
 # The tool goes straight to the goal and pushes what is on its way; worth: ten for a metre between object and goal.
 STRAIGHT = {

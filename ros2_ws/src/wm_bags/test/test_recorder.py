@@ -32,13 +32,6 @@ os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
 
 
-@pytest.fixture(scope="module")
-def ros():
-    rclpy.init()
-    yield
-    rclpy.try_shutdown()
-
-
 class Run:
     """A recorder, and a node that publishes what it is to record."""
 

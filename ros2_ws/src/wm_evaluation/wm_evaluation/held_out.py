@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from wm_core.bundle import Bundle
+from wm_core.compatibility import SAME
 from wm_core.paths import worlds_dir
 from wm_data.collect import collect
 from wm_data.dataset import Dataset
@@ -13,7 +14,6 @@ from wm_data.loading import load_data
 from wm_learning.pipelines.train import unseen
 from wm_tasks.settings import TASK
 
-SAME = 1e-6  # [s]
 EPISODES, STEPS = 20, 60  # collected in each world
 
 

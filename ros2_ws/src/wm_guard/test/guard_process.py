@@ -31,13 +31,6 @@ CONFIGURE, ACTIVATE, DEACTIVATE = (
 )
 
 
-@pytest.fixture(scope="module")
-def ros():
-    rclpy.init()
-    yield
-    rclpy.try_shutdown()
-
-
 class Robot:
     """Everything around the guard: planner, joint sensors and arm controller, plus the guard's process."""
 

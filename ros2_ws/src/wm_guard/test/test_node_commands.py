@@ -15,7 +15,7 @@ from wm_core.qos import STATE
 _spec = importlib.util.spec_from_file_location("guard_process", Path(__file__).with_name("guard_process.py"))
 guard_process = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(guard_process)
-ros, Robot, guarded_robot = guard_process.ros, guard_process.Robot, guard_process.guarded_robot
+Robot, guarded_robot = guard_process.Robot, guard_process.guarded_robot
 robot = guard_process.robot
 
 pytestmark = pytest.mark.ros

@@ -11,7 +11,7 @@ from wm_core.robot import load_robot
 _spec = importlib.util.spec_from_file_location("guard_process", Path(__file__).with_name("guard_process.py"))
 guard_process = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(guard_process)
-CONFIGURE, ros, Robot = guard_process.CONFIGURE, guard_process.ros, guard_process.Robot
+CONFIGURE, Robot = guard_process.CONFIGURE, guard_process.Robot
 
 pytestmark = pytest.mark.ros
 

@@ -13,7 +13,7 @@ _spec = importlib.util.spec_from_file_location("guard_process", Path(__file__).w
 guard_process = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(guard_process)
 CONFIGURE, ACTIVATE, DEACTIVATE = guard_process.CONFIGURE, guard_process.ACTIVATE, guard_process.DEACTIVATE
-ros, Robot, guarded_robot = guard_process.ros, guard_process.Robot, guard_process.guarded_robot
+Robot, guarded_robot = guard_process.Robot, guard_process.guarded_robot
 robot = guard_process.robot
 
 pytestmark = pytest.mark.ros

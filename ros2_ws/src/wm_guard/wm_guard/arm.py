@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from wm_core.joint_path import JointPath
 from wm_core.joint_states import JointStates
 from wm_core.kinematics import Kinematics
 from wm_core.scene import ToolState
 from wm_core.specs_schema import TOOL_FIELDS
 from wm_guard.jerk_limited import JointLimits
-from wm_guard.limits import Limits, Motion, Refusal, check_jump, check_positions, shortest_durations
+from wm_guard.limits import Limits, Motion, Refusal, check_jump, check_positions, shortest_durations, shortest_ns
 from wm_guard.motions import MotionError, Motions, Sent
 from wm_guard.requests import NS, Asked
 from wm_guard.tool_limits import WITHIN, ToolLimits, singularity_scale
@@ -19,7 +20,6 @@ from wm_guard.verdicts import Kind, Verdict
 
 # [s] of joint states without one that is believed after which commands are refused: they must not run ahead of the arm.
 DOUBTED_S = 0.1
-LONGEST_HOLD_S = 10.0
 LONGEST_S = 60.0  # that a command may take once it is slowed
 SILENT = 4  # times as long without joint state as until it is not known where the arm is
 MISSED = 3  # joint states until it is not known where the arm is
@@ -195,7 +195,7 @@ class Arm:
             self.motions.place(np.array(states.position), now_ns)
         sent = self.motions.halt(now_ns, self._step_ns) if halt else self._stop(now_ns)
         if states.newest is not None and self.lost and not states.jumped:  # elsewhere: it should not leap there
-            slow_ns = SLOWLY * self._shortest_ns(states.newest, sent.positions[-1])
+            slow_ns = SLOWLY * shortest_ns(states.newest, sent.positions[-1], self._kinematics)
             sent = sent.only_at(max(int(sent.ends_ns[-1]), now_ns + slow_ns))
         sent = self._joined(sent, stamp_ns, now_ns)
         self._commanded(sent, now_ns)
@@ -272,16 +272,10 @@ class Arm:
         measured = self.states.newest if self.states.position is None else self.states.position
         if measured is None or float(np.abs(left - measured).max()) > self._limits.follow_tolerance:
             return self.nothing(kind, reason, f"{text}; nothing sent: the arm is not where it was commanded", now_ns)
-        end_ns = now_ns + max(self._step_ns, SLOWLY * self._shortest_ns(measured, left))
+        end_ns = now_ns + max(self._step_ns, SLOWLY * shortest_ns(measured, left, self._kinematics))
         self.motions.place(left, now_ns)
         sent = Sent.rest(left, end_ns)
         return self._verdict(kind, reason, text, stamp_ns, sent.ends_ns, sent.positions, sent, now_ns)
-
-    def _shortest_ns(self, start: np.ndarray, end: np.ndarray) -> int:
-        """How long the joints need at their velocity limits; bounded, for a hold is sent whatever these are."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            seconds = np.nanmax(np.abs(end - start) / self._kinematics.velocity, initial=0.0)
-        return int(np.ceil(min(seconds, LONGEST_HOLD_S) * NS))
 
     def _commanded(self, sent: Sent, now_ns: int) -> None:
         """The arm goes through `sent` from `now_ns` on."""
@@ -309,8 +303,9 @@ class Arm:
         start_ns = (effective_ns if lag_ns else stamp_ns) if stamp_ns else 0
         start, end = self.motions.commanded(effective_ns - lag_ns), points[-1]
         if here is not None:  # `motions` has the end alone of a motion that it could not smooth
-            path = np.vstack([here, points]).T
-            start = np.array([np.interp(effective_ns - lag_ns, [now_ns, *ends_ns], joint) for joint in path])
+            path = JointPath()
+            path.replace(now_ns, ends_ns, np.vstack([here, points]))
+            start = path.at(effective_ns - lag_ns)
         return Verdict(
             kind,
             reason,

@@ -10,6 +10,7 @@ from wm_core.joint_states import CONFIRM, LAG, TOLERANCE
 from wm_core.kinematics import Kinematics
 from wm_core.robot import RobotProfile
 
+LONGEST_HOLD_S = 10.0
 MAX_POINTS = 100
 # [rad] spacing at which the straight line between two joint points is checked for where the tool goes.
 SAMPLE_SPACING = 0.05
@@ -140,6 +141,13 @@ def check_positions(path: np.ndarray, lower: np.ndarray, upper: np.ndarray, name
             f"{names[joint]}: expected {lower[joint]:.3f} to {upper[joint]:.3f} rad, "
             f"got {path[point + 1, joint]:.3f} at point {point}",
         )
+
+
+def shortest_ns(start: np.ndarray, end: np.ndarray, kinematics: Kinematics) -> int:
+    """How long [ns] joints (n,) [rad] need at their velocity limits; bounded, for a hold is sent whatever these are."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        seconds = np.nanmax(np.abs(end - start) / kinematics.velocity, initial=0.0)
+    return int(np.ceil(min(seconds, LONGEST_HOLD_S) * 1e9))
 
 
 def shortest_durations(path: np.ndarray, kinematics: Kinematics, limits: Limits) -> dict[str, np.ndarray]:

@@ -229,8 +229,7 @@ class PlannerCore:
 
     def _back_off(self, object_xy: np.ndarray, ee: np.ndarray, effective_ns: int, delay: float) -> Decision:
         """Straight away from the believed object at half speed: that moves nothing, and gives the cameras a look."""
-        away = (ee - object_xy) / max(float(np.linalg.norm(ee - object_xy)), 1e-6)
-        motion = self.tool_path.move(self._action.scaled(0.5 * away))
+        motion = self.tool_path.move(self._action.scaled(0.5 * _away(object_xy, ee)))
         self._warm = None
         return Decision(self._record(effective_ns, motion), motion, None, None, None, delay, 0.0)
 
@@ -239,7 +238,7 @@ class PlannerCore:
         reason, step = f"returning: the tool is {self.tool_path.aside}", np.zeros(2)
         over = self.tool_path.above > OVER and float(np.linalg.norm(object_xy - ee)) < BLIND_REACH
         if over:
-            x, y = (ee - object_xy) / max(float(np.linalg.norm(ee - object_xy)), 1e-6)
+            x, y = _away(object_xy, ee)
             ways = [self._action.scaled(0.5 * np.array(way)) for way in ((x, y), (-y, x), (y, -x))]
             step = max(ways, key=lambda way: np.linalg.norm(self.tool_path.clipped(way) - self.tool_path.position))
         motion = replace(self.tool_path.move(step, settle=not over), reason=reason)
@@ -258,3 +257,8 @@ class PlannerCore:
             {name: float(value[0]) for name, value in terms.items()},
             float(self._costs.uncertainty(futures).mean()),
         )
+
+
+def _away(object_xy: np.ndarray, ee: np.ndarray) -> np.ndarray:
+    """The direction (2,) from the object to the tool."""
+    return (ee - object_xy) / max(float(np.linalg.norm(ee - object_xy)), 1e-6)

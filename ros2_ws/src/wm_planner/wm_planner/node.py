@@ -52,13 +52,7 @@ class PlannerNode(WmNode):
             "arm_lag", 0.0, "[s] that the arm is behind its commands: half of the guard's smoothing and 10 ms", 0.0, 0.5
         ),
         Param("initial_delay", 0.04, "[s] assumed from camera to command before it is measured", 0.0, 1.0),
-        Param(
-            "planning_time",
-            0.0,
-            f"[s] deadline of one cycle from the belief's arrival; 0: {DEADLINE:g} of the bundle's step",
-            0.0,
-            10.0,
-        ),
+        Param("planning_time", 0.0, f"[s] deadline, from a belief on; 0: {DEADLINE:g} of the bundle's step", 0.0, 10.0),
         Param("belief_timeout", 0.3, "[s] an older belief is answered with a hold", 0.01, 10.0),
         Param("defer_patience", 2.0, "[s] of such plans without a break after which the goal is given up", 0.0, 3600.0),
         Param("tolerance", 0.0, "[m] default distance at which a goal is reached; 0: the task's", 0.0, 0.5),

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 import numpy as np
-import pytest
 import rclpy
 from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticArray
@@ -27,13 +26,6 @@ from wm_core.stamps import to_msg, to_ns
 
 ARM = [f"panda_joint{i}" for i in range(1, 8)]
 CAMERAS = ("camera_left", "camera_right")
-
-
-@pytest.fixture(scope="module")
-def ros():
-    rclpy.init()
-    yield
-    rclpy.try_shutdown()
 
 
 class Robot:

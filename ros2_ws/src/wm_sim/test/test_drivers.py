@@ -30,13 +30,6 @@ pytestmark = pytest.mark.ros
 S = 1_000_000_000
 
 
-@pytest.fixture(scope="module")
-def ros():
-    rclpy.init()
-    yield
-    rclpy.try_shutdown()
-
-
 class Rig:
     """What is beside a robot: hears its drivers, notes when each message arrived, commands its arm."""
 

@@ -16,7 +16,7 @@ from wm_core.stamps import to_ns
 _spec = importlib.util.spec_from_file_location("sim_process", Path(__file__).with_name("sim_process.py"))
 sim_process = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(sim_process)
-ARM, CAMERAS, ros, Robot = sim_process.ARM, sim_process.CAMERAS, sim_process.ros, sim_process.Robot
+ARM, CAMERAS, Robot = sim_process.ARM, sim_process.CAMERAS, sim_process.Robot
 simulator, image = sim_process.simulator, sim_process.image
 
 pytestmark = pytest.mark.ros

@@ -18,7 +18,7 @@ from wm_core.stamps import to_ns
 _spec = importlib.util.spec_from_file_location("sim_process", Path(__file__).with_name("sim_process.py"))
 sim_process = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(sim_process)
-ros, simulator, image = sim_process.ros, sim_process.simulator, sim_process.image
+simulator, image = sim_process.simulator, sim_process.image
 
 pytestmark = pytest.mark.ros
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from wm_bags.steps.sync import JITTER
+from wm_core.compatibility import SAME
 from wm_core.specs import ActionSpec
 from wm_core.task import load_task
 
-SAME = 1e-6  # [s] between durations that mean the same
 _DEFAULT = load_task()
 
 
