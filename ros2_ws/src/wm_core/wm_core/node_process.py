@@ -11,9 +11,10 @@ from contextlib import suppress
 from typing import Any
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
+from wm_core.direct_executor import DirectExecutor
 from wm_core.launched import CANNOT_RUN, die_with_launcher
 from wm_core.lifecycle import WmNode
 
@@ -76,7 +77,7 @@ class _Stop:
 
 def _serve(node: Node, stop: _Stop) -> None:
     with suppress(ExternalShutdownException):
-        executor = SingleThreadedExecutor()
+        executor = DirectExecutor()
         executor.add_node(node)
         while not stop.asked:
             executor.spin_once(timeout_sec=LOOK_S)

@@ -19,7 +19,7 @@ from wm_guard.tool_limits import WITHIN, ToolLimits, singularity_scale
 from wm_guard.verdicts import Kind, Verdict
 
 # [s] of joint states without one that is believed after which commands are refused: they must not run ahead of the arm.
-DOUBTED_S = 0.1
+DOUBTED_S = 0.05
 LONGEST_S = 60.0  # that a command may take once it is slowed
 SILENT = 4  # times as long without joint state as until it is not known where the arm is
 MISSED = 3  # joint states until it is not known where the arm is

@@ -28,9 +28,9 @@ class Limits:
     velocity_scale: float = 1.0  # share of the URDF's joint velocity limits
     max_jump: float = 0.35  # first point to the measured joints, any joint
     max_age: float = 0.2  # of a command's measurement
-    timeout: float = 0.17  # without command until the arm is held
+    timeout: float = 0.15  # without command until the arm is held
     joint_timeout: float = (
-        0.1  # without joint state until the arm is held, where these come often; else three of their periods
+        0.06  # without joint state until the arm is held; three of their periods where that is longer
     )
     watchdog_period: float = 0.005  # between two looks of the watchdog
     follow_tolerance: float = TOLERANCE  # between a measured joint and where it was commanded
