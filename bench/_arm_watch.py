@@ -41,6 +41,19 @@ def rest_after(
     return None
 
 
+def commanded_far(samples: Samples, since: float, way: float) -> float | None:
+    """[s] from `since` until the fastest joint was commanded to go `way` [rad] further; None: it was not."""
+    gone, before = 0.0, since
+    for at, each in samples:
+        if at <= since:
+            continue
+        gone += commanded(each) * (at - before)
+        before = at
+        if gone > way:
+            return at - since
+    return None
+
+
 def unobserved(samples: Samples, since: float, until: float) -> float:
     """[s] of the longest time between `since` and `until` of which nothing was heard."""
     times = [since, *(at for at, _ in samples if since < at < until), until]

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from _arm_watch import exceeded, farthest, rest_after, true, unobserved, worst
+from _arm_watch import commanded_far, exceeded, farthest, rest_after, true, unobserved, worst
 
 
 def samples(*speeds: float, tool: float = 0.1, true_speed: float = 0.0) -> list[tuple[float, SimpleNamespace]]:
@@ -31,6 +31,12 @@ def test_who_stands_for_a_moment_only_is_not_at_rest():
 def test_the_command_may_rest_before_the_arm_does():
     seen = samples(*[0.0] * 10, true_speed=0.5)
     assert rest_after(seen, 0.0) == 0.0 and rest_after(seen, 0.0, true) is None
+
+
+def test_a_stuck_arm_is_noticed_by_the_way_that_it_was_commanded():
+    assert commanded_far(samples(*[0.5] * 11), 0.0, 0.045) == pytest.approx(0.1)
+    assert commanded_far(samples(*[0.5] * 11), 0.1, 0.035) == pytest.approx(0.08)
+    assert commanded_far(samples(*[0.5] * 4, *[0.0] * 20), 0.0, 0.05) is None
 
 
 def test_of_what_was_not_heard_nothing_is_known():

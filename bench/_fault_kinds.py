@@ -20,7 +20,7 @@ from _common import shipped
 from _small_disk import empty, fill
 
 from wm_bringup.graph_parts import config
-from wm_core.joint_states import LAG
+from wm_core.joint_states import LAG, TOLERANCE
 from wm_core.registry import BUNDLES, Registry
 from wm_core.task import load_task
 
@@ -51,8 +51,8 @@ class Fault:
     """`begin(stack)` brings it about and returns what ends it and says what went otherwise than it should (None: nothing did).
 
     `seconds`: how long it lasts; `stops`: the arm must come to rest, else it may go on safely; `observable`: [s] after its beginning the
-    first message that is missing or wrong is due; `alone`: not in random pairs, for it ends what others need; `launch`: which launches
-    it is in, one of SHARED, OF_RECORDER and SMALL_DISK.
+    first message that is missing or wrong is due; `way`: [rad] that the arm is commanded to go before that; `alone`: not in random pairs,
+    for it ends what others need; `launch`: which launches it is in, one of SHARED, OF_RECORDER and SMALL_DISK.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Fault:
     seconds: float
     stops: bool
     observable: float = 0.0
+    way: float = 0.0
     alone: bool = False
     launch: str = SHARED
 
@@ -208,8 +209,8 @@ def _of_nodes() -> list[Fault]:
         alone, stops = node in ("wm_sim", "wm_lifecycle_manager"), node in NODES[1:5]
         launch = OF_RECORDER if node == RECORDER else SHARED
         found += [
-            Fault(f"{node} killed", killed(node), 0.0, stops, observable, alone, launch),
-            Fault(f"{node} hung", hung(node), 4.0, stops, observable, alone, launch),
+            Fault(f"{node} killed", killed(node), 0.0, stops, observable, 0.0, alone, launch),
+            Fault(f"{node} hung", hung(node), 4.0, stops, observable, 0.0, alone, launch),
             Fault(f"{node} slowed", slowed(node), 3.0, False, observable, launch=launch),
         ]
     return found
@@ -220,20 +221,23 @@ def _of_sensors() -> list[Fault]:
     for target in ("colour", "depth"):
         for kind in ("drop", "cut", "freeze", "stuck", "reorder", "nan", "wrong_size", "black", "covered"):
             stops = kind in ("drop", "cut", "freeze", "wrong_size")
-            found.append(Fault(f"{target} {kind}", simulated(target, kind, 0.0, 2.0), 2.0, stops, FRAME_S))
+            due = FRAME_S + FRAME_S * (kind == "freeze")  # the first of these is new
+            found.append(Fault(f"{target} {kind}", simulated(target, kind, 0.0, 2.0), 2.0, stops, due))
     found.append(Fault("colour swapped", simulated("colour", "swapped", 0.0, 2.0), 2.0, False, FRAME_S))
     for kind in ("drop", "cut", "freeze", "stuck", "reorder", "nan", "wrong_size", "zeros"):
-        stops, due = kind != "reorder", LAG if kind == "stuck" else JOINTS_S
-        found.append(Fault(f"joints {kind}", simulated("joints", kind, 0.0, 2.0), 2.0, stops, due))
+        due, way = JOINTS_S + JOINTS_S * (kind == "freeze"), 0.0
+        if kind == "stuck":
+            due, way = LAG, TOLERANCE
+        found.append(Fault(f"joints {kind}", simulated("joints", kind, 0.0, 2.0), 2.0, kind != "reorder", due, way))
     for target, period in (("colour", FRAME_S), ("depth", FRAME_S), ("joints", JOINTS_S)):
         for delay in (0.1, 0.5, 2.0):
             begin, seconds = simulated(target, "delay", delay, 2.0 + delay), 2.0 + delay
             found.append(Fault(f"{target} delay {delay:g} s", begin, seconds, delay > 0.3, period))
     for jump in (-2.0, 2.0):
         found.append(Fault(f"clock jump {jump:+g} s", simulated("clock", "jump", jump, 2.0), 2.0, True, JOINTS_S))
-    # An arm that follows may be late by as much; a trajectory comes with each command.
-    for kind, due in (("stuck", LAG), ("inactive", JOINTS_S), ("cut", FRAME_S)):
-        found.append(Fault(ARM_FAULTS[kind], simulated("arm", kind, 0.0, 2.0), 2.0, True, due))
+    # An arm that follows may be late by as much, and so far from where it was commanded; a trajectory comes with each command.
+    for kind, due, way in (("stuck", LAG, TOLERANCE), ("inactive", JOINTS_S, 0.0), ("cut", FRAME_S, 0.0)):
+        found.append(Fault(ARM_FAULTS[kind], simulated("arm", kind, 0.0, 2.0), 2.0, True, due, way))
     return found
 
 

@@ -53,9 +53,16 @@ def test_every_node_is_killed_hung_and_slowed_and_names_are_not_used_twice():
 
 def test_nobody_can_notice_a_missing_picture_before_it_is_due():
     observable = {
-        name: BY_NAME[name].observable for name in ("colour drop", "joints nan", "wm_guard killed", "wm_planner hung")
+        name: BY_NAME[name].observable
+        for name in ("colour drop", "colour freeze", "joints nan", "wm_guard killed", "wm_planner hung")
     }
-    assert observable == {"colour drop": 0.1, "joints nan": JOINTS_S, "wm_guard killed": 0.0, "wm_planner hung": 0.1}
+    assert observable == {
+        "colour drop": 0.1,
+        "colour freeze": 0.2,  # the first that it repeats is new
+        "joints nan": JOINTS_S,
+        "wm_guard killed": 0.0,
+        "wm_planner hung": 0.1,
+    }
 
 
 def test_of_a_pair_that_counts_which_must_stop_the_arm_and_can_be_noticed_first():

@@ -1,7 +1,12 @@
-"""How much memory each node has for itself, and whether that grows. USS: the unique set size, what would be free without the process."""
+"""How much memory each node has, and whether that grows.
+
+USS: the unique set size, what would be free without the process. It changes with who else uses the same libraries, as when another
+node is started anew. Anonymous: what the process has asked for itself.
+"""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -15,27 +20,40 @@ MIB = 2**20
 
 
 def memory(pids: Mapping[str, int], now: float) -> dict[str, dict[str, Any]]:
-    """Of each node that lives: `pid`, `uss_mib` and `age_s`; `now`: time since the epoch [s]."""
+    """Of each node that lives: `pid`, `uss_mib`, `anonymous_mib` and `age_s`; `now`: time since the epoch [s]."""
     found = {}
     for name, pid in sorted(pids.items()):
-        with suppress(psutil.Error):
+        with suppress(psutil.Error, OSError):
             process = psutil.Process(pid)
-            uss = process.memory_full_info().uss / MIB
-            found[name] = {"pid": pid, "uss_mib": uss, "age_s": now - process.create_time()}
+            found[name] = {
+                "pid": pid,
+                "uss_mib": process.memory_full_info().uss / MIB,
+                "anonymous_mib": _anonymous_mib(pid),
+                "age_s": now - process.create_time(),
+            }
     return found
 
 
-def growth(lines: Iterable[Line]) -> list[tuple[str, int, float, float, float]]:
-    """Of each process of at least LONG_S: node, pid, minutes of life, and its memory after SETTLED_S and at last [MiB]."""
+def _anonymous_mib(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (kib,) = (int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))
+    return kib / 1024
+
+
+def growth(lines: Iterable[Line], kind: str = "anonymous_mib") -> list[tuple[str, int, float, float, float]]:
+    """Of each process of at least LONG_S: node, pid, minutes of life, and its memory after SETTLED_S and at last [MiB]; `kind`: the
+    other is uss_mib.
+    """
     lives: dict[tuple[str, str, int], list[tuple[float, float]]] = {}
     for line in lines:
         result = line["result"]
         for name, each in (result.get("memory") or {}).items():
-            lives.setdefault((name, result["launch"], each["pid"]), []).append((each["age_s"], each["uss_mib"]))
+            if kind in each:  # lines of earlier versions have USS alone
+                lives.setdefault((name, result["launch"], each["pid"]), []).append((each["age_s"], each[kind]))
     rows = []
     for (name, _, pid), life in sorted(lives.items()):
         life.sort()
-        settled = [uss for age, uss in life if age >= SETTLED_S]
+        settled = [mib for age, mib in life if age >= SETTLED_S]
         if life[-1][0] >= LONG_S:
             rows.append((name, pid, life[-1][0] / 60, settled[0], life[-1][1]))
     return rows
@@ -60,15 +78,31 @@ def supervisor_ends(lines: Iterable[Line]) -> int:
 
 def soak_table(lines: list[Line]) -> str:
     """Memory of the processes that lived long; empty where none did."""
+    uss = {row[:2]: row[3:] for row in growth(lines, "uss_mib")}
     rows = [
-        (name, pid, f"{minutes:.0f}", f"{first:.1f}", f"{last:.1f}", f"{100 * (last / first - 1):+.1f} %")
+        (name, pid, f"{minutes:.0f}", *_grown(first, last), *_grown(*uss[name, pid]))
         for name, pid, minutes, first, last in growth(lines)
     ]
     if not rows:
         return ""
     longest = max(line["result"].get("launched_s") or 0 for line in lines) / 60
-    header = ("node", "process", "minutes of life", f"MiB after {SETTLED_S / 60:.0f} minutes", "at last", "growth")
+    since = f"after {SETTLED_S / 60:.0f} minutes"
+    header = (
+        "node",
+        "process",
+        "minutes of life",
+        f"MiB {since}",
+        "at last",
+        "growth",
+        f"USS {since}",
+        "at last",
+        "growth",
+    )
     return (
         f"Memory of processes that lived for at least {LONG_S / 60:.0f} minutes:\n\n{table(header, rows)}\n\nLongest launch:"
         f" {longest:.0f} minutes. The supervisor ended without a fault that is meant to end it: {supervisor_ends(lines)} times."
     )
+
+
+def _grown(first: float, last: float) -> tuple[str, str, str]:
+    return f"{first:.1f}", f"{last:.1f}", f"{100 * (last / first - 1):+.1f} %"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _arm_watch import worst
+from _arm_watch import commanded_far, worst
 from _common import recorded, result_options, shipped, stolen_since, write_json
 from _fault_kinds import BY_NAME, FRAME_S, JOINTS_S, SHARED, SMALL_DISK, Fault
 from _fault_page import fault_page
@@ -19,6 +19,7 @@ from _memory import soak_table
 from _results import Line
 from _small_disk import small_disk
 
+from wm_core.joint_states import LAG, TOLERANCE
 from wm_tasks.report import CpuTimes
 
 RECOVERY_S = 60.0
@@ -29,10 +30,12 @@ PROTOCOL = f"""\
 The whole stack in real time (simulator at 240 Hz, cameras at {1 / FRAME_S:.0f} Hz, joint states at {1 / JOINTS_S:.0f} Hz, goals one
 after another, all recorded). A fault begins while the arm is at work. Rest: from then until what the arm's controller was sent is
 standstill for 0.1 s. A fault can be noticed when the first message that is missing or wrong is due: after {FRAME_S:g} s for cameras and
-for nodes between camera and command, {JOINTS_S:g} s for joint states, at once for the rest; of a pair that fault counts which stops the
-arm and can be noticed first. Limits: an observer in the simulator compares every physics step with the URDF and the tool's speed with
-the profile. Recovered: the arm is at work again, without a human (an emergency stop is reset by one). Cut: the stream's endpoints in
-the middleware match nobody, by their quality of service or because there is none. Stolen: share of CPU time that the host of this
+for nodes between camera and command, {JOINTS_S:g} s for joint states (twice as long where they freeze, for the first is new), at once for
+the rest. An arm that is stuck, or joint states that are: once the arm was commanded to go {TOLERANCE:g} rad further, and {LAG:g} s later;
+an arm that follows may be so far and so late. Of a pair that fault counts which stops the arm and can be noticed first. Limits: an
+observer in the simulator compares every physics step with the URDF and the tool's speed with the profile. Recovered: the arm is at work
+again, without a human (an emergency stop is reset by one). Cut: the stream's endpoints in the middleware match nobody, by their quality
+of service or because there is none. Stolen: share of CPU time that the host of this
 virtual machine took. Times are median, 99th percentile and worst."""
 
 
@@ -60,14 +63,15 @@ def run(stack: FaultStack, faults: list[Fault], offsets: list[float]) -> dict[st
     until = max(over + 0.3, (stopping[0] if stopping else first) + LONGEST_REST_S)
     time.sleep(max(0.0, until - time.monotonic()))
     rest = stack.rest_after(stopping[0], until) if stopping else None
+    observable = noticed(stack, *stopping, rest) if stopping else None
     moving = stack.wait_until_moving(RECOVERY_S)
     back = time.monotonic()
     return {
         "begun": [(fault.name, at - first) for at, fault in begun],
         "stops": stopping is not None,
         "rest_s": rest,
-        "observable_s": stopping[1].observable if stopping else None,
-        "rest_after_observable_s": max(0.0, rest - stopping[1].observable) if stopping and rest is not None else None,
+        "observable_s": observable,
+        "rest_after_observable_s": max(0.0, rest - observable) if observable is not None and rest is not None else None,
         "recovered_s": None if moving is None else back - over,
         **worst(stack.seen(first, back)),
         "stolen": stolen_since(cpu),
@@ -77,6 +81,16 @@ def run(stack: FaultStack, faults: list[Fault], offsets: list[float]) -> dict[st
         "launched_s": stack.launched_s,
         "memory": stack.memory(),
     }
+
+
+def noticed(stack: FaultStack, began: float, fault: Fault, rest: float | None) -> float | None:
+    """[s] from a fault's beginning until it can be noticed; None: never, for the arm was commanded no further."""
+    if not fault.way:
+        return fault.observable
+    went = commanded_far(stack.seen(began), began, fault.way)
+    if went is None:
+        return rest
+    return went + fault.observable
 
 
 def counts(begun: list[tuple[float, Fault]]) -> tuple[float, Fault] | None:
