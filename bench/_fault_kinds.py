@@ -20,7 +20,6 @@ from _common import shipped
 from _small_disk import empty, fill
 
 from wm_bringup.graph_parts import config
-from wm_core.joint_states import LAG, TOLERANCE
 from wm_core.registry import BUNDLES, Registry
 from wm_core.task import load_task
 
@@ -42,6 +41,7 @@ _SIM = yaml.safe_load(config("arm_sim.yaml").read_text())["/**/wm_sim"]["ros__pa
 # [s] between two pictures (and commands), and two joint states, as the launch has them.
 FRAME_S, JOINTS_S = load_task().step_duration, 1.0 / float(_SIM["joint_state_rate"])
 SHARED, OF_RECORDER, SMALL_DISK = "", "faults of the recorder", "a full disk"  # launches
+FOLLOWS_RAD, FOLLOWS_S = 0.05, 0.1  # an arm that follows may be so far, and so late, behind what it is commanded
 REFUSAL_S = 30.0  # until a wrong bundle is refused
 END = Callable[[], str | None]
 
@@ -227,7 +227,7 @@ def _of_sensors() -> list[Fault]:
     for kind in ("drop", "cut", "freeze", "stuck", "reorder", "nan", "wrong_size", "zeros"):
         due, way = JOINTS_S + JOINTS_S * (kind == "freeze"), 0.0
         if kind == "stuck":
-            due, way = LAG, TOLERANCE
+            due, way = FOLLOWS_S, FOLLOWS_RAD
         found.append(Fault(f"joints {kind}", simulated("joints", kind, 0.0, 2.0), 2.0, kind != "reorder", due, way))
     for target, period in (("colour", FRAME_S), ("depth", FRAME_S), ("joints", JOINTS_S)):
         for delay in (0.1, 0.5, 2.0):
@@ -235,8 +235,8 @@ def _of_sensors() -> list[Fault]:
             found.append(Fault(f"{target} delay {delay:g} s", begin, seconds, delay > 0.3, period))
     for jump in (-2.0, 2.0):
         found.append(Fault(f"clock jump {jump:+g} s", simulated("clock", "jump", jump, 2.0), 2.0, True, JOINTS_S))
-    # An arm that follows may be late by as much, and so far from where it was commanded; a trajectory comes with each command.
-    for kind, due, way in (("stuck", LAG, TOLERANCE), ("inactive", JOINTS_S, 0.0), ("cut", FRAME_S, 0.0)):
+    # A trajectory comes with each command.
+    for kind, due, way in (("stuck", FOLLOWS_S, FOLLOWS_RAD), ("inactive", JOINTS_S, 0.0), ("cut", FRAME_S, 0.0)):
         found.append(Fault(ARM_FAULTS[kind], simulated("arm", kind, 0.0, 2.0), 2.0, True, due, way))
     return found
 

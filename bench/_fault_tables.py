@@ -77,7 +77,7 @@ def row(name: str, lines: list[Line]) -> Row:
         bool(stopping),
         len(results),
         [each["rest_s"] for each in resting],
-        [each["rest_after_observable_s"] for each in resting],
+        [after for each in resting if (after := each["rest_after_observable_s"]) is not None],
         len(stopping) - len(resting),
         sum(each["exceeded"] for each in results),
         [each["recovered_s"] for each in results if each["recovered_s"] is not None],

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from _fault_kinds import BY_NAME, FAULTS, JOINTS_S, NODES, RECORDER, SHARED
 from _fault_page import fault_page
 from _fault_tables import PAIRS, recording_name, row, rows, summary
-from faults import PROTOCOL, counts, tables, wanted
+from faults import PROTOCOL, judged, tables, wanted
 
 ALL = argparse.Namespace(faults=list(BY_NAME), runs=2, pairs=5, seed=0, random=0)
 
@@ -65,12 +66,31 @@ def test_nobody_can_notice_a_missing_picture_before_it_is_due():
     }
 
 
-def test_of_a_pair_that_counts_which_must_stop_the_arm_and_can_be_noticed_first():
-    slow, drop, killed = (BY_NAME[name] for name in ("colour black", "colour drop", "wm_guard killed"))
-    assert counts([(0.0, slow), (0.5, drop)]) == (0.5, drop)
-    assert counts([(0.0, drop), (0.05, killed)]) == (0.05, killed)
-    assert counts([(0.0, drop), (0.5, killed)]) == (0.0, drop)
-    assert counts([(0.0, slow)]) is None
+def moving(until: float, speed: float = 0.5) -> list[tuple[float, SimpleNamespace]]:
+    """An arm that is commanded to move until then, and to rest for a second, every 10 ms."""
+    return [
+        (0.01 * i, SimpleNamespace(commanded_speed=speed * (0.01 * i < until - 1e-9)))
+        for i in range(int(100 * until) + 100)
+    ]
+
+
+def test_of_a_pair_that_counts_which_can_be_noticed_first():
+    drop, killed = BY_NAME["colour drop"], BY_NAME["wm_guard killed"]
+    assert judged([(0.0, drop), (0.05, killed)], moving(0.3)) == (pytest.approx(0.25), 0.0)
+    assert judged([(0.0, drop), (0.2, killed)], moving(0.3)) == (pytest.approx(0.3), 0.1)
+
+
+def test_an_arm_that_is_stuck_is_noticed_by_the_way_that_it_was_commanded_before_it_rests():
+    stuck, drop = BY_NAME["arm stuck"], BY_NAME["colour drop"]
+    assert judged([(0.0, stuck)], moving(0.5)) == (pytest.approx(0.5), pytest.approx(0.11 + 0.1))
+    assert judged([(0.0, stuck)], moving(0.05)) == (pytest.approx(0.05), None)  # and may be commanded further later
+    assert judged([(0.0, stuck), (0.05, drop)], moving(0.3)) == (pytest.approx(0.25), 0.1)
+
+
+def test_a_run_of_which_nothing_could_be_noticed_is_not_judged():
+    before = line("arm stuck", 0.05)
+    before["result"]["rest_after_observable_s"] = None
+    assert row("a", [before]).share_in_time == "0 of 0" and not row("a", [before]).missed["rest"]
 
 
 def test_all_runs_are_wanted_once_and_launches_of_their_own_come_last():

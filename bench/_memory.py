@@ -23,7 +23,7 @@ def memory(pids: Mapping[str, int], now: float) -> dict[str, dict[str, Any]]:
     """Of each node that lives: `pid`, `uss_mib`, `anonymous_mib` and `age_s`; `now`: time since the epoch [s]."""
     found = {}
     for name, pid in sorted(pids.items()):
-        with suppress(psutil.Error, OSError):
+        with suppress(psutil.Error, OSError, ValueError):  # also of a zombie, which has no memory
             process = psutil.Process(pid)
             found[name] = {
                 "pid": pid,

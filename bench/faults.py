@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _arm_watch import commanded_far, worst
+from _arm_watch import Samples, commanded_far, rest_after, worst
 from _common import recorded, result_options, shipped, stolen_since, write_json
-from _fault_kinds import BY_NAME, FRAME_S, JOINTS_S, SHARED, SMALL_DISK, Fault
+from _fault_kinds import BY_NAME, FOLLOWS_RAD, FOLLOWS_S, FRAME_S, JOINTS_S, SHARED, SMALL_DISK, Fault
 from _fault_page import fault_page
 from _fault_stack import FaultStack
 from _fault_tables import fault_table, recording_name, summary
@@ -19,7 +19,6 @@ from _memory import soak_table
 from _results import Line
 from _small_disk import small_disk
 
-from wm_core.joint_states import LAG, TOLERANCE
 from wm_tasks.report import CpuTimes
 
 RECOVERY_S = 60.0
@@ -31,11 +30,12 @@ The whole stack in real time (simulator at 240 Hz, cameras at {1 / FRAME_S:.0f} 
 after another, all recorded). A fault begins while the arm is at work. Rest: from then until what the arm's controller was sent is
 standstill for 0.1 s. A fault can be noticed when the first message that is missing or wrong is due: after {FRAME_S:g} s for cameras and
 for nodes between camera and command, {JOINTS_S:g} s for joint states (twice as long where they freeze, for the first is new), at once for
-the rest. An arm that is stuck, or joint states that are: once the arm was commanded to go {TOLERANCE:g} rad further, and {LAG:g} s later;
-an arm that follows may be so far and so late. Of a pair that fault counts which stops the arm and can be noticed first. Limits: an
-observer in the simulator compares every physics step with the URDF and the tool's speed with the profile. Recovered: the arm is at work
-again, without a human (an emergency stop is reset by one). Cut: the stream's endpoints in the middleware match nobody, by their quality
-of service or because there is none. Stolen: share of CPU time that the host of this
+the rest. An arm that is stuck, or joint states that are: once the arm was commanded to go {FOLLOWS_RAD:g} rad further, and
+{FOLLOWS_S:g} s later; an arm that follows may be so far and so late, and where it rests before that, nobody can notice. Of a pair that
+fault counts which stops the arm and can be noticed first. Limits: an observer in the simulator compares every physics step with the
+URDF and the tool's speed with the profile. Recovered: the arm is at work again, without a human (an emergency stop is reset by one).
+Cut: the stream's endpoints in the middleware match nobody, by their quality of service or because there is none. Stolen: share of CPU
+time that the host of this
 virtual machine took. Times are median, 99th percentile and worst."""
 
 
@@ -59,16 +59,15 @@ def run(stack: FaultStack, faults: list[Fault], offsets: list[float]) -> dict[st
         problems.append(end())
     over = time.monotonic()
     first = begun[0][0]
-    stopping = counts(begun)
-    until = max(over + 0.3, (stopping[0] if stopping else first) + LONGEST_REST_S)
+    stopping = [each for each in begun if each[1].stops]
+    until = max(over + 0.3, *(at + LONGEST_REST_S for at, _ in stopping), first + LONGEST_REST_S)
     time.sleep(max(0.0, until - time.monotonic()))
-    rest = stack.rest_after(stopping[0], until) if stopping else None
-    observable = noticed(stack, *stopping, rest) if stopping else None
+    rest, observable = judged(stopping, stack.seen(first, until)) if stopping else (None, None)
     moving = stack.wait_until_moving(RECOVERY_S)
     back = time.monotonic()
     return {
         "begun": [(fault.name, at - first) for at, fault in begun],
-        "stops": stopping is not None,
+        "stops": bool(stopping),
         "rest_s": rest,
         "observable_s": observable,
         "rest_after_observable_s": max(0.0, rest - observable) if observable is not None and rest is not None else None,
@@ -83,21 +82,21 @@ def run(stack: FaultStack, faults: list[Fault], offsets: list[float]) -> dict[st
     }
 
 
-def noticed(stack: FaultStack, began: float, fault: Fault, rest: float | None) -> float | None:
-    """[s] from a fault's beginning until it can be noticed; None: never, for the arm was commanded no further."""
-    if not fault.way:
-        return fault.observable
-    went = commanded_far(stack.seen(began), began, fault.way)
-    if went is None:
-        return rest
-    return went + fault.observable
-
-
-def counts(begun: list[tuple[float, Fault]]) -> tuple[float, Fault] | None:
-    """Out of faults and their beginnings [s] the one from which rest counts: that must stop the arm and can be noticed first."""
-    return min(
-        ((at, fault) for at, fault in begun if fault.stops), key=lambda each: each[0] + each[1].observable, default=None
-    )
+def judged(stopping: list[tuple[float, Fault]], samples: Samples) -> tuple[float | None, float | None]:
+    """Out of faults that must stop the arm, and their beginnings [s], for the one that can be noticed first: [s] from its beginning until
+    the arm rests (None: it does not), and until it can be noticed (None: the arm rests before that).
+    """
+    found = []
+    for at, fault in stopping:
+        rest = rest_after(samples, at)
+        observable: float | None = fault.observable
+        if fault.way:
+            moving = [each for each in samples if rest is None or each[0] <= at + rest]
+            went = commanded_far(moving, at, fault.way)
+            observable = None if went is None else went + fault.observable
+        found.append((np.inf if observable is None else at + observable, rest, observable))
+    _, rest, observable = min(found, key=lambda each: each[0])
+    return rest, observable
 
 
 def tables(lines: list[Line]) -> str:

@@ -22,7 +22,7 @@ from wm_msgs.msg import Command
 from wm_core.kinematics import Kinematics
 from wm_core.qos import STATE
 from wm_core.robot import load_robot
-from wm_core.stamps import to_msg
+from wm_core.stamps import to_msg, to_ns
 from wm_guard.guard import Guard
 from wm_guard.limits import Limits, Request
 
@@ -100,14 +100,24 @@ def node(seconds: float) -> dict[str, float]:
 
 
 def _drive(robot, executor, pid: int, kinematics: Kinematics, places: list[np.ndarray], seconds: float) -> dict:
-    names, here, sent, waits = list(kinematics.joint_names), [places[0]], [], []
+    names, sent, waits = list(kinematics.joint_names), [], []
+    times, points = np.zeros(1), places[0][None]  # [s] of the clock of waits, and where the arm is then
     states = robot.create_publisher(JointState, "joint_states", STATE)
     commands = robot.create_publisher(Command, "wm/command", STATE)
 
+    def here() -> np.ndarray:
+        now = time.monotonic()
+        return np.array([np.interp(now, times, joint) for joint in points.T])
+
     def answered(message: JointTrajectory) -> None:
+        nonlocal times, points
         if sent:
             waits.append(1e3 * (time.monotonic() - sent[-1]))
-        here[0] = np.array(message.points[min(9, len(message.points) - 1)].positions)
+        start = np.vstack([here(), *(point.positions for point in message.points)])
+        stamp_ns = to_ns(message.header.stamp) or robot.get_clock().now().nanoseconds
+        since = time.monotonic() - (robot.get_clock().now().nanoseconds - stamp_ns) / NS
+        ends = [since + to_ns(point.time_from_start) / NS for point in message.points]
+        times, points = np.array([min(time.monotonic(), ends[0]), *ends]), start
 
     def command() -> None:
         target = places[(1 + len(sent)) % len(places)]
@@ -127,7 +137,7 @@ def _drive(robot, executor, pid: int, kinematics: Kinematics, places: list[np.nd
             cpu, waits[:] = _cpu_s(pid), []
         if passed * STATES_HZ >= stated:
             stamp = to_msg(robot.get_clock().now().nanoseconds)
-            message = JointState(name=names, position=here[0].tolist())
+            message = JointState(name=names, position=here().tolist())
             message.header.stamp = stamp
             states.publish(message)
             stated += 1

@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool
@@ -26,6 +25,7 @@ from wm_core.node_process import run
 from wm_core.qos import LATCHED, STATE
 from wm_core.registry import REFUSED, ROLLED_BACK, Registry
 from wm_core.stamps import to_ns
+from wm_core.steady import steady_clock
 
 # Cycles are counted, however late this node gets its turn.
 EVERY = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
@@ -71,7 +71,7 @@ class BundleManager(Node):
         self.create_subscription(GoalEvent, "wm/goal", self._on_goal, STATE)
         self.create_subscription(Command, "wm/command", self._on_command, EVERY)
         self.create_subscription(Bool, "wm/e_stopped", self._on_stopped, LATCHED)
-        wall = Clock(clock_type=ClockType.STEADY_TIME)
+        wall = steady_clock()
         self.create_timer(TICK_S, self._tick, clock=wall)
         self.create_timer(1.0, self._report, clock=wall)
         watch_supervisor(self)

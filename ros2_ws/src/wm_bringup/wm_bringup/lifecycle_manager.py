@@ -31,6 +31,7 @@ from wm_core.node_process import ignore_stop_signals
 from wm_core.params import Param
 from wm_core.qos import LATCHED, STATE
 from wm_core.stamps import to_ns
+from wm_core.steady import steady_clock
 
 LOOK_S = 0.1  # between two looks at the processes
 RECORDER_S = 30.0  # until it is connected
@@ -84,7 +85,7 @@ class LifecycleManager(Node):
         self._supervision = Supervision(self._names, watched, policy, time.monotonic())
         self._strangers = Strangers([*self._names, *watched], time.monotonic())
         self.create_subscription(Heartbeat, TOPIC, self._on_heartbeat, QOS)
-        self.create_timer(1.0, self._diagnose, clock=rclpy.clock.Clock())
+        self.create_timer(1.0, self._diagnose, clock=steady_clock())
         beat(self)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)

@@ -128,7 +128,7 @@ def test_what_a_callback_raises_is_raised(node, executor):
         spin_until(executor, lambda: False)
 
 
-def test_it_waits_no_longer_than_it_is_told(executor):
+def test_it_waits_no_longer_than_asked(executor):
     began = time.monotonic()
     for _ in range(3):
         executor.spin_once(0.05)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import pytest
 import rclpy
 from rcl_interfaces.msg import ParameterEvent
+from rclpy.clock import ClockType
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_msgs.msg import String
@@ -84,6 +85,11 @@ def test_callbacks_run_only_while_active_and_their_errors_are_not_fatal(node):
     node.trigger_deactivate()
     send(node, "too late")
     assert node.heard == ["one", "two"]
+
+
+def test_timers_go_on_when_the_computers_clock_is_set_back(node):
+    node.trigger_configure()
+    assert {timer.clock.clock_type for timer in node.timers} == {ClockType.STEADY_TIME}
 
 
 def test_a_failed_configuration_can_be_mended(node):

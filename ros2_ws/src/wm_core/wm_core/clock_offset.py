@@ -18,9 +18,9 @@ REMEDY = "synchronise the machines' clocks (chrony or ptp4l on both; for a camer
 class ClockOffset:
     """The offset of one publisher's clock."""
 
-    def __init__(self, source: str) -> None:
-        """`source`: whose clock it is, in the words of the message."""
-        self._source = source
+    def __init__(self, source: str, behind_ns: int = BEHIND_NS) -> None:
+        """`source`: whose clock it is, in the words of the message; `behind_ns`: what its messages may be late by."""
+        self._source, self._behind_ns = source, behind_ns
         self._quickest: deque[tuple[int, int]] = deque(
             maxlen=SECONDS
         )  # second, and the largest stamp minus receipt in it [ns]
@@ -42,7 +42,7 @@ class ClockOffset:
     def problem(self) -> str:
         """What is wrong, and the remedy; empty when nothing is."""
         offset = self.offset_ns
-        if offset is None or -BEHIND_NS <= offset <= AHEAD_NS:
+        if offset is None or -self._behind_ns <= offset <= AHEAD_NS:
             return ""
         milliseconds = f"{abs(offset) / NS_PER_MS:.0f} ms"
         if offset > 0:

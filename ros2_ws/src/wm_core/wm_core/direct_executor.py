@@ -36,6 +36,8 @@ class DirectExecutor(SingleThreadedExecutor):
 
         Raises ExternalShutdownException once the context is shut down.
         """
+        if self._is_shutdown:
+            return
         if not self._context.ok():
             raise ExternalShutdownException
         if self._tasks:
@@ -51,6 +53,9 @@ class DirectExecutor(SingleThreadedExecutor):
         for subscription in subscriptions:
             self._call_subscription(subscription)
         if others:
+            if self._cb_iter is not None:  # of an earlier wait, whose wait set is another by now
+                self._cb_iter.close()
+                self._cb_iter = None
             super().spin_once(0.0)
 
     def _wait(self, timeout_ns: int) -> tuple[list[Any], list[Any], bool]:
@@ -78,7 +83,9 @@ class DirectExecutor(SingleThreadedExecutor):
             for guard in guards:  # which the wait has reset
                 guard._executor_triggered |= guard.handle.pointer in ready["guard_condition"]
             others = any([each.is_ready(wait_set) for each in waitables])
-            others |= any(ready[kind] for kind in ready if kind not in SIMPLE)
+            others |= any(ready[kind] for kind in ready if kind not in SIMPLE) or any(
+                guard._executor_triggered for guard in guards
+            )
             timers, subscriptions = (
                 [each for each in waiting[kind] if each.handle.pointer in ready[kind]] for kind in SIMPLE
             )

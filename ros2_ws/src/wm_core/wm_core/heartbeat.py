@@ -5,12 +5,13 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import rclpy
 from lifecycle_msgs.msg import State
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Header
 from wm_msgs.msg import Heartbeat
+
+from wm_core.steady import steady_clock
 
 PERIOD_S = 0.2
 TOPIC = "wm/heartbeat"
@@ -35,6 +36,4 @@ def beat(node: Node, state: Callable[[], int] = lambda: State.PRIMARY_STATE_ACTI
         header = Header(stamp=node.get_clock().now().to_msg())
         publisher.publish(Heartbeat(header=header, node=node.get_name(), host=host(), pid=os.getpid(), state=state()))
 
-    node.create_timer(
-        PERIOD_S, publish, clock=rclpy.clock.Clock()
-    )  # wall clock: also while simulated time stands still
+    node.create_timer(PERIOD_S, publish, clock=steady_clock())  # wall clock: also while simulated time stands still

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import ParameterEvent, ParameterType, SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -22,6 +21,7 @@ from wm_core.heartbeat import beat
 from wm_core.offered import OfferedSubscription
 from wm_core.params import ConfigError, Param
 from wm_core.qos import LATCHED, SENSOR, STATE
+from wm_core.steady import steady_clock
 
 OK, WARN, ERROR, STALE = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE)
 RECENT = 100  # timings kept for the quantiles of the diagnostics
@@ -50,7 +50,7 @@ class WmNode(LifecycleNode):
         self._status: tuple[bytes, str, dict[str, Any]] = (STALE, "not configured", {})
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", STATE)
         # Wall-clock on purpose: a node must report even while simulated time stands still.
-        self._diagnostics_timer = self.create_timer(1.0, self._publish_diagnostics, clock=rclpy.clock.Clock())
+        self._diagnostics_timer = self.create_timer(1.0, self._publish_diagnostics, clock=steady_clock())
         beat(self, lambda: self._state_machine.current_state[0])
 
     # -- for subclasses ------------------------------------------------------------------------------------------
@@ -153,8 +153,8 @@ class WmNode(LifecycleNode):
         return service
 
     def every(self, seconds: float, callback: Callable[[], None], *, wall: bool = False) -> Any:
-        """Call back periodically while active, in node time (or wall time)."""
-        clock = rclpy.clock.Clock() if wall else self.get_clock()
+        """Call back periodically while active, in node time where that is simulated, unless `wall`."""
+        clock = self.get_clock() if self.simulated_time and not wall else steady_clock()
         timer = self.create_timer(seconds, self._guarded(callback, f"timer of {seconds} s"), clock=clock)
         self._entities.append((self.destroy_timer, timer))
         return timer

@@ -7,9 +7,10 @@ effort hears all, but may lose what a reliable publisher would have sent again.
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.clock import Clock
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+from wm_core.steady import steady_clock
 
 LOOK_S = 0.5  # between two looks at who publishes
 
@@ -22,7 +23,7 @@ class OfferedSubscription:
         self._depth = depth
         self.subscription: Any = None
         self.look()
-        self._timer = node.create_timer(LOOK_S, self.look, clock=Clock())  # wall time: a simulated one may wait for us
+        self._timer = node.create_timer(LOOK_S, self.look, clock=steady_clock())  # a simulated one may wait for us
 
     @property
     def reliable(self) -> bool:

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import rclpy
@@ -10,6 +11,7 @@ from sensor_msgs.msg import JointState
 from wm_msgs.msg import Command
 
 from wm_core.qos import SENSOR, STATE
+from wm_core.stamps import to_msg, to_ns
 
 _spec = importlib.util.spec_from_file_location("guard_process", Path(__file__).with_name("guard_process.py"))
 guard_process = importlib.util.module_from_spec(_spec)
@@ -56,6 +58,26 @@ def test_a_second_publisher_of_joint_states_is_named_and_not_believed(robot, ste
     robot.until(lambda: f"{space}/impostor, {space}/robot" in robot.status[-1].message)
     assert int(robot.counts()["state_implausible"]) > 10
     robot.node.destroy_timer(timer)
+    impostor.destroy_node()
+
+
+def test_a_liar_that_follows_each_true_state_closely_does_not_keep_them_out(robot, step):
+    """States closer than 4 ms to one that is believed are left out; one that is not believed must not have that effect."""
+    impostor = rclpy.create_node("impostor", namespace=robot.node.get_namespace())
+    liar, truth = impostor.create_publisher(JointState, "joint_states", STATE), robot.state_publisher
+
+    def both(message: JointState) -> None:
+        truth.publish(message)
+        lie = JointState(name=robot.names, position=[0.0] * 7)
+        lie.header.stamp = to_msg(to_ns(message.header.stamp) + 2_000_000)
+        liar.publish(lie)
+
+    robot.until(liar.get_subscription_count)
+    robot.state_publisher = SimpleNamespace(publish=both)
+    robot.settle()
+    passed = [robot.command(step(dx=0.01))[1].status == Command.ACTIVE for _ in range(10)]
+    assert sum(passed) > 5
+    robot.state_publisher = truth
     impostor.destroy_node()
 
 

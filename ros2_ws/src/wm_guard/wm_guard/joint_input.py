@@ -9,25 +9,26 @@ from wm_core.joint_states import Others
 from wm_core.lifecycle import WmNode
 from wm_core.polled import Polled
 from wm_core.robot import RobotProfile
-from wm_core.stamps import to_ns
+from wm_core.stamps import NS_PER_S, to_ns
 
 WARN_EVERY_S = 30.0
-CLOSEST_NS = 4_000_000  # of an arm that says more often where it is, those between are left out: each costs time
+LATE_SHARE = 0.5  # of the age at which a joint state says no more where the arm is: even the quickest is later
+CLOSEST_NS = 4_000_000  # after one that is believed, the next are left out: each costs time
 
 
 class JointInput:
     """Gives the arm's joint states to a callback, those of other joints beside it to none. `read` and `discard` as Polled."""
 
     def __init__(
-        self, node: WmNode, robot: RobotProfile, topic: str, callback: Callable[[JointState, int], None]
+        self, node: WmNode, robot: RobotProfile, topic: str, callback: Callable[[JointState, int], bool]
     ) -> None:
-        """`callback(message, stamp_ns)`."""
+        """`callback(message, stamp_ns)` says whether the joint state is believed."""
         self._node, self._others, self._callback = node, Others(robot), callback
         self._subscription = node.subscribe_offered(JointState, topic, self._on_message)
         self._polled = Polled(self._subscription)
-        self._clock = ClockOffset("joint states")
+        self._clock = ClockOffset("joint states", round(LATE_SHARE * node.value("joint_timeout") * NS_PER_S))
         self._sources = ""
-        self._taken_ns = 0  # stamp of the last that was not left out
+        self._taken_ns = 0  # stamp of the last that was believed
         self.read, self.discard = self._polled.call_back, self._polled.discard
 
     def problems(self) -> dict[str, str]:
@@ -55,10 +56,10 @@ class JointInput:
         stamp_ns = to_ns(message.header.stamp)
         if 0 < stamp_ns - self._taken_ns < CLOSEST_NS:
             return
-        self._taken_ns = stamp_ns
         if not self._node.simulated_time:
             self._clock.heard(stamp_ns, self._node.get_clock().now().nanoseconds)
-        self._callback(message, stamp_ns)
+        if self._callback(message, stamp_ns):
+            self._taken_ns = stamp_ns
 
 
 def who_publishes(node: WmNode, topic: str) -> str:

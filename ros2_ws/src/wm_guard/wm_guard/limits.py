@@ -29,9 +29,7 @@ class Limits:
     max_jump: float = 0.35  # first point to the measured joints, any joint
     max_age: float = 0.2  # of a command's measurement
     timeout: float = 0.15  # without command until the arm is held
-    joint_timeout: float = (
-        0.06  # without joint state until the arm is held; three of their periods where that is longer
-    )
+    joint_timeout: float = 0.08  # without joint state until the arm is held, or three of their periods
     watchdog_period: float = 0.005  # between two looks of the watchdog
     follow_tolerance: float = TOLERANCE  # between a measured joint and where it was commanded
     follow_lag: float = LAG  # that the arm may be behind its commands

@@ -120,9 +120,11 @@ class GuardNode(WmNode):
 
     # -- callbacks -----------------------------------------------------------------------------------------------
 
-    def _on_joint_state(self, message: JointState, stamp_ns: int) -> None:
-        if self.guard.observe(message.name, message.position, stamp_ns, self._now(), message.velocity):
+    def _on_joint_state(self, message: JointState, stamp_ns: int) -> bool:
+        believed = self.guard.observe(message.name, message.position, stamp_ns, self._now(), message.velocity)
+        if believed:
             self._senses.joint_state(message, stamp_ns)
+        return believed
 
     def _on_contact(self, text: str) -> None:
         if "contact" not in self.guard.latches.held:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped
-from rclpy.clock import Clock
 from wm_msgs.action import PursueGoal
 from wm_msgs.msg import Belief, Episode, Goal, Intervention
 
@@ -18,6 +17,7 @@ from wm_core.paths import rig_path
 from wm_core.qos import STATE
 from wm_core.rig import CameraRig
 from wm_core.stamps import to_ns
+from wm_core.steady import steady_clock
 from wm_core.task import load_task
 from wm_sim.world import load_world
 from wm_tasks.client import ANSWER_S, NEWS_S, Client, ClientError, object_goal, run_client
@@ -69,7 +69,7 @@ class Explorer(Client):
         self.create_subscription(PoseStamped, "ground_truth/object_pose", self._on_truth, STATE)
         self.create_subscription(Intervention, "wm/intervention", self._on_intervention, STATE)
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", STATE)
-        self.create_timer(1.0, self._diagnose, clock=Clock())
+        self.create_timer(1.0, self._diagnose, clock=steady_clock())
 
     # -- running -------------------------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ from wm_core.launched import CANNOT_RUN, die_with_launcher
 from wm_core.lifecycle import ERROR, OK, WARN
 from wm_core.node_process import ignore_stop_signals
 from wm_core.qos import STATE
+from wm_core.steady import steady_clock
 
 POLL_S = 0.005  # between two looks at which messages have come
 SERVE_S = 0.02  # between two looks at timers, triggers and services
@@ -98,7 +99,7 @@ class Recorder(Node):
         self.create_service(Trigger, "wm/recorder_connected", self._on_connected)
         self._status = self.create_publisher(RecorderStatus, "wm/recorder_status", STATE)
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", STATE)
-        wall = rclpy.clock.Clock()
+        wall = steady_clock()
         self.create_timer(DISCOVERY_S, self._discover, clock=wall)
         self.create_timer(1.0, self.report, clock=wall)
         beat(self)

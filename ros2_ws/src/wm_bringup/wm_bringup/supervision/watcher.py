@@ -2,13 +2,13 @@
 
 import time
 
-import rclpy
 from rclpy.node import Node
 from wm_msgs.msg import Heartbeat
 
 from wm_bringup.supervision.core import Policy, Supervision
 from wm_bringup.supervision.processes import condition, kill, of_another_launch, process
 from wm_core.heartbeat import QOS, TOPIC, host
+from wm_core.steady import steady_clock
 
 SUPERVISOR = "wm_lifecycle_manager"
 PERIOD_S = 0.2
@@ -34,4 +34,4 @@ def watch_supervisor(node: Node) -> None:
                 kill(fault.kill)
 
     node.create_subscription(Heartbeat, TOPIC, heard, QOS)
-    node.create_timer(PERIOD_S, watch, clock=rclpy.clock.Clock())
+    node.create_timer(PERIOD_S, watch, clock=steady_clock())
