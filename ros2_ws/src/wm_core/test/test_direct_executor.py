@@ -98,6 +98,41 @@ def test_services_and_clients_are_served_beside_a_timer_of_200_hz(node, executor
     assert future.result().message == "stopped" and len(looks) > 1
 
 
+def test_a_service_is_answered_by_a_node_that_has_more_to_do_than_time(node, executor):
+    """As a simulator on a busy computer: its timer is ready again before it has been called."""
+    node.create_timer(0.001, lambda: time.sleep(0.005))
+    node.create_service(Trigger, "stop", lambda _, response: Trigger.Response(success=True))
+    client = node.create_client(Trigger, "stop")
+    spin_until(executor, client.service_is_ready)
+    futures = [client.call_async(Trigger.Request()) for _ in range(3)]
+    began = time.monotonic()
+    spin_until(executor, lambda: all(future.done() for future in futures))
+    assert time.monotonic() - began < 1.0
+
+
+def test_a_nodes_own_guard_condition_is_called_also_when_a_callback_before_it_raised(node, executor):
+    called = []
+
+    def fail() -> None:
+        timer.cancel()
+        raise ValueError("broken")
+
+    timer = node.create_timer(0.01, fail)
+    guard = node.create_guard_condition(lambda: called.append("guard"))
+    time.sleep(0.05)
+    guard.trigger()
+    with pytest.raises(ValueError, match="broken"):
+        executor.spin_once(0.1)
+    spin_until(executor, lambda: called)
+    executor.spin_once(0.02)
+    assert called == ["guard"]
+
+
+def test_an_executor_that_was_shut_down_does_nothing(node, executor):
+    executor.shutdown()
+    executor.spin_once(0.01)
+
+
 def test_a_service_may_await_what_another_thread_completes(node, executor):
     awaited, heard = Future(executor=executor), []
 
