@@ -20,6 +20,7 @@ from _common import shipped
 from _small_disk import empty, fill
 
 from wm_bringup.graph_parts import config
+from wm_core.atomic import die_with_parent
 from wm_core.registry import BUNDLES, Registry
 from wm_core.task import load_task
 
@@ -121,7 +122,8 @@ def simulated(target: str, kind: str, amount: float, seconds: float) -> Callable
 
 def hogged(stack: "FaultStack") -> END:
     """Twice as many busy processes as there are cores."""
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    command, count = [sys.executable, "-c", "while True: pass"], 2 * (os.cpu_count() or 1)
+    busy = [subprocess.Popen(command, preexec_fn=die_with_parent) for _ in range(count)]
 
     def end() -> None:
         for process in busy:
