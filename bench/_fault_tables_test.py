@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from _fault_kinds import BY_NAME, FAULTS, JOINTS_S, NODES, RECORDER, SHARED
 from _fault_page import fault_page
 from _fault_tables import PAIRS, recording_name, row, rows, summary
-from faults import PROTOCOL, judged, tables, wanted
+from faults import PROTOCOL, Restarts, judged, tables, wanted
 
 ALL = argparse.Namespace(faults=list(BY_NAME), runs=2, pairs=5, seed=0, random=0)
 
@@ -98,6 +98,15 @@ def test_all_runs_are_wanted_once_and_launches_of_their_own_come_last():
     assert len(runs) == len(set(runs)) == 2 * len(BY_NAME) + 5
     kinds = ["" if " + " in name else BY_NAME[name].launch for name, _ in runs]
     assert kinds == sorted(kinds)
+
+
+def test_no_node_is_made_to_restart_so_often_that_the_supervisor_gives_up():
+    restarts = Restarts()
+    for at in range(4):
+        assert restarts.allow("wm_planner killed", at)
+        restarts.count("wm_planner killed + colour drop", at)
+    assert not restarts.allow("colour freeze + wm_planner hung", 5.0)
+    assert restarts.allow("wm_planner slowed + wm_guard killed", 5.0) and restarts.allow("wm_planner killed", 132.0)
 
 
 def test_a_soak_draws_singles_and_pairs_for_one_launch():

@@ -24,6 +24,7 @@ from wm_tasks.report import CpuTimes
 RECOVERY_S = 60.0
 BARREN = 3  # launches in a row without a fault
 BEFORE_S = 90.0  # until the arm is at work before a fault
+RESTARTS, RESTARTS_S = 4, 130.0  # [s] of a node: the supervisor gives up at the sixth within two minutes
 LONGEST_REST_S = 1.0  # after which an arm that still moves is not at rest
 PROTOCOL = f"""\
 The whole stack in real time (simulator at 240 Hz, cameras at {1 / FRAME_S:.0f} Hz, joint states at {1 / JOINTS_S:.0f} Hz, goals one
@@ -185,6 +186,28 @@ def inject(options: argparse.Namespace, results: Any, deadline: float) -> list[L
     return results.lines_of({"fault": name, "index": index} for name, index in todo) + recordings
 
 
+class Restarts:
+    """How often each node was made to restart lately: the supervisor gives up at one too often, as it should."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, list[float]] = {}
+
+    def allow(self, name: str, now: float) -> bool:
+        """Whether a fault or a pair may come at a time [s]."""
+        recent = {node: [each for each in times if now - each <= RESTARTS_S] for node, times in self._times.items()}
+        return all(len(recent.get(node, [])) < RESTARTS for node in _restarted(name))
+
+    def count(self, name: str, now: float) -> None:
+        for node in _restarted(name):
+            self._times.setdefault(node, []).append(now)
+
+
+def _restarted(name: str) -> list[str]:
+    """The nodes that a fault or a pair makes restart."""
+    parts = [each.partition(" ") for each in name.split(" + ")]
+    return [node for node, _, how in parts if how in ("killed", "hung")]
+
+
 def inject_into(
     stack: FaultStack,
     kind: str,
@@ -195,9 +218,16 @@ def inject_into(
     deadline: float,
 ) -> int:
     """Inject the runs of a kind of launch out of `missing`, which gets shorter, while a stack runs; returns how many it were."""
-    made, last = 0, -np.inf
-    while missing and stack.running and time.monotonic() < deadline and launch_of(missing[0][0]) == kind:
-        name, index = missing[0]
+    made, last, restarts = 0, -np.inf, Restarts()
+    while stack.running and time.monotonic() < deadline:
+        of_kind = [each for each in missing if launch_of(each[0]) == kind]
+        if not of_kind:
+            break
+        chosen = next((each for each in of_kind if restarts.allow(each[0], time.monotonic())), None)
+        if chosen is None:
+            time.sleep(1.0)
+            continue
+        name, index = chosen
         faults = [BY_NAME[each] for each in name.split(" + ")]
         offsets = [0.0, *rng.uniform(0, 1, len(faults) - 1)]
         time.sleep(max(0.0, last + every - time.monotonic()))
@@ -207,7 +237,8 @@ def inject_into(
         except (RuntimeError, KeyError) as error:
             print(f"{name}: {error}: starting anew", flush=True)
             break
-        missing.pop(0)
+        missing.remove(chosen)
+        restarts.count(name, last)
         result = results.add(found, fault=name, index=index)["result"]
         made += 1
         shown = {key: value for key, value in result.items() if key not in ("memory", "begun")}

@@ -11,7 +11,7 @@ NS = 1_000_000_000
 E_STOP = "e_stop"
 NOT_FOLLOWING = "not_following"
 TIMES, WITHIN_S = 15, 60.0  # so many holds of an arm that does not follow
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 4.0  # from the second such hold to the next try, then twice as long each time
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 4.0  # from the first such hold to the next try, then twice as long each time
 TOO_FAST = 1.5  # times the velocity limit, measured, so many times in a row:
 IN_A_ROW = 3
 SHORTEST_S, LONGEST_S = 0.02, 0.5  # between two joint states whose difference is a velocity
@@ -66,7 +66,7 @@ class Latches:
         if not self._lost or now_ns < self._lost[-1]:
             return
         recent = sum(now_ns - each <= WITHIN_S * NS for each in self._lost)
-        wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (recent - 2)) if recent > 1 else 0.0
+        wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (recent - 1)) if recent else 0.0
         if now_ns - self._lost[-1] < wait_s * NS:
             raise Refusal(
                 NOT_FOLLOWING,
