@@ -66,11 +66,12 @@ def supervisor_ends(lines: Iterable[Line]) -> int:
         lines, key=lambda line: (line["result"].get("launch") or "", line["result"].get("launched_s") or 0)
     ):
         found = (line["result"].get("memory") or {}).get(SUPERVISOR)
-        if found is None:
+        launch, meant = line["result"].get("launch"), SUPERVISOR in line["fault"]
+        if found is None:  # it is being started anew
+            if meant and launch in before:
+                before[launch] = before[launch][0], True
             continue
-        launch = line["result"]["launch"]
         pid, excused = before.get(launch, (found["pid"], True))
-        meant = SUPERVISOR in line["fault"]
         count += pid != found["pid"] and not meant and not excused
         before[launch] = found["pid"], meant
     return count

@@ -39,5 +39,10 @@ def test_growth_begins_when_a_process_has_settled():
 def test_an_end_of_the_supervisor_counts_unless_it_was_meant():
     assert supervisor_ends([line(1, 1.0), line(2, 1.0, pid=8)]) == 1
     meant = f"{SUPERVISOR} killed"
+    away = {
+        "fault": meant,
+        "result": {"memory": {}, "launch": "a", "launched_s": 2},
+    }  # not there again when it was looked for
+    assert supervisor_ends([line(1, 1.0), away, line(3, 1.0, pid=8)]) == 0
     assert supervisor_ends([line(1, 1.0), line(2, 1.0, pid=8, fault=meant)]) == 0
     assert supervisor_ends([line(1, 1.0), line(2, 1.0, fault=meant), line(3, 1.0, pid=8)]) == 0
