@@ -29,8 +29,9 @@ class Polled:
     It must have no event callbacks, such as that for a mismatch of QoS: rmw_fastrtps would wake the node by them for each message.
     """
 
-    def __init__(self, offered: OfferedSubscription) -> None:
-        self._offered, self._group = offered, OutsideExecutor()
+    def __init__(self, offered: OfferedSubscription, raw: bool = False) -> None:
+        """`raw`: messages come as bytes, for who only wants to know that they come."""
+        self._offered, self._group, self._raw = offered, OutsideExecutor(), raw
         self._subscription()
 
     def call_back(self) -> None:
@@ -46,7 +47,7 @@ class Polled:
     def _take(self) -> Any | None:
         subscription = self._subscription()
         with subscription.handle:  # not destroyed meanwhile
-            taken = subscription.handle.take_message(subscription.msg_type, False)
+            taken = subscription.handle.take_message(subscription.msg_type, self._raw)
         return None if taken is None else taken[0]
 
     def _subscription(self) -> Any:

@@ -54,8 +54,7 @@ class Arm:
         self._joint_limits = JointLimits(
             limits.velocity_scale * kinematics.velocity, share * kinematics.acceleration, share * kinematics.jerk
         )
-        corners = np.array(limits.workspace_min), np.array(limits.workspace_max)
-        self._tool = ToolLimits(kinematics, limits.fastest_tool, *corners)
+        self._tool = ToolLimits(kinematics, limits.fastest_tool, *map(np.array, (limits.workspace_min, limits.workspace_max)))
         self.motions = Motions(self._joint_limits, self._lower, self._upper, limits.smoothing)
         self.states = JointStates(
             kinematics,
@@ -72,8 +71,7 @@ class Arm:
     @property
     def state_age_ns(self) -> int:
         """Of the oldest joint state that says where the arm is."""
-        limits = self._limits
-        return round(max(limits.joint_timeout * NS, min(limits.timeout * NS, MISSED * self._period_ns)))
+        return round(max(self._limits.joint_timeout * NS, min(self._limits.timeout * NS, MISSED * self._period_ns)))
 
     def measured(self, q: np.ndarray, stamp_ns: int) -> None:
         """Joints (n,) [rad] of a joint state; raises JointStateError where it is not believed."""
@@ -122,6 +120,11 @@ class Arm:
         self.states.place(q, stamp_ns)
         self._slow = None
 
+    def controller_began(self) -> None:
+        """The arm's controller became active, and rests where the arm is: what it was sent before is void."""
+        self.states.path.clear()
+        self.states.left = self._slow = None
+
     def follow(self, asked: Asked, now_ns: int) -> Verdict:
         """The motion that is asked for, slowed where limits ask for it; raises Refusal."""
         measured, left = self.states.position, self.states.left
@@ -144,9 +147,8 @@ class Arm:
         check_positions(path, self._lower, self._upper, self._kinematics.joint_names)
         shortest = shortest_durations(path, self._kinematics, self._limits)
         asked_ns = np.diff(ends_ns, prepend=now_ns)
-        shortest["joint_velocity"][0] = max(
-            shortest["joint_velocity"][0], float(self._catching_up(positions[:1], measured)[0])
-        )
+        catching_up = float(self._catching_up(positions[:1], measured)[0])
+        shortest["joint_velocity"][0] = max(shortest["joint_velocity"][0], catching_up)
         needed_ns = {limit: np.ceil(durations * NS).astype(np.int64) for limit, durations in shortest.items()}
         for limit, slowing in self.slowing.items():
             needed_ns[limit] = (asked_ns / slowing(here, positions[-1])).astype(np.int64)
@@ -166,10 +168,10 @@ class Arm:
         if late_ns > 0:
             exceeded.append(sent.limit or "acceleration")
             ends_ns = now_ns + ((ends_ns - now_ns) * (1 + late_ns / (ends_ns[-1] - now_ns))).astype(np.int64)
-        kind = Kind.LIMITED if exceeded else Kind.PASS
-        text = "slowed to keep " + " and ".join(exceeded) if exceeded else ""
+        kind, reason, text = Kind.PASS, "", ""
+        if exceeded:
+            kind, reason, text = Kind.LIMITED, exceeded[0], "slowed to keep " + " and ".join(exceeded)
         sent = self._joined(self._reachable(sent, measured, now_ns), asked.start_ns, now_ns)
-        reason = exceeded[0] if exceeded else ""
         if left is not None and np.abs(left - measured).max() > self._limits.follow_tolerance:
             self._slow = Sent.rest(sent.positions[-1], int(sent.ends_ns[-1]))
         self._commanded(sent, now_ns)

@@ -96,6 +96,8 @@ class Guard:
         self._advance(now_ns)
         try:
             measured = read_joints(self._kinematics, names, positions, velocities)
+            if self.permission.controller.measured(measured, stamp_ns):
+                self.arm.controller_began()
             now_ns = max(now_ns, stamp_ns) if stamp_ns - now_ns <= self.limits.max_age * NS else now_ns
             if abs(now_ns - stamp_ns) > self.arm.state_age_ns:
                 oldest = self.arm.state_age_ns / NS

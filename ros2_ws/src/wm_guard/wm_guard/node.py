@@ -21,6 +21,7 @@ from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_msg, to_ns
 from wm_guard import limit_input, permission_input, senses
 from wm_guard.command_stream import CommandStream
+from wm_guard.controller_input import ControllerInput
 from wm_guard.conversions import to_executed, to_guard_state, to_request, to_trajectory
 from wm_guard.guard import Guard
 from wm_guard.interventions import Interference, Interventions
@@ -82,7 +83,9 @@ class GuardNode(WmNode):
             )
         permission_input.PermissionInput(self, self.guard)
         self._frame = robot.table_frame
-        self._arm = self.publisher(JointTrajectory, self.value("trajectory_topic") or robot.controller_topic, STATE)
+        trajectory_topic = self.value("trajectory_topic") or robot.controller_topic
+        self._arm = self.publisher(JointTrajectory, trajectory_topic, STATE)
+        self._controller = ControllerInput(self, trajectory_topic, self.guard.permission.controller)
         self._executed = self.publisher(Command, "wm/executed", STATE)
         self._e_stopped = self.publisher(Bool, "wm/e_stopped", LATCHED)
         self._interventions = Interventions()
@@ -105,6 +108,7 @@ class GuardNode(WmNode):
 
     def start(self) -> None:
         self._joint_states.discard()  # nobody looked while it was inactive
+        self._controller.discard()
         # Not before: whoever restarts a guard that died while stopped stops the new one first, and nobody shall think it reset.
         self._e_stopped.publish(Bool(data=E_STOP in self.guard.latches.held))
 
@@ -155,7 +159,7 @@ class GuardNode(WmNode):
                 "flood", f"expected at most {self.value('max_command_rate')} commands a second, dropped those above"
             )
             return
-        self._joint_states.read()
+        self._read()
         verdict = self._judge(message)
         self._send(verdict, message)
         self._tell(verdict)
@@ -171,13 +175,17 @@ class GuardNode(WmNode):
 
     def _look(self) -> None:
         """What was measured, then whether the arm may go on."""
-        self._joint_states.read()
+        self._read()
         verdict = self.guard.watchdog(self._now())
         if verdict is not None:
             self._send(verdict, None)
             self._tell(verdict)
             log = self.get_logger().debug if verdict.expected else self.get_logger().warning
             log(f"holding: {verdict.text}")
+
+    def _read(self) -> None:
+        self._controller.read()
+        self._joint_states.read()
 
     def _on_e_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         was_stopped = E_STOP in self.guard.latches.held

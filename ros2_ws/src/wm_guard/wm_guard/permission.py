@@ -1,9 +1,10 @@
-"""Whether the arm may move at all: a person started it, holds the enabling key where one is required, and its driver is well."""
+"""Whether the arm may move at all: a person started it, holds the enabling key where one is required, driver and controller are well."""
 
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from wm_guard.controller_watch import INACTIVE, ControllerWatch
 from wm_guard.driver_state import DriverState
 from wm_guard.limits import Refusal
 
@@ -29,6 +30,7 @@ class Permission:
     ) -> None:
         self.started = started
         self.driver = tuple(driver)
+        self.controller = ControllerWatch(clock)
         self._enabled_for, self._clock = enabled_for, clock
         self._enabled_s = -float("inf")  # when the key was last said to be held
         self._heard: dict[DriverState, tuple[float, str]] = {}  # when, and the problem
@@ -43,10 +45,11 @@ class Permission:
 
     def missing(self) -> dict[str, str]:
         """What keeps the arm from moving, by reason, with the rest of it in words; empty: it may move."""
-        if not (self.driver or self._enabled_for) and self.started:
+        inactive = self.controller.problem()
+        if not (self.driver or self._enabled_for or inactive) and self.started:
             return {}
         now_s = self._clock()
-        found: dict[str, str] = {}
+        found = {INACTIVE: inactive} if inactive else {}
         for state in self.driver:
             reason, text = self._of(state, now_s)
             if text:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import rclpy
 from builtin_interfaces.msg import Duration
+from control_msgs.msg import JointTrajectoryControllerState
 from lifecycle_msgs.srv import GetState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import ReliabilityPolicy
@@ -97,6 +98,7 @@ def stand_in(*parameters: str, camera: str = "realsense") -> Iterator[Rig]:
     rig.colour, rig.depth, rig.info = profile.colour.topic, profile.depth.topic, profile.info_topic
     for kind, topic in ((JointState, "joint_states"), (Image, rig.colour), (Image, rig.depth), (CameraInfo, rig.info)):
         rig.listen(kind, topic)
+    rig.listen(JointTrajectoryControllerState, "arm_controller/controller_state")
     given = ("robot:=ur5e", "autostart:=true", "rig:=one_camera", f"camera:={camera}", *parameters)
     arguments = [argument for parameter in given for argument in ("-p", parameter)]
     process = subprocess.Popen(
@@ -117,6 +119,7 @@ def stand_in(*parameters: str, camera: str = "realsense") -> Iterator[Rig]:
 @pytest.fixture(scope="module")
 def ur5e(ros):
     parameters = ["joint_state_rate:=500.0", "joint_state_reliability:=best_effort", "camera_rate:=15.0"]
+    parameters.append("controller_state_rate:=60.0")
     with stand_in(*parameters, "gripper_rate:=50.0", "gripper_joints:=[finger]", "gripper_clock_offset:=-3.0") as rig:
         yield rig
 
@@ -168,6 +171,21 @@ def test_an_inactive_controller_ignores_trajectories_and_holds_where_the_arm_is_
     assert np.abs(path - here).max() < 0.005  # no jump, nothing of what came meanwhile
     there = ur5e.move(-0.1)
     ur5e.until(lambda: abs(ur5e.joints()[0] - there[0]) < 2e-3)
+
+
+def test_a_controller_says_where_it_wants_the_arm_while_it_is_active(ur5e):
+    said = ur5e.heard["arm_controller/controller_state"]
+    ur5e.until(lambda: len(said) > 10)
+    assert said[-1].joint_names == list(ur5e.arm_states()[-1].name)
+    np.testing.assert_allclose(said[-1].reference.positions, ur5e.joints(), atol=5e-3)
+    assert np.median(np.diff(stamps(said[-10:]))) == pytest.approx(S / 60, rel=0.5)
+    assert ur5e.ask(SetBool, "controller/activate", data=False).success
+    ur5e.during(0.3)
+    count = len(said)
+    ur5e.during(0.5)
+    assert len(said) == count
+    assert ur5e.ask(SetBool, "controller/activate", data=True).success
+    ur5e.until(lambda: len(said) > count + 10)
 
 
 def test_a_restart_in_mid_motion_stops_the_arm_and_takes_trajectories_afterwards(ur5e):

@@ -13,6 +13,7 @@ from trajectory_msgs.msg import JointTrajectory
 from wm_core.lifecycle import WmNode
 from wm_core.qos import STATE
 from wm_sim.controller import TrajectoryError
+from wm_sim.controller_states import ControllerStates
 from wm_sim.conversions import from_trajectory
 from wm_sim.driver import Driver
 from wm_sim.faults import ARM, Faults
@@ -31,9 +32,10 @@ class ArmInterface:
         faults: Faults,
         topic: str,
         restart_time: float,
+        state_rate: float,
         on_accepted: Callable[[int], None],
     ) -> None:
-        """`restart_time` [s]: how long a restart takes."""
+        """`restart_time` [s]: how long a restart takes; `state_rate` [Hz]: of what the controller says of itself, 0: nothing."""
         self._node, self._driver, self._resets, self._faults = node, driver, resets, faults
         self._restart_ns = round(1e9 * restart_time)
         self._on_accepted = on_accepted
@@ -41,6 +43,7 @@ class ArmInterface:
         self.rejected_before = 0  # of which it was said, or which are no news
         self.last_rejection = ""
         self._active_at_ns: int | None = None  # a restart ends then
+        self._states = ControllerStates(node, driver, topic, state_rate)
         self._trajectories = Incoming(node, JointTrajectory, topic, self._on_trajectory, STATE)
         node.service(SetBool, "controller/activate", self._on_activate)
         node.service(Trigger, "controller/restart", self._on_restart)
@@ -54,10 +57,16 @@ class ArmInterface:
         if self._active_at_ns is not None and now_ns >= self._active_at_ns:
             self._active_at_ns = None
             self._driver.activate()
+        if self._active:
+            self._states.publish(now_ns)
+
+    @property
+    def _active(self) -> bool:
+        return self._driver.controlled and self._faults.arm(self._driver.now_ns) != "inactive"
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
         now_ns = self._driver.now_ns
-        if self._faults.arm(now_ns) == "inactive" or not self._driver.controlled:
+        if not self._active:
             self.ignored += 1
             return
         try:

@@ -96,6 +96,7 @@ class SimNode(WmNode):
             self._faults,
             self.value("trajectory_topic") or robot.controller_topic,
             self.value("restart_time"),
+            self.value("controller_state_rate"),
             self._on_accepted,
         )
         self.service(ResetWorld, "sim/reset", self._on_reset)

@@ -64,6 +64,7 @@ PARAMETERS = (
     Param("arm_delay", 0.0, "[s] Dead time of the arm after its controller", 0.0, 0.5),
     Param("arm_lag", 0.0, "[s] Time constant of the arm after its controller", 0.0, 0.5),
     Param("controller_active", True, "The controller is active from the start; else after controller/activate"),
+    Param("controller_state_rate", 0.0, "[Hz] What an active controller says of itself; 0: nothing", 0.0, 240.0),
     Param("restart_time", 0.5, "[s] That controller/restart takes", 0.0, 60.0),
 )
 
