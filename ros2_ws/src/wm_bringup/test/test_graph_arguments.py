@@ -1,6 +1,7 @@
 """Launch arguments are documented; those that cannot work are refused by name before anything starts, however wm is launched."""
 
 import importlib
+import re
 import sys
 from types import SimpleNamespace
 from unittest.mock import MagicMock
@@ -9,10 +10,11 @@ import pytest
 
 from wm_bringup.cli.launch import parse, show_arguments
 from wm_bringup.graph import arm_sim
+from wm_bringup.graph_checks import silence_of
 from wm_bringup.launch_arguments import ARGUMENTS, LaunchError, given_words
 from wm_core.command_line import main
 from wm_core.paths import share, worlds_dir
-from wm_core.task import task_path
+from wm_core.task import load_task, task_path
 
 
 def parameters(graph, name):
@@ -25,6 +27,13 @@ def test_a_faster_task_needs_a_bundle_of_its_rate_and_nothing_else(fast):
     assert tasks == dict.fromkeys(("wm_sim", "wm_planner", "wm_episodes"), "push_20hz")
     with pytest.raises(LaunchError, match=r"argument 'task': .*rate: the task says 10 Hz, the bundle 20 Hz"):
         arm_sim({"bundle": str(fast)})
+
+
+def test_the_guard_waits_longer_for_the_commands_of_a_slower_task(tmp_path):
+    slow = tmp_path / "slow.yaml"
+    slow.write_text(re.sub(r"^rate: 10 ", "rate: 5 ", task_path("push").read_text(), flags=re.MULTILINE))
+    assert silence_of(load_task(str(slow))) == {"timeout": pytest.approx(0.3)}
+    assert silence_of(load_task("push")) == silence_of(load_task("push_20hz")) == {}
 
 
 def test_a_task_that_the_bundle_does_not_fit_is_refused_before_anything_starts(tmp_path):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wm_bringup.graph_checks import bundle_folders, check_planner, checked, params_files, robot_of, task_of
+from wm_bringup.graph_checks import bundle_folders, check_planner, checked, params_files, robot_of, silence_of, task_of
 from wm_bringup.graph_parts import (
     Graph,
     absolute,
@@ -93,7 +93,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
     }
     nodes = [
         lifecycle_node("wm_sim", sim),
-        lifecycle_node("wm_guard", {"robot": robot, "stop_file": stop_file(), **clock}),
+        lifecycle_node("wm_guard", {"robot": robot, "stop_file": stop_file(), **silence_of(loaded), **clock}),
         lifecycle_node("wm_perception", {"robot": robot, "bundle": bundle, "rig": rig, **clock}),
         lifecycle_node("wm_dynamics", {"bundle": bundle, **clock}),
         lifecycle_node("wm_planner", planner),

@@ -13,8 +13,10 @@ from wm_core.paths import bundles_dir
 from wm_core.registry import Registry
 from wm_core.robot import RobotError, RobotProfile, load_robot, robot_names
 from wm_core.task import Task, TaskError, load_task
+from wm_guard.limits import Limits
 from wm_planner.policy import POLICY
 
+COMMANDS_MISSED = 1.5  # control periods without a command until the guard holds the arm
 PROMOTED = "promoted"  # the bundle of which the registry says so
 Loaded = TypeVar("Loaded")
 
@@ -60,6 +62,12 @@ def task_of(value: str, bundle: str, robot: RobotProfile) -> tuple[Task, str]:
 
     task = checked("task", fitting, TaskError, FitError)
     return task, value if value == task.name else str(task.path)
+
+
+def silence_of(task: Task) -> dict[str, float]:
+    """The guard's parameter for how long no command may come, where a task's are farther apart than its default allows."""
+    longest = COMMANDS_MISSED * task.step_duration
+    return {"timeout": longest} if longest > Limits.timeout + 1e-9 else {}
 
 
 def check_planner(planner: str, bundle: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from wm_bringup.drivers import Driver, driver_of, installed, load_driver
-from wm_bringup.graph_checks import bundle_folders, check_planner, checked, params_files, robot_of, task_of
+from wm_bringup.graph_checks import bundle_folders, check_planner, checked, params_files, robot_of, silence_of, task_of
 from wm_bringup.graph_parts import (
     Graph,
     Include,
@@ -38,13 +38,14 @@ def arm_real(given: Mapping[str, str]) -> Graph:
     profile, robot = robot_of(values["robot"], prefix)
     rig, cameras = _rig(values["rig"])
     bundle, registry = bundle_folders(values["bundle"])
-    _, task = task_of(values["task"], bundle, profile)
+    loaded, task = task_of(values["task"], bundle, profile)
     check_planner(values["planner"], bundle)
     driver = driver_of(values["driver"], profile.name)
     camera = load_driver("camera", values["camera"]) if values["camera"] else None
 
     body = {"robot": robot, **({"tf_prefix": prefix} if prefix else {})}
     guard: dict[str, Any] = {**body, "stop_file": stop_file(), "autostart": values["autostart"] == "true"}
+    guard |= silence_of(loaded)
     if values["speed"] == "reduced":
         guard["speed_limit"] = REDUCED
     if values["controller"]:
