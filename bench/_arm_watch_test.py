@@ -1,13 +1,8 @@
 """When an arm is at rest, and how far it went until then."""
 
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from _arm_watch import commanded_far, exceeded, farthest, rest_after, true, unobserved, worst
 
 

@@ -1,10 +1,5 @@
 """Only what is sent to a standing arm is a step."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from _commanded_steps import CommandedSteps
 
 MS = 1_000_000

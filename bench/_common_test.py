@@ -1,12 +1,6 @@
 """Intervals, tables, worker processes and the scripted baseline."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from _common import rate, run_all, table
 
 from wm_tasks.baselines import RandomPolicy

@@ -2,13 +2,8 @@
 
 import argparse
 import os
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from _common import shipped
 from composed import Shares, by_process, tables, variants
 

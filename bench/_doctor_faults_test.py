@@ -1,20 +1,14 @@
 """The checks of `wm doctor --live`: silent on healthy systems, and each fault that can be planted is found with its remedy."""
 
-import sys
-from pathlib import Path
-
-import numpy as np
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 import _doctor_arm_faults  # noqa: F401  registers its faults
 import _doctor_faults  # noqa: F401
 import _doctor_image_faults  # noqa: F401
+import numpy as np
+import pytest
 from _doctor_plant import FAULTS, finds, remedied
 from _doctor_records import PROFILES, healthy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from wm_bringup.doctor.checks import examine
 

@@ -1,15 +1,10 @@
 """Which faults there are, which of a pair counts, and what the tables say of lines."""
 
 import argparse
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from _fault_kinds import BY_NAME, FAULTS, JOINTS_S, NODES, RECORDER, SHARED
 from _fault_page import fault_page
 from _fault_tables import PAIRS, recording_name, row, rows, summary

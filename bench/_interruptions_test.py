@@ -1,10 +1,5 @@
 """The table of interruptions names the worst."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from interruptions import KINDS, tables
 
 

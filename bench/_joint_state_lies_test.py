@@ -1,15 +1,9 @@
 """Whatever joint states say, nothing is sent to the arm far from where it truly is."""
 
-import sys
-from pathlib import Path
-
 import pytest
+from _joint_state_lies import KINDS, stream
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from _joint_state_lies import KINDS, stream
 
 
 @settings(max_examples=200, deadline=None)

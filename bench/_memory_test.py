@@ -1,15 +1,10 @@
 """Whether memory grows, out of lines of results."""
 
 import os
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from _memory import SUPERVISOR, growth, memory, soak_table, supervisor_ends
 
 

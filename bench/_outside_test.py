@@ -1,12 +1,6 @@
 """What the outside reference tells the agent about pushing."""
 
-import sys
-from pathlib import Path
-
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from _outside import push_cost, push_features
 
 GOAL = torch.tensor([0.1, 0.0, 0.02])

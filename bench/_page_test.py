@@ -7,11 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 import page
+import pytest
 from _results import ResultsError
 
 HERE = Path(__file__).parent

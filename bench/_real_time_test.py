@@ -1,14 +1,9 @@
 """What the guard did with commands, out of what it says, and the tables of that."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 import dead_guard
+import pytest
 from real_time import PART, tables, verdict
 from wm_msgs.msg import Command
 

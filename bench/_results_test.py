@@ -8,15 +8,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 import _results
+import pytest
 from _provenance import command, commit
 from _results import Results, ResultsError, plain, read
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 HERE = Path(__file__).parent
 

@@ -1,10 +1,6 @@
 """The loop on the stand-in says what came of each part, and helps an explorer that asks for it."""
 
-import sys
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from _person import asks
 from diagnostic_msgs.msg import DiagnosticStatus

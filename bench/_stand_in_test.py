@@ -1,10 +1,6 @@
 """Rows of the stand-in's benchmark are compared goal by goal, and its disturbances are those of the launch file."""
 
-import sys
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from stand_in import CLEAN, DISTURBANCES, PART, tables, words
 

@@ -1,13 +1,9 @@
 """A robot that is renamed and turned is the same arm."""
 
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from _variants import turned
 
 from wm_core.kinematics import Kinematics

@@ -1,19 +1,16 @@
 """Rules of docs/architecture.md that no linter knows, checked on the source of all packages."""
 
 import ast
-import importlib.util
 import re
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import source_files
 
 import doctor
 
-_spec = importlib.util.spec_from_file_location("source_files", Path(__file__).with_name("source_files.py"))
-source_files = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(source_files)
 ROOT, PACKAGES, PYTHON_PACKAGES = source_files.ROOT, source_files.PACKAGES, source_files.PYTHON_PACKAGES
 imports, sources, names = source_files.imports, source_files.sources, source_files.names
 

@@ -1,15 +1,12 @@
 """What committed files say: documentation names what there is, all in the words of the field."""
 
-import importlib.util
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+import source_files
 
-_spec = importlib.util.spec_from_file_location("source_files", Path(__file__).with_name("source_files.py"))
-source_files = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(source_files)
 ROOT, PACKAGES, PYTHON_PACKAGES = source_files.ROOT, source_files.PACKAGES, source_files.PYTHON_PACKAGES
 
 

@@ -1,17 +1,14 @@
 """What is particular to a robot, a task or a world is data, and stands in no Python."""
 
 import ast
-import importlib.util
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+import source_files
 import yaml
 
-_spec = importlib.util.spec_from_file_location("source_files", Path(__file__).with_name("source_files.py"))
-source_files = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(source_files)
 ROOT, PYTHON_PACKAGES, sources = source_files.ROOT, source_files.PYTHON_PACKAGES, source_files.sources
 
 

@@ -1,16 +1,11 @@
 """Bags of any storage, compression and version are read whole, and types by the best definition that there is."""
 
-import importlib.util
-from pathlib import Path
-
+import bag_files
 import pytest
 
 from wm_bags.storage.reading import Bag
 from wm_core.command_line import main
 
-_spec = importlib.util.spec_from_file_location("bag_files", Path(__file__).with_name("bag_files.py"))
-bag_files = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(bag_files)
 COUNT, STRING, copied, read = bag_files.COUNT, bag_files.STRING, bag_files.copied, bag_files.read
 edit_metadata, strings, humble = bag_files.edit_metadata, bag_files.strings, bag_files.humble
 

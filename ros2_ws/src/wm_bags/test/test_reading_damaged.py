@@ -1,9 +1,8 @@
 """Bags that are not whole: all that is whole is read, and what is not is refused with file and place, or left out."""
 
-import importlib.util
 import os
-from pathlib import Path
 
+import bag_files
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,9 +10,6 @@ from hypothesis import strategies as st
 from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
 
-_spec = importlib.util.spec_from_file_location("bag_files", Path(__file__).with_name("bag_files.py"))
-bag_files = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(bag_files)
 COUNT, copied, read, edit_metadata = bag_files.COUNT, bag_files.copied, bag_files.read, bag_files.edit_metadata
 strings, humble = bag_files.strings, bag_files.humble
 

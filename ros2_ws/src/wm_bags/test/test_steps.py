@@ -1,13 +1,12 @@
 """Bags that wm did not make become steps of the control rate, whatever their rates, motion, names, units and image formats."""
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+import steps_of_bag
 import yaml
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
@@ -15,9 +14,6 @@ from wm_bags.steps.motion import tool_motion
 from wm_bags.steps.profile import Profile
 from wm_bags.storage.errors import BagError
 
-_spec = importlib.util.spec_from_file_location("steps_of_bag", Path(__file__).with_name("steps_of_bag.py"))
-steps_of_bag = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(steps_of_bag)
 COLOUR, DEPTH, START_NS, SPEED = steps_of_bag.COLOUR, steps_of_bag.DEPTH, steps_of_bag.START_NS, steps_of_bag.SPEED
 JOINTS, COMMANDS, steps_of = steps_of_bag.JOINTS, steps_of_bag.COMMANDS, steps_of_bag.steps_of
 

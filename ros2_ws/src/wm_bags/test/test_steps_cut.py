@@ -1,17 +1,13 @@
 """What cannot be used of a bag is cut out, and the report says why."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+import steps_of_bag
 
 from wm_core.command_line import main
 
-_spec = importlib.util.spec_from_file_location("steps_of_bag", Path(__file__).with_name("steps_of_bag.py"))
-steps_of_bag = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(steps_of_bag)
 COLOUR, DEPTH, START_NS, JOINTS = steps_of_bag.COLOUR, steps_of_bag.DEPTH, steps_of_bag.START_NS, steps_of_bag.JOINTS
 steps_of, without, spoilt, nan = steps_of_bag.steps_of, steps_of_bag.without, steps_of_bag.spoilt, steps_of_bag.nan
 

@@ -1,16 +1,12 @@
 """A bag's images become those of the rig's cameras: binned, undistorted, with depth aligned and in metres."""
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+import steps_of_bag
 
 from wm_core.camera_model import Lens, Undistortion
 
-_spec = importlib.util.spec_from_file_location("steps_of_bag", Path(__file__).with_name("steps_of_bag.py"))
-steps_of_bag = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(steps_of_bag)
 DEPTH, INFO, steps_of = steps_of_bag.DEPTH, steps_of_bag.INFO, steps_of_bag.steps_of
 
 DISTORTION = [-0.33, 0.12, 0.001, -0.0005, -0.02]

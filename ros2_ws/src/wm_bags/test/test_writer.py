@@ -1,10 +1,9 @@
 """Bags as they are written, read back by two independent readers: rosbags and mcap."""
 
-import importlib.util
 import time
-from pathlib import Path
 
 import pytest
+import written_bags
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rosbags.rosbag2 import Reader
@@ -17,9 +16,6 @@ from wm_bags.storage.reading import Bag
 from wm_bags.storage.repair import repair
 from wm_bags.storage.writer import BagWriter, Storage, WriteError
 
-_spec = importlib.util.spec_from_file_location("written_bags", Path(__file__).with_name("written_bags.py"))
-written_bags = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(written_bags)
 LATCHED, IMAGE, STRING, Sent = written_bags.LATCHED, written_bags.IMAGE, written_bags.STRING, written_bags.Sent
 topics, write, images = written_bags.topics, written_bags.write, written_bags.images
 by_rosbags, by_mcap, information = written_bags.by_rosbags, written_bags.by_mcap, written_bags.information

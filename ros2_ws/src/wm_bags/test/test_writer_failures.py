@@ -1,21 +1,17 @@
 """What is safe of a bag whose writer is killed, or whose disk is full or takes nothing."""
 
 import errno
-import importlib.util
 import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+import written_bags
 
 from wm_bags.storage.repair import repair
 from wm_bags.storage.writer import BagWriter, Storage, WriteError
 
-_spec = importlib.util.spec_from_file_location("written_bags", Path(__file__).with_name("written_bags.py"))
-written_bags = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(written_bags)
 topics, images, by_rosbags = written_bags.topics, written_bags.images, written_bags.by_rosbags
 by_mcap, information = written_bags.by_mcap, written_bags.information
 

@@ -1,6 +1,5 @@
 """arm_sim.launch.py under the embedded runner: the whole stack in processes of its own, over real DDS."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -9,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import checks
 import cv2
 import pytest
 import rclpy
@@ -17,10 +17,6 @@ from std_srvs.srv import Trigger
 from wm_msgs.msg import Command
 
 from wm_core.qos import STATE
-
-_spec = importlib.util.spec_from_file_location("checks", Path(__file__).with_name("checks.py"))
-checks = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(checks)
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -1,8 +1,8 @@
 """arm_sim.launch.py under ROS 2's own launch, wherever launch_pytest is installed; the same assertions as the embedded runner's."""
 
-import importlib.util
 from pathlib import Path
 
+import checks
 import pytest
 
 launch_pytest = pytest.importorskip("launch_pytest")
@@ -13,10 +13,6 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource  # n
 from launch_pytest.tools import process as process_tools  # noqa: E402
 
 from launch import LaunchDescription  # noqa: E402
-
-_spec = importlib.util.spec_from_file_location("checks", Path(__file__).with_name("checks.py"))
-checks = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(checks)
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 LAUNCH_FILE = Path(__file__).resolve().parents[1] / "launch/arm_sim.launch.py"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import rclpy
+from _bad_bundles import nonsense
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from wm_msgs.msg import ActiveBundle, Belief, Command
@@ -17,10 +18,6 @@ from wm_bringup.swap import missed
 from wm_core.qos import LATCHED, STATE
 from wm_core.registry import FORCED, PROMOTED, ROLLED_BACK, STARTED, Registry
 from wm_core.stamps import to_ns
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[4] / "bench"))
-
-from _bad_bundles import nonsense
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(300)]
 DOMAIN = 72

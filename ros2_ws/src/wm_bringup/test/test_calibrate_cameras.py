@@ -1,10 +1,10 @@
 """`wm calibrate-cameras`: from a board to a rig, with an arm that really goes through the guard."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
+import board_robot
 import cv2
 import numpy as np
 import pytest
@@ -29,10 +29,6 @@ from wm_perception.calibration.hand_eye import turned
 from wm_perception.calibration.poses import RoughCamera, board_is_clear, choose
 from wm_perception.calibration.samples import Samples
 from wm_sim.plates import Look, image_of
-
-_spec = importlib.util.spec_from_file_location("board_robot", Path(__file__).with_name("board_robot.py"))
-board_robot = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(board_robot)
 
 CAMERA, PLACE, TARGET, K = board_robot.CAMERA, board_robot.PLACE, board_robot.TARGET, board_robot.K
 rig_file, BoardRobot = board_robot.rig_file, board_robot.BoardRobot

@@ -1,19 +1,14 @@
 """One process of three nodes in a running stack: when it dies or stops, all three become active again, and the others go on."""
 
-import importlib.util
 import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+import supervised
 
 from wm_bringup.graph_parts import COMPOSED
-
-_spec = importlib.util.spec_from_file_location("supervised", Path(__file__).with_name("supervised.py"))
-supervised = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(supervised)
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(300)]
 DOMAIN = 68

@@ -1,20 +1,15 @@
 """Faults in one running stack, in real time: what dies or hangs is restarted, and the goal goes on."""
 
-import importlib.util
 import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+import supervised
 
 from wm_bags.storage.reading import Bag
-
-_spec = importlib.util.spec_from_file_location("supervised", Path(__file__).with_name("supervised.py"))
-supervised = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(supervised)
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(420)]
 DOMAIN = 67

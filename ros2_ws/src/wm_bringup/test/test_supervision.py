@@ -1,16 +1,11 @@
 """The supervisor's decisions, with a clock and processes that the test makes up: order, back-off, adoption, giving up."""
 
-import importlib.util
-from pathlib import Path
-
+import made_up_stack
 import pytest
 
 from wm_bringup.supervision.core import Policy, State, Supervision
 from wm_bringup.supervision.processes import Condition, Process
 
-_spec = importlib.util.spec_from_file_location("made_up_stack", Path(__file__).with_name("made_up_stack.py"))
-made_up_stack = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made_up_stack)
 ORDER, TICK, Stack, up = made_up_stack.ORDER, made_up_stack.TICK, made_up_stack.Stack, made_up_stack.up
 
 pytestmark = pytest.mark.ros

@@ -1,17 +1,12 @@
 """Another wm in the same domain: its nodes are not adopted, and who restarted is distinguished from who is a stranger."""
 
-import importlib.util
-from pathlib import Path
-
+import made_up_stack
 import pytest
 
 from wm_bringup.supervision.core import Policy, State, Supervision
 from wm_bringup.supervision.processes import Condition, Process, far
 from wm_bringup.supervision.strangers import Strangers
 
-_spec = importlib.util.spec_from_file_location("made_up_stack", Path(__file__).with_name("made_up_stack.py"))
-made_up_stack = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made_up_stack)
 TICK, up = made_up_stack.TICK, made_up_stack.up
 
 pytestmark = pytest.mark.ros

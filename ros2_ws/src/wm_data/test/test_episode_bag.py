@@ -1,9 +1,8 @@
 """Bags of episodes: what is written is read back, and every fault is refused with bag, topic and time."""
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
+import episode_bags
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,9 +11,6 @@ from hypothesis import strategies as st
 from wm_bags.storage.errors import BagError
 from wm_data.episode_bag import EpisodeWriter
 
-_spec = importlib.util.spec_from_file_location("episode_bags", Path(__file__).with_name("episode_bags.py"))
-episode_bags = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(episode_bags)
 STEP, COLOUR, DEPTH, INFO = episode_bags.STEP, episode_bags.COLOUR, episode_bags.DEPTH, episode_bags.INFO
 NAN, INF, read_steps, make_step = episode_bags.NAN, episode_bags.INF, episode_bags.read_steps, episode_bags.make_step
 Faulty, record, always = episode_bags.Faulty, episode_bags.record, episode_bags.always

@@ -1,17 +1,12 @@
 """Bags of video, which need neither commands nor announcements of episodes."""
 
-import importlib.util
-from pathlib import Path
-
+import episode_bags
 import numpy as np
 import pytest
 
 from wm_bags.storage.errors import BagError
 from wm_data.episode_bag import EpisodeWriter
 
-_spec = importlib.util.spec_from_file_location("episode_bags", Path(__file__).with_name("episode_bags.py"))
-episode_bags = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(episode_bags)
 STEP, DEPTH, NAN, JOINTS = episode_bags.STEP, episode_bags.DEPTH, episode_bags.NAN, episode_bags.JOINTS
 read_steps, Faulty, record = episode_bags.read_steps, episode_bags.Faulty, episode_bags.record
 always = episode_bags.always

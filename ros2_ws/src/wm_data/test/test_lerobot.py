@@ -1,9 +1,8 @@
 """Bags become LeRobot datasets as LeRobot reads them, and come back as the datasets that the bags give."""
 
-import importlib.util
 import json
-from pathlib import Path
 
+import lerobot_data
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -17,9 +16,6 @@ from wm_data.lerobot.export import export
 from wm_data.lerobot.importing import import_dataset
 from wm_data.lerobot.layout import DATA, INFO, OWN, STATS, VIDEO, LeRobotError, Place
 
-_spec = importlib.util.spec_from_file_location("lerobot_data", Path(__file__).with_name("lerobot_data.py"))
-lerobot_data = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(lerobot_data)
 bag_of, bags, exported, copy = lerobot_data.bag_of, lerobot_data.bags, lerobot_data.exported, lerobot_data.copy
 
 DATA_FILE = Place().path(DATA)

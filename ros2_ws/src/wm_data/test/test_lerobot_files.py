@@ -1,9 +1,9 @@
 """LeRobot datasets of several files: full ones are followed by others, and an index that is stale is seen."""
 
-import importlib.util
 import shutil
 from pathlib import Path
 
+import lerobot_data
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,9 +13,6 @@ from wm_data.dataset import SMALL
 from wm_data.lerobot.export import export
 from wm_data.lerobot.importing import import_dataset
 
-_spec = importlib.util.spec_from_file_location("lerobot_data", Path(__file__).with_name("lerobot_data.py"))
-lerobot_data = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(lerobot_data)
 bags, refused = lerobot_data.bags, lerobot_data.refused
 
 

@@ -1,10 +1,10 @@
 """A LeRobot dataset that does not fit, or is damaged or edited, is refused by name."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import av
+import lerobot_data
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,9 +12,6 @@ import pytest
 
 from wm_data.lerobot.layout import DATA, INFO, OWN, Place
 
-_spec = importlib.util.spec_from_file_location("lerobot_data", Path(__file__).with_name("lerobot_data.py"))
-lerobot_data = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(lerobot_data)
 bags, exported, copy, refused = lerobot_data.bags, lerobot_data.exported, lerobot_data.copy, lerobot_data.refused
 
 DATA_FILE = Place().path(DATA)

@@ -1,8 +1,6 @@
 """The guard's process and commands: what passes, what is replaced by a hold, and what silence does."""
 
-import importlib.util
-from pathlib import Path
-
+import guard_process
 import pytest
 import rclpy
 from builtin_interfaces.msg import Duration
@@ -12,9 +10,6 @@ from wm_msgs.msg import Command
 from wm_core.executed import nothing_sent
 from wm_core.qos import STATE
 
-_spec = importlib.util.spec_from_file_location("guard_process", Path(__file__).with_name("guard_process.py"))
-guard_process = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(guard_process)
 Robot, guarded_robot = guard_process.Robot, guard_process.guarded_robot
 robot = guard_process.robot
 

@@ -1,16 +1,13 @@
 """The guard's process and its parameters: what cannot work is refused by name, and topics can be others."""
 
-import importlib.util
 import re
 from pathlib import Path
 
+import guard_process
 import pytest
 
 from wm_core.robot import load_robot
 
-_spec = importlib.util.spec_from_file_location("guard_process", Path(__file__).with_name("guard_process.py"))
-guard_process = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(guard_process)
 CONFIGURE, Robot = guard_process.CONFIGURE, guard_process.Robot
 
 pytestmark = pytest.mark.ros

@@ -1,10 +1,9 @@
 """The guard's process and joint states: dead, lying, of two publishers, of another clock, beside those of a gripper."""
 
-import importlib.util
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
+import guard_process
 import pytest
 import rclpy
 from sensor_msgs.msg import JointState
@@ -13,9 +12,6 @@ from wm_msgs.msg import Command
 from wm_core.qos import SENSOR, STATE
 from wm_core.stamps import to_msg, to_ns
 
-_spec = importlib.util.spec_from_file_location("guard_process", Path(__file__).with_name("guard_process.py"))
-guard_process = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(guard_process)
 Robot, guarded_robot = guard_process.Robot, guard_process.guarded_robot
 robot = guard_process.robot
 

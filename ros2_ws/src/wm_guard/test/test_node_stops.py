@@ -1,17 +1,12 @@
 """The guard's process and what stops the arm: emergency stops, latches and what clears them, deactivation."""
 
-import importlib.util
-from pathlib import Path
-
+import guard_process
 import pytest
 from std_msgs.msg import Bool
 from wm_msgs.msg import Command, GuardState, Intervention
 
 from wm_core.qos import LATCHED
 
-_spec = importlib.util.spec_from_file_location("guard_process", Path(__file__).with_name("guard_process.py"))
-guard_process = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(guard_process)
 CONFIGURE, ACTIVATE, DEACTIVATE = guard_process.CONFIGURE, guard_process.ACTIVATE, guard_process.DEACTIVATE
 Robot, guarded_robot = guard_process.Robot, guard_process.guarded_robot
 robot = guard_process.robot

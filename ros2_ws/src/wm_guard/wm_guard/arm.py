@@ -54,7 +54,9 @@ class Arm:
         self._joint_limits = JointLimits(
             limits.velocity_scale * kinematics.velocity, share * kinematics.acceleration, share * kinematics.jerk
         )
-        self._tool = ToolLimits(kinematics, limits.fastest_tool, *map(np.array, (limits.workspace_min, limits.workspace_max)))
+        self._tool = ToolLimits(
+            kinematics, limits.fastest_tool, *map(np.array, (limits.workspace_min, limits.workspace_max))
+        )
         self.motions = Motions(self._joint_limits, self._lower, self._upper, limits.smoothing)
         self.states = JointStates(
             kinematics,

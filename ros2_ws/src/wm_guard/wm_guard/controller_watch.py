@@ -21,7 +21,9 @@ class ControllerWatch:
         """`clock` [s]: does not jump."""
         self._clock = clock
         self._heard_s: float | None = None  # None: never; a controller that says nothing is not known to be inactive
-        self._still: tuple[np.ndarray, int] | None = None  # joints (n,) [rad] near which the arm has been, and since when [ns]
+        self._still: tuple[np.ndarray, int] | None = (
+            None  # joints (n,) [rad] near which the arm has been, and since when [ns]
+        )
         self._waits = False  # for an arm at rest
 
     def heard(self) -> None:

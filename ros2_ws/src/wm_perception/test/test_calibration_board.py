@@ -1,8 +1,8 @@
 """The board: printed as OpenCV draws it, found in images where it is, and read as it was written."""
 
-import importlib.util
 from pathlib import Path
 
+import board_setup
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,9 +12,6 @@ from wm_perception.calibration.board import Board, BoardError
 from wm_perception.calibration.hand_eye import View
 from wm_sim.plates import rays
 
-_spec = importlib.util.spec_from_file_location("board_setup", Path(__file__).with_name("board_setup.py"))
-board_setup = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(board_setup)
 LENS, FISHEYE, Setup, setup = board_setup.LENS, board_setup.FISHEYE, board_setup.Setup, board_setup.setup
 
 

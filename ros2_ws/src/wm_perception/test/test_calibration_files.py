@@ -1,9 +1,9 @@
 """What calibration reads and writes: a camera's pose in a rig's file, views with their joints, and lenses."""
 
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
+import board_setup
 import cv2
 import numpy as np
 import pytest
@@ -19,9 +19,6 @@ from wm_perception.calibration.board import Board
 from wm_perception.calibration.rig_file import with_camera, write_camera
 from wm_perception.calibration.samples import Samples, SamplesError, read_lens
 
-_spec = importlib.util.spec_from_file_location("board_setup", Path(__file__).with_name("board_setup.py"))
-board_setup = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(board_setup)
 CAMERA, LENS, FISHEYE, SHAPE = board_setup.CAMERA, board_setup.LENS, board_setup.FISHEYE, board_setup.SHAPE
 Setup, setup = board_setup.Setup, board_setup.setup
 

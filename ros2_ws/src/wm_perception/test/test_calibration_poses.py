@@ -1,8 +1,6 @@
 """Poses of the arm that show the board: turned every way, in sight, and with a free way to them."""
 
-import importlib.util
-from pathlib import Path
-
+import board_setup
 import numpy as np
 
 from wm_core.camera_model import Lens
@@ -12,9 +10,6 @@ from wm_perception.calibration.board import Board
 from wm_perception.calibration.poses import CLEARANCE, RoughCamera, choose, in_sight
 from wm_perception.calibration.verdict import missing, parts_seen
 
-_spec = importlib.util.spec_from_file_location("board_setup", Path(__file__).with_name("board_setup.py"))
-board_setup = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(board_setup)
 LENS, Setup, setup = board_setup.LENS, board_setup.Setup, board_setup.setup
 
 

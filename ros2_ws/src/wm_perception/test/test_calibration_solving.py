@@ -1,10 +1,9 @@
 """Where a camera stands is found from views of the board, and what is not known well enough is refused with the remedy."""
 
-import importlib.util
 import re
 from dataclasses import replace
-from pathlib import Path
 
+import board_setup
 import cv2
 import numpy as np
 import pytest
@@ -16,9 +15,6 @@ from wm_core.rotations import pose_of
 from wm_perception.calibration.hand_eye import SolveError, View, closed_form, solve, turned
 from wm_perception.calibration.verdict import error_at, judge, missing
 
-_spec = importlib.util.spec_from_file_location("board_setup", Path(__file__).with_name("board_setup.py"))
-board_setup = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(board_setup)
 CAMERA, LENS, FISHEYE, Setup = board_setup.CAMERA, board_setup.LENS, board_setup.FISHEYE, board_setup.Setup
 setup = board_setup.setup
 

@@ -1,18 +1,13 @@
 """The planner node and bundles: policies and jumps, bundles that lack what is asked for, and their swap while it plans."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+import rest_of_robot
 from action_msgs.msg import GoalStatus
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from wm_msgs.msg import Command
 
-_spec = importlib.util.spec_from_file_location("rest_of_robot", Path(__file__).with_name("rest_of_robot.py"))
-rest_of_robot = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(rest_of_robot)
 BUNDLE, goal_at, node = rest_of_robot.BUNDLE, rest_of_robot.goal_at, rest_of_robot.node
 rest_of, rest = rest_of_robot.rest_of, rest_of_robot.rest
 

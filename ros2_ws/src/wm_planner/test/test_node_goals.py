@@ -1,10 +1,8 @@
 """The planner node and goals: one command for every belief, goals by action and by service, holds by the guard."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+import rest_of_robot
 from action_msgs.msg import GoalStatus
 from builtin_interfaces.msg import Duration
 from std_msgs.msg import Bool, Header
@@ -16,9 +14,6 @@ from wm_msgs.srv import SetGoal
 from wm_core.qos import STATE
 from wm_core.stamps import to_msg, to_ns
 
-_spec = importlib.util.spec_from_file_location("rest_of_robot", Path(__file__).with_name("rest_of_robot.py"))
-rest_of_robot = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(rest_of_robot)
 TOOL_DOWN, TOOL_HEIGHT, BUNDLE = rest_of_robot.TOOL_DOWN, rest_of_robot.TOOL_HEIGHT, rest_of_robot.BUNDLE
 ARM, Q, goal_at, node = rest_of_robot.ARM, rest_of_robot.Q, rest_of_robot.goal_at, rest_of_robot.node
 rest_of, rest = rest_of_robot.rest_of, rest_of_robot.rest

@@ -1,17 +1,12 @@
 """The planner node and task files: their weights are parameters, and what does not fit is refused by name."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
+import rest_of_robot
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
 from wm_core.task import task_path
 
-_spec = importlib.util.spec_from_file_location("rest_of_robot", Path(__file__).with_name("rest_of_robot.py"))
-rest_of_robot = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(rest_of_robot)
 node = rest_of_robot.node
 
 pytestmark = pytest.mark.ros

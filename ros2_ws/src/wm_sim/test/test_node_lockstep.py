@@ -1,11 +1,10 @@
 """The simulator's process in lockstep: frames, trajectories, services, bad input."""
 
 import hashlib
-import importlib.util
-from pathlib import Path
 
 import numpy as np
 import pytest
+import sim_process
 from geometry_msgs.msg import Vector3
 from sensor_msgs.msg import Image, JointState
 from std_srvs.srv import SetBool
@@ -13,9 +12,6 @@ from wm_msgs.srv import DisturbObject, ResetWorld, StepWorld
 
 from wm_core.stamps import to_ns
 
-_spec = importlib.util.spec_from_file_location("sim_process", Path(__file__).with_name("sim_process.py"))
-sim_process = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(sim_process)
 ARM, CAMERAS, Robot = sim_process.ARM, sim_process.CAMERAS, sim_process.Robot
 simulator, image = sim_process.simulator, sim_process.image
 

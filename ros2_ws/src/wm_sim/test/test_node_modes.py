@@ -1,11 +1,10 @@
 """The simulator's process in real time and as fast as it can, what is cut off in it, and a configuration that cannot work."""
 
-import importlib.util
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+import sim_process
 from lifecycle_msgs.msg import Transition
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
@@ -15,9 +14,6 @@ from wm_msgs.srv import SimFault, StepWorld
 from wm_core.qos import STATE
 from wm_core.stamps import to_ns
 
-_spec = importlib.util.spec_from_file_location("sim_process", Path(__file__).with_name("sim_process.py"))
-sim_process = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(sim_process)
 simulator, image = sim_process.simulator, sim_process.image
 
 pytestmark = pytest.mark.ros
