@@ -16,7 +16,7 @@ from wm_guard.limits import Limits, Motion, Refusal, check_jump, check_positions
 from wm_guard.motions import MotionError, Motions, Sent
 from wm_guard.requests import NS, Asked
 from wm_guard.tool_limits import WITHIN, ToolLimits, singularity_scale
-from wm_guard.verdicts import Kind, Verdict
+from wm_guard.verdicts import Kind, Verdict, Why
 
 # [s] of joint states without one that is believed after which commands are refused: they must not run ahead of the arm.
 DOUBTED_S = 0.05
@@ -170,45 +170,42 @@ class Arm:
         if late_ns > 0:
             exceeded.append(sent.limit or "acceleration")
             ends_ns = now_ns + ((ends_ns - now_ns) * (1 + late_ns / (ends_ns[-1] - now_ns))).astype(np.int64)
-        kind, reason, text = Kind.PASS, "", ""
-        if exceeded:
-            kind, reason, text = Kind.LIMITED, exceeded[0], "slowed to keep " + " and ".join(exceeded)
+        why = Why(Kind.LIMITED, exceeded[0], f"slowed to keep {' and '.join(exceeded)}") if exceeded else Why(Kind.PASS)
         sent = self._joined(self._reachable(sent, measured, now_ns), asked.start_ns, now_ns)
         if left is not None and np.abs(left - measured).max() > self._limits.follow_tolerance:
             self._slow = Sent.rest(sent.positions[-1], int(sent.ends_ns[-1]))
         self._commanded(sent, now_ns)
-        verdict = self._verdict(
-            kind, reason, text, asked.start_ns, ends_ns, positions, sent, now_ns, self.motions.lag_ns, here
-        )
+        verdict = self._verdict(why, asked.start_ns, ends_ns, positions, sent, now_ns, self.motions.lag_ns, here)
         return replace(verdict, speed_scale=float((asked.ends_ns[-1] - now_ns) / (ends_ns[-1] - now_ns)))
 
-    def hold(self, kind: Kind, reason: str, text: str, now_ns: int, stamp_ns: int = 0, halt: bool = False) -> Verdict:
+    def hold(self, why: Why, now_ns: int, stamp_ns: int = 0, halt: bool = False) -> Verdict:
         """To rest near where it is commanded, or as near to it as is safe; `halt`: at once. `stamp_ns`: of the command that is
         answered, 0 for none.
         """
         states = self.states
         if slow := self._still_slow(now_ns):
-            return self._verdict(kind, reason, text, stamp_ns, slow.ends_ns, slow.positions, slow, now_ns)
+            return self._verdict(why, stamp_ns, slow.ends_ns, slow.positions, slow, now_ns)
         if not states.path and states.left is None and states.position is None:
-            return self.nothing(kind, reason, f"{text}; nothing sent: no joint state yet", now_ns)
+            return self.nothing(why.but("nothing sent: no joint state yet"), now_ns)
         if self._silent(now_ns):
-            return self.nothing(kind, reason, f"{text}; nothing sent: the arm rests, and nobody says where", now_ns)
+            return self.nothing(why.but("nothing sent: the arm rests, and nobody says where"), now_ns)
         if not states.path and states.left is not None:
-            return self._stay_left(kind, reason, text, states.left, now_ns, stamp_ns)
+            return self._stay_left(why, states.left, now_ns, stamp_ns)
         if not states.path:  # never commanded
             self.motions.place(np.array(states.position), now_ns)
         sent = self.motions.halt(now_ns, self._step_ns) if halt else self._stop(now_ns)
         if states.newest is not None and self.lost and not states.jumped:  # elsewhere: it should not leap there
             slow_ns = SLOWLY * shortest_ns(states.newest, sent.positions[-1], self._kinematics)
             sent = sent.only_at(max(int(sent.ends_ns[-1]), now_ns + slow_ns))
+            self._slow = sent  # the holds that follow do not put its end off
         sent = self._joined(sent, stamp_ns, now_ns)
         self._commanded(sent, now_ns)
-        return self._verdict(kind, reason, text, stamp_ns, sent.ends_ns[-1:], sent.positions[-1:], sent, now_ns)
+        return self._verdict(why, stamp_ns, sent.ends_ns[-1:], sent.positions[-1:], sent, now_ns)
 
-    def nothing(self, kind: Kind, reason: str, text: str, now_ns: int) -> Verdict:
+    def nothing(self, why: Why, now_ns: int) -> Verdict:
         """Nothing is sent: the arm goes on as it does."""
         nowhere = ToolState(np.full(len(TOOL_FIELDS), np.nan))
-        return Verdict(kind, reason, text, None, None, now_ns, nowhere, nowhere)
+        return Verdict(*why, None, None, now_ns, nowhere, nowhere)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -267,7 +264,7 @@ class Arm:
         outside = self._tool.outside(self.motions.state(now_ns)[0]) + WITHIN
         return self.motions.stop(now_ns, self._step_ns, lambda q: bool((self._tool.outside(q) <= outside).all()))
 
-    def _stay_left(self, kind: Kind, reason: str, text: str, left: np.ndarray, now_ns: int, stamp_ns: int) -> Verdict:
+    def _stay_left(self, why: Why, left: np.ndarray, now_ns: int, stamp_ns: int) -> Verdict:
         """A hold of an arm that is measured elsewhere than where its controller was left.
 
         A controller that is still there rests there. One that was started anew rests where the arm is measured: it would take the
@@ -275,11 +272,11 @@ class Arm:
         """
         measured = self.states.newest if self.states.position is None else self.states.position
         if measured is None or float(np.abs(left - measured).max()) > self._limits.follow_tolerance:
-            return self.nothing(kind, reason, f"{text}; nothing sent: the arm is not where it was commanded", now_ns)
+            return self.nothing(why.but("nothing sent: the arm is not where it was commanded"), now_ns)
         end_ns = now_ns + max(self._step_ns, SLOWLY * shortest_ns(measured, left, self._kinematics))
         self.motions.place(left, now_ns)
         sent = Sent.rest(left, end_ns)
-        return self._verdict(kind, reason, text, stamp_ns, sent.ends_ns, sent.positions, sent, now_ns)
+        return self._verdict(why, stamp_ns, sent.ends_ns, sent.positions, sent, now_ns)
 
     def _commanded(self, sent: Sent, now_ns: int) -> None:
         """The arm goes through `sent` from `now_ns` on."""
@@ -289,9 +286,7 @@ class Arm:
 
     def _verdict(
         self,
-        kind: Kind,
-        reason: str,
-        text: str,
+        why: Why,
         stamp_ns: int,
         ends_ns: np.ndarray,
         points: np.ndarray,
@@ -311,9 +306,7 @@ class Arm:
             path.replace(now_ns, ends_ns, np.vstack([here, points]))
             start = path.at(effective_ns - lag_ns)
         return Verdict(
-            kind,
-            reason,
-            text,
+            *why,
             Motion(start_ns, ends_ns + lag_ns - (start_ns or effective_ns), points),
             sent.stamped(min(stamp_ns, now_ns), now_ns),
             effective_ns,

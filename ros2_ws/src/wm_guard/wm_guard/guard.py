@@ -15,7 +15,7 @@ from wm_guard.permission import Denied, Permission
 from wm_guard.requests import NS, read
 from wm_guard.states import GuardStatus, State
 from wm_guard.surroundings import Surroundings
-from wm_guard.verdicts import Kind, Mode, Verdict
+from wm_guard.verdicts import Kind, Mode, Verdict, Why
 
 # Commands that do not know yet that the arm was placed elsewhere are refused for these, and no news for so long [s].
 PLACED_REFUSALS = ("jump", "no_state", "not_following", "stale", "late", "time_back")
@@ -238,7 +238,7 @@ class Guard:
             return replace(self._hold(Kind.REFUSED, denied.reason, str(denied), now_ns), expected=True)
         self.counts[denied.reason] += 1
         self.mode, self.reason = Mode.HOLDING, denied.reason
-        return replace(self.arm.nothing(Kind.REFUSED, denied.reason, str(denied), now_ns), expected=True)
+        return replace(self.arm.nothing(Why(Kind.REFUSED, denied.reason, str(denied)), now_ns), expected=True)
 
     def _hold(self, kind: Kind, reason: str, text: str, now_ns: int, stamp_ns: int = 0, halt: bool = False) -> Verdict:
         self._advance(now_ns)
@@ -247,4 +247,4 @@ class Guard:
             if (self.mode, self.reason) != (Mode.HOLDING, reason):
                 self.latches.held_for(reason, now_ns)
             self.mode, self.reason = Mode.HOLDING, reason
-        return self.arm.hold(kind, reason, text, now_ns, stamp_ns, halt)
+        return self.arm.hold(Why(kind, reason, text), now_ns, stamp_ns, halt)
