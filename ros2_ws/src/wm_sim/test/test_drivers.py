@@ -177,7 +177,8 @@ def test_a_controller_says_where_it_wants_the_arm_while_it_is_active(ur5e):
     said = ur5e.heard["arm_controller/controller_state"]
     ur5e.until(lambda: len(said) > 10)
     assert said[-1].joint_names == list(ur5e.arm_states()[-1].name)
-    np.testing.assert_allclose(said[-1].reference.positions, ur5e.joints(), atol=5e-3)
+    np.testing.assert_allclose(said[-1].feedback.positions, ur5e.joints(), atol=5e-3)
+    np.testing.assert_allclose(said[-1].reference.positions, ur5e.joints(), atol=2e-2)  # a servo is not exact
     assert np.median(np.diff(stamps(said[-10:]))) == pytest.approx(S / 60, rel=0.5)
     assert ur5e.ask(SetBool, "controller/activate", data=False).success
     ur5e.during(0.3)
