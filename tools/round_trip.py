@@ -14,7 +14,7 @@ import rclpy
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
-TOPIC = "wm_doctor/image"
+TOPIC = "_wm_doctor/image"  # hidden: no camera of a robot in this domain
 WIDTH, HEIGHT = 640, 480
 PATIENCE = 10.0  # s
 

@@ -11,7 +11,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 
-from wm_bags.record.topics import LATCHED, SENSOR, Choice, Expected
+from wm_bags.record.topics import LATCHED, SENSOR, Choice, Expected, hidden
 from wm_bags.storage.definitions import Definition, definition_of
 from wm_bags.storage.metadata import Topic
 from wm_core.polled import OutsideExecutor
@@ -66,7 +66,7 @@ class Streams:
         others = [
             name
             for name, types in self._node.get_topic_names_and_types()
-            if kind in types and name not in self._streams and self._node.count_publishers(name)
+            if kind in types and name not in self._streams and not hidden(name) and self._node.count_publishers(name)
         ]
         alike = difflib.get_close_matches(topic, others, n=4, cutoff=0.0)  # those of similar names first
         return "nobody publishes it" + (f"; {', '.join(alike)} would be of its kind" if alike else "")

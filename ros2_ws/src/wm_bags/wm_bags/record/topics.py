@@ -69,7 +69,7 @@ class Choice:
     """Which of the topics that exist are recorded. Regular expressions are searched for anywhere in the full name."""
 
     names: frozenset[str] = frozenset()  # full names
-    everything: bool = False  # all but hidden ones: with a part that begins with "_"
+    everything: bool = False  # all but hidden ones
     regex: str = ""
     exclude: str = ""
 
@@ -87,4 +87,9 @@ class Choice:
             return False
         if topic in self.names or (self.regex and re.search(self.regex, topic)):
             return True
-        return self.everything and not any(part.startswith("_") for part in topic.split("/"))
+        return self.everything and not hidden(topic)
+
+
+def hidden(topic: str) -> bool:
+    """Whether a topic is a tool's own, by ROS 2's convention: a part of its name begins with "_"."""
+    return any(part.startswith("_") for part in topic.split("/"))
