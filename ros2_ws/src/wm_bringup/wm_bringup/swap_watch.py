@@ -3,7 +3,9 @@
 Errors of one step are heavy-tailed and hang together within a push, so they are taken in blocks of consecutive moving steps,
 each summed up by its median, which a few wild ones do not move. The logarithms of these medians
 before and after the swap are compared as in Welch's test, with a spread that is never taken for smaller than it usually is:
-a few blocks show only a gross rise, many a small one.
+a few blocks show only a gross rise, many a small one. What the bundle's training measured on held-out data counts as some more
+blocks from before. Soon after a start or another swap there are few others, and their number does not grow any more: by them alone
+four times the error is within what chance does, however long the bundle is watched.
 
 Errors at rest are far smaller: where those on all steps exceed the ones on moving steps from before, something is wrong. A bundle
 with which nothing moves any more, because it trusts no plan, has no error to show; it is found by the goals that it fails.
@@ -26,7 +28,8 @@ ENOUGH = 30  # blocks after which a bundle is accepted
 FLOOR = 0.001  # [m] below it errors are those of seeing
 RISE = 1.5  # times the error before
 RISE_AT_REST = 2.0  # times the error on moving steps before, on all steps
-RISE_OVER_METRIC = 3.0  # times what the bundle's training measured, where nothing is known from before
+# Blocks that the figure of held-out data counts for: alone it allows twice the rise, since those data were others.
+METRIC_BLOCKS = 4
 SPREAD = 0.4  # of the logarithm of a block's median; see bench/swap_watch.py
 SIGMAS = 3.5  # by which a rise must exceed its limit: there are many looks
 GOALS = 30  # that are remembered of a bundle
@@ -81,25 +84,26 @@ def blocks(errors: Collection[float]) -> np.ndarray:
 def judge(after: LiveErrors, before: Collection[float], metric: float | None = None) -> Finding:
     """Compare the errors of a bundle since it took over with those on moving steps before [m].
 
-    `metric` [m]: mean error of one step on held-out data, the reference where `before` is short of `FEWEST` blocks; without
-    both nothing is judged.
+    `metric` [m]: mean error of one step on held-out data, or None. Nothing is judged by fewer than `FEWEST` blocks in all. A
+    bundle is accepted after `ENOUGH` blocks on which its errors have not risen above the limit, and watched on otherwise.
     """
-    reference, limit, source = blocks(before), RISE, "before"
-    doubt = 1 / max(1, len(reference))
+    measured = metric if metric and math.isfinite(metric) else None
+    sources = {
+        "before": blocks(before),
+        "on held-out data": blocks([measured] * BLOCK * METRIC_BLOCKS if measured else []),
+    }
+    reference = np.concatenate(list(sources.values()))
+    source = " and ".join(name for name, known in sources.items() if len(known))
     if len(reference) < FEWEST:
-        reference, limit, source = blocks([metric] * BLOCK if metric else []), RISE_OVER_METRIC, "on held-out data"
-        doubt = 0.0  # a mean over many windows
-    if not len(reference):
         enough = len(after.moving) >= BLOCK * ENOUGH
         return Finding(ACCEPTED if enough else WATCHING, math.nan, "nothing to compare with")
-    times = limit / RISE
-    for errors, most, where in ((after.all, RISE_AT_REST * times, ""), (after.moving, limit, " moving")):
+    for errors, most, where in ((after.all, RISE_AT_REST, ""), (after.moving, RISE, " moving")):
         mine = blocks(errors)
         if len(mine) < FEWEST:
             continue
         rise = float(mine.mean() - reference.mean())
         spread = max(SPREAD, *(float(side.std(ddof=1)) for side in (mine, reference) if len(side) > 1))
-        least = rise - SIGMAS * spread * math.sqrt(1 / len(mine) + doubt)
+        least = rise - SIGMAS * spread * math.sqrt(1 / len(mine) + 1 / len(reference))
         text = (
             f"prediction error {1000 * math.exp(mine.mean()):.1f} mm on {len(mine) * BLOCK}{where} steps, moving {source}"
             f" {1000 * math.exp(reference.mean()):.1f} mm: {math.exp(rise):.2f} times, at least {math.exp(least):.2f},"
@@ -109,7 +113,8 @@ def judge(after: LiveErrors, before: Collection[float], metric: float | None = N
             return Finding(WORSE, math.exp(rise), text)
     if len(after.moving) < BLOCK * FEWEST:
         return Finding(WATCHING, math.nan, f"{len(after.moving)} moving steps")
-    return Finding(ACCEPTED if len(mine) >= ENOUGH else WATCHING, math.exp(rise), text)
+    good = len(mine) >= ENOUGH and rise <= math.log(RISE)
+    return Finding(ACCEPTED if good else WATCHING, math.exp(rise), text)
 
 
 def judge_goals(after: Collection[bool], before: Collection[bool]) -> Finding:
