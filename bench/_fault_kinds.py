@@ -211,8 +211,8 @@ def _of_nodes() -> list[Fault]:
         alone, stops = node in ("wm_sim", "wm_lifecycle_manager"), node in NODES[1:5]
         launch = OF_RECORDER if node == RECORDER else SHARED
         found += [
-            Fault(f"{node} killed", killed(node), 0.0, stops, observable, 0.0, alone, launch),
-            Fault(f"{node} hung", hung(node), 4.0, stops, observable, 0.0, alone, launch),
+            Fault(f"{node} killed", killed(node), 0.0, stops, observable, alone=alone, launch=launch),
+            Fault(f"{node} hung", hung(node), 4.0, stops, observable, alone=alone, launch=launch),
             Fault(f"{node} slowed", slowed(node), 3.0, False, observable, launch=launch),
         ]
     return found

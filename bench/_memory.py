@@ -48,8 +48,7 @@ def growth(lines: Iterable[Line], kind: str = "anonymous_mib") -> list[tuple[str
     for line in lines:
         result = line["result"]
         for name, each in (result.get("memory") or {}).items():
-            if kind in each:  # lines of earlier versions have USS alone
-                lives.setdefault((name, result["launch"], each["pid"]), []).append((each["age_s"], each[kind]))
+            lives.setdefault((name, result["launch"], each["pid"]), []).append((each["age_s"], each[kind]))
     rows = []
     for (name, _, pid), life in sorted(lives.items()):
         life.sort()

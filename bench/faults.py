@@ -36,8 +36,7 @@ the rest. An arm that is stuck, or joint states that are: once the arm was comma
 fault counts which stops the arm and can be noticed first. Limits: an observer in the simulator compares every physics step with the
 URDF and the tool's speed with the profile. Recovered: the arm is at work again, without a human (an emergency stop is reset by one).
 Cut: the stream's endpoints in the middleware match nobody, by their quality of service or because there is none. Stolen: share of CPU
-time that the host of this
-virtual machine took. Times are median, 99th percentile and worst."""
+time that the host of this virtual machine took. Times are median, 99th percentile and worst."""
 
 
 def run(stack: FaultStack, faults: list[Fault], offsets: list[float]) -> dict[str, Any]:
@@ -61,7 +60,7 @@ def run(stack: FaultStack, faults: list[Fault], offsets: list[float]) -> dict[st
     over = time.monotonic()
     first = begun[0][0]
     stopping = [each for each in begun if each[1].stops]
-    until = max(over + 0.3, *(at + LONGEST_REST_S for at, _ in stopping), first + LONGEST_REST_S)
+    until = max(over + 0.3, max((at for at, _ in stopping), default=first) + LONGEST_REST_S)
     time.sleep(max(0.0, until - time.monotonic()))
     rest, observable = judged(stopping, stack.seen(first, until)) if stopping else (None, None)
     moving = stack.wait_until_moving(RECOVERY_S)
@@ -194,8 +193,9 @@ class Restarts:
 
     def allow(self, name: str, now: float) -> bool:
         """Whether a fault or a pair may come at a time [s]."""
-        recent = {node: [each for each in times if now - each <= RESTARTS_S] for node, times in self._times.items()}
-        return all(len(recent.get(node, [])) < RESTARTS for node in _restarted(name))
+        return all(
+            sum(now - each <= RESTARTS_S for each in self._times.get(node, [])) < RESTARTS for node in _restarted(name)
+        )
 
     def count(self, name: str, now: float) -> None:
         for node in _restarted(name):

@@ -19,6 +19,7 @@ from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wm_msgs.msg import Command
 
+from wm_core.joint_path import JointPath
 from wm_core.kinematics import Kinematics
 from wm_core.qos import STATE
 from wm_core.robot import load_robot
@@ -101,23 +102,22 @@ def node(seconds: float) -> dict[str, float]:
 
 def _drive(robot, executor, pid: int, kinematics: Kinematics, places: list[np.ndarray], seconds: float) -> dict:
     names, sent, waits = list(kinematics.joint_names), [], []
-    times, points = np.zeros(1), places[0][None]  # [s] of the clock of waits, and where the arm is then
+    path = JointPath()
+    path.replace(0, np.empty(0), places[0][None])
     states = robot.create_publisher(JointState, "joint_states", STATE)
     commands = robot.create_publisher(Command, "wm/command", STATE)
 
-    def here() -> np.ndarray:
-        now = time.monotonic()
-        return np.array([np.interp(now, times, joint) for joint in points.T])
+    def now_ns() -> int:
+        return robot.get_clock().now().nanoseconds
 
     def answered(message: JointTrajectory) -> None:
-        nonlocal times, points
         if sent:
             waits.append(1e3 * (time.monotonic() - sent[-1]))
-        start = np.vstack([here(), *(point.positions for point in message.points)])
-        stamp_ns = to_ns(message.header.stamp) or robot.get_clock().now().nanoseconds
-        since = time.monotonic() - (robot.get_clock().now().nanoseconds - stamp_ns) / NS
-        ends = [since + to_ns(point.time_from_start) / NS for point in message.points]
-        times, points = np.array([min(time.monotonic(), ends[0]), *ends]), start
+        begin_ns = now_ns()
+        start_ns = to_ns(message.header.stamp) or begin_ns
+        ends_ns = start_ns + np.array([to_ns(point.time_from_start) for point in message.points])
+        points, later = np.array([point.positions for point in message.points]), ends_ns > begin_ns
+        path.replace(begin_ns, ends_ns[later], np.vstack([path.at(begin_ns), points[later]]))
 
     def command() -> None:
         target = places[(1 + len(sent)) % len(places)]
@@ -136,9 +136,9 @@ def _drive(robot, executor, pid: int, kinematics: Kinematics, places: list[np.nd
         if passed >= warm_s and not cpu:
             cpu, waits[:] = _cpu_s(pid), []
         if passed * STATES_HZ >= stated:
-            stamp = to_msg(robot.get_clock().now().nanoseconds)
-            message = JointState(name=names, position=here().tolist())
-            message.header.stamp = stamp
+            at_ns = now_ns()
+            message = JointState(name=names, position=path.at(at_ns).tolist())
+            message.header.stamp = to_msg(at_ns)
             states.publish(message)
             stated += 1
         if passed > 1.0 and passed * NS / STEP_NS >= commanded:

@@ -1,14 +1,12 @@
-"""Shared by the tests of the entry script: a way to call its shell functions, and to import tools/."""
+"""Shared by the tests of the entry script: a way to call its shell functions."""
 
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.subscription import Subscription
 
+from wm_core.stamps import NS_PER_S
+
 FREQUENT = ("timer", "subscription", "guard_condition")
 REQUESTS = ("client", "service")  # many (a node has a dozen of its own) and rarely called
 REQUESTS_NS = 10_000_000  # a node that wakes more often looks for these as often as that
@@ -25,7 +27,6 @@ PLURAL = {
     "client": "clients",
     "service": "services",
 }
-NS = 1_000_000_000
 
 
 class DirectExecutor(SingleThreadedExecutor):
@@ -59,7 +60,7 @@ class DirectExecutor(SingleThreadedExecutor):
             raise ExternalShutdownException
         if self._go_on():
             timeout_sec = COROUTINES_S if timeout_sec is None else min(timeout_sec, COROUTINES_S)
-        for kind, entity, node in self._ready(-1 if timeout_sec is None else round(timeout_sec * NS)):
+        for kind, entity, node in self._ready(-1 if timeout_sec is None else round(timeout_sec * NS_PER_S)):
             if kind == "timer":
                 self._call_timer(entity)
             elif kind == "subscription":

@@ -23,6 +23,12 @@ TABLE = "table"  # the table frame, where a profile gives it no other name; in r
 PROFILE = "profile.yaml"
 
 
+def controller_states(trajectory_topic: str) -> str:
+    """The topic on which a joint_trajectory_controller says that it is active, beside the one on which it takes trajectories."""
+    folder, slash, _ = trajectory_topic.rpartition("/")
+    return f"{folder}{slash}controller_state"
+
+
 class RobotError(ValueError):
     """A robot profile or description that cannot be used: names the file and the field."""
 

@@ -1,14 +1,20 @@
 """A Panda whose tool stands over the table, and steps to move it by."""
 
 import os
+import time
 
 import numpy as np
 import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
 
 from wm_core.kinematics import Kinematics
 from wm_core.robot import load_robot
 from wm_guard.guard import Guard
 from wm_guard.limits import Limits, Request
+from wm_guard.node import GuardNode
 
 TOOL_DOWN = load_robot().tool.rotation
 
@@ -61,3 +67,48 @@ def step(kinematics, start):
         return Request(kinematics.joint_names, start_ns, [duration_ns], [joints])
 
     return build
+
+
+class Wall:
+    """A clock [s] that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 10.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def wall():
+    return Wall()
+
+
+@pytest.fixture
+def node():
+    """node(**parameters) -> a configured and active guard, and another node beside it, which `spin(until)` serves."""
+    rclpy.init(args=[])
+    executor, made = SingleThreadedExecutor(), []
+
+    def make(**parameters):
+        given = [Parameter(name, value=value) for name, value in parameters.items()]
+        guard, other = GuardNode(parameter_overrides=given), rclpy.create_node("person")
+        for each in (guard, other):
+            executor.add_node(each)
+            made.append(each)
+        if guard.trigger_configure() is TransitionCallbackReturn.SUCCESS:
+            guard.trigger_activate()
+        return guard, other
+
+    def spin(condition):
+        end = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < end, "nothing came"
+            executor.spin_once(timeout_sec=0.05)
+
+    make.spin = spin
+    yield make
+    executor.shutdown()
+    for each in made:
+        each.destroy_node()
+    rclpy.try_shutdown()

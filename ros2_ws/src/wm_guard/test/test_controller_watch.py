@@ -1,39 +1,17 @@
 """A controller that is deactivated or restarted is noticed by its silence; afterwards the arm goes on from where it rests."""
 
-import time
-
 import numpy as np
 import pytest
-import rclpy
 from control_msgs.msg import JointTrajectoryControllerState
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.lifecycle import TransitionCallbackReturn
-from rclpy.parameter import Parameter
 
 from wm_core.qos import STATE
 from wm_guard.controller_watch import ControllerWatch
-from wm_guard.node import GuardNode
 from wm_guard.permission import Permission
 from wm_guard.states import State
 from wm_guard.verdicts import Kind
 
 MS = 1_000_000
 T0 = 1000 * MS
-
-
-class Wall:
-    """A clock [s] that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 10.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def wall():
-    return Wall()
 
 
 @pytest.fixture
@@ -108,31 +86,17 @@ def test_until_the_arm_rests_nothing_is_sent(watched, wall, step, start):
 
 
 @pytest.mark.ros
-def test_the_node_hears_the_controller_beside_the_topic_of_trajectories():
-    rclpy.init(args=[])
-    guard = GuardNode(parameter_overrides=[Parameter("trajectory_topic", value="/left/my_controller/joint_trajectory")])
-    other, executor = rclpy.create_node("controller_manager"), SingleThreadedExecutor()
-    executor.add_node(guard)
-    executor.add_node(other)
-    try:
-        assert guard.trigger_configure() is TransitionCallbackReturn.SUCCESS
-        guard.trigger_activate()
-        says = other.create_publisher(JointTrajectoryControllerState, "/left/my_controller/controller_state", STATE)
+def test_the_node_hears_the_controller_beside_the_topic_of_trajectories(node):
+    guard, other = node(trajectory_topic="/left/my_controller/joint_trajectory")
+    says = other.create_publisher(JointTrajectoryControllerState, "/left/my_controller/controller_state", STATE)
 
-        def missing() -> list[str]:
-            executor.spin_once(timeout_sec=0.02)
-            return list(guard.guard.permission.missing())
+    def missing() -> str:
+        return guard.guard.permission.missing().get("controller_inactive", "")
 
-        end = time.monotonic() + 20
-        while "controller_inactive" not in missing():
-            assert time.monotonic() < end, "not heard"
-            says.publish(JointTrajectoryControllerState())
-        assert "waits until the arm rests" in guard.guard.permission.missing()["controller_inactive"]
-        while "has said nothing" not in guard.guard.permission.missing()["controller_inactive"]:
-            assert time.monotonic() < end, "its silence was not noticed"
-            missing()
-    finally:
-        executor.shutdown()
-        for each in (guard, other):
-            each.destroy_node()
-        rclpy.try_shutdown()
+    def heard() -> bool:
+        says.publish(JointTrajectoryControllerState())
+        return bool(missing())
+
+    node.spin(heard)
+    assert "waits until the arm rests" in missing()
+    node.spin(lambda: "has said nothing" in missing())

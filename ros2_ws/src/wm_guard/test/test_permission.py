@@ -1,16 +1,11 @@
 """The arm moves only while it may: started, with the enabling key held where one is required, and a driver that is well."""
 
 import contextlib
-import time
 from types import SimpleNamespace
 
 import pytest
-import rclpy
 from hypothesis import given
 from hypothesis import strategies as st
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.lifecycle import TransitionCallbackReturn
-from rclpy.parameter import Parameter
 from sensor_msgs.msg import Joy
 from std_msgs.msg import Bool, Float64
 from std_srvs.srv import Trigger
@@ -20,7 +15,6 @@ from wm_core.robot import load_robot
 from wm_guard.driver_state import DriverState, DriverStateError
 from wm_guard.guard import Guard
 from wm_guard.limits import Limits
-from wm_guard.node import GuardNode
 from wm_guard.permission import Permission
 from wm_guard.states import State
 from wm_guard.verdicts import Kind, Mode
@@ -31,21 +25,6 @@ PROGRAM = "{topic: running, type: std_msgs/msg/Bool, field: data, allowed: [true
 SCALING = (
     "{topic: scaling, type: std_msgs/msg/Float64, field: data, at_least: 99.0, timeout: 1.0, reason: speed_scaling}"
 )
-
-
-class Wall:
-    """A clock [s] that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 10.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def wall():
-    return Wall()
 
 
 def guard_of(kinematics, start, permission) -> Guard:
@@ -182,36 +161,6 @@ def test_any_text_is_parsed_or_refused(text):
 
 
 # -- the node --------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def node():
-    """node(**parameters) -> a configured and active guard, and another node beside it, which `spin(until)` serves."""
-    rclpy.init(args=[])
-    executor, made = SingleThreadedExecutor(), []
-
-    def make(**parameters):
-        given = [Parameter(name, value=value) for name, value in parameters.items()]
-        guard, other = GuardNode(parameter_overrides=given), rclpy.create_node("person")
-        for each in (guard, other):
-            executor.add_node(each)
-            made.append(each)
-        if guard.trigger_configure() is TransitionCallbackReturn.SUCCESS:
-            guard.trigger_activate()
-        return guard, other
-
-    def spin(condition):
-        end = time.monotonic() + 20
-        while not condition():
-            assert time.monotonic() < end, "nothing came"
-            executor.spin_once(timeout_sec=0.05)
-
-    make.spin = spin
-    yield make
-    executor.shutdown()
-    for each in made:
-        each.destroy_node()
-    rclpy.try_shutdown()
 
 
 def call(node, other, service: str) -> Trigger.Response:

@@ -54,9 +54,8 @@ class Arm:
         self._joint_limits = JointLimits(
             limits.velocity_scale * kinematics.velocity, share * kinematics.acceleration, share * kinematics.jerk
         )
-        self._tool = ToolLimits(
-            kinematics, limits.fastest_tool, *map(np.array, (limits.workspace_min, limits.workspace_max))
-        )
+        corners = np.array(limits.workspace_min), np.array(limits.workspace_max)
+        self._tool = ToolLimits(kinematics, limits.fastest_tool, *corners)
         self.motions = Motions(self._joint_limits, self._lower, self._upper, limits.smoothing)
         self.states = JointStates(
             kinematics,
@@ -65,7 +64,7 @@ class Arm:
             confirm=limits.confirm_time,
             jumps=False,
         )
-        self._slow: Sent | None = None  # the first motion of an arm that was measured elsewhere than where it was left
+        self._slow: Sent | None = None  # the motion or hold of an arm that is elsewhere than where its controller is
         self.slowing: dict[str, Slowing] = {
             "singularity": lambda start, end: singularity_scale(kinematics, start, end, limits)
         }

@@ -4,6 +4,7 @@ from control_msgs.msg import JointTrajectoryControllerState
 
 from wm_core.lifecycle import WmNode
 from wm_core.polled import Polled
+from wm_core.robot import controller_states
 from wm_guard.controller_watch import ControllerWatch
 
 
@@ -13,8 +14,7 @@ class ControllerInput:
     """
 
     def __init__(self, node: WmNode, trajectory_topic: str, watch: ControllerWatch) -> None:
-        folder, slash, _ = trajectory_topic.rpartition("/")
-        topic = f"{folder}{slash}controller_state"
+        topic = controller_states(trajectory_topic)
         offered = node.subscribe_offered(JointTrajectoryControllerState, topic, lambda _: watch.heard())
         self._polled = Polled(offered, raw=True)
         self.read, self.discard = self._polled.call_back, self._polled.discard

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-NS = 1_000_000_000
+from wm_guard.requests import NS
+
 INACTIVE = "controller_inactive"
 SILENT_S = 0.1  # a controller says so at each of its cycles, at least 50 times a second
 REST_S = 0.1  # for which the arm must stay where it is
@@ -22,7 +23,7 @@ class ControllerWatch:
         self._clock = clock
         self._heard_s: float | None = None  # None: never; a controller that says nothing is not known to be inactive
         self._still: tuple[np.ndarray, int] | None = (
-            None  # joints (n,) [rad] near which the arm has been, and since when [ns]
+            None  # joints (n,) [rad] near which the arm is, and since when [ns]
         )
         self._waits = False  # for an arm at rest
 

@@ -6,6 +6,7 @@ from trajectory_msgs.msg import JointTrajectoryPoint
 
 from wm_core.lifecycle import WmNode
 from wm_core.qos import STATE
+from wm_core.robot import controller_states
 from wm_core.stamps import to_msg
 from wm_sim.driver import Driver
 
@@ -18,9 +19,7 @@ class ControllerStates:
         self._driver, self._period_ns = driver, round(1e9 / rate) if rate else 0
         self._said_ns = 0
         if rate:
-            folder, slash, _ = trajectory_topic.rpartition("/")
-            topic = f"{folder}{slash}controller_state"
-            self._publisher = node.publisher(JointTrajectoryControllerState, topic, STATE)
+            self._publisher = node.publisher(JointTrajectoryControllerState, controller_states(trajectory_topic), STATE)
 
     def publish(self, now_ns: int) -> None:
         """An active controller's, if it is due."""
