@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import rclpy
 from _bad_bundles import nonsense
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from wm_msgs.msg import ActiveBundle, Belief, Command, Observation, PredictionError
@@ -51,16 +52,23 @@ class Robot:
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.me)
         self.active, self.stamps, self.models = [], [], []
+        self.states = []  # that wm_bundle_manager says in its diagnostics
         self.errors = defaultdict(LiveErrors)  # by bundle, as wm_bundle_manager counts them
         self.me.create_subscription(ActiveBundle, "wm/active_bundle", self.active.append, LATCHED)
         self.me.create_subscription(Command, "wm/command", lambda m: self.stamps.append(to_ns(m.header.stamp)), EVERY)
         self.me.create_subscription(Belief, "wm/belief", lambda m: self.models.append(m.model_id), STATE)
+        self.me.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, EVERY)
         self.me.create_subscription(Observation, "wm/observation", self._on_observation, EVERY)
         self.me.create_subscription(PredictionError, "wm/prediction_error", self._on_error, EVERY)
 
     def _on_observation(self, message):
         seen = message.objects[0].visibility > VISIBLE
         self.errors[message.model_id].observe(to_ns(message.header.stamp), *object_xy(message.objects), seen)
+
+    def _on_diagnostics(self, message):
+        for status in message.status:
+            if "bundle_manager" in status.name:
+                self.states += [pair.value for pair in status.values if pair.key == "state"]
 
     def _on_error(self, message):
         self.errors[message.model_id].add(to_ns(message.header.stamp), message.error)
@@ -119,6 +127,9 @@ def test_promoted_bundles_come_into_use_and_bad_ones_go_again(robot, another, tm
     robot.until(lambda: "filter.onnx" in robot.active[-1].reason)
     assert robot.active[-1].model_id == robot.models[-1] == "another"
     assert "torn" not in robot.models
+    said = len(robot.states)
+    robot.until(lambda: len(robot.states) > said + 1)
+    assert robot.states[-1] == "watching", "the bundle in use is watched on"
 
     # The less is known of a bundle, the worse its successor must be to be found; how far a busy machine got says nothing.
     robot.until(lambda: len(robot.errors["another"].moving) >= 5 * BLOCK, 120)

@@ -162,7 +162,6 @@ class BundleManager(Node):
     def _begin(self, swap: Swap) -> None:
         self._news.say(f"preparing {swap.target.id} ({swap.reason})")
         self._swap = swap
-        self._records.stop_watching()
         if swap.watched:
             self._records.forget(swap.target.id)  # what it did in another time
 
@@ -219,6 +218,7 @@ class BundleManager(Node):
         before, self._active, self._swap = self._active, swap.target, None
         self._before = before
         self._announce(swap.reason, before.id, swap.first_ns)
+        self._records.stop_watching()
         if swap.watched:
             self._records.watch(self._active.id, before.id, self._active.metric)
 
@@ -274,6 +274,7 @@ class BundleManager(Node):
                 found = Used.read(str(self._registry.path(message.model_id)))
         before, self._active = self._active, found
         self._before = before
+        self._records.stop_watching()
         self._announce("found in use", before.id, to_ns(message.header.stamp))
 
     # -- what is said --------------------------------------------------------------------------------------------
