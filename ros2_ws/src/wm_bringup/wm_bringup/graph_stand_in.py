@@ -36,6 +36,7 @@ def robot_stand_in(given: Mapping[str, str]) -> Graph:
         "mode": "real_time",
         "seed": int(values["seed"]),
         "gui": values["gui"] == "true",
+        "follow": values["follow"],
         **{name: name_or_file(values[name]) for name in ("world", "rig", "camera", "sensor")},
         **{name: float(values[name]) for name in ("arm_lag", "arm_delay", "clock_offset")},
         "gripper_rate": GRIPPER_HZ if values["gripper"] == "true" or own_gripper else 0.0,

@@ -54,6 +54,7 @@ RECORD = Argument(
     "record", "", "a new folder for a rosbag2 (MCAP) of the run; true: bags/ and the time; empty: no recording"
 )
 NAMESPACE = Argument("namespace", "", "a namespace for all nodes", pattern=r"(/?[A-Za-z_][A-Za-z0-9_]*)*/?")
+TF_PREFIX = Argument("tf_prefix", "", "before the names of the arm's links and joints", pattern="[A-Za-z0-9_]*")
 COMPOSED = Argument("composed", "false", "true: one process for perception, dynamics and planner", BOOLEANS)
 LOG_LEVEL = Argument("log_level", "info", "the log level of all nodes", ("debug", "info", "warn", "error", "fatal"))
 
@@ -123,7 +124,7 @@ REAL_ARGUMENTS = (
     ),
     Argument("robot_ip", "", "the address of the arm: its driver is started too; empty: it runs already"),
     Argument("use_mock_hardware", "false", "true: the driver is started with an arm that is none", BOOLEANS),
-    Argument("tf_prefix", "", "before the names of the arm's links and joints", pattern="[A-Za-z0-9_]*"),
+    TF_PREFIX,
     Argument(
         "controller", "", "the controller that takes trajectories; empty: the driver's, or the robot profile's topic"
     ),
@@ -165,6 +166,11 @@ STAND_IN_ARGUMENTS = (
     ),
     Argument("controller", "", "the controller that takes trajectories; empty: the robot profile's topic"),
     Argument(
+        "follow",
+        "",
+        "a topic of joint states where the arm goes, as of a controller manager with mocked hardware; empty: a controller of its own",
+    ),
+    Argument(
         "gripper",
         "auto",
         "true: a gripper with joint states of its own, on the same topic; auto: where the robot's profile has a gripper",
@@ -177,6 +183,18 @@ STAND_IN_ARGUMENTS = (
     Argument("gui", "false", "true: the simulator's window", BOOLEANS),
     NAMESPACE,
     Argument("params_file", "", "a parameter file read after config/robot_stand_in.yaml"),
+    LOG_LEVEL,
+)
+
+
+CONTROL_ARGUMENTS = (
+    ROBOT,
+    Argument(
+        "use_mock_hardware", "true", "true: an arm that does what it is sent; false: the plugin of its maker", BOOLEANS
+    ),
+    Argument("robot_ip", "", "the address of the arm, where it is not mocked"),
+    TF_PREFIX,
+    NAMESPACE,
     LOG_LEVEL,
 )
 

@@ -91,9 +91,7 @@ class ArmSim:
         self._episode_ns = self.time_ns
         for camera in self._cameras.values():
             camera.reset(seed)
-        for joint, angle in zip(self._joints, (*self._home, *self._closed), strict=True):
-            self._client.resetJointState(self._arm, joint, angle, 0.0)
-        self.set_target(self._home)
+        self.place(self._home)
         drawn = self._draw_start(rng)  # drawn in any case: yaw and goal depend on the seed alone
         place = drawn if place is None else place
         yaw = rng.uniform(-np.pi, np.pi)
@@ -153,6 +151,12 @@ class ArmSim:
     def home(self) -> np.ndarray:
         """Joint angles (n,) at the start of every episode [rad]."""
         return self._home.copy()
+
+    def place(self, q: np.ndarray) -> None:
+        """The arm at rest at joints `q` (n,) [rad], at once; the gripper closed."""
+        for joint, angle in zip(self._joints, (*q, *self._closed), strict=True):
+            self._client.resetJointState(self._arm, joint, angle, 0.0)
+        self.set_target(q)
 
     def set_target(self, q: np.ndarray) -> None:
         """Joint position targets (n,) [rad] of the arm's servos; the gripper stays closed."""

@@ -71,6 +71,11 @@ class Driver:
         self._hold(self.sim.home)
         self._count = 0
 
+    def place(self, q: np.ndarray) -> None:
+        """The arm at rest at joints `q` (n,) [rad], at once, and held there."""
+        self.sim.place(q)
+        self._hold(q)
+
     @property
     def stuck(self) -> bool:
         """Whether the arm's brakes are on, whatever its controller says. When they are released, that begins where the arm is."""

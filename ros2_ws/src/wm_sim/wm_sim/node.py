@@ -18,6 +18,7 @@ from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
 from wm_sim.conversions import pose_message
 from wm_sim.driver import Driver
 from wm_sim.faults import Faults
+from wm_sim.following_arm import FollowingArm
 from wm_sim.limit_watch import LimitWatch
 from wm_sim.parameters import PARAMETERS, arm_lag, camera_profile, camera_rig, frame_period, joint_options
 from wm_sim.resets import Resets
@@ -71,8 +72,9 @@ class SimNode(WmNode):
         start_ns = round(self.value("start_time") * 1e9)
         self._resets = Resets(arm.joint_names, self._sim.home)
         self._period = frame_period(self, profile, len(rig.cameras))
-        rate = None if joints.dense else joints.rate
+        rate = None if joints is None or joints.dense else joints.rate
         self._driver = Driver(self._sim, self._period, rate, start_ns, self._watch, arm_lag(self))
+        self._follower = FollowingArm(self, self._driver, self.value("follow")) if self.value("follow") else None
         self._sensors = Sensors(
             self,
             self._sim,
@@ -89,7 +91,7 @@ class SimNode(WmNode):
         late = any(camera.sensor is not None and camera.sensor.delayed for camera in rig.cameras)
         if late and lockstep:
             self.get_logger().warning("latency and jitter need time that goes on by itself: in lockstep there are none")
-        self._arm = ArmInterface(
+        self._arm = self._follower or ArmInterface(
             self,
             self._driver,
             self._resets,
@@ -105,7 +107,7 @@ class SimNode(WmNode):
         self.service(StepWorld, "sim/step", self._on_step)
         self.service(SimFault, "sim/fault", self._on_fault)
         if self._mode == "real_time":
-            fine = late or joints.dense
+            fine = late or (joints is not None and joints.dense)
             self._pacer = self.every(1 / PHYSICS_HZ if fine else TICK, self._follow_wall_clock, wall=True)
         elif self._mode == "fast":
             self._pacer = self.every(0.001, self._advance_unless_paused, wall=True)
@@ -191,8 +193,10 @@ class SimNode(WmNode):
             self._window.reset(seed, object_xy)
         self._owed = False
         self._go_on(before_ns)
-        # No arm gets home in an instant by its own power: who watches over its joint states is informed before they come.
-        self._sensors.publish_placed(self._driver.now_ns)
+        if self._follower is not None:
+            self._follower.place()
+        else:  # No arm gets home in an instant by its own power: who watches over its joint states hears of it before.
+            self._sensors.publish_placed(self._driver.now_ns)
         # Otherwise what answers an earlier frame may start up to a period later.
         grace = 0.0 if self._mode == "lockstep" else self._period
         self._resets.happened(self._driver.now_ns + round(grace * 1e9))

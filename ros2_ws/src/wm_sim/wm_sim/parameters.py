@@ -1,7 +1,7 @@
 """The parameters of wm_sim: world, robot and pace, and how its drivers differ from ideal ones."""
 
 from wm_core.lifecycle import WmNode
-from wm_core.params import Param
+from wm_core.params import ConfigError, Param
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
 from wm_core.robot_source import ROBOT
@@ -50,6 +50,12 @@ PARAMETERS = (
     # -- arm
     Param("trajectory_topic", "", "What the arm's controller listens to; empty: as the robot's profile says"),
     Param("joint_topic", "", "Joint states of the arm; empty: as the robot's profile says"),
+    Param(
+        "follow",
+        "",
+        "Topic of joint states where the arm goes, as of a controller manager with mocked hardware: it takes no trajectories"
+        " and publishes no joint states then; empty: it has a controller of its own",
+    ),
     Param("joint_state_rate", 50.0, "[Hz] Joint states; in lockstep they come with the frames", 1.0, 1000.0),
     Param("joint_state_reliability", "reliable", "Of joint states", choices=("reliable", "best_effort")),
     Param(
@@ -94,8 +100,12 @@ def frame_period(node: WmNode, profile: CameraProfile, cameras: int) -> float:
     return control_period(node) if rate is None or node.value("mode") == "lockstep" else 1 / rate
 
 
-def joint_options(node: WmNode) -> JointOptions:
-    """Which joint states are published."""
+def joint_options(node: WmNode) -> JointOptions | None:
+    """Which joint states are published; None: those of another are followed."""
+    if node.value("follow"):
+        if node.value("mode") != "real_time":
+            raise ConfigError(f"parameter 'follow': expected mode real_time, got {node.value('mode')}")
+        return None
     return JointOptions(
         None if node.value("mode") == "lockstep" else node.value("joint_state_rate"),
         node.value("joint_state_reliability") == "best_effort",

@@ -70,19 +70,21 @@ class Sensors:
         robot: RobotProfile,
         *,
         profile: CameraProfile,
-        joints: JointOptions,
+        joints: JointOptions | None,
         clock: bool,
         delayed: bool,
         camera_clock_offset: float,
         faults: Faults,
         watch: LimitWatch,
     ) -> None:
-        """`clock`: time is simulated, and published with the joint states. `delayed`: frames may arrive late, as their sensor model
-        says. `camera_clock_offset` [s]: of stamps of frames. `faults`: what is published passes through them.
+        """`joints`: None: none are published. `clock`: time is simulated, and published with the joint states. `delayed`: frames may
+        arrive late, as their sensor model says. `camera_clock_offset` [s]: of stamps of frames. `faults`: what is published passes
+        through them.
         """
         self._sim, self._faults, self._watch = sim, faults, watch
         self._frame = robot.table_frame
-        self._joints = JointStreams(node, sim, robot, node.value("joint_topic") or robot.joint_topic, joints, faults)
+        topic = node.value("joint_topic") or robot.joint_topic
+        self._joints = None if joints is None else JointStreams(node, sim, robot, topic, joints, faults)
         self._placed = node.publisher(JointState, "arm_placed", LATCHED)
         self._watched = node.publisher(ArmWatch, "ground_truth/arm_watch", STATE)
         self._truth = node.publisher(PoseStamped, "ground_truth/object_pose", STATE)
@@ -96,7 +98,8 @@ class Sensors:
 
     def stepped(self, now_ns: int) -> None:
         """A physics step was made: what was measured in between, and what arrives by now."""
-        self._joints.stepped(now_ns)
+        if self._joints is not None:
+            self._joints.stepped(now_ns)
         self._outbox.deliver(now_ns)
 
     def started(self) -> None:
@@ -110,7 +113,7 @@ class Sensors:
     def publish_joints(self, now_ns: int) -> None:
         stamp = to_msg(self._faults.clock_ns(now_ns))
         # Before the clock: a watchdog that time sets off must know where the arm is by then.
-        if not self._joints.dense:
+        if self._joints is not None and not self._joints.dense:
             self._joints.publish(now_ns)
         if self._clock is not None:
             self._clock.publish(Clock(clock=stamp))
