@@ -91,6 +91,7 @@ def test_a_robots_clock_that_is_ahead_is_reported_with_the_remedy(ros, kinematic
 
 
 def test_best_effort_joint_states_beside_a_grippers_own_are_heard(ros, kinematics, start):
+    """Drivers of arm and gripper publish on one topic: that is no second publisher of the arm's."""
     times = ("-p", "max_age:=1.0", "-p", "timeout:=1.0", "-p", "follow_lag:=1.0")
     with Robot(kinematics, start, *times) as robot:
         robot.node.destroy_publisher(robot.state_publisher)
@@ -99,10 +100,15 @@ def test_best_effort_joint_states_beside_a_grippers_own_are_heard(ros, kinematic
         gripper = JointState(name=["panda_finger_joint1", "panda_finger_joint2"], position=[0.02, 0.02])
         other = JointState(name=["robotiq_85_left_knuckle_joint"], position=[0.4])  # is none of the profile's
         gripper.header.stamp.sec = other.header.stamp.sec = 5  # since it was switched on
+        hand = rclpy.create_node("hand", namespace=robot.node.get_namespace())
+        publisher = hand.create_publisher(JointState, "joint_states", SENSOR)
+        robot.until(publisher.get_subscription_count)
         for _ in range(20):
-            robot.state_publisher.publish(gripper)
-            robot.state_publisher.publish(other)
+            publisher.publish(gripper)
+            publisher.publish(other)
             robot.executor.spin_once(timeout_sec=0.02)
         counts = robot.counts()
         assert "state_names" not in counts and "state_stale" not in counts
+        assert "joint states come from" not in robot.status[-1].message
         assert robot.stopped == [False]
+        hand.destroy_node()

@@ -1,6 +1,7 @@
 """The arm moves only while it may: started, with the enabling key held where one is required, and a driver that is well."""
 
 import contextlib
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -219,3 +220,25 @@ def test_a_driver_is_heard_whether_it_latches_or_not(node):
 def test_a_message_that_is_not_installed_is_named(node, capfd):
     node(driver_states=[PROGRAM.replace("std_msgs/msg/Bool", "their_msgs/msg/Mode")])
     assert "their_msgs/msg/Mode, which is not installed" in capfd.readouterr().err
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (PROGRAM.replace("field: data", "field: error"), "std_msgs/msg/Bool has no field 'error'; there are data"),
+        (PROGRAM.replace("[true]", "[1]"), "'allowed': expected values of a bool, as 'data' is .False., got 1"),
+        (SCALING.replace("Float64", "Bool"), "'at_least': expected 'data' to be a number, it is a bool"),
+    ],
+)
+def test_a_description_that_no_message_can_fulfil_is_refused(node, capfd, state, expected):
+    """The driver would be called silent, or the arm held for ever."""
+    node(driver_states=[state])
+    assert re.search(f"cannot configure: parameter 'driver_states': .*{expected}", capfd.readouterr().err)
+
+
+def test_a_driver_that_speaks_only_of_changes_may_not_have_spoken_yet():
+    permission = Permission(driver=[DriverState.parse(PROGRAM), DriverState.parse(SCALING)])
+    text = permission.missing()["driver_silent"]
+    assert "running (std_msgs/msg/Bool); does the arm's driver run, or is it protective_stop since its start?" in text
+    assert text.endswith("scaling (std_msgs/msg/Float64); does the arm's driver run?")

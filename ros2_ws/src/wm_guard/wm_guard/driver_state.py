@@ -60,12 +60,26 @@ class DriverState:
             raise DriverStateError(f"'timeout': expected at least 0 s, got {given['timeout']}")
         return cls(**{**given, "allowed": tuple(given.get("allowed", ()))})
 
+    def check(self, message: Any) -> None:
+        """Raises DriverStateError where no message of this kind could ever say that the arm may move."""
+        value = self.read(message)
+        if self.at_least is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise DriverStateError(
+                f"{self.topic}: 'at_least': expected '{self.field}' to be a number, it is a {type(value).__name__}"
+            )
+        others = [each for each in self.allowed if type(each) is not type(value)]
+        if others:
+            kind = f"a {type(value).__name__}, as '{self.field}' is"
+            raise DriverStateError(f"{self.topic}: 'allowed': expected values of {kind} ({value!r}), got {others[0]!r}")
+
     def read(self, message: Any) -> Any:
         """The field of a message; raises DriverStateError where it has none."""
         value = message
         for name in self.field.split("."):
             if not hasattr(value, name):
-                raise DriverStateError(f"{self.topic}: {self.type} has no field '{self.field}'")
+                fields = ", ".join(getattr(value, "get_fields_and_field_types", dict)())
+                has = f"; there are {fields}" if fields else ""
+                raise DriverStateError(f"{self.topic}: {self.type} has no field '{self.field}'{has}")
             value = getattr(value, name)
         return value
 

@@ -13,6 +13,7 @@ from wm_core.stamps import NS_PER_S, to_ns
 
 WARN_EVERY_S = 30.0
 LATE_SHARE = 0.5  # of the age at which a joint state says no more where the arm is: even the quickest is later
+MOST_BESIDE = 8  # publishers of other joints that are distinguished
 CLOSEST_NS = 4_000_000  # after one that is believed, the next are left out: each costs time
 
 
@@ -28,16 +29,17 @@ class JointInput:
         self._polled = Polled(self._subscription)
         self._clock = ClockOffset("joint states", round(LATE_SHARE * node.value("joint_timeout") * NS_PER_S))
         self._sources = ""
+        self._beside: set[tuple[str, ...]] = set()  # names in messages of other joints: each has a publisher of its own
         self._taken_ns = 0  # stamp of the last that was believed
         self.read, self.discard = self._polled.call_back, self._polled.discard
 
     def problems(self) -> dict[str, str]:
-        """What is wrong with where they come from, by name: `joint_state_publishers` when there are several, `clock` when it is off.
-
-        Warns of it, too.
+        """What is wrong with where they come from, by name: `joint_state_publishers` when there are more than the arm's and those of
+        other joints, `clock` when it is off. Warns of it, too.
         """
-        found, names = {}, who_publishes(self._node, self._subscription.topic_name)
-        if "," in names:
+        found, publishers = {}, publishers_of(self._node, self._subscription.topic_name)
+        names = ", ".join(publishers)
+        if len(publishers) > 1 + len(self._beside):
             found["joint_state_publishers"] = f"joint states come from {names}"
             if names != self._sources:  # what they say cannot be distinguished
                 self._node.get_logger().warning(
@@ -52,6 +54,8 @@ class JointInput:
 
     def _on_message(self, message: JointState) -> None:
         if self._others.alone(message.name):
+            if len(self._beside) < MOST_BESIDE:
+                self._beside.add(tuple(message.name))
             return
         stamp_ns = to_ns(message.header.stamp)
         if 0 < stamp_ns - self._taken_ns < CLOSEST_NS:
@@ -62,7 +66,7 @@ class JointInput:
             self._taken_ns = stamp_ns
 
 
-def who_publishes(node: WmNode, topic: str) -> str:
+def publishers_of(node: WmNode, topic: str) -> list[str]:
     """Who publishes on a topic, by name."""
     found = node.get_publishers_info_by_topic(topic)
-    return ", ".join(sorted(f"{each.node_namespace.rstrip('/')}/{each.node_name}" for each in found))
+    return sorted(f"{each.node_namespace.rstrip('/')}/{each.node_name}" for each in found)

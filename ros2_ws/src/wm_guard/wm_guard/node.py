@@ -25,7 +25,7 @@ from wm_guard.controller_input import ControllerInput
 from wm_guard.conversions import to_executed, to_guard_state, to_request, to_trajectory
 from wm_guard.guard import Guard
 from wm_guard.interventions import Interference, Interventions
-from wm_guard.joint_input import JointInput, who_publishes
+from wm_guard.joint_input import JointInput, publishers_of
 from wm_guard.latches import E_STOP
 from wm_guard.states import GuardStatus, State
 from wm_guard.stop_memory import StopMemory
@@ -81,7 +81,7 @@ class GuardNode(WmNode):
             self.get_logger().warning(
                 "the emergency stop was set when the guard before this one ended: it is set again"
             )
-        permission_input.PermissionInput(self, self.guard)
+        self._permission = permission_input.PermissionInput(self, self.guard)
         self._frame = robot.table_frame
         trajectory_topic = self.value("trajectory_topic") or robot.controller_topic
         self._arm = self.publisher(JointTrajectory, trajectory_topic, STATE)
@@ -109,6 +109,7 @@ class GuardNode(WmNode):
     def start(self) -> None:
         self._joint_states.discard()  # nobody looked while it was inactive
         self._controller.discard()
+        self._permission.discard()
         # Not before: whoever restarts a guard that died while stopped stops the new one first, and nobody shall think it reset.
         self._e_stopped.publish(Bool(data=E_STOP in self.guard.latches.held))
 
@@ -151,7 +152,7 @@ class GuardNode(WmNode):
         if self._stream.is_other(number, self._commands.get_publisher_count() < 2, received_ns):
             self.reject(
                 "second_publisher",
-                f"expected one publisher of wm/command, found {who_publishes(self, self._commands.topic_name)}",
+                f"expected one publisher of wm/command, found {', '.join(publishers_of(self, self._commands.topic_name))}",
             )
             return
         if self._stream.is_flood(self._now()):
@@ -185,6 +186,7 @@ class GuardNode(WmNode):
 
     def _read(self) -> None:
         self._controller.read()
+        self._permission.read()
         self._joint_states.read()
 
     def _on_e_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

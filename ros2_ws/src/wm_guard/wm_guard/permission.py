@@ -67,7 +67,11 @@ class Permission:
 
     def _of(self, state: DriverState, now_s: float) -> tuple[str, str]:
         if state not in self._heard:
-            return DRIVER_SILENT, f"nothing heard on {state.topic} ({state.type}); does the arm's driver run?"
+            silent = f"nothing heard on {state.topic} ({state.type})"
+            if state.timeout:
+                return DRIVER_SILENT, f"{silent}; does the arm's driver run?"
+            # Where only changes are published, none may have come yet.
+            return DRIVER_SILENT, f"{silent}; does the arm's driver run, or is it {state.reason} since its start?"
         heard_s, problem = self._heard[state]
         if state.timeout and now_s - heard_s > state.timeout:
             return DRIVER_SILENT, f"nothing heard on {state.topic} for {now_s - heard_s:.1f} s"

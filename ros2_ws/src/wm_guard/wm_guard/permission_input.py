@@ -11,6 +11,7 @@ from std_srvs.srv import Trigger
 
 from wm_core.lifecycle import WmNode
 from wm_core.params import ConfigError, Param
+from wm_core.polled import Polled
 from wm_guard.driver_state import EXAMPLE, DriverState, DriverStateError
 from wm_guard.guard import Guard
 from wm_guard.permission import NOT_STARTED, Permission
@@ -43,10 +44,19 @@ class PermissionInput:
         self._button = node.value("enable_button")
         kind, heard = (Bool, self._on_key) if self._button < 0 else (Joy, self._on_joy)
         node.subscribe(kind, node.value("enable_topic"), heard, KEY)
-        for state in driver:
-            _Heard(node, state, partial(self._on_state, state))
+        self._driver = [_heard(node, state, partial(self._on_state, state)) for state in driver]
         node.service(Trigger, "wm/start", self._on_start)
         node.service(Trigger, "wm/stop", self._on_stop)
+
+    def read(self) -> None:
+        """What the driver has said: some say it at every cycle of their controllers."""
+        for polled in self._driver:
+            polled.call_back()
+
+    def discard(self) -> None:
+        """Forget what it has said."""
+        for polled in self._driver:
+            polled.discard()
 
     def _on_key(self, message: Bool) -> None:
         self.permission.enable(message.data)
@@ -78,18 +88,19 @@ class PermissionInput:
         return response
 
 
-class _Heard:
-    """A driver's topic, latched or not: transient local hears only who offers that, so both are asked for."""
-
-    def __init__(self, node: WmNode, state: DriverState, heard: partial) -> None:
-        package, _, name = state.type.split("/")
-        try:
-            kind = getattr(import_module(f"{package}.msg"), name)
-        except (ImportError, AttributeError) as error:
-            raise ConfigError(
-                f"parameter 'driver_states': {state.topic}: expected {state.type}, which is not installed here;"
-                f" install the package {package}, or leave this line out"
-            ) from error
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        node.subscribe_offered(kind, state.topic, heard)
-        node.subscribe(kind, state.topic, heard, latched)
+def _heard(node: WmNode, state: DriverState, heard: partial) -> Polled:
+    """A driver's topic, latched or not: transient local hears only who offers that, so both are asked for. Raises ConfigError."""
+    package, _, name = state.type.split("/")
+    try:
+        kind = getattr(import_module(f"{package}.msg"), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"parameter 'driver_states': {state.topic}: expected {state.type}, which is not installed here;"
+            f" install the package {package}, or leave this line out"
+        ) from error
+    try:
+        state.check(kind())
+    except DriverStateError as error:
+        raise ConfigError(f"parameter 'driver_states': {error}") from error
+    node.subscribe(kind, state.topic, heard, QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
+    return Polled(node.subscribe_offered(kind, state.topic, heard))
