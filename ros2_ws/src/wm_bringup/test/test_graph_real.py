@@ -7,7 +7,7 @@ import yaml
 
 from wm_bringup import drivers
 from wm_bringup.cli.launch import run, show_arguments
-from wm_bringup.drivers import LAUNCH, PARAMETERS, load_driver
+from wm_bringup.drivers import LAUNCH, load_driver
 from wm_bringup.graph import LIFECYCLE_ORDER, arm_sim
 from wm_bringup.graph_parts import Graph, Include
 from wm_bringup.graph_real import ORDER, arm_real
@@ -73,6 +73,37 @@ def test_the_users_parameters_win_over_those_of_driver_and_hardware(tmp_path):
     assert len(said["driver_states"]) == 3
 
 
+@pytest.mark.parametrize(
+    ("speed", "limit", "expected"),
+    [
+        ("reduced", "0.1", ""),
+        ("reduced", "0.5", "at most 0.25 m/s"),
+        ("reduced", "0.0", "at most"),
+        ("full", "0.5", ""),
+    ],
+)
+def test_reduced_speed_may_be_lowered_by_ones_own_file_and_not_raised(speed, limit, expected, tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text(f"/**/wm_guard: {{ros__parameters: {{speed_limit: {limit}}}}}")
+    given = {**RIG, "speed": speed, "params_file": str(own)}
+    if expected:
+        with pytest.raises(LaunchError, match=f"'speed_limit': expected .*{expected}.*speed:=full"):
+            arm_real(given)
+    else:
+        graph = arm_real(given)
+        assert {**from_files(graph, "wm_guard"), **parameters(graph, "wm_guard")}["speed_limit"] == float(limit)
+
+
+def test_a_parameter_that_the_launch_sets_otherwise_is_refused(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("/**/wm_guard: {ros__parameters: {trajectory_topic: mine/joint_trajectory}}")
+    with pytest.raises(
+        LaunchError, match="'trajectory_topic' of wm_guard is set by this launch .*would have no effect"
+    ):
+        arm_real({**RIG, "controller": "my_controller", "params_file": str(own)})
+    assert arm_real({**RIG, "controller": "mine", "params_file": str(own)})  # the same
+
+
 def test_a_controller_and_a_prefix_reach_who_needs_them():
     graph = arm_real({**RIG, "controller": "my_controller", "tf_prefix": "left_"})
     assert parameters(graph, "wm_guard")["trajectory_topic"] == "my_controller/joint_trajectory"
@@ -98,6 +129,27 @@ def test_a_driver_is_started_when_there_is_an_address_or_a_mocked_arm(everything
     graph = arm_real({**RIG, "robot": "ur5e", "use_mock_hardware": "true"})
     assert graph.includes[0].arguments["use_mock_hardware"] == "true"
     assert parameters(graph, "wm_guard")["driver_states"] == [""]  # a mocked arm has no pendant
+
+
+def test_a_driver_that_starts_no_controllers_is_given_them(everything_installed):
+    graph = arm_real({**RIG, "robot": "xarm6", "use_mock_hardware": "true", "namespace": "left"})
+    assert graph.includes[0].arguments["ros2_control_plugin"].endswith("FakeSystemHardware")
+    (spawner,) = graph.programs
+    assert (spawner.package, spawner.executable) == ("controller_manager", "spawner")
+    assert spawner.arguments[:2] == ("joint_state_broadcaster", "xarm6_traj_controller")
+    assert spawner.arguments[-1] == "/left/controller_manager"
+    real = arm_real({**RIG, "robot": "xarm6", "robot_ip": "192.168.1.10", "controller": "mine"})
+    assert "ros2_control_plugin" not in real.includes[0].arguments and "mine" in real.programs[0].arguments
+
+
+def test_a_driver_that_does_not_hear_of_a_mocked_arm_is_not_started(everything_installed, tmp_path):
+    """It would start the real one."""
+    values = {"package": "mine", "launch": "arm.launch.py", "install": "build it", "arguments": {"ip": "{robot_ip}"}}
+    (tmp_path / LAUNCH).write_text(yaml.safe_dump(values))
+    given = {**RIG, "driver": str(tmp_path), "robot_ip": "192.168.1.10"}
+    assert arm_real(given).includes
+    with pytest.raises(LaunchError, match="'use_mock_hardware': expected a driver that can be mocked, .* real arm"):
+        arm_real({**given, "use_mock_hardware": "true"})
 
 
 def test_one_node_a_camera_is_started(everything_installed):
@@ -157,8 +209,8 @@ def test_the_shipped_drivers_can_be_used(folder):
     driver = load_driver("driver", folder.name)
     assert set(driver.robots) <= set(robot_names())
     declared = {parameter.name: parameter for parameter in GuardNode.PARAMETERS}
-    said = yaml.safe_load((folder / PARAMETERS).read_text())
-    for node, content in said.items():
+    said = [item for file in driver.params_files for item in yaml.safe_load(file.read_text()).items()]
+    for node, content in said:
         if node == "/**/wm_guard":
             assert set(content["ros__parameters"]) <= set(declared)
             for text in content["ros__parameters"].get("driver_states", ()):

@@ -30,7 +30,7 @@ GUARD = "{ros__parameters: {tool_speed: 0.1}}"
         (f"/zoo: {{wm_guard: {GUARD}}}", "zoo"),
         (f"/*/wm_guard: {GUARD}", "/zoo/"),
         (
-            "/**: {ros__parameters: {tool_speed: 0.1, use_sim_time: true, cost.goal: 2.0, icem: {samples: 9}, before: 1.0}}",
+            "/**: {ros__parameters: {tool_speed: 0.1, use_sim_time: false, cost.goal: 2.0, icem: {samples: 9}, before: 1.0}}",
             "",
         ),
         ("/**/wm_explorer: {ros__parameters: {explore_s: 9.0}}", ""),
@@ -55,6 +55,8 @@ def test_what_a_node_reads_is_taken(launched, text, namespace):
         ("tool_speed: 0.1", "", "the file: expected 'ros__parameters' above 'tool_speed'"),
         ("/**/wm_guard: {ros__parameters: 3}", "", "expected parameters of a node under 'ros__parameters', got 3"),
         ("/**/wm_guard: {ros__parameters: {tool_speed: 0.1}", "", "expected YAML, got line 1: expected ',' or '}'"),
+        ("/**: {ros__parameters: {use_sim_time: true}}", "", r"'use_sim_time' of wm_guard is set by this launch \(False\): True would"),
+        ("/**/wm_guard: {ros__parameters: {robot: ur5e}}", "", r"'robot' of wm_guard is set by this launch \('panda'\): 'ur5e' would"),
         ("a: \x00", "", "special characters"),
         ("", "", "the file: expected NODE: {ros__parameters"),
     ],

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wm_bringup.graph_parts import Include
+from wm_bringup.graph_parts import Include, Program
 from wm_bringup.launch_arguments import LaunchError
 from wm_core.checked_yaml import load_checked
 from wm_core.paths import share
 
 LAUNCH, PARAMETERS = "launch.yaml", "parameters.yaml"
 AUTO, NONE = "auto", "none"
+MOCKED = "use_mock_hardware"
 _TEXTS: dict[str, Any] = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -28,6 +29,8 @@ SCHEMA: dict[str, Any] = {
         "robots": {"type": "array", "items": {"type": "string"}},
         "controller": {"type": "string"},
         "arguments": _TEXTS,
+        "mocked": _TEXTS,
+        "spawn": {"type": "array", "items": {"type": "string"}},
         "cameras": {"type": "object", "additionalProperties": _TEXTS},
     },
 }
@@ -38,8 +41,10 @@ class Driver:
     """A folder with launch.yaml.
 
     `robots`: profiles for which it is the driver; `controller`: what takes trajectories unless the launch says another.
-    `arguments` of its launch file: values with {robot_ip}, {use_mock_hardware}, {tf_prefix}, {controller}, {namespace}, {robot} and
-    {camera}; with the last it is started once for each camera of the rig. `cameras`: further arguments for one of them, by name.
+    `arguments` of its launch file: values with {robot_ip}, {use_mock_hardware}, {tf_prefix}, {controller}, {namespace}, {robot} (its
+    name), {profile} (its file) and {camera}; with the last it is started once for each camera of the rig.
+    `mocked`: further arguments, with mocked hardware alone; `cameras`: for one of them, by name. `spawn`: controllers that its launch
+    file leaves to others, with the same placeholders.
     """
 
     folder: Path
@@ -49,6 +54,8 @@ class Driver:
     robots: tuple[str, ...]
     controller: str
     arguments: dict[str, str]
+    mocked: dict[str, str]
+    spawn: tuple[str, ...]
     cameras: dict[str, dict[str, str]]
 
     @property
@@ -56,6 +63,19 @@ class Driver:
         """What wm's nodes must know of it."""
         file = self.folder / PARAMETERS
         return [file] if file.is_file() else []
+
+    @property
+    def can_be_mocked(self) -> bool:
+        """Whether its launch file hears of mocked hardware."""
+        return bool(self.mocked) or any(f"{{{MOCKED}}}" in text for text in self.arguments.values())
+
+    def programs(self, values: Mapping[str, str]) -> list[Program]:
+        """What starts the controllers that its launch file leaves to others."""
+        if not self.spawn:
+            return []
+        manager = f"{values['namespace'] and '/'}{values['namespace']}/controller_manager"
+        names = tuple(self._filled(name, values) for name in self.spawn)
+        return [Program("controller_manager", "spawner", (*names, "--controller-manager", manager))]
 
     def includes(self, values: Mapping[str, str], cameras: tuple[str, ...] = ()) -> list[Include]:
         """Its launch file with these values; raises LaunchError where the package is not installed or a value is unknown."""
@@ -70,19 +90,22 @@ class Driver:
                 f"{self.folder / LAUNCH}: cameras: expected cameras of the rig ({', '.join(cameras)}), got {unknown[0]}"
             )
         each = cameras if any("{camera}" in value for value in self.arguments.values()) else ("",)
-        return [self._include({**values, "camera": camera}, self.cameras.get(camera, {})) for camera in each]
+        mocked = self.mocked if values.get(MOCKED) == "true" else {}
+        return [
+            self._include({**values, "camera": camera}, {**mocked, **self.cameras.get(camera, {})}) for camera in each
+        ]
 
     def _include(self, values: Mapping[str, str], more: Mapping[str, str]) -> Include:
-        def filled(text: str) -> str:
-            found = set(re.findall(r"\{(\w+)\}", text))
-            if found - set(values):
-                raise LaunchError(
-                    f"{self.folder / LAUNCH}: arguments: expected {', '.join(f'{{{each}}}' for each in values)}, got '{text}'"
-                )
-            return re.sub(r"\{(\w+)\}", lambda name: values[name[1]], text)
-
-        given = {name: filled(text) for name, text in {**self.arguments, **more}.items()}
+        given = {name: self._filled(text, values) for name, text in {**self.arguments, **more}.items()}
         return Include(self.package, self.launch, given)
+
+    def _filled(self, text: str, values: Mapping[str, str]) -> str:
+        found = set(re.findall(r"\{(\w+)\}", text))
+        if found - set(values):
+            raise LaunchError(
+                f"{self.folder / LAUNCH}: arguments: expected {', '.join(f'{{{each}}}' for each in values)}, got '{text}'"
+            )
+        return re.sub(r"\{(\w+)\}", lambda name: values[name[1]], text)
 
 
 def installed(package: str) -> bool:
@@ -117,6 +140,8 @@ def load_driver(argument: str, value: str) -> Driver:
         tuple(data.get("robots", ())),
         data.get("controller", ""),
         _texts(data["arguments"]),
+        _texts(data.get("mocked", {})),
+        tuple(data.get("spawn", ())),
         {name: _texts(given) for name, given in data.get("cameras", {}).items()},
     )
 

@@ -82,5 +82,5 @@ def params_files(value: str, nodes: Sequence[Node], namespace: str) -> list[Path
     """The parameter file of the user, or none."""
     if not value:
         return []
-    set_here = [name for node in nodes for name in node.parameters]
+    set_here = {node.name: node.parameters for node in nodes}
     return [check_params_file(value, {node.name: node.module for node in nodes}, set_here, namespace)]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wm_bringup.drivers import Driver, driver_of, installed, load_driver
+from wm_bringup.drivers import LAUNCH, Driver, driver_of, installed, load_driver
 from wm_bringup.graph_checks import bundle_folders, check_planner, checked, params_files, robot_of, silence_of, task_of
 from wm_bringup.graph_parts import (
     Graph,
@@ -22,6 +22,7 @@ from wm_bringup.graph_parts import (
     supervisor,
 )
 from wm_bringup.launch_arguments import REAL_ARGUMENTS, LaunchError, check_arguments
+from wm_bringup.launch_files import GUARD, said_to
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig, RigError
 from wm_core.robot import RobotProfile
@@ -46,8 +47,6 @@ def arm_real(given: Mapping[str, str]) -> Graph:
     body = {"robot": robot, **({"tf_prefix": prefix} if prefix else {})}
     guard: dict[str, Any] = {**body, "stop_file": stop_file(), "autostart": values["autostart"] == "true"}
     guard |= silence_of(loaded)
-    if values["speed"] == "reduced":
-        guard["speed_limit"] = REDUCED
     if values["controller"]:
         guard["trajectory_topic"] = f"{values['controller']}/joint_trajectory"
     if values["use_mock_hardware"] == "true":
@@ -70,8 +69,13 @@ def arm_real(given: Mapping[str, str]) -> Graph:
     nodes.insert(len(ORDER), supervisor(nodes, ORDER, recorded=recorded, simulated=False))
 
     files = [config("arm_sim.yaml"), config("arm_real.yaml")]
+    if values["speed"] == "reduced":  # a file, so that one's own may say less
+        files.append(config("speed_reduced.yaml"))
     files += [file for each in (camera, driver) if each is not None for file in each.params_files]
     files += params_files(values["params_file"], nodes, namespace)
+    if values["speed"] == "reduced":
+        _check_reduced(said_to(GUARD, files)["speed_limit"])
+    includes, programs = _started(values, profile, driver, camera, cameras)
     nodes = composed(nodes) if values["composed"] == "true" else nodes
     return Graph(
         tuple(nodes),
@@ -79,9 +83,17 @@ def arm_real(given: Mapping[str, str]) -> Graph:
         namespace,
         values["log_level"],
         middleware(),
-        tuple(_includes(values, profile, driver, camera, cameras)),
-        _programs(values["rviz"]),
+        tuple(includes),
+        (*programs, *_programs(values["rviz"])),
     )
+
+
+def _check_reduced(limit: float) -> None:
+    if not 0 < limit <= REDUCED:
+        raise LaunchError(
+            f"argument 'params_file': wm_guard: 'speed_limit': expected above 0 and at most {REDUCED} m/s with speed:=reduced, got {limit};"
+            " give speed:=full"
+        )
 
 
 def _rig(value: str) -> tuple[str, tuple[str, ...]]:
@@ -96,34 +108,49 @@ def _rig(value: str) -> tuple[str, tuple[str, ...]]:
     return (str(file.absolute()) if file.suffix and Path(value).suffix else value), names
 
 
-def _includes(
+def _started(
     values: Mapping[str, str],
     robot: RobotProfile,
     driver: Driver | None,
     camera: Driver | None,
     cameras: tuple[str, ...],
-) -> list[Include]:
-    """Launch files of the drivers that are asked for: the arm's by its address or as a mocked one, the cameras' by name."""
-    found: list[Include] = []
+) -> tuple[list[Include], list[Program]]:
+    """What starts the drivers that are asked for: the arm's by its address or as a mocked one, the cameras' by name."""
+    includes: list[Include] = []
+    programs: list[Program] = []
     filled = {
         "robot": robot.name,
+        "profile": str(robot.file),
         "robot_ip": values["robot_ip"] or "0.0.0.0",
         "use_mock_hardware": values["use_mock_hardware"],
         "tf_prefix": values["tf_prefix"],
         "namespace": values["namespace"].strip("/"),
         "controller": values["controller"] or (driver.controller if driver else ""),
     }
-    if values["robot_ip"] or values["use_mock_hardware"] == "true":
-        if driver is None:
-            asked = "robot_ip" if values["robot_ip"] else "use_mock_hardware"
-            raise LaunchError(
-                f"argument '{asked}': expected a driver to start for the robot '{robot.name}', there is none; give driver:=FOLDER (as in"
-                " wm_bringup/examples), or start it yourself and leave this argument out"
-            )
-        found += driver.includes(filled)
+    mocked = values["use_mock_hardware"] == "true"
+    asked = [name for name, given in (("robot_ip", values["robot_ip"]), ("use_mock_hardware", mocked)) if given]
+    if asked:
+        arm = _asked_driver(driver, asked, robot)
+        includes += arm.includes(filled)
+        programs += arm.programs(filled)
     if camera is not None:
-        found += camera.includes(filled, cameras)
-    return found
+        includes += camera.includes(filled, cameras)
+    return includes, programs
+
+
+def _asked_driver(driver: Driver | None, asked: list[str], robot: RobotProfile) -> Driver:
+    """The driver, when there is one for the launch arguments that are `asked`."""
+    if driver is None:
+        raise LaunchError(
+            f"argument '{asked[0]}': expected a driver to start for the robot '{robot.name}', there is none; give driver:=FOLDER (as in"
+            " wm_bringup/examples), or start it yourself and leave this argument out"
+        )
+    if "use_mock_hardware" in asked and not driver.can_be_mocked:  # launch files take unknown arguments without a word
+        raise LaunchError(
+            f"argument 'use_mock_hardware': expected a driver that can be mocked, {driver.folder / LAUNCH} has no {{use_mock_hardware}}"
+            " among its arguments, and no 'mocked': it would start the real arm; give driver:=FOLDER of one that has"
+        )
+    return driver
 
 
 def _programs(rviz: str) -> tuple[Program, ...]:

@@ -23,12 +23,15 @@ NOT_ALWAYS = {
 }
 
 
-def check_params_file(value: str, modules: Mapping[str, str], set_here: Iterable[str], namespace: str) -> Path:
+def check_params_file(
+    value: str, modules: Mapping[str, str], set_here: Mapping[str, Mapping[str, Any]], namespace: str
+) -> Path:
     """The file, when all of its sections are for nodes of the graph; raises LaunchError.
 
     `modules`: of each node's name, where its parameters are; they are imported for sections of every node (`/**`) only.
-    `set_here`: names of parameters that the launch sets. `namespace`: of the launch, without slashes at its ends. What is for
-    nodes that only other launches start (NOT_ALWAYS) may be in the file too.
+    `set_here`: parameters that the launch sets, by node: they win over all files, so that another value is refused.
+    `namespace`: of the launch, without slashes at its ends. What is for nodes that only other launches start (NOT_ALWAYS) may be in
+    the file too.
     """
     modules = {**modules, **NOT_ALWAYS}
     file = Path(value).expanduser().absolute()
@@ -47,7 +50,16 @@ def check_params_file(value: str, modules: Mapping[str, str], set_here: Iterable
         if given is None:
             raise _refused(file, f"{section}: '{name}': expected a value, got nothing")
     wide = [(section, name) for section, name, _ in said if section.endswith("*")]
-    known = [*_parameters(modules.values()), *set_here, *UNLISTED] if wide else []
+    for section, name, given in said:
+        for node in _nodes_of(section, set_here, namespace):
+            if set_here[node].get(name, given) != given:
+                raise _refused(
+                    file,
+                    f"{section}: '{name}' of {node} is set by this launch ({set_here[node][name]!r}): {given!r} would have no effect;"
+                    " use the launch argument that it comes from (--show-args lists them), or leave it out",
+                )
+    every = [name for parameters in set_here.values() for name in parameters]
+    known = [*_parameters(modules.values()), *every, *UNLISTED] if wide else []
     for section, name in wide:
         if name not in known and not name.startswith(OF_TASKS) and not ROS_OWN.fullmatch(name):
             raise _refused(file, f"{section}: no node of wm has a parameter '{name}'{_meant(name, known)}")
@@ -58,12 +70,18 @@ def _refused(file: Path, why: str) -> LaunchError:
     return LaunchError(f"argument 'params_file': {file}: {why}")
 
 
-def _check_section(file: Path, section: str, nodes: Iterable[str], namespace: str) -> None:
-    nodes = list(nodes)
+def _nodes_of(section: str, nodes: Iterable[str], namespace: str) -> list[str]:
+    """The nodes that a section is for."""
     pattern = re.escape(section).replace(r"/\*\*", r"(/\w+)*").replace(r"\*", r"\w+")
     here = f"/{namespace}".rstrip("/")
-    if any(re.fullmatch(pattern, f"{here}/{node}") for node in nodes):
+    return [node for node in nodes if re.fullmatch(pattern, f"{here}/{node}")]
+
+
+def _check_section(file: Path, section: str, nodes: Iterable[str], namespace: str) -> None:
+    nodes = list(nodes)
+    if _nodes_of(section, nodes, namespace):
         return
+    here = f"/{namespace}".rstrip("/")
     name = section.rpartition("/")[2]
     if name in nodes:
         raise _refused(file, f"section '{section}': {name} is {here}/{name} in this launch; write /**/{name}")

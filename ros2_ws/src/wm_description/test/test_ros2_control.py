@@ -1,12 +1,14 @@
 """The ros2_control macros and controllers of the shipped robots say the same as their profiles."""
 
+from shutil import copytree
 from xml.etree import ElementTree
 
 import pytest
 import yaml
 
-from wm_core.robot import RobotProfile, load_robot, robot_names
+from wm_core.robot import RobotError, RobotProfile, load_robot, robot_names
 from wm_core.robot_description import describe
+from wm_description.ros2_control import controllers_of, manager_parameters, with_system
 
 XACRO = "{http://www.ros.org/wiki/xacro}"
 PREFIX = "${prefix}"
@@ -76,3 +78,44 @@ def test_controllers_take_what_the_guard_sends(robot):
 def test_every_joint_is_in_the_description(robot):
     joints = {joint.get("name") for joint in ElementTree.fromstring(describe(robot)).findall("joint")}
     assert joints >= {*robot.joints, *fingers(robot)}
+
+
+def test_a_controller_manager_is_given_the_arm_and_its_controllers(robot):
+    parameters = manager_parameters(robot, mocked=True)
+    controllers = controllers_of(parameters)
+    assert {"joint_state_broadcaster", "arm_controller"} <= set(controllers)
+    assert ("gripper_controller" in controllers) == (robot.gripper is not None)
+    description = ElementTree.fromstring(parameters["/**/controller_manager"]["ros__parameters"]["robot_description"])
+    assert description.findtext("ros2_control/hardware/plugin") == "mock_components/GenericSystem"
+    joints = [joint.get("name") for joint in description.findall("ros2_control/joint")]
+    assert joints == [*robot.joints, *fingers(robot)]
+    assert len(description.findall("link")) == len(ElementTree.fromstring(describe(robot)).findall("link"))
+
+
+def test_names_carry_the_prefix_also_those_of_the_controllers():
+    robot = load_robot("ur5e", "left_")
+    parameters = manager_parameters(robot, mocked=False, robot_ip="192.168.1.10")
+    assert parameters["/**/arm_controller"]["ros__parameters"]["joints"] == list(robot.joints)
+    system = ElementTree.fromstring(with_system(robot, mocked=False, robot_ip="192.168.1.10")).find("ros2_control")
+    assert [joint.get("name") for joint in system.findall("joint")] == list(robot.joints)
+    assert system.findtext("hardware/plugin") == "ur_robot_driver/URPositionHardwareInterface"
+    assert system.findtext("hardware/param[@name='robot_ip']") == "192.168.1.10"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("ros2_control.xacro", None, "expected ros2_control.xacro beside it, with a macro ur5e_ros2_control"),
+        ("ros2_control.xacro", '<robot xmlns:xacro="http://www.ros.org/wiki/xacro"/>', "expected a macro ur5e_ros2_control"),
+        ("ros2_control.xacro", "<robot", "xacro says"),
+        ("controllers.yaml", None, "controllers.yaml: expected parameters of controller_manager"),
+        ("controllers.yaml", "arm_controller: {ros__parameters: {}}", "of controller_manager, got those of arm_controller"),
+        ("controllers.yaml", "controller_manager: 3", "expected parameters of controller_manager and its controllers"),
+    ],
+)  # fmt: skip
+def test_a_folder_that_lacks_them_is_named(tmp_path, name, text, expected):
+    copytree(load_robot("ur5e").file.parent, tmp_path / "mine")
+    file = tmp_path / "mine" / name
+    file.unlink() if text is None else file.write_text(text)
+    with pytest.raises(RobotError, match=f"mine.*{expected}"):
+        manager_parameters(load_robot(tmp_path / "mine"), mocked=True)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from wm_bringup.launch_arguments import Argument
 
 ERROR_STATUS = 2  # 1: what a node ended with
-LAUNCH_FILES = ("arm_sim.launch.py", "arm_real.launch.py", "robot_stand_in.launch.py")
+LAUNCH_FILES = ("arm_sim.launch.py", "arm_real.launch.py", "robot_stand_in.launch.py", "ros2_control.launch.py")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,11 +22,19 @@ def run(options: argparse.Namespace) -> int:
     from wm_bringup.embedded import Runner
     from wm_bringup.graph import arm_sim
     from wm_bringup.graph_real import arm_real
+    from wm_bringup.graph_ros2_control import ros2_control
     from wm_bringup.graph_stand_in import robot_stand_in
-    from wm_bringup.launch_arguments import ARGUMENTS, REAL_ARGUMENTS, STAND_IN_ARGUMENTS, LaunchError
+    from wm_bringup.launch_arguments import (
+        ARGUMENTS,
+        CONTROL_ARGUMENTS,
+        REAL_ARGUMENTS,
+        STAND_IN_ARGUMENTS,
+        LaunchError,
+    )
 
-    files = (ARGUMENTS, arm_sim), (REAL_ARGUMENTS, arm_real), (STAND_IN_ARGUMENTS, robot_stand_in)
-    kinds = dict(zip(LAUNCH_FILES, files, strict=True))
+    arguments_of = ARGUMENTS, REAL_ARGUMENTS, STAND_IN_ARGUMENTS, CONTROL_ARGUMENTS
+    graphs = arm_sim, arm_real, robot_stand_in, ros2_control
+    kinds = dict(zip(LAUNCH_FILES, zip(arguments_of, graphs, strict=True), strict=True))
     if options.file not in kinds:
         raise LaunchError(f"expected a launch file out of {', '.join(LAUNCH_FILES)}, got '{options.file}'")
     arguments, graph_of = kinds[options.file]
