@@ -44,6 +44,7 @@ SECTIONS = (
     "stand_in",
     "stand_in_learning",
     "interruptions",
+    "real_controllers",
     "composed",
     "guard",
 )
