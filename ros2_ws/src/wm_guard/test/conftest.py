@@ -106,7 +106,11 @@ def node():
             assert time.monotonic() < end, "nothing came"
             executor.spin_once(timeout_sec=0.05)
 
-    make.spin = spin
+    def spin_for(seconds):
+        end = time.monotonic() + seconds
+        spin(lambda: time.monotonic() > end)
+
+    make.spin, make.spin_for = spin, spin_for
     yield make
     executor.shutdown()
     for each in made:

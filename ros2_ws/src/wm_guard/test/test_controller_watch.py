@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import rclpy
 from control_msgs.msg import JointTrajectoryControllerState
+from trajectory_msgs.msg import JointTrajectory
 
 from wm_core.qos import STATE
 from wm_guard.controller_watch import ControllerWatch
@@ -49,6 +51,21 @@ def test_silence_means_inactive_and_speech_that_the_arm_must_rest_first(wall):
     assert resting == [False] * 5 + [True] + [False] * 4 and watch.problem() == ""
     wall.now += 0.11
     assert "ros2 control list_controllers" in watch.problem() and not watch.measured(np.full(7, 0.1), T0 + 500 * MS)
+
+
+def test_a_controller_that_nobody_hears_any_more_is_gone_and_comes_back_to_an_arm_at_rest(wall):
+    watch = ControllerWatch(wall)
+    watch.listens(False)
+    assert watch.problem() == ""  # nobody was there yet, as where a recording is judged anew
+    watch.listens(True)
+    assert watch.problem() == ""
+    watch.listens(False)
+    assert "nobody takes the arm's trajectories any more" in watch.problem()
+    assert not watch.measured(np.zeros(7), T0)
+    watch.listens(True)
+    assert "rests" in watch.problem()
+    assert [watch.measured(np.zeros(7), T0 + 50 * i * MS) for i in range(3)] == [False, False, True]
+    assert watch.problem() == ""
 
 
 def test_an_inactive_controller_holds_the_arm_and_gets_nothing_more(watched, wall, step):
@@ -100,3 +117,20 @@ def test_the_node_hears_the_controller_beside_the_topic_of_trajectories(node):
     node.spin(heard)
     assert "waits until the arm rests" in missing()
     node.spin(lambda: "has said nothing" in missing())
+
+
+@pytest.mark.ros
+def test_the_node_knows_whether_somebody_takes_its_trajectories(node):
+    guard, other = node(trajectory_topic="my_controller/joint_trajectory")
+    topic, problem = "my_controller/joint_trajectory", guard.guard.permission.controller.problem
+    recorder = rclpy.create_node("wm_recorder")
+    recorder.create_subscription(JointTrajectory, topic, lambda _: None, STATE)
+    controller = other.create_subscription(JointTrajectory, topic, lambda _: None, STATE)
+    node.spin(lambda: guard.count_subscribers(topic) == 2)
+    node.spin_for(1.0)
+    assert problem() == ""
+    other.destroy_subscription(controller)
+    node.spin(lambda: "nobody takes" in problem())  # a recorder moves no arm
+    other.create_subscription(JointTrajectory, topic, lambda _: None, STATE)
+    node.spin(lambda: "waits until the arm rests" in problem())
+    recorder.destroy_node()

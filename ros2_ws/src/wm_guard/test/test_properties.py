@@ -67,10 +67,11 @@ class Arm:
 
     def accept(self, sent: Sent, now_ns: int) -> None:
         ends = (sent.start_ns or now_ns) + sent.times_ns
-        assert (ends > now_ns).all() and (sent.times_ns >= 0).all() and not sent.velocities[-1].any()
-        rows = (sent.positions, sent.velocities, sent.accelerations)
+        assert (ends >= now_ns).all() and (sent.times_ns >= 0).all() and not sent.velocities[-1].any()
+        coming = ends > now_ns  # the first may be where the arm is
+        rows = (each[coming] for each in (sent.positions, sent.velocities, sent.accelerations))
         self.points = tuple(np.vstack([here, row]) for here, row in zip(self.state(now_ns), rows, strict=True))
-        self.times = np.concatenate([[now_ns], ends])
+        self.times = np.concatenate([[now_ns], ends[coming]])
 
 
 def assert_within_limits(arm: Arm, kinematics) -> None:

@@ -14,6 +14,8 @@ from wm_core.specs_schema import TOOL_FIELDS
 from wm_guard.jerk_limited import JointLimits
 from wm_guard.limits import Limits, Motion, Refusal, check_jump, check_positions, shortest_durations, shortest_ns
 from wm_guard.motions import MotionError, Motions, Sent
+from wm_guard.proving import Proving
+from wm_guard.reaching import SLOWLY, catching_up, joined, reachable
 from wm_guard.requests import NS, Asked
 from wm_guard.tool_limits import WITHIN, ToolLimits, singularity_scale
 from wm_guard.verdicts import Kind, Verdict, Why
@@ -24,10 +26,6 @@ LONGEST_S = 60.0  # that a command may take once it is slowed
 SILENT = 4  # times as long without joint state as until it is not known where the arm is
 MISSED = 3  # joint states until it is not known where the arm is
 PERIOD_SHARE = 0.1  # of the newest in the mean period
-# times as long as the velocity limits ask for: the way back of an arm that is elsewhere, whatever its tool does
-SLOWLY = 4
-BLEND = 0.03  # [s] to the first point, for a controller that may be elsewhere than where the motion begins, instead of a leap
-NEAR = 0.01  # [rad] an arm measured that near to where a motion begins has a controller that is there
 
 # The share (above 0, at most 1) of the commanded speed on the way from joints (n,) to joints (n,); raises Refusal.
 Slowing = Callable[[np.ndarray, np.ndarray], float]
@@ -65,6 +63,7 @@ class Arm:
             jumps=False,
         )
         self._slow: Sent | None = None  # the motion or hold of an arm that is elsewhere than where its controller is
+        self._proving = Proving(limits.follow_tolerance)
         self.slowing: dict[str, Slowing] = {
             "singularity": lambda start, end: singularity_scale(kinematics, start, end, limits)
         }
@@ -78,6 +77,8 @@ class Arm:
         """Joints (n,) [rad] of a joint state; raises JointStateError where it is not believed."""
         before_ns = self.states.stamp_ns
         self.states.judge(q, stamp_ns)
+        if self._proving.needed and self.states.path:
+            self._proving.followed(q)
         if before_ns is not None and stamp_ns > before_ns:
             taken_ns = min(stamp_ns - before_ns, self._limits.timeout * NS)
             self._period_ns += PERIOD_SHARE * (taken_ns - self._period_ns)
@@ -86,11 +87,11 @@ class Arm:
         """Where it is and commanded, for `forget_since`."""
         states = copy.copy(self.states)
         states.path = copy.copy(states.path)
-        self._before = copy.copy(self.motions), states, self._slow
+        self._before = copy.copy(self.motions), states, self._slow, copy.copy(self._proving)
 
     def forget_since(self) -> None:
         """What was decided since `remember` was not sent: the arm goes on as it did."""
-        self.motions, self.states, self._slow = self._before
+        self.motions, self.states, self._slow, self._proving = self._before
 
     @property
     def lost(self) -> bool:
@@ -120,11 +121,13 @@ class Arm:
         """See JointStates.place."""
         self.states.place(q, stamp_ns)
         self._slow = None
+        self._proving.forget()
 
     def controller_began(self) -> None:
         """The arm's controller became active, and rests where the arm is: what it was sent before is void."""
         self.states.path.clear()
         self.states.left = self._slow = None
+        self._proving.forget()
 
     def follow(self, asked: Asked, now_ns: int) -> Verdict:
         """The motion that is asked for, slowed where limits ask for it; raises Refusal."""
@@ -148,8 +151,11 @@ class Arm:
         check_positions(path, self._lower, self._upper, self._kinematics.joint_names)
         shortest = shortest_durations(path, self._kinematics, self._limits)
         asked_ns = np.diff(ends_ns, prepend=now_ns)
-        catching_up = float(self._catching_up(positions[:1], measured)[0])
-        shortest["joint_velocity"][0] = max(shortest["joint_velocity"][0], catching_up)
+        shortest["joint_velocity"][0] = max(
+            shortest["joint_velocity"][0], float(self._catching_up(positions[:1], measured)[0])
+        )
+        if self._proving.needed:
+            shortest["not_following"] = SLOWLY * shortest["joint_velocity"]
         needed_ns = {limit: np.ceil(durations * NS).astype(np.int64) for limit, durations in shortest.items()}
         for limit, slowing in self.slowing.items():
             needed_ns[limit] = (asked_ns / slowing(here, positions[-1])).astype(np.int64)
@@ -170,7 +176,8 @@ class Arm:
             exceeded.append(sent.limit or "acceleration")
             ends_ns = now_ns + ((ends_ns - now_ns) * (1 + late_ns / (ends_ns[-1] - now_ns))).astype(np.int64)
         why = Why(Kind.LIMITED, exceeded[0], f"slowed to keep {' and '.join(exceeded)}") if exceeded else Why(Kind.PASS)
-        sent = self._joined(self._reachable(sent, measured, now_ns), asked.start_ns, now_ns)
+        sent = reachable(sent, self._catching_up(sent.positions, measured), now_ns)
+        sent = self._joined(sent, asked.start_ns, now_ns)
         if left is not None and np.abs(left - measured).max() > self._limits.follow_tolerance:
             self._slow = Sent.rest(sent.positions[-1], int(sent.ends_ns[-1]))
         self._commanded(sent, now_ns)
@@ -182,8 +189,8 @@ class Arm:
         answered, 0 for none.
         """
         states = self.states
-        if slow := self._still_slow(now_ns):
-            return self._verdict(why, stamp_ns, slow.ends_ns, slow.positions, slow, now_ns)
+        if self._still_slow(now_ns):  # its end once more would be a leap for a controller that is elsewhere
+            return self.nothing(why.but("nothing sent: the arm is on its way to rest"), now_ns)
         if not states.path and states.left is None and states.position is None:
             return self.nothing(why.but("nothing sent: no joint state yet"), now_ns)
         if self._silent(now_ns):
@@ -192,12 +199,18 @@ class Arm:
             return self._stay_left(why, states.left, now_ns, stamp_ns)
         if not states.path:  # never commanded
             self.motions.place(np.array(states.position), now_ns)
+        elsewhere = states.newest if self.lost and not states.jumped else None
+        if elsewhere is not None and self._proving.needed and now_ns >= self.motions.rest_ns(now_ns):
+            return self.nothing(why.but("nothing sent: the arm rests, and not where it was commanded"), now_ns)
         sent = self.motions.halt(now_ns, self._step_ns) if halt else self._stop(now_ns)
-        if states.newest is not None and self.lost and not states.jumped:  # elsewhere: it should not leap there
-            slow_ns = SLOWLY * shortest_ns(states.newest, sent.positions[-1], self._kinematics)
-            sent = sent.only_at(max(int(sent.ends_ns[-1]), now_ns + slow_ns))
+        if elsewhere is not None:
+            # Its controller went on with it a moment ago, when it followed; later it may be elsewhere, and should not leap.
+            if self._proving.needed:
+                slow_ns = SLOWLY * shortest_ns(elsewhere, sent.positions[-1], self._kinematics)
+                sent = sent.only_at(max(int(sent.ends_ns[-1]), now_ns + slow_ns))
+            self._proving.lost()
             self._slow = sent  # the holds that follow do not put its end off
-        sent = self._joined(sent, stamp_ns, now_ns)
+        sent = self._joined(sent, stamp_ns if elsewhere is None else 0, now_ns)
         self._commanded(sent, now_ns)
         return self._verdict(why, stamp_ns, sent.ends_ns[-1:], sent.positions[-1:], sent, now_ns)
 
@@ -233,30 +246,18 @@ class Arm:
         return silent and now_ns >= self.motions.rest_ns(now_ns)
 
     def _catching_up(self, points: np.ndarray, measured: np.ndarray) -> np.ndarray:
-        """How long [s], (T,), an arm needs to points (T, n) that is elsewhere: behind, for its controller is not active, or where
-        that was left when it turned out so.
-        """
-        moves = np.maximum(0.0, np.abs(points - measured) - self._limits.follow_tolerance)
-        if self.states.left is not None:
-            moves = np.maximum(moves, SLOWLY * np.abs(points - self.states.left))
-        return (moves / self._joint_limits.velocity).max(axis=1)
-
-    def _reachable(self, sent: Sent, measured: np.ndarray, now_ns: int) -> Sent:
-        """Without the points that come too soon for an arm that is elsewhere: it would leap there."""
-        fine = now_ns + self._catching_up(sent.positions, measured) * NS <= sent.ends_ns
-        first = int(fine.argmax()) if fine.any() else -1
-        return sent.since(first) if first else sent
+        """How long [s], (T,), an arm that may be elsewhere needs to points (T, n)."""
+        limits = self._joint_limits.velocity, self._limits.follow_tolerance
+        return catching_up(points, measured, self.states.left, *limits)
 
     def _joined(self, sent: Sent, stamp_ns: int, now_ns: int) -> Sent:
-        """From now on, where the arm's controller is on this motion; else it has some time to the first point.
-
-        joint_trajectory_controller (since 4.17) begins the way to a first point that is still to come with its next command, one
-        period too early: at each such trajectory all joints make the step of two periods in one. Points from now on have no such way.
-        """
-        q, at_ns, path = self.states.position, self.states.stamp_ns, self.states.path
-        if stamp_ns and path and q is not None and at_ns is not None and np.abs(path.at(at_ns) - q).max() <= NEAR:
-            return sent
-        return sent.later(now_ns + round(BLEND * NS))
+        """As its controller takes it, that is on the motion before, as far as is known; `stamp_ns`: 0 for one that is not."""
+        states, apart = self.states, None
+        if states.path and states.position is not None and states.stamp_ns is not None:
+            apart = np.abs(states.path.at(states.stamp_ns) - states.position)
+        return joined(
+            sent, apart, self._joint_limits.velocity, now_ns, on_it=bool(stamp_ns), slowly=self._proving.needed
+        )
 
     def _stop(self, now_ns: int) -> Sent:
         """To rest, within the workspace unless the arm is outside already."""

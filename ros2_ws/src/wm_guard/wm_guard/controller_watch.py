@@ -1,4 +1,4 @@
-"""Whether the arm's controller is active, by whether it says anything; and where it goes on when it is active again."""
+"""Whether the arm's controller is there and active, by whether it listens and speaks; and where it goes on when it is so again."""
 
 import time
 from collections.abc import Callable
@@ -26,6 +26,7 @@ class ControllerWatch:
             None  # joints (n,) [rad] near which the arm is, and since when [ns]
         )
         self._waits = False  # for an arm at rest
+        self._listens: bool | None = None  # None: never, as where what was recorded is judged anew
 
     def heard(self) -> None:
         """The controller said something."""
@@ -34,9 +35,15 @@ class ControllerWatch:
             self._waits, self._still = True, None
         self._heard_s = now_s
 
+    def listens(self, somebody: bool) -> None:
+        """Whether somebody takes trajectories: a controller that is gone, or cut off, does not."""
+        if somebody and self._listens is False:
+            self._waits, self._still = True, None
+        self._listens = somebody or (None if self._listens is None else False)
+
     def measured(self, q: np.ndarray, stamp_ns: int) -> bool:
         """Joints (n,) [rad] of a joint state, believed or not; True, once, when the arm rests under a controller that became active."""
-        if not self._waits or self._silent():
+        if not self._waits or self._silent() or self._listens is False:
             return False
         if self._still is None or np.abs(q - self._still[0]).max() > STILL or stamp_ns < self._still[1]:
             self._still = q, stamp_ns
@@ -45,6 +52,8 @@ class ControllerWatch:
 
     def problem(self) -> str:
         """Why nothing may be sent to the arm; empty: it may."""
+        if self._listens is False:
+            return "nobody takes the arm's trajectories any more: does its controller run?"
         if self._silent():
             return f"the arm's controller has said nothing for {SILENT_S:g} s: is it active? (ros2 control list_controllers)"
         return "the arm's controller became active: waits until the arm rests" if self._waits else ""

@@ -85,7 +85,7 @@ class GuardNode(WmNode):
         self._frame = robot.table_frame
         trajectory_topic = self.value("trajectory_topic") or robot.controller_topic
         self._arm = self.publisher(JointTrajectory, trajectory_topic, STATE)
-        self._controller = ControllerInput(self, trajectory_topic, self.guard.permission.controller)
+        self._controller = ControllerInput(self, self._arm, self.guard.permission.controller)
         self._executed = self.publisher(Command, "wm/executed", STATE)
         self._e_stopped = self.publisher(Bool, "wm/e_stopped", LATCHED)
         self._interventions = Interventions()
