@@ -12,16 +12,16 @@ from wm_core.kinematics import Kinematics
 from wm_core.scene import ToolState
 from wm_core.specs_schema import TOOL_FIELDS
 from wm_guard.jerk_limited import JointLimits
-from wm_guard.limits import Limits, Motion, Refusal, check_jump, check_positions, shortest_durations, shortest_ns
+from wm_guard.limits import Limits, Motion, Refusal, check_jump, check_positions, shortest_durations
 from wm_guard.motions import MotionError, Motions, Sent
 from wm_guard.proving import Proving
-from wm_guard.reaching import SLOWLY, catching_up, joined, reachable
+from wm_guard.reaching import NEAR, SLOWLY, catching_up, joined, reachable, slowly_s
 from wm_guard.requests import NS, Asked
 from wm_guard.tool_limits import WITHIN, ToolLimits, singularity_scale
 from wm_guard.verdicts import Kind, Verdict, Why
 
 # [s] of joint states without one that is believed after which commands are refused: they must not run ahead of the arm.
-DOUBTED_S = 0.05
+DOUBTED_S = 0.04
 LONGEST_S = 60.0  # that a command may take once it is slowed
 SILENT = 4  # times as long without joint state as until it is not known where the arm is
 MISSED = 3  # joint states until it is not known where the arm is
@@ -206,8 +206,8 @@ class Arm:
         if elsewhere is not None:
             # Its controller went on with it a moment ago, when it followed; later it may be elsewhere, and should not leap.
             if self._proving.needed:
-                slow_ns = SLOWLY * shortest_ns(elsewhere, sent.positions[-1], self._kinematics)
-                sent = sent.only_at(max(int(sent.ends_ns[-1]), now_ns + slow_ns))
+                slow_ns = now_ns + round(self._slowly(elsewhere, sent.positions[-1]) * NS)
+                sent = sent.only_at(max(int(sent.ends_ns[-1]), slow_ns))
             self._proving.lost()
             self._slow = sent  # the holds that follow do not put its end off
         sent = self._joined(sent, stamp_ns if elsewhere is None else 0, now_ns)
@@ -252,12 +252,16 @@ class Arm:
 
     def _joined(self, sent: Sent, stamp_ns: int, now_ns: int) -> Sent:
         """As its controller takes it, that is on the motion before, as far as is known; `stamp_ns`: 0 for one that is not."""
-        states, apart = self.states, None
-        if states.path and states.position is not None and states.stamp_ns is not None:
-            apart = np.abs(states.path.at(states.stamp_ns) - states.position)
-        return joined(
-            sent, apart, self._joint_limits.velocity, now_ns, on_it=bool(stamp_ns), slowly=self._proving.needed
-        )
+        states = self.states
+        if not states.path or states.position is None or states.stamp_ns is None:
+            return joined(sent, now_ns, on_it=False)
+        commanded = states.path.at(states.stamp_ns)
+        near = bool(stamp_ns) and float(np.abs(commanded - states.position).max()) <= NEAR
+        slowly = self._slowly(states.position, commanded) if self._proving.needed and not near else 0.0
+        return joined(sent, now_ns, on_it=near, seconds=slowly)
+
+    def _slowly(self, start: np.ndarray, end: np.ndarray) -> float:
+        return slowly_s(start, end, self._kinematics, self._limits.fastest_tool)
 
     def _stop(self, now_ns: int) -> Sent:
         """To rest, within the workspace unless the arm is outside already."""
@@ -273,7 +277,7 @@ class Arm:
         measured = self.states.newest if self.states.position is None else self.states.position
         if measured is None or float(np.abs(left - measured).max()) > self._limits.follow_tolerance:
             return self.nothing(why.but("nothing sent: the arm is not where it was commanded"), now_ns)
-        end_ns = now_ns + max(self._step_ns, SLOWLY * shortest_ns(measured, left, self._kinematics))
+        end_ns = now_ns + max(self._step_ns, round(self._slowly(measured, left) * NS))
         self.motions.place(left, now_ns)
         sent = Sent.rest(left, end_ns)
         return self._verdict(why, stamp_ns, sent.ends_ns, sent.positions, sent, now_ns)

@@ -2,12 +2,20 @@
 
 import numpy as np
 
+from wm_core.kinematics import Kinematics
+from wm_guard.limits import shortest_ns
 from wm_guard.motions import NS, Sent
 
-# times as long as the velocity limits ask for: the way of an arm that is elsewhere, whatever its tool does
-SLOWLY = 4
+SLOWLY = 4  # times as long as the velocity limits ask for: the way of an arm that is elsewhere
+PEAK = 1.8  # greatest speed of a tool on a way from rest to rest, over the mean: 1.5 along a straight one
 BLEND = 0.03  # [s] to the first point, for a controller that may be elsewhere than where the motion begins
 NEAR = 0.01  # [rad] an arm measured that near to where a motion begins has a controller that is there
+
+
+def slowly_s(start: np.ndarray, end: np.ndarray, kinematics: Kinematics, fastest_tool: float) -> float:
+    """How long [s] an arm that is elsewhere takes from joints (n,) to joints (n,): slowly, its tool at most at `fastest_tool` [m/s]."""
+    way = float(np.linalg.norm(kinematics.fk(end)[0] - kinematics.fk(start)[0]))
+    return max(SLOWLY * shortest_ns(start, end, kinematics) / NS, PEAK * way / fastest_tool)
 
 
 def catching_up(
@@ -29,20 +37,10 @@ def reachable(sent: Sent, seconds: np.ndarray, now_ns: int) -> Sent:
     return sent.since(first) if first else sent
 
 
-def joined(
-    sent: Sent, apart: np.ndarray | None, velocity: np.ndarray, now_ns: int, *, on_it: bool, slowly: bool
-) -> Sent:
-    """From now on where the arm's controller is on this motion (`on_it`), and the arm near; else it has some time to the first point.
-
-    `apart` (n,) [rad]: between where the arm is measured and commanded, None where that is not known; `slowly`: its controller may be
-    where the arm is, however far that is.
+def joined(sent: Sent, now_ns: int, *, on_it: bool, seconds: float = BLEND) -> Sent:
+    """From now on where the arm and its controller are on this motion (`on_it`); else they have some `seconds` to the first point.
 
     joint_trajectory_controller (since 4.17) begins the way to a first point that is still to come with its next command, one
     period too early: at each such trajectory all joints make the step of two periods in one. Points from now on have no such way.
     """
-    if apart is None:
-        return sent.later(now_ns + round(BLEND * NS))
-    if on_it and apart.max() <= NEAR:
-        return sent
-    seconds = max(BLEND, SLOWLY * float((apart / velocity).max())) if slowly else BLEND
-    return sent.later(now_ns + round(seconds * NS))
+    return sent if on_it else sent.later(now_ns + round(max(BLEND, seconds) * NS))
