@@ -46,21 +46,21 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(bag: Path, options: argparse.Namespace) -> Any:
-    """What was found; a bag without a profile that fits is refused, and the others are looked at."""
-    from wm_bags.steps.check import BagCheck, check_bag
+    """What was found; a bag whose profile, robot or rig cannot be used is refused, and the others are looked at."""
+    from wm_bags.steps.check import UNUSABLE, BagCheck, check_bag
     from wm_bags.steps.profile import Profile
     from wm_bags.steps.recorded_profile import profile_of
     from wm_bags.steps.step_spec import StepSpec
-    from wm_bags.storage.errors import BagError
     from wm_core.kinematics import Kinematics
     from wm_core.robot import load_robot
 
     given = Profile.load(options.profile) if options.profile else None
     try:
         profile = given or profile_of(bag, options.damaged)
-    except BagError as error:
+        kinematics = Kinematics(load_robot(profile.robot))
+    except UNUSABLE as error:
+        if given:
+            raise  # it is of no use for any of the bags
         return BagCheck.without_profile(bag, str(error))
     profile = profile.as_video() if options.video else profile
-    return check_bag(
-        bag, profile, Kinematics(load_robot(profile.robot)), options.damaged, StepSpec.of(load_task(options.task))
-    )
+    return check_bag(bag, profile, kinematics, options.damaged, StepSpec.of(load_task(options.task)))
