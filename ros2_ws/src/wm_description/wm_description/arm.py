@@ -33,6 +33,7 @@ class Joint:
     offset: float
     lower: float
     upper: float
+    velocity: float
     effort: float
 
     @property
@@ -135,7 +136,7 @@ def _joint(element: ElementTree.Element) -> Joint:
     bounds = {} if limit is None else limit.attrib
     try:
         numbers = [float(follows.get(key, default)) for key, default in (("multiplier", "1"), ("offset", "0"))]
-        numbers += [float(bounds.get(key, "0")) for key in ("lower", "upper", "effort")]
+        numbers += [float(bounds.get(key, "0")) for key in ("lower", "upper", "velocity", "effort")]
     except ValueError as error:
         raise RobotError(f"joint '{name}': expected numbers, {error}; run xacro on the URDF first?") from error
     return Joint(name, element.get("type", ""), *ends, follows.get("joint", ""), *numbers)

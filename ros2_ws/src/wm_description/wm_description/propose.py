@@ -122,28 +122,24 @@ def _draft(root: ElementTree.Element, arm: Chain, name: str) -> dict[str, Any]:
         ],
     }
     cautious = {"acceleration": CAUTIOUS_ACCELERATION, "jerk": CAUTIOUS_JERK}  # no URDF says these
-    data["limits"] = _missing_limits(root, arm.joints) | {
+    data["limits"] = _missing_limits(tree, arm.joints) | {
         key: [each] * len(arm.joints) for key, each in cautious.items()
     }
     return data
 
 
-def _missing_limits(root: ElementTree.Element, joints: tuple[str, ...]) -> dict[str, list]:
+def _missing_limits(tree: Tree, joints: tuple[str, ...]) -> dict[str, list]:
     """Limits for all joints where the URDF lacks any of a kind."""
-    elements = {joint.get("name"): joint for joint in root.findall("joint")}
+    elements = {joint.name: joint for joint in tree.joints}
     limits: dict[str, list] = {"position": [], "velocity": [], "effort": []}
     missing = set()
-    for name in joints:
-        joint = elements[name]
-        limit = joint.find("limit")
-        values = {} if limit is None else {key: float(value) for key, value in limit.attrib.items()}
-        low, high = values.get("lower", 0.0), values.get("upper", 0.0)
-        bounded = joint.get("type") != "continuous" and low < high
-        limits["position"].append([low, high] if bounded else FULL_TURN)
-        limits["velocity"].append(values.get("velocity", 0.0) or SPEED)
-        limits["effort"].append(values.get("effort", 0.0) or EFFORT)
-        missing |= {"position"} if not bounded else set()
-        missing |= {key for key in ("velocity", "effort") if not values.get(key, 0.0) > 0}
+    for joint in (elements[name] for name in joints):
+        bounded = joint.kind != "continuous" and joint.lower < joint.upper
+        limits["position"].append([joint.lower, joint.upper] if bounded else FULL_TURN)
+        limits["velocity"].append(joint.velocity or SPEED)
+        limits["effort"].append(joint.effort or EFFORT)
+        lacking = {"position": bounded, "velocity": joint.velocity > 0, "effort": joint.effort > 0}
+        missing |= {key for key, there in lacking.items() if not there}
     return {key: values for key, values in limits.items() if key in missing}
 
 

@@ -33,13 +33,13 @@ def run(options: argparse.Namespace) -> int:
     """Write the report; returns 1 when nothing of a bag can be used."""
     from wm_bags.steps.check_report import write_report
 
+    options.out.mkdir(parents=True, exist_ok=True)  # before hours of reading, if it cannot be
     checks = []
     for bag in options.bags:
         check = _check(bag, options)
         said = check.summary() if check.steps or check.refused else check.why_nothing()
         print(f"{bag}: {said.replace(f'{bag}: ', '', 1)}")
         checks.append(check)
-    options.out.mkdir(parents=True, exist_ok=True)
     write_report(checks, options.out)
     print(f"written: {options.out / 'report.html'}, {options.out / 'report.json'}")
     return 0 if all(check.steps for check in checks) else 1
