@@ -59,6 +59,17 @@ def bytes_of(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+def outdated(bag):
+    """As the metadata.yaml of a recorder that was killed: it counts what was there when it was written last."""
+    text = (bag / "metadata.yaml").read_text()
+    (bag / "metadata.yaml").write_text(text.replace("message_count: 20", "message_count: 3"))
+
+
+def without_end(file):
+    """As the file of a recorder that was killed after a chunk: nothing that was said is lost."""
+    file.write_bytes(file.read_bytes()[:-40])
+
+
 def cut_off(file, share=0.6):
     file.write_bytes(file.read_bytes()[: round(share * file.stat().st_size)])
 
@@ -72,9 +83,7 @@ def killed(tmp_path):
         one = recorded(tmp_path / f"part_{number}", compression, first=20 * number)
         (file,) = one.glob("*.mcap*")
         shutil.move(file, bag / file.name.replace(file.name.split(".")[0], f"killed_{number}"))
-    (bag / "killed_1.mcap").write_bytes(
-        (bag / "killed_1.mcap").read_bytes()[:-40]
-    )  # its end, and nothing that was said
+    without_end(bag / "killed_1.mcap")
     return bag
 
 
@@ -83,7 +92,7 @@ def killed(tmp_path):
 
 def test_a_killed_recording_with_compressed_files_keeps_all_of_them(killed):
     assert words(killed) == list(range(40))
-    print(repair(killed).describe())
+    assert "killed_1.mcap.zstd: compressed, as the others of the bag are" in repair(killed).describe()
     assert sorted(path.name for path in killed.glob("*.mcap*")) == ["killed_0.mcap.zstd", "killed_1.mcap.zstd"]
     assert (said(killed)["compression_mode"], said(killed)["compression_format"]) == ("FILE", "zstd")
     assert words(killed) == words_of_rosbags(killed) == list(range(40))
@@ -138,8 +147,7 @@ def test_a_bag_of_compressed_messages_stays_one(tmp_path):
     bag = recorded(tmp_path / "bag", "message")
     before = bytes_of(bag)
     assert not repair(bag).metadata and bytes_of(bag) == before
-    file = next(bag.glob("*.mcap"))
-    file.write_bytes(file.read_bytes()[:-40])
+    outdated(bag)
     assert repair(bag).metadata
     assert said(bag)["compression_mode"].lower() == "message" and said(bag)["compression_format"] == "zstd"
     assert words_of_rosbags(bag) == list(range(20))
@@ -172,8 +180,7 @@ def test_an_older_version_stays_what_its_rosbag2_reads(tmp_path):
     """Humble reads no version 9: its QoS profiles are a text, with numbers for names. Topics without messages are kept."""
     bag = recorded(tmp_path / "bag", version=8)
     before = said(bag)
-    file = next(bag.glob("*.mcap"))
-    file.write_bytes(file.read_bytes()[:-40])
+    outdated(bag)
     assert repair(bag).metadata
     assert said(bag) == before | {"compression_mode": "", "compression_format": ""}
     assert words_of_rosbags(bag) == list(range(20))
@@ -187,6 +194,15 @@ def test_without_metadata_the_profiles_of_an_older_version_get_names(tmp_path):
     (profile,) = topics["/words"]["offered_qos_profiles"]
     assert (profile["durability"], profile["reliability"], profile["depth"]) == ("transient_local", "reliable", 1)
     assert said(bag)["version"] == 9 and words_of_rosbags(bag) == list(range(20))
+
+
+def test_metadata_that_fits_the_repaired_files_is_not_touched(tmp_path):
+    bag = recorded(tmp_path / "bag", version=8)
+    before = (bag / "metadata.yaml").read_bytes()
+    without_end(next(bag.glob("*.mcap")))
+    result = repair(bag)
+    assert "repaired, 20 messages kept" in result.describe() and not result.metadata
+    assert (bag / "metadata.yaml").read_bytes() == before and words_of_rosbags(bag) == list(range(20))
 
 
 def test_a_newer_version_is_not_replaced_by_an_older_one(tmp_path):

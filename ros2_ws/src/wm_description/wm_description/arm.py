@@ -135,8 +135,18 @@ def _joint(element: ElementTree.Element) -> Joint:
     follows = {} if mimic is None else mimic.attrib
     bounds = {} if limit is None else limit.attrib
     try:
-        numbers = [float(follows.get(key, default)) for key, default in (("multiplier", "1"), ("offset", "0"))]
-        numbers += [float(bounds.get(key, "0")) for key in ("lower", "upper", "velocity", "effort")]
+        return Joint(
+            name,
+            element.get("type", ""),
+            parent=ends[0],
+            child=ends[1],
+            mimics=follows.get("joint", ""),
+            factor=float(follows.get("multiplier", "1")),
+            offset=float(follows.get("offset", "0")),
+            lower=float(bounds.get("lower", "0")),
+            upper=float(bounds.get("upper", "0")),
+            velocity=float(bounds.get("velocity", "0")),
+            effort=float(bounds.get("effort", "0")),
+        )
     except ValueError as error:
         raise RobotError(f"joint '{name}': expected numbers, {error}; run xacro on the URDF first?") from error
-    return Joint(name, element.get("type", ""), *ends, follows.get("joint", ""), *numbers)

@@ -77,7 +77,8 @@ def _write_robot(urdf: Path, out: Path, name: str) -> list[str]:
     arm = find_arm(root)
     data = _draft(root, arm, name)
     write_profile(data, out / PROFILE)
-    carries, hints = "a pusher", []
+    carries = "a pusher"
+    hints: list[str] = []
     if hand := gripper_tool(Kinematics(load_robot(out / PROFILE))):
         data["tool"] |= hand.tool | {"link": "tip"}
         data["mask"][-1]["links"] = ["tip"]

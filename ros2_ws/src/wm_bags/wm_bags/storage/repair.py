@@ -60,11 +60,11 @@ def repair(folder: Path, incomplete: bool = False) -> Repair:
             )
         files, notes = _each_once([inspect(path) for path in paths], before)
         notes += [f"{name}: missing, left out" for name in missing]
-        if all(file.whole for file in files) and fits(before, files):
-            return Repair(folder, files, False, tuple(notes))
         for file in files:
             if not file.whole:
                 mend(file)
+        if fits(before, files):
+            return Repair(folder, files, False, tuple(notes))
         packed = _packed_alike(files)
         notes += [f"{file.path.name}: compressed, as the others of the bag are" for file in packed if file not in files]
         write_metadata(folder, information(packed, before))
@@ -137,7 +137,7 @@ def _each_once(states: list[FileState], before: Before) -> tuple[list[FileState]
     ]
 
 
-def _worth(state: FileState, before: Before) -> tuple:
+def _worth(state: FileState, before: Before) -> tuple[bool, int, bool, bool]:
     return state.whole, state.index.messages, state.path.name in before.files, not state.packed
 
 

@@ -169,7 +169,7 @@ def _compressed(found: Found) -> bool:
     """Whether the first message of a record is compressed by zstd: then all of the file are."""
     content = found.content
     if found.opcode == Opcode.MESSAGE:
-        return content[MESSAGE_BYTES : MESSAGE_BYTES + len(MAGIC_OF_ZSTD)] == MAGIC_OF_ZSTD
+        return bool(content[MESSAGE_BYTES : MESSAGE_BYTES + len(MAGIC_OF_ZSTD)] == MAGIC_OF_ZSTD)
     if not isinstance(content, Chunk) or not content.messages:
         return False
     start = next(iter(content.messages.values()))[0][1] + MESSAGE.size
