@@ -22,13 +22,13 @@ LATCHED = Qos(
 )  # fmt: skip
 
 
-def recorded(folder, compression="none", version=9, first=0, words=20):
+def recorded(folder, compression="none", version=9, first=0, words=20, profiles=(LATCHED,)):
     """A bag of numbered words, and a topic on which nothing was said."""
     writer = Writer(folder, version=version, storage_plugin=StoragePlugin.MCAP)
     if compression != "none":
         writer.set_compression(CompressionMode[compression.upper()], CompressionFormat.ZSTD)
     with writer:
-        said = writer.add_connection("/words", KIND, typestore=TYPES, offered_qos_profiles=[LATCHED])
+        said = writer.add_connection("/words", KIND, typestore=TYPES, offered_qos_profiles=profiles)
         writer.add_connection("/silent", KIND, typestore=TYPES)
         for i in range(first, first + words):
             word = TYPES.types[KIND](data=f"word {i} " + 200 * "x")
@@ -194,6 +194,21 @@ def test_without_metadata_the_profiles_of_an_older_version_get_names(tmp_path):
     (profile,) = topics["/words"]["offered_qos_profiles"]
     assert (profile["durability"], profile["reliability"], profile["depth"]) == ("transient_local", "reliable", 1)
     assert said(bag)["version"] == 9 and words_of_rosbags(bag) == list(range(20))
+
+
+def test_profiles_that_no_file_says_are_kept(tmp_path):
+    """What rosbag2 converted has them in metadata.yaml only."""
+    bag = recorded(tmp_path / "bag", version=8, profiles=())
+    text = "- {history: 1, depth: 7, reliability: 1, durability: 1}"
+    edited = (bag / "metadata.yaml").read_text().replace("offered_qos_profiles: ''", f'offered_qos_profiles: "{text}"')
+    (bag / "metadata.yaml").write_text(edited)
+    outdated(bag)
+    assert repair(bag).metadata
+    assert all(
+        each["topic_metadata"]["offered_qos_profiles"] == text for each in said(bag)["topics_with_message_count"]
+    )
+    with Bag(bag) as opened:
+        assert opened.topics["/words"].offered_qos == text
 
 
 def test_metadata_that_fits_the_repaired_files_is_not_touched(tmp_path):

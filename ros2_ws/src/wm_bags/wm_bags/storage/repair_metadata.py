@@ -140,8 +140,9 @@ def _entry(channel: Channel, kind: str, known: dict[str, Any], version: int) -> 
         "name": channel.topic,
         "type": kind or known.get("type", ""),
         "serialization_format": known.get("serialization_format") or channel.message_encoding or "cdr",
-        QOS: named(text) if version >= NAMED_QOS else text,
     }
+    profiles = named(text) if version >= NAMED_QOS else text
+    entry[QOS] = profiles or known.get(QOS) or profiles  # some writers say them in metadata.yaml only
     if version >= HASHES:
         entry[HASH] = channel.metadata.get("topic_type_hash") or known.get(HASH) or ""
     return entry
