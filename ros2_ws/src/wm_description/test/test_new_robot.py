@@ -185,6 +185,7 @@ def test_a_folder_with_something_in_it_is_not_written_into(tmp_path):
     ("change", "problem"),
     [
         (('<parent link="l2"/>', ""), "joint 'a3': expected a parent and a child, got 1 of them"),
+        (('<child link="l6"/>', '<child link="l2"/>'), "every link hangs from one joint at most"),
         (('velocity="1"', 'velocity="fast"'), "joint 'a1': expected numbers, .* run xacro on the URDF first?"),
         (('upper="2.0"', 'upper="${pi}"'), "joint 'a1': expected numbers, .* run xacro on the URDF first?"),
     ],

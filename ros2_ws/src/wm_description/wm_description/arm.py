@@ -46,7 +46,7 @@ class Tree:
     """The links of a URDF with the joints between them."""
 
     def __init__(self, root: ElementTree.Element) -> None:
-        """Raises RobotError for a joint without parent or child, or with a limit that is no number."""
+        """Raises RobotError for a joint without parent or child or with a limit that is no number, and for what is no tree."""
         self.links = [link.get("name", "") for link in root.findall("link")]
         self.joints = [_joint(element) for element in root.findall("joint")]
         self.above = {joint.child: joint for joint in self.joints}
@@ -54,14 +54,20 @@ class Tree:
         for joint in self.joints:
             self.below.setdefault(joint.parent, []).append(joint)
         self.mimicked = {joint.mimics for joint in self.joints if joint.mimics}
+        if len(self.above) < len(self.joints) or any(link in self._over(link) for link in self.above):
+            raise RobotError("expected a URDF in which every link hangs from one joint at most, and none from itself")
 
     def path(self, link: str) -> list[Joint]:
         """All joints from the root to a link."""
-        joints: list[Joint] = []
-        while link in self.above and len(joints) <= len(self.joints):
-            joints.append(self.above[link])
-            link = joints[-1].parent
+        joints = [self.above[each] for each in (link, *self._over(link)) if each in self.above]
         return joints[::-1]
+
+    def _over(self, link: str) -> list[str]:
+        """The links from which a link hangs, upwards; in a loop, each once."""
+        over: list[str] = []
+        while link in self.above and self.above[link].parent not in over:
+            over.append(link := self.above[link].parent)
+        return over
 
     def behind(self, link: str) -> Iterator[Joint]:
         """All joints that hang from a link, those next to it first."""

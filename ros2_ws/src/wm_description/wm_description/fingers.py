@@ -14,6 +14,7 @@ from wm_description.arm import MOVING, Joint, Tree
 
 BELOW_TIP = 0.008  # [m] the fingers end this much below the tip, as the Panda's do
 PUSHING = 0.053  # [m] of the fingers' length are the part that pushes, as with the Panda's
+THINNEST = 0.0005  # [m] box
 TOPIC = "gripper_controller/commands"
 FORCE = 10.0  # [N] or [N m], where the URDF says none
 
@@ -45,19 +46,10 @@ def gripper_tool(kinematics: Kinematics) -> GripperTool | None:
     solids = hand.solids(span[0] if span else 0.0)
     if not solids:
         return None
-    end = max(float(vertices[:, 2].max()) for vertices, _ in solids)
-    boxes = [part for part in _parted(solids, end - PUSHING) if len(part) and np.ptp(part, axis=0).min() > 1e-4]
-    tip = np.array([*(boxes[0].min(0) + boxes[0].max(0))[:2] / 2, end - BELOW_TIP])
-    tool = {
-        "mount": {"link": hand.link, "position": _rounded(tip), "rpy_deg": [0, 0, 0]},
-        "boxes": [
-            {"position": _rounded((part.min(0) + part.max(0)) / 2 - tip), "size": _rounded(np.ptp(part, axis=0))}
-            for part in boxes
-        ],
-    }
+    tool = _tool(hand.link, solids)
     if span is None:
-        names = " ".join(joint.name for joint in hand.leaders)
-        return GripperTool(tool, None, [f"gripper: left out, no one range closes {names}; the tool is the hand at 0"])
+        unlike = " ".join(joint.name for joint in hand.leaders)
+        return GripperTool(tool, None, [f"gripper: left out, no one range closes {unlike}; the tool is the hand at 0"])
     effort = hand.leaders[0].effort or FORCE
     names = [joint.name for joint in (*hand.leaders, *hand.alike)]
     gripper = {"joints": names, "range": list(span), "force": effort, "topic": TOPIC}
@@ -67,6 +59,24 @@ def gripper_tool(kinematics: Kinematics) -> GripperTool | None:
     if rest := [joint.name for joint in fingers if joint.name not in names]:
         notes.append(f"gripper: {' '.join(rest)} follow by <mimic>, which the simulator does not move")
     return GripperTool(tool, gripper, notes)
+
+
+def _tool(link: str, solids: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+    """The fields `mount` and `boxes` of a tool that is fixed to a link and has these solids in its frame."""
+    end = max(float(vertices[:, 2].max()) for vertices, _ in solids)
+    boxes = [part for part in _parted(solids, end - PUSHING) if len(part) and np.ptp(part[:, 2]) > THINNEST]
+    boxes = boxes or [np.concatenate([vertices for vertices, _ in solids])]
+    tip = np.array([*(boxes[0].min(0) + boxes[0].max(0))[:2] / 2, end - BELOW_TIP])
+    return {
+        "mount": {"link": link, "position": _rounded(tip), "rpy_deg": [0, 0, 0]},
+        "boxes": [
+            {
+                "position": _rounded((part.min(0) + part.max(0)) / 2 - tip),
+                "size": _rounded(np.ptp(part, axis=0), THINNEST),
+            }
+            for part in boxes
+        ],
+    }
 
 
 class _Hand:
@@ -153,5 +163,5 @@ def _fixed_to(tree: Tree, link: str) -> list[str]:
     return found
 
 
-def _rounded(values: np.ndarray) -> list[float]:
-    return [round(float(value), 4) for value in values]
+def _rounded(values: np.ndarray, least: float = -np.inf) -> list[float]:
+    return [round(max(float(value), least), 4) for value in values]
