@@ -156,8 +156,8 @@ class Bag:
                     + (f"; it holds bags: {', '.join(inside[:5])}" if inside else "")
                 )
             self._helped("without metadata.yaml: read from the files themselves")
-            if missing := gaps(present):
-                self._missing([f"number {gap} of the split" for gap in missing])
+            if absent := gaps(present):
+                self._missing([f"number {gap} of the split" for gap in absent])
             return Metadata(), self._once(present)
         files = [self.path / PurePath(name).name for name in metadata.files]
         if missing := [file for file in files if not file.exists()]:
