@@ -124,7 +124,7 @@ class Interrupter(Client):
         self.steps = CommandedSteps()
         self.spin_for(2.0, lambda: False)
         goal = self.world.draw_goal(np.random.default_rng([seed, 1]), self._truth)
-        handle = self.send_goal(object_goal(goal, self.frame), GIVE_UP_S)
+        handle = self.send_goal(object_goal(goal), GIVE_UP_S)
         self.wait(lambda: self.moving, ANSWER_S, "the arm to move", fatal=False)
         self.spin_for(rng.uniform(0.1, 1.5), lambda: False)
         self.speed_share, moving = 0.0, self.moving
@@ -138,7 +138,7 @@ class Interrupter(Client):
             if future.done():
                 self.wait_for_recovery()
                 self.spin_for(1.0, lambda: False)
-                handle, sent = self.send_goal(object_goal(goal, self.frame), GIVE_UP_S), sent + 1
+                handle, sent = self.send_goal(object_goal(goal), GIVE_UP_S), sent + 1
                 future = handle.get_result_async()
         reached = bool(np.linalg.norm(self._truth - goal) <= REACHED_M)
         handle.cancel_goal_async()

@@ -70,7 +70,7 @@ class Goals(Client):
         self.wait(lambda: np.isfinite(self._truth).all(), START_S, "the truth")
         goal = self.world.draw_goal(np.random.default_rng([seed, 1]), self._truth)
         self._wanted.clear()
-        handle, began = self.send_goal(object_goal(goal, self.frame), GOAL_S), time.monotonic()
+        handle, began = self.send_goal(object_goal(goal), GOAL_S), time.monotonic()
         ended = handle.get_result_async()
         self.spin_for(GOAL_S + END_S, ended.done)
         seconds = time.monotonic() - began

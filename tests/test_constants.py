@@ -1,4 +1,4 @@
-"""What is particular to a robot, a task or a world is data, and stands in no Python."""
+"""What is particular to a robot, a task or a world is data, and stands in no Python; numbers in a README are those of the code."""
 
 import ast
 import re
@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import source_files
 import yaml
+
+from wm_core.kinematics import CAUTIOUS_ACCELERATION, CAUTIOUS_JERK
 
 ROOT, PYTHON_PACKAGES, sources = source_files.ROOT, source_files.PYTHON_PACKAGES, source_files.sources
 
@@ -86,3 +88,9 @@ def test_no_constant_says_where_a_number_lies(package: Path):
             )
         ]
         assert not places, f"{path}: slices by number in the lines {places}"
+
+
+def test_the_readme_says_what_the_guard_takes_where_a_profile_gives_no_limits():
+    text = (ROOT / "ros2_ws/src/wm_description/README.md").read_text()
+    (said,) = re.findall(r"or the guard takes (\d+) rad/s² and (\d+) rad/s³", text)
+    assert tuple(map(float, said)) == (CAUTIOUS_ACCELERATION, CAUTIOUS_JERK)

@@ -31,6 +31,15 @@ def test_compressed_chunks_are_read(tmp_path, compression):
     assert len(read(tmp_path / "bag")[0]) == 30
 
 
+@pytest.mark.parametrize("name", ["run #2", "slow?", "50%20speed"])
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_a_folder_may_have_any_name(whole, tmp_path, storage, name):
+    bag = copied(whole[storage], tmp_path / name)
+    with Bag(bag) as opened:
+        assert sum(1 for _ in opened.messages()) == COUNT
+    assert [path.name for path in tmp_path.iterdir()] == [name]  # and nothing is made beside it
+
+
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 def test_messages_come_in_the_order_of_the_recording(whole, storage):
     with Bag(whole[storage]) as bag:

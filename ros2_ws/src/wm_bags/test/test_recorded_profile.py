@@ -76,6 +76,13 @@ def test_a_rig_that_is_not_here_is_not_replaced_by_another(tmp_path):
         profile_of(recorded(tmp_path / "bag", rig="/nowhere/rig.yaml"))
 
 
+def test_a_robot_that_is_not_here_is_not_replaced_by_another(tmp_path):
+    with pytest.raises(
+        BagError, match=r"expected a robot profile, /nowhere/profile.yaml does not exist.* bring them here.*--profile"
+    ):
+        profile_of(recorded(tmp_path / "bag", robot="/nowhere/profile.yaml"))
+
+
 def test_so_are_the_topics_of_cameras_and_joints(tmp_path):
     said = {
         "rig": "one_camera",
@@ -143,3 +150,18 @@ def test_the_bag_is_named_once(tmp_path, capsys):
     bag = recorded(tmp_path / "bag", robot="ur5e")
     assert main(["bag", "check", str(bag), "--out", str(tmp_path / "report")]) == 1
     assert capsys.readouterr().out.count(f"{bag}") == 1
+
+
+def test_bags_of_robots_that_cannot_be_used_are_left_out_and_the_others_are_looked_at(tmp_path, robot, capsys):
+    """One is not on this machine; the profile of another names a joint that its arm has no more."""
+    text = load_robot().file.read_text().replace("urdf: panda.urdf", f"urdf: {load_robot().urdf}")
+    (tmp_path / "changed.yaml").write_text(text.replace("panda_joint7]", "panda_joint8]"))
+    unknown = recorded(tmp_path / "unknown", robot="/nowhere/profile.yaml")
+    changed = recorded(tmp_path / "changed", robot=str(tmp_path / "changed.yaml"))
+    whole = robot.record(tmp_path / "whole")
+    bags = [str(bag) for bag in (unknown, changed, whole)]
+    assert main(["bag", "check", *bags, "--out", str(tmp_path / "report")]) == 1
+    said = capsys.readouterr().out
+    assert f"{unknown}: left out: expected the robot" in said
+    assert f"{changed}: left out: " in said and "joint 'panda_joint8': expected one that moves" in said
+    assert f"{whole}: " in said and f"written: {tmp_path / 'report/report.html'}" in said

@@ -307,6 +307,21 @@ def test_what_cannot_be_recorded_is_refused_by_name(tmp_path, parameter, expecte
     assert re.search(expected, result.stdout)
 
 
+def test_the_verb_records_the_topics_of_a_launch_with_a_namespace(ros, tmp_path):
+    """Two robots in one network: `wm record OUT --namespace left` is of the left one, as other verbs are."""
+    sent = states(20)
+    with Run(tmp_path / "bag") as run:
+        joints = run.publisher(JointState, "joint_states", STATE)
+        command = [sys.executable, "-m", "wm_bringup.cli", "record", run.folder, "--min-free-bytes", "0"]
+        run.process = subprocess.Popen([*command, "--namespace", f"/{run.space}"], stdout=subprocess.DEVNULL)
+        run.connected()
+        for message in sent:
+            joints.publish(message)
+        run.written(len(sent))
+        run.end()
+    assert contents(tmp_path / "bag")["joint_states"] == padded(sent)
+
+
 def test_an_existing_folder_is_refused(tmp_path):
     (tmp_path / "bag").mkdir()
     command = [sys.executable, "-m", "wm_bringup.cli", "record", tmp_path / "bag"]

@@ -78,7 +78,8 @@ def test_the_enabling_key_is_published_while_it_is_held_in_a_terminal():
 
 
 class Planner(WmNode):
-    """Reaches what lies on the near half of the table at once, misses the rest, and refuses what is off the table."""
+    """Reaches what lies on the near half of the table at once, misses the rest, and refuses what is off the table, which it calls
+    the workbench."""
 
     def setup(self):
         self._events = self.publisher(GoalEvent, "wm/goal", 10)
@@ -88,6 +89,8 @@ class Planner(WmNode):
         place = request.goal.object_pose.pose.position
         if place.x > 1:
             raise ValueError("expected a goal on the table")
+        if (frame := request.goal.object_pose.header.frame_id) not in ("", "workbench"):
+            raise ValueError(f"expected a goal in frame 'workbench', got '{frame}'")
         near = place.x < 0.5
         self._events.publish(GoalEvent(event=GoalEvent.END, success=False, message="preempted"))  # the one before
         self._events.publish(
@@ -133,6 +136,7 @@ def zoo():
     ("words", "status", "said"),
     [
         (["goal", "0.4", "-0.1"], 0, "pursuing (0.4, -0.1) m\nreached\n"),
+        (["goal", "0.4", "-0.1", "--frame", "workbench"], 0, "pursuing (0.4, -0.1) m\nreached\n"),
         (["goal", "0.6", "0.1"], 1, "pursuing (0.6, 0.1) m\ntimeout\n"),
         (["start"], 0, "heard start\n"),
         (["start", "--undo"], 0, "heard stop\n"),
@@ -148,6 +152,8 @@ def test_what_is_answered_is_said(zoo, capfd, words, status, said):
 def test_a_refusal_is_said(zoo, capfd):
     assert main(["goal", "2", "0", "--namespace", "zoo"]) == 2
     assert capfd.readouterr().err.endswith("wm: wm/set_goal: expected a goal on the table\n")
+    assert main(["goal", "0.4", "0", "--frame", "map", "--namespace", "zoo"]) == 2
+    assert capfd.readouterr().err.endswith("expected a goal in frame 'workbench', got 'map'\n")
 
 
 def test_nobody_there_is_said_with_what_to_do(monkeypatch, capfd):

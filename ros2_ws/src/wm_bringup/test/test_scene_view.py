@@ -67,8 +67,16 @@ def test_plans_are_coloured_by_their_cost():
 
 def test_a_goal_is_as_wide_as_its_tolerance():
     goal = Goal(object_pose=PoseStamped(header=TABLE, pose=Pose(position=Point(x=0.5, z=3.0))), tolerance=0.05)
-    (disk,) = scene_markers.goal_markers(goal).markers
+    (disk,) = scene_markers.goal_markers(TABLE, goal).markers
     assert disk.scale.x == pytest.approx(0.1) and disk.pose.position.z == 0.001
+
+
+def test_a_goal_without_a_frame_is_drawn_in_that_of_the_belief():
+    goal, workbench = Goal(kind=Goal.OBJECT_POSE), Header(frame_id="workbench")
+    (disk,) = scene_markers.goal_markers(workbench, goal).markers
+    assert (
+        disk.header.frame_id == scene_markers.goal_transform(workbench, "wm_goal", goal).header.frame_id == "workbench"
+    )
 
 
 def test_latencies_are_said_in_words():

@@ -34,12 +34,14 @@ def belief_markers(belief: Belief) -> MarkerArray:
     return MarkerArray(markers=markers)
 
 
-def goal_markers(goal: Goal) -> MarkerArray:
-    """A disk where the object is to be; its radius is the tolerance."""
+def goal_markers(header: Header, goal: Goal) -> MarkerArray:
+    """A disk where the object is to be; its radius is the tolerance. `header`: of the belief, for a goal that names no frame."""
     pose = goal.object_pose
     width = 2 * max(goal.tolerance, 0.02)
     flat = Pose(position=Point(x=pose.pose.position.x, y=pose.pose.position.y, z=0.001))
-    return MarkerArray(markers=[_marker(pose.header, "goal", 0, Marker.CYLINDER, flat, (width, width, 0.002), GREEN)])
+    return MarkerArray(
+        markers=[_marker(_framed(header, goal), "goal", 0, Marker.CYLINDER, flat, (width, width, 0.002), GREEN)]
+    )
 
 
 def plan_markers(plan: Plan, costs: tuple[float, float]) -> MarkerArray:
@@ -82,9 +84,13 @@ def belief_transforms(belief: Belief) -> list[TransformStamped]:
 
 
 def goal_transform(header: Header, child: str, goal: Goal) -> TransformStamped:
-    """Of the place where the object is to be, now."""
-    pose = goal.object_pose
-    return transform(Header(stamp=header.stamp, frame_id=pose.header.frame_id), child, pose.pose)
+    """Of the place where the object is to be, now. `header`: of the belief, for a goal that names no frame."""
+    return transform(_framed(header, goal), child, goal.object_pose.pose)
+
+
+def _framed(header: Header, goal: Goal) -> Header:
+    """The time of a belief and the frame of a goal, where that is empty the belief's: the table frame, as for the planner."""
+    return Header(stamp=header.stamp, frame_id=goal.object_pose.header.frame_id or header.frame_id)
 
 
 def transform(header: Header, child: str, pose: Pose) -> TransformStamped:

@@ -54,7 +54,7 @@ class SceneView(Node):
         if self._latencies:
             self._markers.publish(draw.latency_markers(belief.header, self._latencies))
         if self._goal is not None:  # again: a belief deletes all
-            self._markers.publish(draw.goal_markers(self._goal))
+            self._markers.publish(draw.goal_markers(belief.header, self._goal))
         frames = draw.belief_transforms(belief)
         if self._goal is not None:
             frames.append(draw.goal_transform(belief.header, GOAL, self._goal))

@@ -15,7 +15,11 @@ import yaml
 from wm_bags.steps.frames import Frame, Step
 from wm_bags.steps.profile import Profile
 from wm_bags.steps.strict import strict_steps
+from wm_bags.storage.definitions import definition_of
 from wm_bags.storage.errors import BagError
+from wm_bags.storage.metadata import Topic
+from wm_bags.storage.writer import BagWriter
+from wm_core.bags import typestore
 from wm_core.command_line import main
 from wm_core.config import SettingError
 from wm_core.kinematics import Kinematics
@@ -56,6 +60,22 @@ def bag_of(path, change=lambda i, step: step, video=False, steps=4, seed=0, worl
         step = Step(i * STEP, frames, tuple(KINEMATICS.joint_names), q, start, end, truth)
         writer.step(change(i, step))
     return writer.close()
+
+
+def bag_of_robot(path, robot):
+    """A bag that says with which robot it was recorded, and nothing else."""
+    types, none = typestore(), np.zeros(0)
+    kind, make = "rcl_interfaces/msg/ParameterEvent", types.types
+    value = make["rcl_interfaces/msg/ParameterValue"](
+        4, False, 0, 0.0, robot, none.astype("u1"), none.astype(bool), none.astype(int), none, []
+    )
+    said = [make["rcl_interfaces/msg/Parameter"]("robot", value)]
+    event = make[kind](make["builtin_interfaces/msg/Time"](1, 0), "/wm_perception", said, [], [])
+    writer = BagWriter(path)
+    writer.add_topic(Topic("/wm/parameters", definition_of(kind)))
+    writer.write("/wm/parameters", types.serialize_cdr(event, kind), STEP, STEP)
+    writer.close()
+    return path
 
 
 # -- building ------------------------------------------------------------------------------------------------------
@@ -172,6 +192,14 @@ def test_a_bag_that_cannot_be_used_is_left_out_unless_it_is_the_only_one(tmp_pat
     with pytest.raises(BagError, match="use the rig it was recorded with"):
         build_dataset([bad], tmp_path / "nothing", workers=1)
     assert not (tmp_path / "nothing").exists()
+
+
+def test_a_bag_of_a_robot_that_is_not_here_is_left_out_too(tmp_path, capsys):
+    good, other = bag_of(tmp_path / "good"), bag_of_robot(tmp_path / "other", "/nowhere/profile.yaml")
+    assert len(build_dataset([other, good], tmp_path / "dataset", workers=1).episode) == 4
+    assert "left out: " in (said := capsys.readouterr().out) and "/nowhere/profile.yaml does not exist" in said
+    with pytest.raises(BagError, match="/nowhere/profile.yaml does not exist"):
+        build_dataset([other], tmp_path / "nothing", workers=1)
 
 
 def test_a_damaged_bag_gives_what_is_around_the_damage_where_asked_for(tmp_path):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from wm_bags.steps.check import BagCheck
+from wm_bags.steps.check import UNUSABLE, BagCheck
 from wm_bags.steps.check_report import write_report
 from wm_bags.steps.episodes import Episode
 from wm_bags.steps.frames import Frame, Step, arm_joints, check_rig, refusal
@@ -162,18 +162,19 @@ class Converter:
 
 def _convert(bag: Path, part: Path, reading: Reading) -> BagCheck:
     """Arrays of one bag: maps as raw bytes in `part`.bev, the rest in `part`.npz. Returns what was found."""
+    steps = reading.steps
     try:
         profile = reading.topics(bag)
-    except BagError as error:
+        converter = Converter(bag, profile, steps)
+    except UNUSABLE as error:
         if reading.strict or reading.profile:
             raise
         return BagCheck.without_profile(bag, str(error))
-    converter, steps = Converter(bag, profile, reading.steps), reading.steps
     check = StrictCheck(bag, profile) if reading.strict else BagCheck(bag, profile)
     try:
         with Bag(bag, reading.damaged) as opened:
             write_part(bag, part, converter, check.steps_of(opened, converter.kinematics, steps.ns, steps.reach))
-    except BagError as error:
+    except UNUSABLE as error:
         if reading.strict:
             raise
         check.refuse(str(error))

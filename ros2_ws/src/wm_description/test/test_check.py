@@ -114,6 +114,45 @@ def test_a_tool_that_is_slower_than_the_task_is_said(changed):
     assert any(line.startswith(slow) for line in found.warnings)
 
 
+WALL = {"name": "wall", "normal": [0, -2, 0], "offset": -1.0}  # at y = 0.5, behind it forbidden
+
+
+def box(y, size):
+    return {"name": "shelf", "position": [0.5, y, 0.2], "rpy_deg": [0, 0, 0], "size": size}
+
+
+@pytest.mark.parametrize(
+    ("zone", "problem"),
+    [
+        (
+            {"half_spaces": [{"name": "wall", "normal": [0, 1, 0], "offset": 0.5}]},
+            "below 0.5 m: move it, or, if the other side is meant, turn the signs of normal and offset",
+        ),
+        (
+            {"boxes": [box(0.0, [2.0, 2.0, 1.0])]},
+            "'panda_link",
+        ),  # all of the arm is in it, and touches none of its sides
+    ],
+)
+def test_what_is_kept_out_and_holds_the_arm_is_an_error_as_it_is_for_the_guard(changed, zone, problem):
+    (error,) = check_robot(changed({"keep_out": zone})).errors
+    assert "expected it clear of the arm at home" in error and problem in error
+
+
+@pytest.mark.parametrize("zone", [{"half_spaces": [WALL | {"offset": -0.4}]}, {"boxes": [box(0.45, [0.6, 0.2, 0.4])]}])
+def test_what_is_kept_out_of_the_reach_is_said_with_its_share(changed, zone):
+    found = check_robot(changed({"keep_out": zone}))
+    (name,) = (each["name"] for kind in zone.values() for each in kind)
+    (warning,) = found.warnings
+    share = float(warning.split(" % of")[0].split()[-1])
+    assert found.errors == [] and warning.startswith(f"keep_out: '{name}': with the tool at ") and 3 < share < 60
+
+
+def test_what_is_kept_out_beside_the_reach_is_not_spoken_of(changed):
+    found = check_robot(changed({"keep_out": {"half_spaces": [WALL], "boxes": [box(-0.9, [0.2, 0.2, 0.2])]}}))
+    assert found.errors == found.warnings == []
+
+
 def test_an_arm_that_touches_the_table_is_named(changed):
     errors = check_robot(changed({"tool.height": 0.010, "reach.z": [0.009, 0.1]})).errors
     assert "home: 'panda_leftfinger' is 2 mm above the table" in errors

@@ -8,7 +8,7 @@ import numpy as np
 
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.meshes import MeshError, link_shapes
-from wm_core.robot import RobotError, RobotProfile, load_robot
+from wm_core.robot import HalfSpace, RobotError, RobotProfile, load_robot
 from wm_core.robot_description import describe, joint_problems, plain_limits
 from wm_core.rotations import parts_of
 from wm_core.specs import UNITS
@@ -113,12 +113,15 @@ def _places(robot: RobotProfile, found: Findings) -> None:
 
 
 def _motion(kinematics: Kinematics, collisions: Collisions, found: Findings) -> None:
-    """Whether the arm gets home and everywhere within its reach, without touching itself or the table."""
+    """Whether the arm gets home and everywhere within its reach, without touching itself, the table or what is kept out."""
+    starts = kinematics.robot.home.joints
     try:
         home = home_joints(kinematics)
     except KinematicsError as error:
         found.errors.append(f"home: the arm does not get there from home.joints: {error}")
+        _kept_out_at_home(kinematics.robot, collisions.in_keep_out(starts), found)
         return
+    zones = _kept_out_at_home(kinematics.robot, [*collisions.in_keep_out(starts), *collisions.in_keep_out(home)], found)
     _touching(collisions, home, "home", found)
     reach = try_reach(kinematics, home)
     if reach.missed:
@@ -138,8 +141,40 @@ def _motion(kinematics: Kinematics, collisions: Collisions, found: Findings) -> 
         found.facts.append(
             f"slowest within reach: {slowest:.2f} m/s at {_place(place)}, by the joints' velocity limits"
         )
-    found.warnings += _unmasked(kinematics, reach)
+    found.warnings += _kept_out_within_reach(collisions, reach, zones) + _unmasked(kinematics, reach)
     found.facts.append(f"{len(reach.reached)} places tried and reached")
+
+
+def _kept_out_at_home(robot: RobotProfile, entered: list[tuple[str, str]], found: Findings) -> list[str]:
+    """The guard refuses to begin in a zone of `keep_out`; returns the names of the zones where it does not."""
+    for zone in robot.keep_out:
+        if links := dict.fromkeys(f"'{link}'" for link, name in entered if name == zone.name):
+            remedy = "move it"
+            if isinstance(zone, HalfSpace):
+                normal = "(" + ", ".join(f"{value:g}" for value in zone.normal) + ")"
+                remedy = (
+                    f"it forbids all places whose product with the normal {normal} is below {zone.offset:g} m: move it, or, if the"
+                    " other side is meant, turn the signs of normal and offset"
+                )
+            found.errors.append(
+                f"keep_out: '{zone.name}': expected it clear of the arm at home, {', '.join(list(links)[:SHOWN])} is in it, and the"
+                f" guard refuses such a robot; {remedy}"
+            )
+    return [zone.name for zone in robot.keep_out if zone.name not in {name for _, name in entered}]
+
+
+def _kept_out_within_reach(collisions: Collisions, reach: Reach, zones: list[str]) -> list[str]:
+    """How much of the reach is only reached with a part of the arm in a zone of `keep_out`, by zone."""
+    inside: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in zones}
+    for place, q in reach.reached.items() if zones else ():
+        for name in {name for _, name in collisions.in_keep_out(q)} & inside.keys():
+            inside[name].append(place)
+    return [
+        f"keep_out: '{name}': with the tool at {100 * len(places) / len(reach.reached):.0f} % of the places tried within the reach a"
+        f" part of the arm is in it, as at {_place(places[0])}: the guard stops the arm before; narrow the reach or move '{name}'"
+        for name, places in inside.items()
+        if places
+    ]
 
 
 def _touching(collisions: Collisions, q: np.ndarray, where: str, found: Findings) -> None:

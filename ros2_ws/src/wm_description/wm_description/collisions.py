@@ -1,7 +1,8 @@
-"""Which parts of a robot touch each other or the table, from the meshes and primitives of its URDF."""
+"""Which parts of a robot touch each other, the table or what its profile keeps out, from the meshes and primitives of its URDF."""
 
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import coal
@@ -9,6 +10,7 @@ import numpy as np
 
 from wm_core.kinematics import Kinematics
 from wm_core.meshes import Shape, link_shapes
+from wm_core.robot import HalfSpace, KeepOutBox
 from wm_core.rotations import parts_of
 
 TABLE_CLEARANCE = 0.003  # [m] above the table that everything which moves keeps
@@ -19,7 +21,12 @@ class _Solid:
     link: str
     pose: np.ndarray  # (4, 4) in the link's frame
     vertices: np.ndarray  # (V, 3) in its own
-    geometry: coal.CollisionGeometry
+    geometry: coal.BVHModelOBBRSS
+
+    @cached_property
+    def hull(self) -> coal.ConvexBase:
+        self.geometry.buildConvexHull(True, "Qt")
+        return self.geometry.convex
 
 
 class Collisions:
@@ -72,10 +79,24 @@ class Collisions:
                 lowest[solid.link] = min(z, lowest.get(solid.link, np.inf))
         return [(link, z) for link, z in lowest.items() if z < TABLE_CLEARANCE]
 
+    def in_keep_out(self, q: np.ndarray) -> list[tuple[str, str]]:
+        """Moving links with a part in a zone that the profile keeps out, and its name: by convex hulls, as the guard judges."""
+        moving = [(s, pose) for s, moves, pose in zip(self._solids, self._moving, self._poses(q), strict=True) if moves]
+        zones = self._kinematics.robot.keep_out
+        return [(s.link, zone.name) for zone in zones for s, pose in moving if self._reaches_into(zone, s, pose)]
+
     def mean_height(self, q: np.ndarray) -> float:
         """Of the middles of all parts that move [m]; high where the elbow is up."""
         poses = zip(self._solids, self._moving, self._poses(q), strict=True)
         return float(np.mean([s.vertices.mean(0) @ pose[2, :3] + pose[2, 3] for s, moving, pose in poses if moving]))
+
+    def _reaches_into(self, zone: HalfSpace | KeepOutBox, solid: _Solid, pose: np.ndarray) -> bool:
+        if isinstance(zone, HalfSpace):
+            rotation, position = parts_of(pose)
+            return bool((solid.vertices @ (rotation.T @ zone.normal) + zone.normal @ position).min() <= zone.offset)
+        box, there = coal.Box(*map(float, zone.size)), coal.Transform3s(*parts_of(zone.pose))
+        at = coal.Transform3s(*parts_of(pose))
+        return bool(coal.collide(solid.hull, at, box, there, coal.CollisionRequest(), coal.CollisionResult()))
 
     def _poses(self, q: np.ndarray) -> list[np.ndarray]:
         links = self._kinematics.link_poses([solid.link for solid in self._solids], q)

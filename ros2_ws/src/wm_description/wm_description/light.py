@@ -1,6 +1,8 @@
 """Light copies of robot descriptions: meshes clustered to centimetres, so that the simulator draws them at camera rate."""
 
+import re
 import xml.etree.ElementTree as ElementTree
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -15,26 +17,27 @@ KEPT = ("link", "joint", "material")  # of a URDF; what is for Gazebo and ros2_c
 def light_copy(source: Path, target: Path, cluster: float = CLUSTER) -> int:
     """Write the URDF `source` to `target` with light OBJ meshes in the folder `meshes` beside it; returns their triangles.
 
-    What is seen is also what collides. `package://` URIs are looked up among the built packages and, as
-    `package://NAME/PATH`, in the folders above `source`. Raises MeshError for a mesh that cannot be read.
+    What is seen is also what collides. Meshes have the names of their links: files of several folders may have the same.
+    `package://` URIs are looked up among the built packages and, as `package://NAME/PATH`, in the folders above `source`. Raises
+    MeshError for a mesh that cannot be read.
     """
     root = ElementTree.parse(source).getroot()
     for element in [child for child in root if child.tag not in KEPT]:
         root.remove(element)
     folder = target.parent / "meshes"
-    count = 0
+    triangles, names = 0, set[str]()
     for link in root.findall("link"):
         meshes = [mesh for visual in link.findall("visual") for mesh in visual.iter("mesh")]
         for number, mesh in enumerate(meshes):
             file = _find(mesh.get("filename", ""), source.parent)
-            name = file.stem if len(meshes) == 1 else f"{file.stem}_{number}"
-            count += write_obj(folder / f"{name}.obj", *cluster_mesh(*read_mesh(file), cluster))
+            name = _name(link.get("name", ""), number if len(meshes) > 1 else None, names)
+            triangles += write_obj(folder / f"{name}.obj", *cluster_mesh(*read_mesh(file), cluster))
             mesh.set("filename", f"meshes/{name}.obj")
         if meshes:
             _collide_as_seen(link)
     ElementTree.indent(root)
     target.write_text('<?xml version="1.0"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n")
-    return count
+    return triangles
 
 
 def cluster_mesh(vertices: np.ndarray, triangles: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray]:
@@ -57,6 +60,14 @@ def write_obj(file: Path, vertices: np.ndarray, triangles: np.ndarray) -> int:
     lines += [f"f {a} {b} {c}" for a, b, c in triangles + 1]
     file.write_text("\n".join(lines) + "\n")
     return len(triangles)
+
+
+def _name(link: str, number: int | None, taken: set[str]) -> str:
+    """A new file name for a mesh of a link, which is added to those that are taken."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", link) + ("" if number is None else f"_{number}")
+    name = next(name for name in chain([plain], (f"{plain}_{i}" for i in count(2))) if name.lower() not in taken)
+    taken.add(name.lower())
+    return name
 
 
 def _find(uri: str, folder: Path) -> Path:

@@ -32,8 +32,9 @@ def picture(kinematics: Kinematics, q: np.ndarray) -> np.ndarray:
 
 
 def save_picture(kinematics: Kinematics, q: np.ndarray, file: Path) -> None:
-    """Write `picture` as a PNG."""
-    cv2.imwrite(str(file), cv2.cvtColor(picture(kinematics, q), cv2.COLOR_RGB2BGR))
+    """Write `picture` as a PNG; raises OSError."""
+    image = cv2.imencode(".png", cv2.cvtColor(picture(kinematics, q), cv2.COLOR_RGB2BGR))[1]
+    file.write_bytes(image.tobytes())  # OpenCV's own writing says nothing of a full disk
 
 
 def _load(client: BulletClient, kinematics: Kinematics, q: np.ndarray) -> None:

@@ -1,5 +1,6 @@
 """Proposes a profile for an arm's URDF: its joints, a tool, a home and the reach, found by trying."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,18 +9,24 @@ from typing import Any
 import numpy as np
 import yaml
 
+from wm_core.atomic import new_folder
 from wm_core.kinematics import CAUTIOUS_ACCELERATION, CAUTIOUS_JERK, Kinematics, KinematicsError
 from wm_core.robot import PROFILE, RobotError, load_robot
+from wm_core.robot_schema import SCHEMA
+from wm_description.arm import Chain, Tree, find_arm
+from wm_description.check import Findings, check_robot
 from wm_description.collisions import Collisions
 from wm_description.fingers import gripper_tool
 from wm_description.light import light_copy
-from wm_description.reach import spread
+from wm_description.reach import home_joints, spread
 
 PUSHER = 0.16  # [m] from the flange to the tip
 HEIGHT = 0.027  # [m] of the tip above the table
 # The Panda's closed fingers, and a rod that ends as high as its palm: what was learned with them holds.
 FINGER = {"position": [0.0, 0.0, -0.0185], "size": [0.02, 0.03, 0.053]}
 ROD = {"position": [0.0, 0.0, -0.0987], "size": [0.04, 0.04, 0.1226]}
+NAME = SCHEMA["properties"]["name"]["pattern"]
+PICTURE = "picture.png"
 FULL_TURN = [-3.14, 3.14]  # [rad] for joints whose URDF gives no range
 SPEED, EFFORT = 1.0, 50.0  # [rad/s], [N m] for joints whose URDF gives none
 PLACES = (0.3, 0.4, 0.5, 0.6)  # [m] before the base, where a home is looked for
@@ -27,93 +34,72 @@ STARTS = 60  # random joints for each
 GRID = 0.04  # [m] of the places that are tried for the reach
 NEAREST, FARTHEST, WIDEST = 0.16, 1.0, 0.4  # [m] before the base, and to the side
 DEEPEST = 0.48  # [m] of the box in x: as deep as a table that cameras see
-ARM_TYPES = ("revolute", "continuous")
 
 
 @dataclass(frozen=True)
-class Chain:
-    """The arm in a URDF: its base link, moving joints in order, and the link that carries the tool."""
+class Proposal:
+    """`notes`: what a person should look at; `found`: what is still wrong with it, without errors there is a picture."""
 
-    base: str
-    joints: tuple[str, ...]
-    flange: str
+    notes: list[str]
+    found: Findings
 
 
-def new_robot(urdf: Path, out: Path, name: str) -> list[str]:
-    """Write `out`: light copies of URDF and meshes, and a proposed profile. Returns what a person should look at.
+def new_robot(urdf: Path, out: Path, name: str) -> Proposal:
+    """Make the folder `out`: light copies of URDF and meshes, a proposed profile, and a picture of what can be used.
 
-    Raises RobotError for a URDF without an arm, MeshError for meshes that cannot be read, OSError.
+    It appears when all of that is done, or not at all. Raises RobotError for a folder with something in it and for a URDF without
+    an arm, MeshError for meshes that cannot be read, OSError.
     """
-    if (out / PROFILE).exists():
-        raise RobotError(f"expected a new folder, {out / PROFILE} exists; choose another with --out")
-    out.mkdir(parents=True, exist_ok=True)
+    if not re.fullmatch(NAME, name):
+        raise RobotError(f"expected a name that matches {NAME}, got '{name}'; choose another with --name")
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise RobotError(f"expected a new folder, {out} exists and is not empty; choose another with --out")
+    with new_folder(out) as work:
+        try:
+            notes = _write_robot(urdf, work, name)
+        except (RobotError, KinematicsError) as error:  # the folder that it names is gone when it is read
+            raise type(error)(str(error).replace(str(work), str(out))) from error
+        found = check_robot(work)
+        for lines in (found.errors, found.warnings):
+            lines[:] = [line.replace(str(work), str(out)) for line in lines]
+        if not found.errors:
+            from wm_description.picture import save_picture  # PyBullet takes a while
+
+            kinematics = Kinematics(load_robot(work))
+            save_picture(kinematics, home_joints(kinematics), work / PICTURE)
+    return Proposal(notes, found)
+
+
+def _write_robot(urdf: Path, out: Path, name: str) -> list[str]:
+    """Write URDF, meshes and profile; returns what a person should look at."""
     light_copy(urdf, out / f"{name}.urdf")
     root = ElementTree.parse(out / f"{name}.urdf").getroot()
     arm = find_arm(root)
     data = _draft(root, arm, name)
     write_profile(data, out / PROFILE)
     carries = "a pusher"
-    if fingers := gripper_tool(Kinematics(load_robot(out / PROFILE))):
-        data["tool"] |= fingers[0] | {"link": "tip"}
-        data["gripper"], data["mask"][-1]["links"] = fingers[1], ["tip"]
-        data["description"], carries = f"{root.get('name', name)} with its gripper", "its closed gripper"
+    hints: list[str] = []
+    if hand := gripper_tool(Kinematics(load_robot(out / PROFILE))):
+        data["tool"] |= hand.tool | {"link": "tip"}
+        data["mask"][-1]["links"] = ["tip"]
+        data["description"] = f"{root.get('name', name)} with its gripper"
+        carries, hints = "its closed gripper", hand.notes
+        if hand.gripper:
+            data["gripper"] = hand.gripper
     notes = [f"the arm is {' '.join(arm.joints)}, from '{arm.base}' to '{arm.flange}', and pushes with {carries}"]
+    notes += hints
     notes += [f"limits.{key}: made up where the URDF gives none" for key in data.get("limits", {})]
     write_profile(data, out / PROFILE)
-    notes += _place(data, out / PROFILE)
-    return notes
-
-
-def find_arm(root: ElementTree.Element) -> Chain:
-    """The longest chain of turning joints; the flange is the last link that is fixed to its end and has no shape.
-
-    Raises RobotError for a description without such a chain.
-    """
-    parents: dict[str, tuple[str, ElementTree.Element]] = {}
-    fixed: dict[str, list[str]] = {}
-    for joint in root.findall("joint"):
-        parent, child = (joint.find(tag).get("link", "") for tag in ("parent", "child"))  # type: ignore[union-attr]
-        parents[child] = (parent, joint)
-        if joint.get("type") == "fixed":
-            fixed.setdefault(parent, []).append(child)
-    chains = {link.get("name", ""): _joints_to(link.get("name", ""), parents) for link in root.findall("link")}
-    end, joints = max(chains.items(), key=lambda item: len(item[1]))
-    if not joints:
-        raise RobotError("expected a URDF with an arm, found no chain of turning joints in it")
-    first = next(joint for joint in root.findall("joint") if joint.get("name") == joints[0])
-    base = first.find("parent").get("link", "")  # type: ignore[union-attr]
-    while base in parents and parents[base][0] != "world":
-        base = parents[base][0]
-    end = next(j.find("child").get("link", "") for j in root.findall("joint") if j.get("name") == joints[-1])  # type: ignore[union-attr]
-    flange = _flange(root, end, fixed)
-    return Chain(base, tuple(joints), flange)
-
-
-def _joints_to(link: str, parents: dict) -> list[str]:
-    joints = []
-    while link in parents:
-        link, joint = parents[link]
-        if joint.get("type") in ARM_TYPES and joint.find("mimic") is None:
-            joints.append(joint.get("name"))
-    return joints[::-1]
-
-
-def _flange(root: ElementTree.Element, link: str, fixed: dict[str, list[str]]) -> str:
-    """Follow fixed joints to a frame that is meant for tools: tool0, a flange or an end effector; else the last link."""
-    todo, frames = [link], []
-    while todo:
-        each = todo.pop()
-        frames.append(each)
-        todo += fixed.get(each, [])
-    for word in ("tool0", "flange", "ee", "eef", "tcp"):
-        if found := [frame for frame in frames if word in frame.lower().split("_") or frame.lower() == word]:
-            return found[0]
-    return link
+    return notes + _place(data, out / PROFILE)
 
 
 def _draft(root: ElementTree.Element, arm: Chain, name: str) -> dict[str, Any]:
     """A profile that can be loaded; home and reach are put in later."""
-    moving = [link for link in _links_after(root, arm.joints[0]) if link.find("visual") is not None]
+    tree = Tree(root)
+    first = next(joint for joint in tree.joints if joint.name == arm.joints[0])
+    behind = {first.child, *(joint.child for joint in tree.behind(first.child))}
+    seen = [link.get("name") for link in root.findall("link") if link.find("visual") is not None]
+    moving = [name for name in seen if name in behind]
     data: dict[str, Any] = {
         "name": name,
         "description": f"{root.get('name', name)} with a pusher",
@@ -132,49 +118,29 @@ def _draft(root: ElementTree.Element, arm: Chain, name: str) -> dict[str, Any]:
         "workspace": {"x": [0.0, FARTHEST], "y": [-WIDEST, WIDEST], "z": [0.005, 0.8]},
         "tool_speed": 0.25,
         "mask": [
-            {"links": [link.get("name") for link in moving], "margin": 0.008},
+            *([{"links": moving, "margin": 0.008}] if moving else []),
             {"links": ["pusher"], "margin": 0.003},
         ],
     }
     cautious = {"acceleration": CAUTIOUS_ACCELERATION, "jerk": CAUTIOUS_JERK}  # no URDF says these
-    data["limits"] = _missing_limits(root, arm.joints) | {
+    data["limits"] = _missing_limits(tree, arm.joints) | {
         key: [each] * len(arm.joints) for key, each in cautious.items()
     }
     return data
 
 
-def _links_after(root: ElementTree.Element, joint: str) -> list[ElementTree.Element]:
-    """The links that a joint moves."""
-    children: dict[str, list[str]] = {}
-    start = ""
-    for each in root.findall("joint"):
-        parent, child = (each.find(tag).get("link", "") for tag in ("parent", "child"))  # type: ignore[union-attr]
-        children.setdefault(parent, []).append(child)
-        start = child if each.get("name") == joint else start
-    todo, found = [start], set()
-    while todo:
-        link = todo.pop()
-        found.add(link)
-        todo += children.get(link, [])
-    return [link for link in root.findall("link") if link.get("name") in found]
-
-
-def _missing_limits(root: ElementTree.Element, joints: tuple[str, ...]) -> dict[str, list]:
+def _missing_limits(tree: Tree, joints: tuple[str, ...]) -> dict[str, list]:
     """Limits for all joints where the URDF lacks any of a kind."""
-    elements = {joint.get("name"): joint for joint in root.findall("joint")}
+    elements = {joint.name: joint for joint in tree.joints}
     limits: dict[str, list] = {"position": [], "velocity": [], "effort": []}
     missing = set()
-    for name in joints:
-        joint = elements[name]
-        limit = joint.find("limit")
-        values = {} if limit is None else {key: float(value) for key, value in limit.attrib.items()}
-        low, high = values.get("lower", 0.0), values.get("upper", 0.0)
-        bounded = joint.get("type") != "continuous" and low < high
-        limits["position"].append([low, high] if bounded else FULL_TURN)
-        limits["velocity"].append(values.get("velocity", 0.0) or SPEED)
-        limits["effort"].append(values.get("effort", 0.0) or EFFORT)
-        missing |= {"position"} if not bounded else set()
-        missing |= {key for key in ("velocity", "effort") if not values.get(key, 0.0) > 0}
+    for joint in (elements[name] for name in joints):
+        bounded = joint.kind != "continuous" and joint.lower < joint.upper
+        limits["position"].append([joint.lower, joint.upper] if bounded else FULL_TURN)
+        limits["velocity"].append(joint.velocity or SPEED)
+        limits["effort"].append(joint.effort or EFFORT)
+        lacking = {"position": bounded, "velocity": joint.velocity > 0, "effort": joint.effort > 0}
+        missing |= {key for key, there in lacking.items() if not there}
     return {key: values for key, values in limits.items() if key in missing}
 
 

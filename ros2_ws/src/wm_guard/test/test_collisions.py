@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from wm_core.kinematics import Kinematics
 from wm_core.robot import RobotError, load_robot, robot_names
+from wm_description.check import check_robot
 from wm_guard.collisions import Approach, Box, Collisions
 
 ROBOTS = robot_names()
@@ -120,6 +121,8 @@ def test_a_home_in_what_is_kept_out_is_refused_by_name(tmp_path: Path):
     robot = with_keep_out(tmp_path, {"half_spaces": [{"name": "ceiling", "normal": [0, 0, -1], "offset": -0.5}]})
     with pytest.raises(RobotError, match="keep_out: expected 'ceiling' clear of the arm at home"):
         Collisions(Kinematics(robot))
+    (error,) = check_robot(robot.file).errors  # `wm robot check` says so before
+    assert error.startswith("keep_out: 'ceiling': expected it clear of the arm at home")
 
 
 @settings(max_examples=50, deadline=None)

@@ -36,6 +36,16 @@ def test_goals_that_cannot_be_pursued_are_refused(xy, frame, tolerance, expected
         pose_goal(dict(zip("xy", xy, strict=True)), frame, BASE, tolerance, TASK)
 
 
+def test_a_goal_without_a_frame_is_in_the_table_frame_whatever_its_name_is():
+    assert pose_goal(GOAL.pose, "", "workbench", 0.01, TASK) == pose_goal(
+        GOAL.pose, "workbench", "workbench", 0.01, TASK
+    )
+    with pytest.raises(
+        GoalError, match="expected a goal in frame 'workbench', got 'table'; transform it first, or leave its frame_id"
+    ):
+        pose_goal(GOAL.pose, "table", "workbench", 0.01, TASK)
+
+
 def test_no_tolerance_means_the_task_s():
     assert pose_goal(GOAL.pose, BASE, BASE, 0.0, TASK).tolerance == 0.01
     assert pose_goal(GOAL.pose, BASE, BASE, 0.02, TASK).tolerance == 0.02

@@ -73,7 +73,7 @@ def test_cancel_preempt_and_timeout(rest):
 
 
 def test_goals_through_plain_services(rest):
-    assert rest.wait(rest.set_goal.call_async(SetGoal.Request(goal=goal_at(0.6, 0.0)))).success
+    assert rest.wait(rest.set_goal.call_async(SetGoal.Request(goal=goal_at(0.6, 0.0, frame="")))).success
     assert rest.believe().status == Command.ACTIVE
     assert rest.wait(rest.cancel.call_async(Trigger.Request())).success
     assert rest.believe().status == Command.IDLE

@@ -11,9 +11,14 @@ LOOK_AFTER = 1.0  # [s] out of sight, then the tool backs off: most often it is 
 
 
 def pose_goal(pose: Mapping[str, float], frame: str, table_frame: str, tolerance: float, task: Task) -> PoseGoal:
-    """The goal of bringing the object to a pose within a task's region, within the task's tolerance where it is 0; raises GoalError."""
-    if frame != table_frame:
-        raise GoalError(f"expected a goal in frame '{table_frame}', got '{frame}'; transform it first")
+    """The goal of bringing the object to a pose within a task's region, within the task's tolerance where it is 0; raises GoalError.
+
+    `frame`: of the pose; empty: the table frame.
+    """
+    if frame not in ("", table_frame):
+        raise GoalError(
+            f"expected a goal in frame '{table_frame}', got '{frame}'; transform it first, or leave its frame_id empty for '{table_frame}'"
+        )
     goal = PoseGoal(pose, tolerance or task.success.tolerance)
     if not task.regions.goals.contains(goal.position):
         raise GoalError(f"expected a goal within {task.regions.goals} (task '{task.name}'), got {dict(pose)}")

@@ -238,8 +238,11 @@ class Client(Node):
         )
 
 
-def object_goal(xy: np.ndarray, frame: str, tolerance_m: float = 0.0) -> Goal:
-    """Bring the object to `xy` (2,) [m] in `frame`; tolerance 0: the planner's default."""
+def object_goal(xy: np.ndarray, tolerance_m: float = 0.0, frame: str = "") -> Goal:
+    """Bring the object to `xy` (2,) [m] in `frame`, empty: the table frame of the planner, whatever its name is.
+
+    Tolerance 0: the planner's default.
+    """
     goal = Goal(kind=Goal.OBJECT_POSE, tolerance=tolerance_m)
     goal.object_pose.header.frame_id = frame
     goal.object_pose.pose.position.x, goal.object_pose.pose.position.y = map(float, xy)

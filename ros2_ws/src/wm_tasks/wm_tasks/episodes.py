@@ -171,7 +171,7 @@ class Episodes(Client):
             self.wait_for_recovery()
             self.wait_for_e_stop_reset()
             recoveries, sent = self.recoveries, self.get_clock().now()
-            handle = self.send_goal(object_goal(xy, self.frame), left)
+            handle = self.send_goal(object_goal(xy), left)
             refusals = 0 if handle.accepted else refusals + 1
             if handle.accepted:
                 part = self.result(handle, WALL_S)

@@ -96,7 +96,7 @@ class Explorer(Client):
     def _pursue(self, order: Order) -> None:
         """One goal from beginning to end; the last one ends with the time that is wanted."""
         left = 60 * self._minutes - self.report.robot_s if self._minutes else order.seconds
-        goal = Goal(kind=Goal.EXPLORE) if order.xy is None else object_goal(order.xy, self.frame, RETURN_TOLERANCE)
+        goal = Goal(kind=Goal.EXPLORE) if order.xy is None else object_goal(order.xy, RETURN_TOLERANCE)
         seconds = max(1.0, min(order.seconds, left))
         handle = self.send_goal(goal, seconds)
         if not handle.accepted:

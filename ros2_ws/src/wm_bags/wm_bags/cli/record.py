@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-d", "--max-bag-seconds", type=float, default=0.0, help="begin another file after this time")
     free = DEFAULTS["min_free_bytes"]
     parser.add_argument("--min-free-bytes", type=int, default=free, help="stop before less is left on the disk")
+    parser.add_argument("--namespace", default="", metavar="NS", help="of the launch, if it has one")
     parser.add_argument("--snapshot", action="store_true", help="write the last seconds when something happens")
     parser.add_argument("--before", type=float, default=DEFAULTS["before"], help="[s] before a trigger")
     parser.add_argument("--after", type=float, default=DEFAULTS["after"], help="[s] after the last trigger")
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     try:
-        recorder = Recorder(parameter_overrides=overrides)
+        recorder = Recorder(parameter_overrides=overrides, namespace=options.namespace.strip("/"))
     except (ValueError, OSError) as error:
         rclpy.try_shutdown()
         raise ValueError(f"cannot record: {error}") from error

@@ -14,8 +14,13 @@ from wm_bags.steps.sync import Cut
 from wm_bags.steps.topic_stats import TopicStats
 from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
-from wm_core.kinematics import Kinematics
+from wm_core.kinematics import Kinematics, KinematicsError
+from wm_core.meshes import MeshError
+from wm_core.rig import RigError
+from wm_core.robot import RobotError
 
+# Why a bag cannot be used, while others can: it is damaged, or its robot or rig is not on this machine, or is another one by now.
+UNUSABLE = (BagError, RobotError, RigError, KinematicsError, MeshError)
 Span = tuple[int, int]  # stamps [ns]
 STEP_NS, REACH = DEFAULT_STEPS.ns, DEFAULT_STEPS.reach  # of the default task
 
@@ -181,7 +186,7 @@ def check_bag(
         with Bag(path, damaged) as bag:
             for _ in check.steps_of(bag, kinematics, steps.ns, steps.reach, everything=True):
                 pass
-    except BagError as error:
+    except UNUSABLE as error:
         check.refuse(str(error))
     return check
 

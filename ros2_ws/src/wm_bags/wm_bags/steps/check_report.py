@@ -22,11 +22,18 @@ LONGEST = 50  # cuts listed
 
 
 def write_report(checks: Sequence[BagCheck], folder: Path) -> None:
-    """Write report.html and report.json into a folder."""
+    """Write report.html and report.json into a folder; those that are there stay until both are complete."""
     facts = [check.facts() for check in checks]
     total = {"kept_s": sum(check.kept_s for check in checks), "bags": facts}
-    (folder / "report.json").write_text(json.dumps(total, indent=1) + "\n")
-    (folder / "report.html").write_text(_page(checks, facts))
+    texts = {"report.json": json.dumps(total, indent=1) + "\n", "report.html": _page(checks, facts)}
+    try:
+        for name, text in texts.items():
+            (folder / f".{name}.part").write_text(text)
+        for name in texts:
+            (folder / f".{name}.part").replace(folder / name)
+    finally:
+        for name in texts:
+            (folder / f".{name}.part").unlink(missing_ok=True)
 
 
 def _page(checks: Sequence[BagCheck], facts: Sequence[dict[str, Any]]) -> str:

@@ -10,7 +10,8 @@ from wm_bags.steps.profile import CameraTopics, Profile
 from wm_bags.storage.errors import BagError
 from wm_bags.storage.reading import Bag
 from wm_core.paths import rig_path
-from wm_core.robot import DEFAULT_ROBOT, load_robot
+from wm_core.rig import RigError
+from wm_core.robot import DEFAULT_ROBOT, RobotError, load_robot
 
 PARAMETERS = "/wm/parameters"  # rcl_interfaces/ParameterEvent: what a node was configured with; after the namespace
 PERCEPTION = "wm_perception"
@@ -21,8 +22,7 @@ SWITCH, TEXTS = 1, 9  # rcl_interfaces/msg/ParameterType: PARAMETER_BOOL, PARAME
 def profile_of(path: Path, damaged: str = "refuse") -> Profile:
     """wm's own topics; the default robot and rig where the bag does not say with which it was recorded.
 
-    What is wrong with the bag is left to whoever reads it. Raises BagError where its rig is not on this machine, and RobotError
-    where its robot is not.
+    What is wrong with the bag is left to whoever reads it. Raises BagError where its rig or its robot is not on this machine.
     """
     nodes: dict[str, dict[str, Any]] = {}
     namespace, recorded = "", frozenset[str]()
@@ -37,9 +37,15 @@ def profile_of(path: Path, damaged: str = "refuse") -> Profile:
         pass
     seen = nodes.get(PERCEPTION, {})
     every = {name: value for values in (*reversed(nodes.values()), seen) for name, value in values.items() if value}
-    profile = _of_rig(path, every.get("rig", ""))
     robot = every.get("robot", DEFAULT_ROBOT)
-    profile = replace(profile, robot=robot, joint_names=_joint_names(robot, every.get("tf_prefix", "")))
+    try:
+        profile = _of_rig(path, every.get("rig", ""))
+        profile = replace(profile, robot=robot, joint_names=_joint_names(robot, every.get("tf_prefix", "")))
+    except (RobotError, RigError) as error:
+        raise BagError(
+            f"{path}: expected the robot and the camera rig that it was recorded with on this machine: {error}; bring them here, or"
+            " name their files in a profile: ./wm bag profile BAG proposes one for --profile"
+        ) from error
     if PERCEPTION in nodes:
         profile = _seen(profile, seen, recorded, namespace)
     return _inside(profile, namespace)
@@ -71,10 +77,11 @@ def _of_rig(path: Path, rig: str) -> Profile:
 
 def _joint_names(robot: str, prefix: str) -> dict[str, str]:
     """The bag's name by the robot's, where a prefix makes them differ."""
+    own = load_robot(robot)
     if not prefix:
         return {}
-    pairs = zip(load_robot(robot).joints, load_robot(robot, prefix).joints, strict=True)
-    return {own: other for own, other in pairs if own != other}
+    pairs = zip(own.joints, load_robot(robot, prefix).joints, strict=True)
+    return {one: other for one, other in pairs if one != other}
 
 
 def _seen(profile: Profile, values: Mapping[str, Any], recorded: frozenset[str], namespace: str) -> Profile:

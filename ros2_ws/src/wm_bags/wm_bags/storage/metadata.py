@@ -15,6 +15,7 @@ from wm_bags.storage.errors import BagError, in_words
 
 VERSION = 9
 FILE = "metadata.yaml"
+COMPRESSED = ("file", "message")  # modes of compression, in lower case
 DISTRO = os.environ.get("ROS_DISTRO", "jazzy")  # the wheels are Jazzy's
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -120,6 +121,11 @@ class Metadata:
     per_file: dict[str, int] = field(default_factory=dict)  # messages by file
     messages: int = -1
     duration_ns: int = 0
+    compression: str = ""  # "file": each as a whole, "message": each; as in COMPRESSED
+
+
+class UnsupportedError(BagError):
+    """A metadata.yaml that is whole, but of a kind that is not read here."""
 
 
 def read_metadata(folder: Path) -> Metadata | None:
@@ -142,12 +148,15 @@ def read_metadata(folder: Path) -> Metadata | None:
             f"{file}: expected what rosbag2 writes, got {in_words(error)}; delete it to read the files without it"
         ) from error
     if version > VERSION:
-        raise BagError(f"{file}: expected a version of at most {VERSION}, got {version}; convert it: ros2 bag convert")
+        raise UnsupportedError(
+            f"{file}: expected a version of at most {VERSION}, got {version}; convert it: ros2 bag convert"
+        )
     mode, form = str(content.get("compression_mode") or "").lower(), content.get("compression_format") or ""
-    if mode in ("file", "message") and form != "zstd":
-        raise BagError(f"{file}: expected compression by zstd, got {form!r}; convert it: ros2 bag convert")
+    if mode in COMPRESSED and form != "zstd":
+        raise UnsupportedError(f"{file}: expected compression by zstd, got {form!r}; convert it: ros2 bag convert")
     distro = str(content.get("ros_distro") or "")
-    return Metadata(version, distro, names, {topic.name: topic for topic in topics}, per_file, messages, duration_ns)
+    known = {topic.name: topic for topic in topics}
+    return Metadata(version, distro, names, known, per_file, messages, duration_ns, mode if mode in COMPRESSED else "")
 
 
 def _topic(entry: dict[str, Any]) -> contents.Topic:

@@ -16,6 +16,7 @@ import zstandard
 from wm_bags.storage.bag_types import TypesOfBag
 from wm_bags.storage.contents import MAGIC_OF_ZSTD, Found, Topic
 from wm_bags.storage.errors import BagError, in_words, opened
+from wm_bags.storage.files import ZSTD, gaps, is_storage, number, plain_name
 from wm_bags.storage.metadata import Metadata, read_metadata
 from wm_bags.storage.reading_mcap import McapStorage
 from wm_bags.storage.reading_sqlite import SqliteStorage
@@ -127,7 +128,7 @@ class Bag:
         self._metadata = metadata
         self.distro, self.version = metadata.distro, metadata.version
         self.files = files
-        kinds = {Path(file.stem if file.suffix == ".zstd" else file.name).suffix for file in files}
+        kinds = {Path(plain_name(file)).suffix for file in files}
         if len(kinds) != 1 or not kinds <= set(STORAGES):
             raise BagError(
                 f"{self.path}: expected files of one storage, MCAP (.mcap) or sqlite3 (.db3), got {sorted(kinds)}"
@@ -146,7 +147,7 @@ class Bag:
             self._helped("one file, without the metadata.yaml of its folder")
             return Metadata(), [self.path]
         metadata = read_metadata(self.path)
-        present = sorted((file for file in self.path.iterdir() if _is_storage(file)), key=_number)
+        present = sorted((file for file in self.path.iterdir() if is_storage(file)), key=number)
         if metadata is None:
             if not present:
                 inside = [child.name for child in sorted(self.path.iterdir()) if is_bag(child)]
@@ -155,14 +156,20 @@ class Bag:
                     + (f"; it holds bags: {', '.join(inside[:5])}" if inside else "")
                 )
             self._helped("without metadata.yaml: read from the files themselves")
-            numbers = [_number(file)[0] for file in present if _number(file)[0] >= 0]
-            if gaps := sorted(set(range(max(numbers, default=-1) + 1)) - set(numbers)):
-                self._missing([f"number {gap} of the split" for gap in gaps])
-            return Metadata(), present
+            if absent := gaps(present):
+                self._missing([f"number {gap} of the split" for gap in absent])
+            return Metadata(), self._once(present)
         files = [self.path / PurePath(name).name for name in metadata.files]
         if missing := [file for file in files if not file.exists()]:
             self._missing([str(file) for file in missing])
         return metadata, [file for file in files if file.exists()]
+
+    def _once(self, present: list[Path]) -> list[Path]:
+        """Without copies: whoever is killed while he compresses or unpacks a file leaves it behind in both forms."""
+        names = {file.name for file in present}
+        copies = [file for file in present if file.suffix == ZSTD and plain_name(file) in names]
+        self._helped(*(f"{file.name}: a compressed copy of what is beside it, left out" for file in copies))
+        return [file for file in present if file not in copies]
 
     def _missing(self, what: list[str]) -> None:
         problem = f"expected all files of the split recording, {', '.join(what)} is missing"
@@ -172,7 +179,7 @@ class Bag:
 
     def _storage(self, file: Path) -> McapStorage | SqliteStorage:
         plain = file
-        if file.suffix == ".zstd":  # compressed as a whole
+        if file.suffix == ZSTD:  # compressed as a whole
             folder = self._stack.enter_context(TemporaryDirectory(prefix="wm-bag-"))
             plain = Path(folder) / file.stem
             with file.open("rb") as source, plain.open("wb") as target:
@@ -250,15 +257,5 @@ class Bag:
 def is_bag(path: Path) -> bool:
     """Whether a path looks like a recording: a folder with metadata.yaml or files of a storage, or such a file."""
     if path.is_dir():
-        return (path / "metadata.yaml").is_file() or any(_is_storage(file) for file in path.iterdir())
-    return path.is_file() and _is_storage(path)
-
-
-def _is_storage(file: Path) -> bool:
-    return Path(file.stem if file.suffix == ".zstd" else file.name).suffix in STORAGES
-
-
-def _number(file: Path) -> tuple[int, str]:
-    """BAG_10.mcap comes after BAG_9.mcap."""
-    number = file.name.split(".")[0].rpartition("_")[2]
-    return (int(number) if number.isdigit() and len(number) < 5 else -1), file.name
+        return (path / "metadata.yaml").is_file() or any(is_storage(file) for file in path.iterdir())
+    return path.is_file() and is_storage(path)

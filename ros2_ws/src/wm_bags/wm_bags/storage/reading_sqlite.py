@@ -25,7 +25,10 @@ class SqliteStorage:
             )
         # Changes in a log beside the file are seen only when it is not taken for immutable.
         log = plain.with_name(plain.name + "-wal")
-        self._connection = sqlite3.connect(f"file:{plain}?{'mode=ro' if log.exists() else 'immutable=1'}", uri=True)
+        how = (
+            "mode=ro" if log.exists() else "immutable=1"
+        )  # neither makes a file; "#", "?" and "%" of a name are no part of this
+        self._connection = sqlite3.connect(f"{plain.absolute().as_uri()}?{how}", uri=True)
         self._connection.text_factory = lambda data: data.decode(errors="replace")
         try:
             self.topics = self._topics()

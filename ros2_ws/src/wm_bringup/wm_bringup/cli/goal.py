@@ -14,7 +14,7 @@ ERROR_STATUS = 2  # 1: not reached
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("x", type=float, metavar="X", help="[m] in the table's frame, away from the robot")
     parser.add_argument("y", type=float, metavar="Y", help="[m] to its left")
-    parser.add_argument("--frame", help="of the place (default: the table's, of the shipped robots)")
+    parser.add_argument("--frame", help="of the place (default: the table's, as the running planner calls it)")
     add_namespace(parser)
 
 
@@ -24,7 +24,6 @@ def run(options: argparse.Namespace) -> int:
     from wm_msgs.srv import SetGoal
 
     from wm_core.qos import STATE
-    from wm_core.robot import load_robot
     from wm_tasks.client import object_goal
 
     with speaker(options.namespace) as wm:
@@ -32,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
         wm.node.create_subscription(
             GoalEvent, "wm/goal", lambda m: ends.append(m) if m.event == GoalEvent.END else None, STATE
         )
-        goal = object_goal(np.array([options.x, options.y]), options.frame or load_robot().table_frame)
+        goal = object_goal(np.array([options.x, options.y]), frame=options.frame or "")
         wm.call(SetGoal, "wm/set_goal", "wm_planner", SetGoal.Request(goal=goal))
         ends[:] = [end for end in ends if end.goal == goal]  # others end as this one begins
         print(f"pursuing ({options.x:g}, {options.y:g}) m", flush=True)

@@ -33,34 +33,34 @@ def run(options: argparse.Namespace) -> int:
     """Write the report; returns 1 when nothing of a bag can be used."""
     from wm_bags.steps.check_report import write_report
 
+    options.out.mkdir(parents=True, exist_ok=True)  # before hours of reading, if it cannot be
     checks = []
     for bag in options.bags:
         check = _check(bag, options)
         said = check.summary() if check.steps or check.refused else check.why_nothing()
         print(f"{bag}: {said.replace(f'{bag}: ', '', 1)}")
         checks.append(check)
-    options.out.mkdir(parents=True, exist_ok=True)
     write_report(checks, options.out)
     print(f"written: {options.out / 'report.html'}, {options.out / 'report.json'}")
     return 0 if all(check.steps for check in checks) else 1
 
 
 def _check(bag: Path, options: argparse.Namespace) -> Any:
-    """What was found; a bag without a profile that fits is refused, and the others are looked at."""
-    from wm_bags.steps.check import BagCheck, check_bag
+    """What was found; a bag whose profile, robot or rig cannot be used is refused, and the others are looked at."""
+    from wm_bags.steps.check import UNUSABLE, BagCheck, check_bag
     from wm_bags.steps.profile import Profile
     from wm_bags.steps.recorded_profile import profile_of
     from wm_bags.steps.step_spec import StepSpec
-    from wm_bags.storage.errors import BagError
     from wm_core.kinematics import Kinematics
     from wm_core.robot import load_robot
 
     given = Profile.load(options.profile) if options.profile else None
     try:
         profile = given or profile_of(bag, options.damaged)
-    except BagError as error:
+        kinematics = Kinematics(load_robot(profile.robot))
+    except UNUSABLE as error:
+        if given:
+            raise  # it is of no use for any of the bags
         return BagCheck.without_profile(bag, str(error))
     profile = profile.as_video() if options.video else profile
-    return check_bag(
-        bag, profile, Kinematics(load_robot(profile.robot)), options.damaged, StepSpec.of(load_task(options.task))
-    )
+    return check_bag(bag, profile, kinematics, options.damaged, StepSpec.of(load_task(options.task)))

@@ -9,6 +9,11 @@ ERROR_STATUS = 2  # 1: a bag could not be repaired
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bags", type=Path, nargs="+", metavar="BAG", help="a rosbag2 folder of MCAP files")
+    parser.add_argument(
+        "--incomplete",
+        action="store_true",
+        help="also a recording of which files are lost: make a bag of those that are left",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -19,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     refused = 0
     for path in options.bags:
         try:
-            print(repair(path).describe())
+            print(repair(path, options.incomplete).describe())
         except (BagError, OSError) as error:
             refused += 1
             print(f"{path}: NOT REPAIRED\n  {error}", file=sys.stderr)

@@ -18,12 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     import xml.etree.ElementTree as ElementTree
 
-    from wm_core.kinematics import Kinematics
-    from wm_core.robot import RobotError, load_robot
-    from wm_description.check import check_robot
-    from wm_description.picture import save_picture
-    from wm_description.propose import new_robot
-    from wm_description.reach import home_joints
+    from wm_core.robot import RobotError
+    from wm_description.propose import PICTURE, new_robot
 
     try:
         title = ElementTree.parse(options.urdf).getroot().get("name", "robot")
@@ -31,15 +27,13 @@ def run(options: argparse.Namespace) -> int:
         raise RobotError(f"{options.urdf}: expected a URDF, got XML that cannot be read: {error}") from error
     name = options.name or title
     out = options.out or Path("robots") / name
-    for note in new_robot(options.urdf, out, name):
+    proposal = new_robot(options.urdf, out, name)
+    for note in proposal.notes:
         print(f"look at: {note}")
-    found = check_robot(out)
-    for line in found.errors + found.warnings:
+    for line in proposal.found.errors + proposal.found.warnings:
         print(f"mend: {line}")
-    if not found.errors:
-        kinematics = Kinematics(load_robot(out))
-        save_picture(kinematics, home_joints(kinematics), out / "picture.png")
-        print(f"written: {out}/profile.yaml, {out}/picture.png; try it: ./wm launch arm_sim.launch.py robot:={out}")
-    else:
+    if proposal.found.errors:
         print(f"written: {out}/profile.yaml; mend it, then: ./wm robot check {out}")
+    else:
+        print(f"written: {out}/profile.yaml, {out}/{PICTURE}; try it: ./wm launch arm_sim.launch.py robot:={out}")
     return 0
