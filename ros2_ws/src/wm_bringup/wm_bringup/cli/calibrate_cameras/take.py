@@ -95,18 +95,11 @@ def _moved(
     options: argparse.Namespace, wm: Any, streams: Any, samples: Any, kinematics: Any, about: Any, names: Any
 ) -> None:
     from wm_bringup.calibration.arm import ArmError, collision_free, guarded_arm
+    from wm_bringup.calibration.tour import tour
     from wm_perception.calibration.poses import choose
 
-    start = streams.joints
-    poses = choose(
-        kinematics,
-        samples.board,
-        about,
-        options.poses,
-        collision_free(kinematics, samples.board),
-        start,
-        options.seed,
-    )
+    free = collision_free(kinematics, samples.board)
+    poses = choose(kinematics, samples.board, about, options.poses, free, streams.joints, options.seed)
     if not poses:
         raise ArmError(
             "expected poses at which a camera sees the board, found none: check the rig's poses, the board's mount in its file, and"
@@ -118,7 +111,5 @@ def _moved(
     if not options.yes:
         input("Enter: begin ")
     with guarded_arm(wm.node, wm.spin, streams, kinematics, robot_parameters(options), names) as arm:
-        for number, pose in enumerate(poses, 1):
-            arm.go(pose.q)
+        for number, _ in tour(arm.go, streams.joints, poses, free):
             print(f"  pose {number} of {len(poses)}: {_keep(streams, samples)}", flush=True)
-        arm.go(start)
