@@ -143,11 +143,11 @@ def test_an_arm_rests_where_it_stood_long_enough_and_elsewhere_than_before():
 def test_topics_are_those_that_the_launch_gives_its_nodes(tmp_path: Path):
     robot, mine = load_robot("ur5e"), tmp_path / "my_robot.yaml"
     mine.write_text("/**/wm_perception: {ros__parameters: {colour_topic: '/{camera}/rgb', joint_topic: /arm/joints}}\n")
-    found = topics_of(robot, files_of_real("ur5e", "auto", [mine]), {"info": "/info", "depth": ""})
+    found = topics_of(robot, files_of_real("ur5e", "auto", "", [mine]), {"info": "/info", "depth": ""})
     assert (found.colour, found.info, found.depth) == ("/{camera}/rgb", "/info", Topics().depth)
     assert found.joints == "/arm/joints"
     assert found.controller == "/scaled_joint_trajectory_controller/joint_trajectory"  # of the shipped driver
-    without = topics_of(robot, files_of_real("ur5e", "none", []), {})
+    without = topics_of(robot, files_of_real("ur5e", "none", "", []), {})
     assert (without.joints, without.controller) == (robot.joint_topic, robot.controller_topic)
     assert topics_of(robot, [], {"controller": "/c"}).controller == "/c"
 

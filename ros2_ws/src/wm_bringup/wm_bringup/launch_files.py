@@ -4,20 +4,25 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from wm_bringup.drivers import driver_of
+from wm_bringup.drivers import driver_of, load_driver
 from wm_bringup.graph_parts import config
 from wm_core.given_parameters import EVERY_NODE, load_parameters, parameters_in
 
 GUARD, PERCEPTION = "wm_guard", "wm_perception"
 
 
-def files_of_real(robot: str, driver: str, given: Sequence[Path]) -> list[Path]:
-    """As arm_real gives them to its nodes, later ones win: what differs on a robot, the driver's file, and those of one's own.
+def files_of_real(robot: str, driver: str, camera: str, given: Sequence[Path]) -> list[Path]:
+    """As arm_real gives them to its nodes, later ones win: what differs on a robot, files of the drivers of cameras and arm, one's own.
 
-    `robot`: its profile's name; `driver`: as the launch argument of this name. Raises LaunchError for an unknown driver.
+    `robot`: its profile's name; `driver`, `camera`: as the launch arguments of these names. Raises LaunchError for an unknown driver.
     """
-    found = driver_of(driver, robot)
-    return [config("arm_real.yaml"), *(found.params_files if found else []), *given]
+    arm = driver_of(driver, robot)
+    return [config("arm_real.yaml"), *files_of_camera(camera), *(arm.params_files if arm else []), *given]
+
+
+def files_of_camera(camera: str) -> list[Path]:
+    """Of the driver of the cameras, if one is named; raises LaunchError for an unknown one."""
+    return load_driver("camera", camera).params_files if camera else []
 
 
 def said_to(node: str, files: Iterable[Path]) -> dict[str, Any]:
