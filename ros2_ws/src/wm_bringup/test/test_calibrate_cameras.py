@@ -152,7 +152,7 @@ def test_topics_are_those_that_the_launch_gives_its_nodes(tmp_path: Path):
     assert topics_of(robot, [], {"controller": "/c"}).controller == "/c"
 
 
-def test_views_are_read_out_of_a_recording(kinematics: Kinematics, views: Path, tmp_path: Path):
+def test_views_are_read_out_of_a_recording_once(kinematics: Kinematics, views: Path, tmp_path: Path, capsys):
     """The arm rests at three poses for a second each, and goes from one to the next in between."""
     store = typestore()
     poses = [joints_of(views / "camera_left" / file, kinematics) for file in ("0000.png", "0001.png", "0003.png")]
@@ -222,6 +222,10 @@ def test_views_are_read_out_of_a_recording(kinematics: Kinematics, views: Path, 
     assert [np.allclose(joints_of(kept / f"{i:04}.png", kinematics), q, atol=1e-3) for i, q in enumerate(poses)] == [
         True
     ] * 3
+    assert capsys.readouterr().out == "camera_left: 3 views\n"
+    assert main(["calibrate-cameras", *words, "--bag", str(tmp_path / "bag")]) == 0  # again
+    assert capsys.readouterr().out == "camera_left: 0 views; 3 were there already\n"
+    assert len(list(kept.glob("*.png"))) == 3
 
 
 # -- on a robot ------------------------------------------------------------------------------------------------------

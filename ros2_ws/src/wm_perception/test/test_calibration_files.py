@@ -1,7 +1,10 @@
 """What calibration reads and writes: a camera's pose in a rig's file, views with their joints, and lenses."""
 
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import board_setup
 import cv2
@@ -104,6 +107,39 @@ def test_views_are_read_as_they_were_kept(setup: Setup, tmp_path: Path):
     assert np.allclose(found.lens.K, LENS.K) and np.allclose(found.lens.D, LENS.D)
     assert len(found.views) == 1 and found.unseen == ("0001.png",)
     assert np.allclose(found.views[0].tool, setup.tool(q))
+
+
+@pytest.fixture
+def begun(setup: Setup, tmp_path: Path) -> Callable[[], Path]:
+    """Takes a view in which no board is, into a folder of views; returns its image."""
+    samples = Samples.begin(tmp_path / "views", setup.board)
+    samples.add_camera("camera_left", LENS)
+    joints = dict.fromkeys(setup.kinematics.joint_names, 0.1)
+    return lambda: samples.add("camera_left", np.zeros((*SHAPE, 3), np.uint8), joints)
+
+
+def test_a_view_overwrites_none_that_is_kept_where_a_bad_one_was_deleted(begun: Callable[[], Path]):
+    for _ in range(3):
+        last = begun()
+    last.with_name("0001.png").unlink()
+    last.with_name("0001.yaml").unlink()
+    assert begun().name == "0003.png" and last.exists()
+
+
+def test_a_view_that_was_interrupted_is_left_out_and_named(
+    begun: Callable[[], Path], setup: Setup, monkeypatch: pytest.MonkeyPatch
+):
+    """Ctrl-C comes when the image is there and its joints are not."""
+    folder = begun().parent.parent
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(os, "fsync", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            begun()
+    assert begun().name == "0002.png"
+    found = Samples.open(folder).read("camera_left", setup.kinematics)
+    assert (found.unseen, found.incomplete) == (("0000.png", "0002.png"), ("0001.png",))
+    assert len(Samples.open(folder).places("camera_left", setup.kinematics)) == 2
+    assert not list(folder.glob("**/.*"))  # nor half a file
 
 
 @pytest.mark.parametrize("lens", [LENS, FISHEYE, replace(FISHEYE, D=(0.0,) * 4), Lens(LENS.K, 640, 480)])

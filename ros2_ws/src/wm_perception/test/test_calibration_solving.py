@@ -144,6 +144,17 @@ def test_too_few_poses_are_refused_and_how_many_to_add_is_said(setup: Setup, see
     assert any("expected 10 poses or more with the board in sight, got 7: add 3" in fault for fault in faults)
 
 
+def test_poses_that_were_taken_twice_count_once_and_are_held_out_together(setup: Setup, seen: list[View]):
+    """Or seven poses would pass for ten, and each be judged by a solution that has seen its twin."""
+    few = seen[:7]
+    shaken = [replace(view, pixels=view.pixels + 0.01) for view in few]
+    verdict = judge([*few, *shaken], solve([*few, *shaken], LENS), setup.table)
+    assert verdict.poses == 7
+    assert any("got 7: add 3; 7 views more are of poses that were taken before" in fault for fault in verdict.faults)
+    once = judge(few, solve(few, LENS), setup.table)
+    assert verdict.held_out_px == pytest.approx(once.held_out_px, rel=0.1)
+
+
 def test_a_board_that_only_turned_about_one_axis_is_refused_and_the_missing_axis_is_named(setup: Setup):
     low = setup.tool(setup.kinematics.robot.home.joints)
     tools = [

@@ -44,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
         if not has_joints(options.bag, names):  # recorded in simulation
             names = topics(options, kinematics.robot, False, True)
         counts = take_recorded(options.bag, samples, kinematics, [camera.name for camera in rig.cameras], names)
-        print("\n".join(f"{name}: {count} views" for name, count in counts.items()))
+        for name, taken in counts.items():
+            print(f"{name}: {taken.added} views" + (f"; {taken.known} were there already" if taken.known else ""))
         return 0
     from wm_bringup.calibration.streams import Streams, WholeImages
     from wm_bringup.doctor.listen import simulated
