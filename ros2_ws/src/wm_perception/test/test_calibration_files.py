@@ -166,5 +166,21 @@ def test_views_that_cannot_be_used_are_refused_by_name(setup: Setup, tmp_path: P
     file.with_suffix(".yaml").write_text("joints: {shoulder: 1.0}")
     with pytest.raises(SamplesError, match=r"0000.yaml: expected joints .*; is it of robot 'panda'\?"):
         samples.read("camera_left", setup.kinematics)
-    with pytest.raises(SamplesError, match="it has views of another board"):
+
+
+def test_views_of_another_board_are_kept_apart_however_it_is_mounted(tmp_path: Path):
+    Samples.begin(tmp_path, Board())
+    said = r"board.yaml: .* of the views that are there, got square 0.036 in place of 0.0355, marker .* true sizes into both files"
+    with pytest.raises(SamplesError, match=said):
+        Samples.begin(tmp_path, Board(square=0.0355, marker=0.0266))
+    with pytest.raises(SamplesError, match=r"got columns 7 in place of 5, rows 5 in place of 4; .* in a new folder"):
         Samples.begin(tmp_path, Board(5, 4))
+    turned_over = Board(mount=((0.1, 0.0, 0.0), (180.0, 0.0, 0.0)))
+    assert Samples.begin(tmp_path, turned_over).board == Board.load(tmp_path / "board.yaml") == turned_over
+
+
+def test_what_a_person_wrote_beside_the_board_stays(tmp_path: Path):
+    file = Samples.begin(tmp_path, Board()).board_file
+    file.write_text(f"{file.read_text()}# glued on 3 mm of aluminium\n")
+    Samples.begin(tmp_path, Board())
+    assert file.read_text().endswith("aluminium\n")

@@ -72,17 +72,28 @@ class Samples:
 
     @staticmethod
     def begin(folder: Path, board: Board) -> "Samples":
-        """A new folder; raises SamplesError where views of another board are in it."""
+        """A new folder, or one with views of this board, however it was mounted; raises SamplesError where they are of another."""
         folder.mkdir(parents=True, exist_ok=True)
-        if (folder / BOARD_FILE).exists() and Board.load(folder / BOARD_FILE) != board:
-            raise SamplesError(f"{folder}: expected a new folder, it has views of another board")
-        board.save(folder / BOARD_FILE)
-        return Samples(folder, board)
+        samples = Samples(folder, board)
+        before = Board.load(samples.board_file) if samples.board_file.exists() else None
+        if before and (unlike := before.unlike(board, ["mount"])):
+            raise SamplesError(
+                f"{samples.board_file}: expected the board of the views that are there, got {unlike}; of a board that was measured again"
+                " write the true sizes into both files, of another board keep the views in a new folder"
+            )
+        if before != board:
+            board.save(samples.board_file)
+        return samples
 
     @staticmethod
     def open(folder: Path) -> "Samples":
         """One that is there; raises BoardError for a folder without a board."""
         return Samples(folder, Board.load(folder / BOARD_FILE))
+
+    @property
+    def board_file(self) -> Path:
+        """The board's file, which `solve` reads: not the one that was given to `take`."""
+        return self.folder / BOARD_FILE
 
     @property
     def cameras(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from wm_core.camera_model import Lens
 from wm_core.robot import RobotProfile
 from wm_core.rotations import parts_of
+from wm_perception.calibration.board import BOARD_FILE
 from wm_perception.calibration.hand_eye import Solution, SolveError, View, residuals, solve
 from wm_perception.calibration.lens import seen_pose
 
@@ -45,9 +47,15 @@ class Verdict:
     advice: tuple[str, ...]
 
 
-def judge(views: Sequence[View], solution: Solution, table: np.ndarray, prior: Lens | None = None) -> Verdict:
+def judge(
+    views: Sequence[View],
+    solution: Solution,
+    table: np.ndarray,
+    prior: Lens | None = None,
+    board_file: str | Path = BOARD_FILE,
+) -> Verdict:
     """The verdict on a solution from `views`; `table` (n, 3) [m]: where errors count, in the table frame; `prior`: what was known of
-    the lens, where it was solved for.
+    the lens, where it was solved for; `board_file`: which one to put right, for people.
     """
     free_lens = prior is not None
     faults, advice = list(missing(views, solution, free_lens)), []
@@ -92,7 +100,7 @@ def judge(views: Sequence[View], solution: Solution, table: np.ndarray, prior: L
     if abs(solution.scale - 1) > WORST_SCALE:
         faults.append(
             f"the board's squares seem to be {100 * (solution.scale - 1):+.1f} % longer than its file says, at most {100 * WORST_SCALE:g} %"
-            " are accepted: measure seven in a row, and write square and marker into board.yaml"
+            f" are accepted: measure seven in a row, write square and marker into {board_file}, and solve again"
         )
     if table_mm > WORST_MM or table_deg > WORST_DEG:
         faults.append(
