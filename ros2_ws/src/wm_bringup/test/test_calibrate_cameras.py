@@ -163,7 +163,11 @@ def test_an_arm_rests_where_it_stood_long_enough_and_elsewhere_than_before():
 
 def test_topics_are_those_that_the_launch_gives_its_nodes(tmp_path: Path):
     robot, mine = load_robot("ur5e"), tmp_path / "my_robot.yaml"
-    mine.write_text("/**/wm_perception: {ros__parameters: {colour_topic: '/{camera}/rgb', joint_topic: /arm/joints}}\n")
+    mine.write_text(
+        "/**/wm_perception: {ros__parameters: {colour_topic: '/{camera}/rgb', joint_topic: /arm/joints}}\n"
+        "/**/wm_guard: {ros__parameters: {joint_topic: /arm/joints}}\n"
+        "/**/wm_planner: {ros__parameters: {joint_topic: /arm/joints}}\n"
+    )
     found = topics_of(robot, files_of_real("ur5e", "auto", "", [mine]), {"info": "/info", "depth": ""})
     assert (found.colour, found.info, found.depth) == ("/{camera}/rgb", "/info", Topics().depth)
     assert found.joints == "/arm/joints"

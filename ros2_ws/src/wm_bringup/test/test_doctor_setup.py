@@ -12,7 +12,8 @@ from wm_bringup.cli._launched import files, robot_of, robot_parameters
 from wm_bringup.doctor.setup import setup_of
 from wm_bringup.graph_real import arm_real
 from wm_bringup.launch_arguments import LaunchError
-from wm_bringup.launch_files import files_of_real
+from wm_bringup.launch_files import READ_JOINTS, files_of_real
+from wm_core.params import ConfigError
 from wm_core.paths import rigs_dir
 from wm_core.robot import RobotError, load_robot
 
@@ -39,7 +40,7 @@ def test_topics_come_from_the_parameters_of_perception(tmp_path: Path):
 def test_what_the_launch_gives_its_nodes_is_expected(tmp_path: Path):
     """Its own file for robots, the driver's, and those of the user, of which the last wins."""
     first, last = tmp_path / "first.yaml", tmp_path / "last.yaml"
-    first.write_text("/**/wm_guard: {ros__parameters: {trajectory_topic: /first, joint_topic: /j}}\n")
+    first.write_text("/**/wm_guard: {ros__parameters: {trajectory_topic: /first}}\n")
     last.write_text("/**/wm_guard: {ros__parameters: {trajectory_topic: /last}}\n")
     robot = load_robot("ur5e")
     shipped = setup_of(robot, {}, files_of_real("ur5e", "auto", "", []))
@@ -48,6 +49,21 @@ def test_what_the_launch_gives_its_nodes_is_expected(tmp_path: Path):
     mine = setup_of(robot, {}, files_of_real("ur5e", "auto", "", [first, last]))
     assert (mine.controller_topic, mine.sync_tolerance) == ("/last", 0.04)
     assert setup_of(robot, {}, [last], "/option").controller_topic == "/option"
+
+
+def test_the_joints_are_where_all_nodes_that_read_them_are_told(tmp_path: Path):
+    """A file that says it to some of them only is refused, as the launch does."""
+    mine, robot = tmp_path / "mine.yaml", load_robot("ur5e")
+    section = "/**/{}: {{ros__parameters: {{joint_topic: /arm/joints}}}}\n"
+    mine.write_text("".join(map(section.format, READ_JOINTS)))
+    found = files_of_real("ur5e", "auto", "", [mine])
+    assert setup_of(robot, {}, found).joint_topic == "/arm/joints"
+    mine.write_text(section.format("wm_guard"))
+    with pytest.raises(
+        ConfigError, match=r"got wm_guard: /arm/joints, of .*mine.yaml; wm_perception: /joint_states, of .*ur_robot"
+    ):
+        setup_of(robot, {}, found)
+    assert setup_of(robot, {"joint_topic": "/arm/joints"}, found).joint_topic == "/arm/joints"
 
 
 def test_parameter_files_are_repeatable_and_a_simulator_has_no_driver(tmp_path: Path):
