@@ -34,14 +34,15 @@ def robot_of(options: argparse.Namespace) -> Any:
     from dataclasses import replace
 
     from wm_core.robot import RobotError, load_robot
+    from wm_core.robot_description import how_to_write_down
 
     robot, urdf = load_robot(options.robot, options.tf_prefix), robot_parameters(options).get("urdf")
     if urdf:
         return replace(robot, urdf=urdf, urdf_topic="")
     if robot.urdf_topic:
         raise RobotError(
-            f"{robot.file}: expected --urdf FILE, since the description comes on the topic '{robot.urdf_topic}', got none;"
-            " ros2 param get --hide-type robot_state_publisher robot_description > robot.urdf writes it"
+            f"{robot.file}: expected --urdf FILE, since the description comes on the topic '{robot.urdf_topic}', got none; or"
+            f" {how_to_write_down(robot)}"
         )
     return robot
 
