@@ -51,7 +51,7 @@ def test_what_the_launch_gives_its_nodes_is_expected(tmp_path: Path):
     assert setup_of(robot, {}, [last], "/option").controller_topic == "/option"
 
 
-def test_the_joints_are_where_all_nodes_that_read_them_are_told(tmp_path: Path):
+def test_the_joints_are_where_the_files_send_all_nodes_that_read_them(tmp_path: Path):
     """A file that says it to some of them only is refused, as the launch does."""
     mine, robot = tmp_path / "mine.yaml", load_robot("ur5e")
     section = "/**/{}: {{ros__parameters: {{joint_topic: /arm/joints}}}}\n"
