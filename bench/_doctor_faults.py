@@ -134,6 +134,14 @@ def unplugged(observed: Observed, rng: Rng) -> str:
     return topic
 
 
+@fault("gap", "cable")
+def died_at_once(observed: Observed, rng: Rng) -> str:
+    """After fewer images than say something of a rate."""
+    topic = image_topic(observed, rng)
+    keep(observed.streams[topic], np.arange(len(observed.streams[topic].heard)) < rng.integers(1, 10))
+    return topic
+
+
 @fault("lost", "Fast DDS profile")
 def lost_frames(observed: Observed, rng: Rng) -> str:
     topic = image_topic(observed, rng)

@@ -225,6 +225,10 @@ def _endpoints(setup: Setup, how: dict[str, Any]) -> list[Endpoint]:
     found.append(Endpoint(setup.controller_topic, TRAJECTORY, controller, False))
     found.append(Endpoint(setup.controller_topic, TRAJECTORY, "/wm_recorder", False))
     found.append(Endpoint(setup.controller_state_topic, CONTROLLER_STATE, controller, True))
+    # The guard asks for a driver's state as it is offered and latched, for some drivers latch it.
+    state, kind = "/io_and_status_controller/robot_program_running", "std_msgs/msg/Bool"
+    found.append(Endpoint(state, kind, "/io_and_status_controller", True, True))
+    found += [Endpoint(state, kind, "/wm_guard", False, True, latched) for latched in (False, True)]
     found.append(Endpoint("/tf_static", "tf2_msgs/msg/TFMessage", "/robot_state_publisher", True, True, True))
     found.append(Endpoint("/tf_static", "tf2_msgs/msg/TFMessage", "/rviz", False, True, True))
     return found

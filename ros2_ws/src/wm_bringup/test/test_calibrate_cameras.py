@@ -1,18 +1,14 @@
-"""`wm calibrate-cameras`: from a board to a rig, with an arm that really goes through the guard."""
+"""`wm calibrate-cameras`: from a board and views of it to a rig; test_calibrate_take.py takes views."""
 
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 
 import board_robot
 import cv2
 import numpy as np
 import pytest
-import rclpy
 import yaml
 from rosbags.rosbag2 import Writer
-from trajectory_msgs.msg import JointTrajectory
-from wm_msgs.msg import Command
 
 from wm_bringup.calibration.recorded import rests
 from wm_bringup.calibration.topics import Topics, topics_of
@@ -21,7 +17,6 @@ from wm_core.bags import typestore
 from wm_core.camera_model import Lens
 from wm_core.command_line import main
 from wm_core.kinematics import Kinematics
-from wm_core.qos import STATE
 from wm_core.rig import CameraRig
 from wm_core.robot import load_robot
 from wm_perception.calibration.board import Board
@@ -31,11 +26,10 @@ from wm_perception.calibration.samples import Samples
 from wm_sim.plates import Look, image_of
 
 CAMERA, PLACE, TARGET, K = board_robot.CAMERA, board_robot.PLACE, board_robot.TARGET, board_robot.K
-rig_file, BoardRobot = board_robot.rig_file, board_robot.BoardRobot
+rig_file = board_robot.rig_file
 D = np.zeros(5)
 LENS = Lens(K, 640, 480)
 CHANGE = np.array([0.04, 0.02, -0.03, 0.004, -0.006, 0.003])  # of how the board is held from what its file says
-NAMESPACE = "calibration_test"
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +61,20 @@ def test_a_board_is_made_to_print(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert (tmp_path / "board.pdf").read_bytes().startswith(b"%PDF")
     assert Board.load(tmp_path / "board.yaml").square == 0.03
     assert "measure a square: 30 mm" in capsys.readouterr().out
+
+
+def test_what_was_measured_of_a_board_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["calibrate-cameras", "board", str(tmp_path)]) == 0
+    assert main(["calibrate-cameras", "board", str(tmp_path)]) == 0  # the same again
+    file = tmp_path / "board.yaml"
+    file.write_text(file.read_text().replace("square: 0.036", "square: 0.0355"))
+    measured, page = file.read_text(), (tmp_path / "board.pdf").read_bytes()
+    assert main(["calibrate-cameras", "board", str(tmp_path), "--rows", "4"]) != 0
+    said = capsys.readouterr().err
+    assert (
+        "board.yaml: expected none, " in said and "got rows 5 in place of 4, square 0.0355 in place of 0.036;" in said
+    )
+    assert file.read_text() == measured and (tmp_path / "board.pdf").read_bytes() == page
 
 
 def test_views_become_a_rig_with_a_residual_on_held_out_poses(
@@ -124,6 +132,19 @@ def test_a_bad_calibration_is_refused_and_says_what_to_add(
     assert rig.read_text() == before
 
 
+def test_a_misprinted_board_is_put_right_in_the_file_that_the_refusal_names(
+    views: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    taken, rig = Path(shutil.copytree(views, tmp_path / "views")), rig_file(tmp_path / "rig.yaml")
+    file, sizes = taken / "board.yaml", ("square: 0.036\nmarker: 0.027", "square: 0.034\nmarker: 0.0255")
+    file.write_text(file.read_text().replace(*sizes))
+    words = ["calibrate-cameras", "solve", str(taken), "--rig", str(rig), "--check"]
+    assert main(words) == 1
+    assert f"write square and marker into {file}, and solve again" in capsys.readouterr().out
+    file.write_text(file.read_text().replace(*sizes[::-1]))
+    assert main(words) == 0
+
+
 def test_views_of_another_camera_are_refused(views: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     rig = tmp_path / "rig.yaml"
     rig.write_text(rig_file(tmp_path / "other.yaml").read_text().replace("camera_left", "camera_top"))
@@ -142,17 +163,21 @@ def test_an_arm_rests_where_it_stood_long_enough_and_elsewhere_than_before():
 
 def test_topics_are_those_that_the_launch_gives_its_nodes(tmp_path: Path):
     robot, mine = load_robot("ur5e"), tmp_path / "my_robot.yaml"
-    mine.write_text("/**/wm_perception: {ros__parameters: {colour_topic: '/{camera}/rgb', joint_topic: /arm/joints}}\n")
-    found = topics_of(robot, files_of_real("ur5e", "auto", [mine]), {"info": "/info", "depth": ""})
+    mine.write_text(
+        "/**/wm_perception: {ros__parameters: {colour_topic: '/{camera}/rgb', joint_topic: /arm/joints}}\n"
+        "/**/wm_guard: {ros__parameters: {joint_topic: /arm/joints}}\n"
+        "/**/wm_planner: {ros__parameters: {joint_topic: /arm/joints}}\n"
+    )
+    found = topics_of(robot, files_of_real("ur5e", "auto", "", [mine]), {"info": "/info", "depth": ""})
     assert (found.colour, found.info, found.depth) == ("/{camera}/rgb", "/info", Topics().depth)
     assert found.joints == "/arm/joints"
     assert found.controller == "/scaled_joint_trajectory_controller/joint_trajectory"  # of the shipped driver
-    without = topics_of(robot, files_of_real("ur5e", "none", []), {})
+    without = topics_of(robot, files_of_real("ur5e", "none", "", []), {})
     assert (without.joints, without.controller) == (robot.joint_topic, robot.controller_topic)
     assert topics_of(robot, [], {"controller": "/c"}).controller == "/c"
 
 
-def test_views_are_read_out_of_a_recording(kinematics: Kinematics, views: Path, tmp_path: Path):
+def test_views_are_read_out_of_a_recording_once(kinematics: Kinematics, views: Path, tmp_path: Path, capsys):
     """The arm rests at three poses for a second each, and goes from one to the next in between."""
     store = typestore()
     poses = [joints_of(views / "camera_left" / file, kinematics) for file in ("0000.png", "0001.png", "0003.png")]
@@ -222,93 +247,7 @@ def test_views_are_read_out_of_a_recording(kinematics: Kinematics, views: Path, 
     assert [np.allclose(joints_of(kept / f"{i:04}.png", kinematics), q, atol=1e-3) for i, q in enumerate(poses)] == [
         True
     ] * 3
-
-
-# -- on a robot ------------------------------------------------------------------------------------------------------
-
-
-def take(folder: Path, *words: str, answers: str = "") -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "wm_bringup.cli", "calibrate-cameras", "take", str(folder / "views")]
-    command += [
-        "--rig",
-        str(folder / "rig.yaml"),
-        "--board",
-        str(folder / "board.yaml"),
-        "--namespace",
-        NAMESPACE,
-        "--driver",
-        "none",
-        *words,
-    ]
-    return subprocess.run(command, input=answers, capture_output=True, text=True, timeout=240)
-
-
-@pytest.fixture
-def robot(kinematics: Kinematics, tmp_path: Path):
-    board = Board()
-    board.save(tmp_path / "board.yaml")
-    rig_file(tmp_path / "rig.yaml", PLACE + [0.02, -0.02, 0.01], TARGET)
-    robot = BoardRobot(Kinematics(kinematics.robot), board, turned(board.mounted, CHANGE), f"/{NAMESPACE}")
-    yield robot
-    robot.close()
-
-
-@pytest.mark.ros
-def test_the_arm_goes_through_poses_by_the_guard_and_views_are_kept(robot: BoardRobot, tmp_path: Path):
-    done = take(tmp_path, "--poses", "4", "--yes")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "pose 1 of" in done.stdout and "corners" in done.stdout
-    found = Samples.open(tmp_path / "views").read("camera_left", robot.kinematics)
-    assert len(found.views) >= 3
-    rotations = [view.tool[:3, :3] for view in found.views]
-    assert max(np.linalg.norm(a - b) for a in rotations for b in rotations) > 0.3
-    assert np.abs(robot.q - robot.kinematics.robot.home.joints).max() < 0.02  # and back
-
-
-@pytest.mark.ros
-def test_the_arm_is_moved_by_the_controller_that_the_launch_names(kinematics: Kinematics, tmp_path: Path):
-    board = Board()
-    board.save(tmp_path / "board.yaml")
-    rig_file(tmp_path / "rig.yaml")
-    (tmp_path / "my_robot.yaml").write_text(
-        "/**/wm_guard:\n  ros__parameters:\n    trajectory_topic: scaled_controller/joint_trajectory\n"
-    )
-    held, topic = board.mounted, "scaled_controller/joint_trajectory"
-    robot = BoardRobot(Kinematics(kinematics.robot), board, held, f"/{NAMESPACE}", controller_topic=topic)
-    try:
-        done = take(tmp_path, "--poses", "1", "--yes", "--params-file", str(tmp_path / "my_robot.yaml"))
-    finally:
-        robot.close()
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "pose 1 of" in done.stdout
-
-
-@pytest.mark.ros
-def test_a_person_guides_the_arm_and_hears_what_is_seen(robot: BoardRobot, tmp_path: Path):
-    robot.place(robot.kinematics.ik(np.array([0.4, 0.0, 0.2]), robot.kinematics.robot.tool.rotation, robot.q))
-    done = take(tmp_path, "--guide", answers="\nq\n")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "camera_left sees" in done.stdout and len(list((tmp_path / "views/camera_left").glob("*.png"))) == 1
-
-
-@pytest.mark.ros
-def test_nobody_else_may_command_the_arm_meanwhile(robot: BoardRobot, tmp_path: Path):
-    context = rclpy.Context()
-    rclpy.init(context=context)
-    node = rclpy.create_node("planner", namespace=f"/{NAMESPACE}", context=context)
-    node.create_publisher(Command, "wm/command", STATE)
-    node.create_publisher(JointTrajectory, "scaled/joint_trajectory", STATE)
-    try:
-        done = take(tmp_path, "--poses", "3", "--yes", "--controller-topic", "scaled/joint_trajectory")
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown(context=context)
-    assert done.returncode == 1
-    assert "somebody publishes on wm/command, scaled/joint_trajectory: end ./wm launch first" in done.stderr
-
-
-@pytest.mark.ros
-def test_silent_topics_are_named(robot: BoardRobot, tmp_path: Path):
-    done = take(tmp_path, "--guide", "--info-topic", "{camera}/info")
-    assert done.returncode == 1
-    assert "expected messages on camera_left/info, none came" in done.stderr
+    assert capsys.readouterr().out == "camera_left: 3 views\n"
+    assert main(["calibrate-cameras", *words, "--bag", str(tmp_path / "bag")]) == 0  # again
+    assert capsys.readouterr().out == "camera_left: 0 views; 3 were there already\n"
+    assert len(list(kept.glob("*.png"))) == 3

@@ -17,18 +17,16 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from wm_bringup.cli import doctor
-from wm_bringup.cli._launched import files, robot_of, robot_parameters
 from wm_bringup.doctor.checks import CHECKS, examine
 from wm_bringup.doctor.finding import ERROR, Finding, from_error
 from wm_bringup.doctor.observed import JOINTS, Heard, Machine, Observed, Stream
 from wm_bringup.doctor.page import lines, page
 from wm_bringup.doctor.setup import setup_of
 from wm_bringup.doctor.this_machine import this_machine
-from wm_bringup.launch_files import files_of_real
 from wm_core.paths import rigs_dir
 from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.rig import CameraRig
-from wm_core.robot import RobotError, load_robot
+from wm_core.robot import load_robot
 
 HEALTHY = Machine(8, 1.0, 1e9, 0.5, (), True)
 
@@ -109,60 +107,6 @@ def test_an_error_becomes_a_finding():
     found = from_error(ERROR, "c", "s", ValueError("expected rgb8, got nv12; set the format"))
     assert (found.expected, found.found, found.remedy) == ("rgb8", "nv12", "set the format")
     assert from_error(ERROR, "c", "s", ValueError("odd"), "look").remedy == "look"
-
-
-def test_topics_come_from_the_parameters_of_perception(tmp_path: Path):
-    file = tmp_path / "arm.yaml"
-    rig = rigs_dir() / "one_camera.yaml"
-    file.write_text(
-        f"/**/wm_perception:\n  ros__parameters:\n    rig: {rig}\n    colour_topic: '/{{camera}}/rgb'\n    sync_tolerance: 0.04\n"
-        "/**/wm_guard:\n  ros__parameters:\n    speed_limit: 0.25\n"
-    )
-    setup = setup_of(load_robot("ur5e"), {"depth_topic": "/d"}, [file], "/c")
-    assert [camera.colour for camera in setup.cameras] == [f"/{setup.rig.cameras[0].name}/rgb"]
-    assert (setup.cameras[0].depth, setup.sync_tolerance, setup.controller_topic) == ("/d", 0.04, "/c")
-
-
-def test_what_the_launch_gives_its_nodes_is_expected(tmp_path: Path):
-    """Its own file for robots, the driver's, and those of the user, of which the last wins."""
-    first, last = tmp_path / "first.yaml", tmp_path / "last.yaml"
-    first.write_text("/**/wm_guard: {ros__parameters: {trajectory_topic: /first, joint_topic: /j}}\n")
-    last.write_text("/**/wm_guard: {ros__parameters: {trajectory_topic: /last}}\n")
-    robot = load_robot("ur5e")
-    shipped = setup_of(robot, {}, files_of_real("ur5e", "auto", []))
-    assert shipped.controller_topic == "/scaled_joint_trajectory_controller/joint_trajectory"
-    assert (shipped.sync_tolerance, shipped.sync_timeout, shipped.joint_topic) == (0.04, 0.1, "/joint_states")
-    mine = setup_of(robot, {}, files_of_real("ur5e", "auto", [first, last]))
-    assert (mine.controller_topic, mine.sync_tolerance) == ("/last", 0.04)
-    assert setup_of(robot, {}, [last], "/option").controller_topic == "/option"
-
-
-def test_parameter_files_are_repeatable_and_a_simulator_has_no_driver(tmp_path: Path):
-    parser = argparse.ArgumentParser()
-    doctor.add_arguments(parser)
-    options = parser.parse_args(["--live", "--params-file", "a.yaml", "--params-file", "b.yaml"])
-    mine, robot = [Path("a.yaml"), Path("b.yaml")], load_robot("ur5e")
-    assert files(options, robot, simulated_time=True, simulated_arm=True) == mine
-    found = files(options, robot, simulated_time=False, simulated_arm=False)
-    assert [file.name for file in found] == ["arm_real.yaml", "parameters.yaml", "a.yaml", "b.yaml"]
-    found = files(options, robot, simulated_time=False, simulated_arm=True)  # a simulator in real time, or a stand-in
-    assert [file.name for file in found] == ["arm_real.yaml", "a.yaml", "b.yaml"]
-
-
-def test_a_robot_whose_description_comes_on_a_topic_is_given_by_file(tmp_path: Path):
-    shipped = load_robot("ur5e")
-    profile, urdf = tmp_path / "my_arm.yaml", Path(shipped.file).with_name("ur5e.urdf")
-    text = Path(shipped.file).read_text()
-    profile.write_text(re.sub(r"(?m)^urdf:.*$", "urdf: {topic: robot_description}", text))
-    parser = argparse.ArgumentParser()
-    doctor.add_arguments(parser)
-    with pytest.raises(RobotError, match=r"expected --urdf FILE, .* topic 'robot_description'"):
-        robot_of(parser.parse_args(["--live", "--robot", str(profile)]))
-    options = parser.parse_args(["--live", "--robot", str(profile), "--urdf", str(urdf)])
-    assert setup_of(robot_of(options), {}, []).kinematics.joint_names == tuple(shipped.joints)
-    assert robot_parameters(options) == {"robot": str(profile), "urdf": str(urdf)}
-    left = parser.parse_args(["--live", "--robot", "ur5e", "--tf-prefix", "left_"])
-    assert setup_of(robot_of(left), {}, []).robot.joints[0] == f"left_{shipped.joints[0]}"
 
 
 def test_this_machine_can_be_read():

@@ -9,7 +9,7 @@ from wm_bringup import drivers
 from wm_bringup.cli.launch import run, show_arguments
 from wm_bringup.drivers import LAUNCH, load_driver
 from wm_bringup.graph import LIFECYCLE_ORDER, arm_sim
-from wm_bringup.graph_parts import Graph, Include
+from wm_bringup.graph_parts import Graph, Include, config
 from wm_bringup.graph_real import ORDER, arm_real
 from wm_bringup.launch_arguments import REAL_ARGUMENTS, LaunchError
 from wm_core.command_line import main
@@ -102,6 +102,44 @@ def test_a_parameter_that_the_launch_sets_otherwise_is_refused(tmp_path):
     ):
         arm_real({**RIG, "controller": "my_controller", "params_file": str(own)})
     assert arm_real({**RIG, "controller": "mine", "params_file": str(own)})  # the same
+
+
+def joints_at(tmp_path, **topics: str) -> str:
+    """A parameter file that says to nodes where the arm's joints come."""
+    file = tmp_path / "mine.yaml"
+    file.write_text("".join(f"/**/{node}: {{ros__parameters: {{joint_topic: {t}}}}}\n" for node, t in topics.items()))
+    return str(file)
+
+
+def test_a_parameter_file_says_to_all_nodes_that_read_joints_where_these_come(tmp_path):
+    """The planner would plan from joints that the guard does not see, or wait for ever."""
+    arm = {**RIG, "robot": "ur5e", "driver": "none"}
+    file = joints_at(tmp_path, wm_guard="/arm/joints", wm_perception="/arm/joints", wm_planner="/arm/joints")
+    arm_real({**arm, "params_file": file})
+    file = joints_at(tmp_path, wm_guard="/arm/joints", wm_perception="/arm/joints")
+    said = "wm_guard: /arm/joints, of .*mine.yaml; .*; wm_planner: joint_states, of the robot's profile: set it for all three"
+    with pytest.raises(LaunchError, match=said):
+        arm_real({**arm, "params_file": file})
+    with pytest.raises(LaunchError, match="wm_planner: /joint_states, of .*ur_robot_driver/parameters.yaml"):
+        arm_real({**arm, "driver": "auto", "params_file": file})
+
+
+def test_the_joints_are_renamed_in_a_copy_of_the_example(tmp_path):
+    """Wherever it has them: it has them for each node that reads them."""
+    copy = tmp_path / "mine.yaml"
+    copy.write_text(config("arm_real.example.yaml").read_text().replace(": joint_states", ": /arm/joints"))
+    said = {name: from_files(arm_real({**RIG, "robot": "iiwa", "params_file": str(copy)}), name) for name in ORDER}
+    assert {said[name]["joint_topic"] for name in ("wm_guard", "wm_perception", "wm_planner")} == {"/arm/joints"}
+
+
+def test_a_topic_may_be_named_in_full_or_not(tmp_path):
+    """`joint_states` of the profile is /joint_states, save in a namespace."""
+    arm = {**RIG, "robot": "ur5e", "driver": "none", "params_file": joints_at(tmp_path, wm_guard="/joint_states")}
+    arm_real(arm)
+    with pytest.raises(LaunchError, match="expected one topic of wm_guard, wm_perception, wm_planner"):
+        arm_real({**arm, "namespace": "left"})
+    joints_at(tmp_path, wm_guard="/left/joint_states")
+    arm_real({**arm, "namespace": "left"})
 
 
 def test_a_controller_and_a_prefix_reach_who_needs_them():

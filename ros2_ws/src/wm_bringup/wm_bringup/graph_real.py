@@ -1,6 +1,6 @@
 """The description of the graph that arm_real starts: wm's nodes without the simulator, and the drivers where they are asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from wm_bringup.graph_parts import (
     supervisor,
 )
 from wm_bringup.launch_arguments import REAL_ARGUMENTS, LaunchError, check_arguments
-from wm_bringup.launch_files import GUARD, said_to
+from wm_bringup.launch_files import GUARD, joint_topic_of, said_to
+from wm_core.params import ConfigError
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig, RigError
 from wm_core.robot import RobotProfile
@@ -75,6 +76,7 @@ def arm_real(given: Mapping[str, str]) -> Graph:
     files += params_files(values["params_file"], nodes, namespace)
     if values["speed"] == "reduced":
         _check_reduced(said_to(GUARD, files)["speed_limit"])
+    _check_joint_topic(files, profile, namespace)
     includes, programs = _started(values, profile, driver, camera, cameras)
     nodes = composed(nodes) if values["composed"] == "true" else nodes
     return Graph(
@@ -106,6 +108,14 @@ def _rig(value: str) -> tuple[str, tuple[str, ...]]:
     rig = checked("rig", lambda: CameraRig.load(file), RigError, OSError)
     names = tuple(camera.name for camera in rig.cameras)
     return (str(file.absolute()) if file.suffix and Path(value).suffix else value), names
+
+
+def _check_joint_topic(files: Sequence[Path], profile: RobotProfile, namespace: str) -> None:
+    """A node that reads the joints elsewhere than the others holds the arm for ever, or plans from where it is not."""
+    try:
+        joint_topic_of(files, profile.joint_topic, namespace)
+    except ConfigError as error:
+        raise LaunchError(str(error)) from error
 
 
 def _started(

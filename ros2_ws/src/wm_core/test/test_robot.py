@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wm_core.kinematics import Kinematics, KinematicsError
+from wm_core.paths import share
 from wm_core.robot import RobotError, load_robot, robot_names
 from wm_core.robot_description import describe, joint_problems
 from wm_core.rotations import rotation_of
@@ -28,6 +29,12 @@ URDF = """<robot name="two">
     <limit velocity="0" effort="20"/>
   </joint>
 </robot>"""
+SHAPE = '<visual><geometry><mesh filename="{}"/></geometry></visual>'
+MESHES = "".join(
+    SHAPE.format(uri)
+    for uri in ("package://wm_description/package.xml", "package://arm_description/meshes/b.stl", "meshes/c.obj")
+)
+CONTROL = '<ros2_control name="two" type="system"><joint name="shoulder"><command_interface name="position"/></joint></ros2_control>'
 PROFILE = {
     "name": "two",
     "urdf": "two.urdf",
@@ -182,13 +189,34 @@ def test_poses_are_in_the_table_frame(write):
 def test_a_description_may_come_from_a_topic(write):
     robot = load_robot(write({"urdf": {"topic": "robot_description"}}))
     assert robot.urdf == "" and robot.urdf_topic == "robot_description"
-    with pytest.raises(RobotError, match="comes on the topic 'robot_description'"):
+    said = r"comes on the topic 'robot_description', .*write it down once, .* > .*/robot.urdf; and write urdf: robot.urdf into"
+    with pytest.raises(RobotError, match=said):  # of whoever reads a recording
         describe(robot)
     assert Kinematics(robot.published(URDF)).joint_names == ("shoulder", "wrist")
     with pytest.raises(RobotError, match="XML"):
         describe(robot.published("nonsense"))
     with pytest.raises(RobotError, match="run xacro"):
         describe(robot.published("<model/>"))
+
+
+def test_a_published_description_is_written_down_beside_the_profile(write, tmp_path):
+    """As `ros2 param get` writes it: with what is for ros2_control, and meshes in a package that is installed, or copied beside."""
+    published = f"""<?xml version="1.0" ?>
+    <!-- made by xacro -->
+    {URDF.replace('<link name="arm"/>', f'<link name="arm">{MESHES}</link>').replace("</robot>", f"{CONTROL}</robot>")}"""
+    (tmp_path / "robot.urdf").write_text(f"{published}\n")
+    for name in ("arm_description/meshes/b.stl", "meshes/c.obj"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    written, heard = (
+        load_robot(write({"urdf": "robot.urdf"})),
+        load_robot(write({"urdf": {"topic": "robot_description"}})),
+    )
+    q = np.array([0.3, -0.2])
+    np.testing.assert_array_equal(Kinematics(written).fk(q)[0], Kinematics(heard.published(published)).fk(q)[0])
+    found = [mesh.get("filename") for mesh in ElementTree.fromstring(describe(written)).iter("mesh")]
+    installed = share("wm_description") / "package.xml"
+    assert found == [str(installed), str(tmp_path / "arm_description/meshes/b.stl"), str(tmp_path / "meshes/c.obj")]
 
 
 def test_a_missing_description_is_refused(write):

@@ -114,6 +114,17 @@ def write_synced(file: Path, text: str) -> None:
         os.fsync(stream.fileno())
 
 
+def replace_synced(file: Path, text: str) -> None:
+    """Write a file in one rename: a kill at any moment leaves what was there before, or the new one. On the disk when this returns."""
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        write_synced(part, text)
+        part.replace(file)
+        sync_folder(file.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames in a folder durable; some file systems cannot."""
     with suppress(OSError):

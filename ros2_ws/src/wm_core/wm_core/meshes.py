@@ -47,7 +47,10 @@ def link_shapes(description: str, links: Sequence[str], kind: str = "visual") ->
 def read_mesh(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """Vertices (V, 3) and triangles (T, 3) of an OBJ, STL or DAE file; metres where the file says its unit."""
     if not file.is_file():
-        raise MeshError(f"expected a mesh file, {file} does not exist")
+        raise MeshError(
+            f"expected a mesh file, {file} does not exist; of a package://PACKAGE in a URDF install that package and source it, or copy"
+            " the package's folder beside the URDF"
+        )
     try:
         vertices, triangles = _read_obj(file) if file.suffix.lower() == ".obj" else _read_other(file)
     except (RuntimeError, ValueError, IndexError) as error:

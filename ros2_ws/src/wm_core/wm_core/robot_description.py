@@ -79,7 +79,10 @@ def _read(profile: RobotProfile) -> tuple[ElementTree.Element, Path | None]:
     source, text = f"topic {profile.urdf_topic}", profile.urdf_text
     if not text:
         if not profile.urdf:
-            raise RobotError(f"{profile.file}: urdf: comes on the topic '{profile.urdf_topic}', nothing came yet")
+            raise RobotError(
+                f"{profile.file}: urdf: expected a file, for it comes on the topic '{profile.urdf_topic}', which only nodes beside a"
+                f" running robot hear; {how_to_write_down(profile)}"
+            )
         path = resolve(profile.urdf, None)
         source, folder = str(path), path.parent
         try:
@@ -97,11 +100,25 @@ def _read(profile: RobotProfile) -> tuple[ElementTree.Element, Path | None]:
     return root, folder
 
 
+def how_to_write_down(profile: RobotProfile) -> str:
+    """What to do once so that a description that comes on a topic is in a file, for all who read recordings too."""
+    file = profile.file.with_name("robot.urdf")
+    return (
+        "write it down once, while the robot's driver runs: ros2 param get --hide-type robot_state_publisher robot_description >"
+        f" {file}; and write urdf: {file.name} into the profile"
+    )
+
+
 def resolve(uri: str, folder: Path | None) -> Path:
-    """The file of a `package://`, `file://` or plain path, the last relative to `folder`."""
+    """The file of a `package://`, `file://` or plain path, the last relative to `folder`.
+
+    What is not in an installed package may lie beside, as `folder`/PACKAGE/...: a robot's folder is then complete.
+    """
     if uri.startswith("package://"):
         package, _, inside = uri.removeprefix("package://").partition("/")
-        return share(package) / inside
+        installed = share(package) / inside
+        beside = installed if folder is None or installed.is_file() else folder / package / inside
+        return beside if beside.is_file() else installed
     path = Path(uri.removeprefix("file://"))
     return path if path.is_absolute() or folder is None else folder / path
 

@@ -1,7 +1,10 @@
 """What calibration reads and writes: a camera's pose in a rig's file, views with their joints, and lenses."""
 
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import board_setup
 import cv2
@@ -106,6 +109,39 @@ def test_views_are_read_as_they_were_kept(setup: Setup, tmp_path: Path):
     assert np.allclose(found.views[0].tool, setup.tool(q))
 
 
+@pytest.fixture
+def begun(setup: Setup, tmp_path: Path) -> Callable[[], Path]:
+    """Takes a view in which no board is, into a folder of views; returns its image."""
+    samples = Samples.begin(tmp_path / "views", setup.board)
+    samples.add_camera("camera_left", LENS)
+    joints = dict.fromkeys(setup.kinematics.joint_names, 0.1)
+    return lambda: samples.add("camera_left", np.zeros((*SHAPE, 3), np.uint8), joints)
+
+
+def test_a_view_overwrites_none_that_is_kept_where_a_bad_one_was_deleted(begun: Callable[[], Path]):
+    for _ in range(3):
+        last = begun()
+    last.with_name("0001.png").unlink()
+    last.with_name("0001.yaml").unlink()
+    assert begun().name == "0003.png" and last.exists()
+
+
+def test_a_view_that_was_interrupted_is_left_out_and_named(
+    begun: Callable[[], Path], setup: Setup, monkeypatch: pytest.MonkeyPatch
+):
+    """Ctrl-C comes when the image is there and its joints are not."""
+    folder = begun().parent.parent
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(os, "fsync", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            begun()
+    assert begun().name == "0002.png"
+    found = Samples.open(folder).read("camera_left", setup.kinematics)
+    assert (found.unseen, found.incomplete) == (("0000.png", "0002.png"), ("0001.png",))
+    assert len(Samples.open(folder).places("camera_left", setup.kinematics)) == 2
+    assert not list(folder.glob("**/.*"))  # nor half a file
+
+
 @pytest.mark.parametrize("lens", [LENS, FISHEYE, replace(FISHEYE, D=(0.0,) * 4), Lens(LENS.K, 640, 480)])
 def test_a_lens_is_read_as_it_was_kept(tmp_path: Path, lens: Lens):
     Samples.begin(tmp_path, Board()).add_camera("camera_left", lens)
@@ -130,5 +166,21 @@ def test_views_that_cannot_be_used_are_refused_by_name(setup: Setup, tmp_path: P
     file.with_suffix(".yaml").write_text("joints: {shoulder: 1.0}")
     with pytest.raises(SamplesError, match=r"0000.yaml: expected joints .*; is it of robot 'panda'\?"):
         samples.read("camera_left", setup.kinematics)
-    with pytest.raises(SamplesError, match="it has views of another board"):
+
+
+def test_views_of_another_board_are_kept_apart_however_it_is_mounted(tmp_path: Path):
+    Samples.begin(tmp_path, Board())
+    said = r"board.yaml: .* of the views that are there, got square 0.036 in place of 0.0355, marker .* true sizes into both files"
+    with pytest.raises(SamplesError, match=said):
+        Samples.begin(tmp_path, Board(square=0.0355, marker=0.0266))
+    with pytest.raises(SamplesError, match=r"got columns 7 in place of 5, rows 5 in place of 4; .* in a new folder"):
         Samples.begin(tmp_path, Board(5, 4))
+    turned_over = Board(mount=((0.1, 0.0, 0.0), (180.0, 0.0, 0.0)))
+    assert Samples.begin(tmp_path, turned_over).board == Board.load(tmp_path / "board.yaml") == turned_over
+
+
+def test_what_a_person_wrote_beside_the_board_stays(tmp_path: Path):
+    file = Samples.begin(tmp_path, Board()).board_file
+    file.write_text(f"{file.read_text()}# glued on 3 mm of aluminium\n")
+    Samples.begin(tmp_path, Board())
+    assert file.read_text().endswith("aluminium\n")

@@ -7,7 +7,7 @@ from wm_core.camera_model import Lens
 from wm_core.rig import looking_at
 from wm_core.rotations import pose_of
 from wm_perception.calibration.board import Board
-from wm_perception.calibration.poses import CLEARANCE, RoughCamera, choose, in_sight
+from wm_perception.calibration.poses import CLEARANCE, Pose, RoughCamera, choose, in_sight, way_back
 from wm_perception.calibration.verdict import missing, parts_seen
 
 LENS, Setup, setup = board_setup.LENS, board_setup.Setup, board_setup.setup
@@ -28,6 +28,20 @@ def test_chosen_poses_show_the_board_turned_every_way_and_above_the_table(setup:
 def test_poses_to_which_no_way_is_free_are_left_out(setup: Setup):
     start = setup.kinematics.robot.home.joints
     assert choose(setup.kinematics, setup.board, [setup.rough], 5, lambda a, b: False, start) == []
+
+
+def back(free, *joints: float) -> list[float]:
+    """Where an arm with one joint goes on its way back from the last of its places."""
+    start, *poses = (np.array([q]) for q in joints)
+    return [float(q[0]) for q in way_back(free, start, [Pose(q, np.eye(4), ()) for q in poses])]
+
+
+def test_the_way_back_is_straight_as_far_as_that_is_free():
+    assert back(lambda a, b: True, 0.0, 0.5, 1.0, 1.5) == [0.0]
+    assert back(lambda a, b: False, 0.0, 0.5, 1.0, 1.5) == [1.0, 0.5, 0.0]
+    # A board that began near the table is not lowered to there on a new way: the first pose is, and then by the way it rose.
+    assert back(lambda a, b: b[0] > 0, 0.0, 0.5, 1.0, 1.5) == [0.5, 0.0]
+    assert back(lambda a, b: True, 0.0, 1.5, 3.0) == [1.5, 0.0]  # no joint turns far at once
 
 
 def facing(board: Board, direction: list[float]) -> np.ndarray:

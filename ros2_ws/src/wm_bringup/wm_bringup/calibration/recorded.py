@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,13 @@ REST_S = 0.7  # the arm has swung out
 ELSEWHERE_RAD = 0.05  # from the pose before, any joint
 
 
+class Taken(NamedTuple):
+    """How many views were `added`, and how many were `known` before: the recording was read into this folder already."""
+
+    added: int
+    known: int
+
+
 def has_joints(path: Path, topics: Topics) -> bool:
     """Whether the topic of joint states is in a recording."""
     with Bag(path) as bag:
@@ -28,9 +36,11 @@ def has_joints(path: Path, topics: Topics) -> bool:
 
 def take_recorded(
     path: Path, samples: Samples, kinematics: Kinematics, cameras: Sequence[str], topics: Topics
-) -> dict[str, int]:
-    """Views of each camera that were added to `samples`; raises StreamError for topics that are not in the recording
-    and for a lens that cannot be used."""
+) -> dict[str, Taken]:
+    """Add views of each camera to `samples`, save those that are there with the same joints.
+
+    Raises StreamError for topics that are not in the recording and for a lens that cannot be used.
+    """
     with Bag(path) as bag:
         joint_topic = absolute(topics.joints or kinematics.robot.joint_topic)
         times, places = _joints(bag, joint_topic, kinematics)
@@ -93,8 +103,8 @@ def _images(
     times: np.ndarray,
     places: np.ndarray,
     moments: list[tuple[int, int]],
-) -> int:
-    rest, count = list(moments), 0
+) -> Taken:
+    rest, added, twins, known = list(moments), 0, 0, samples.places(camera, kinematics)
     for message in bag.messages([topic]):
         if not rest:
             break
@@ -108,6 +118,9 @@ def _images(
         if abs(times[nearest] - stamp) > NEAR_S * 1e9:
             continue
         rest.pop(0)
+        if any(np.array_equal(places[nearest], q) for q in known):
+            twins += 1
+            continue
         samples.add(camera, colour_image(content), dict(zip(kinematics.joint_names, places[nearest], strict=True)))
-        count += 1
-    return count
+        added += 1
+    return Taken(added, twins)

@@ -16,8 +16,12 @@ def said(
     moved, turned = error_at(solution, Solution(before.camera, before.board, solution.lens), table)
     x, y, z = solution.camera[:3, 3]
     lines = [
-        f"{name}: {verdict.views} poses; the board was not seen in {len(seen.unseen)} images" + _listed(seen.unseen)
+        f"{name}: {verdict.poses} poses; the board was not seen in {len(seen.unseen)} images" + _listed(seen.unseen)
     ]
+    if seen.incomplete:
+        lines.append(
+            f"  left out, for taking them was interrupted: {len(seen.incomplete)} images{_listed(seen.incomplete)}"
+        )
     figures = [
         f"  held-out poses: {verdict.held_out_mm:.1f} mm, {verdict.held_out_deg:.2f} degrees, {verdict.held_out_px:.2f} px",
         f"  the board is {100 * (solution.scale - 1):+.2f} % larger than its file says",

@@ -108,7 +108,8 @@ class Streams(Generic[T]):
                 for topic in set(silent) & set(self._refused):
                     raise StreamError(f"{topic}: {self._refused[topic]}")
                 raise StreamError(
-                    f"expected messages on {', '.join(silent)}, none came for {PATIENCE_S:g} s; are the drivers started?"
+                    f"expected messages on {', '.join(silent)}, none came for {PATIENCE_S:g} s; are the drivers started, and the"
+                    " cameras' named with --camera?"
                 )
             self._spin(SPIN_S)
 

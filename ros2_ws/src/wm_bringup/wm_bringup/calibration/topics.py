@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wm_bringup.launch_files import GUARD, PERCEPTION, said_to
+from wm_bringup.launch_files import GUARD, PERCEPTION, joint_topic_of, said_to
 from wm_core.robot import RobotProfile
 
 
@@ -24,12 +24,13 @@ class Topics:
 def topics_of(robot: RobotProfile, files: Sequence[Path], given: Mapping[str, Any]) -> Topics:
     """Topics of parameter files, later ones win; `given`, by the fields of Topics, comes before them, what is empty does not.
 
-    Raises ConfigError, OSError and yaml.YAMLError for a file that cannot be read.
+    Raises ConfigError, OSError and yaml.YAMLError for a file that cannot be read, and ConfigError where no joints are given and the files
+    say different topics of them to the nodes that read them.
     """
     seen, moved = said_to(PERCEPTION, files), said_to(GUARD, files)
     found: dict[str, Any] = {kind: seen.get(f"{kind}_topic", "") for kind in ("colour", "depth", "info")}
     found["aligned_depth"] = seen.get("aligned_depth", False)
-    found["joints"] = seen.get("joint_topic") or moved.get("joint_topic") or robot.joint_topic
+    found["joints"] = given.get("joints") or joint_topic_of(files, robot.joint_topic)
     found["controller"] = moved.get("trajectory_topic") or robot.controller_topic
     found |= {name: value for name, value in given.items() if value}
     return Topics(**{name: value for name, value in found.items() if value})

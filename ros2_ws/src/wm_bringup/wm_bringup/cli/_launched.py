@@ -34,14 +34,15 @@ def robot_of(options: argparse.Namespace) -> Any:
     from dataclasses import replace
 
     from wm_core.robot import RobotError, load_robot
+    from wm_core.robot_description import how_to_write_down
 
     robot, urdf = load_robot(options.robot, options.tf_prefix), robot_parameters(options).get("urdf")
     if urdf:
         return replace(robot, urdf=urdf, urdf_topic="")
     if robot.urdf_topic:
         raise RobotError(
-            f"{robot.file}: expected --urdf FILE, since the description comes on the topic '{robot.urdf_topic}', got none;"
-            " ros2 param get --hide-type robot_state_publisher robot_description > robot.urdf writes it"
+            f"{robot.file}: expected --urdf FILE, since the description comes on the topic '{robot.urdf_topic}', got none; or"
+            f" {how_to_write_down(robot)}"
         )
     return robot
 
@@ -62,13 +63,20 @@ def add_files(parser: argparse.ArgumentParser) -> None:
         help="as the argument of arm_real; its parameters come before those files. auto: the shipped one that names the robot;"
         " none: there is none (default: %(default)s; a simulated arm has none)",
     )
+    parser.add_argument(
+        "--camera",
+        default="",
+        metavar="FOLDER",
+        help="of the cameras' driver, as the argument of arm_real, such as realsense2_camera; its parameters come before those of the"
+        " arm's",
+    )
 
 
 def files(options: argparse.Namespace, robot: Any, simulated_time: bool, simulated_arm: bool) -> list[Path]:
     """Parameter files in the order in which they are read; a simulated arm has no driver, unless one is asked for."""
-    from wm_bringup.launch_files import files_of_real
+    from wm_bringup.launch_files import files_of_camera, files_of_real
 
     if simulated_time:
-        return list(options.params_file)
+        return [*files_of_camera(options.camera), *options.params_file]
     driver = "none" if simulated_arm and options.driver == "auto" else options.driver
-    return files_of_real(robot.name, driver, options.params_file)
+    return files_of_real(robot.name, driver, options.camera, options.params_file)

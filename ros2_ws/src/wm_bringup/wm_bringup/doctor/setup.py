@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wm_bringup.doctor.observed import CameraTopics, Setup
-from wm_bringup.launch_files import GUARD, PERCEPTION, said_to
+from wm_bringup.launch_files import GUARD, PERCEPTION, joint_topic_of, said_to
 from wm_core.kinematics import Kinematics
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
@@ -19,7 +19,6 @@ DEFAULTS: dict[str, Any] = {
     "colour_topic": "{camera}/color/image_raw",
     "depth_topic": "{camera}/aligned_depth_to_color/image_raw",
     "info_topic": "{camera}/color/camera_info",
-    "joint_topic": "",
     "aligned_depth": False,
     "sync_tolerance": 0.02,
     "sync_timeout": 0.06,
@@ -32,7 +31,8 @@ def setup_of(
     """What is expected of a robot. `given` comes before what parameter files say to wm_perception, later ones first, this before DEFAULTS;
     `controller_topic` before what they say to wm_guard, this before the profile's.
 
-    Raises RobotError, RigError, ConfigError or OSError for what cannot be read.
+    Raises RobotError, RigError, ConfigError or OSError for what cannot be read, and ConfigError where `given` has no joint_topic and the
+    files say different ones to the nodes that read joints.
     """
     said = {name: value for name, value in said_to(PERCEPTION, files).items() if name in DEFAULTS}
     values = {**DEFAULTS, **said, **{name: value for name, value in given.items() if value}}
@@ -47,7 +47,7 @@ def setup_of(
         Kinematics(profile),
         rig.only(chosen),
         cameras,
-        values["joint_topic"] or profile.joint_topic,
+        given.get("joint_topic") or joint_topic_of(files, profile.joint_topic),
         controller_topic or moved["trajectory_topic"] or profile.controller_topic,
         moved["placed_topic"],
         aligned_depth=bool(values["aligned_depth"]),

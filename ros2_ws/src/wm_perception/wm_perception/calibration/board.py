@@ -1,6 +1,7 @@
 """The ChArUco board: its file, the page to print, and its corners in an image."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import cv2
 import numpy as np
 import yaml
 
-from wm_core.atomic import write_synced
+from wm_core.atomic import replace_synced
 from wm_core.checked_yaml import load_checked
 from wm_core.rotations import pose_of, rotation_of
 
@@ -91,9 +92,15 @@ class Board:
         position, angles = map(list, self.mount)
         fields = {name: getattr(self, name) for name in ("columns", "rows", "square", "marker", "dictionary")}
         text = yaml.safe_dump(fields | {"mount": {"position": position, "rpy_deg": angles}}, sort_keys=False)
-        write_synced(
+        replace_synced(
             file, f"# A ChArUco board: lengths [m]. mount: about where its middle is in the tool's frame.\n{text}"
         )
+
+    def unlike(self, other: "Board", leave_out: Collection[str] = ()) -> str:
+        """Fields in which another board differs, for people: `square 0.0355 in place of 0.036`; empty: they are the same."""
+        names = [field.name for field in fields(self) if field.name not in leave_out]
+        changed = [name for name in names if getattr(self, name) != getattr(other, name)]
+        return ", ".join(f"{name} {getattr(self, name)} in place of {getattr(other, name)}" for name in changed)
 
     @property
     def size(self) -> np.ndarray:

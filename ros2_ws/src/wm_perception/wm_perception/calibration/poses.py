@@ -67,6 +67,18 @@ def choose(
     return _in_turn(wanted, free, start, count)
 
 
+def way_back(free: Free, start: np.ndarray, poses: Sequence[Pose]) -> list[np.ndarray]:
+    """Joints (n,) to go to in turn, from the last of `poses`, which were chosen from joints `start` (n,) on, back to `start`.
+
+    Straight as near to the start as `free` allows, and from there by the ways that the poses were reached on, whose places are known
+    to be free.
+    """
+    places = [start, *(pose.q for pose in poses)]
+    last = places.pop()
+    nearest = next((i for i, q in enumerate(places) if _near(last, q) and free(last, q)), len(places) - 1)
+    return places[nearest::-1]
+
+
 def board_is_clear(kinematics: Kinematics, board: Board, here: np.ndarray, there: np.ndarray) -> bool:
     """Whether the board stays above the table on the straight way between joints (n,): a board that is too low may go up."""
     heights = [_lowest(pose_of(*reversed(kinematics.fk(q))) @ board.mounted, board) for q in way(here, there)]
@@ -141,12 +153,17 @@ def _spread(candidates: list[Pose], board: Board, cameras: Sequence[RoughCamera]
     return [candidates[i] for i in chosen]
 
 
+def _near(here: np.ndarray, there: np.ndarray) -> bool:
+    """Whether a straight way between joints (n,) is no detour."""
+    return float(np.abs(there - here).max()) < LARGEST_JOINT
+
+
 def _in_turn(poses: list[Pose], free: Free, here: np.ndarray, count: int) -> list[Pose]:
     rest, ordered = list(poses), []
     have: Counter[str] = Counter()
     while rest:
         rest.sort(key=lambda pose: float(np.abs(pose.q - here).max()))
-        near = [pose for pose in rest[:NEAREST] if np.abs(pose.q - here).max() < LARGEST_JOINT]
+        near = [pose for pose in rest[:NEAREST] if _near(here, pose.q)]
         found = next((pose for pose in near if free(here, pose.q)), None)
         if found is None:
             break

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,11 +10,12 @@ import numpy as np
 from wm_core.camera_model import Lens
 from wm_core.robot import RobotProfile
 from wm_core.rotations import parts_of
+from wm_perception.calibration.board import BOARD_FILE
 from wm_perception.calibration.hand_eye import Solution, SolveError, View, residuals, solve
 from wm_perception.calibration.lens import seen_pose
 
 FOLDS = 10
-FEWEST_VIEWS = 10
+FEWEST_POSES = 10
 LEAST_TURN = (
     8.0  # [degrees] spread of the board's rotation about the second of its axes, so that the camera's place follows
 )
@@ -21,6 +23,7 @@ LEAST_PARTS = 6  # of 9 parts of the image that the board was in, to solve for t
 WORST_MM, WORST_DEG = 3.0, 0.4  # of the error at the table that is to be expected
 WORST_PX = 1.5  # RMS of the corners of held-out poses: more means another lens, other joints or another board
 WORST_SCALE = 0.03  # of the board's squares: more is another board than its file's
+SAME_M, SAME_DEG = 0.01, 1.0  # of the tool: nearer views are of one pose, say the same, and are held out together
 _PARTS = 3
 _AXES = ("x", "y", "z")
 
@@ -29,11 +32,12 @@ _AXES = ("x", "y", "z")
 class Verdict:
     """`faults`: why a calibration is refused, each with what to do; empty: it may be used. `advice`: what would make it better.
 
+    `poses`: how many different ones there are views of.
     `held_out_*`: RMS over poses that were not used, of the corners [px], of these seen sideways [mm], of the board's rotation as
     one image shows it [degrees]. `table_mm`, `table_deg`: expected RMS error where the arm works, of a point and of the rotation.
     """
 
-    views: int
+    poses: int
     held_out_px: float
     held_out_mm: float
     held_out_deg: float
@@ -43,17 +47,25 @@ class Verdict:
     advice: tuple[str, ...]
 
 
-def judge(views: Sequence[View], solution: Solution, table: np.ndarray, prior: Lens | None = None) -> Verdict:
+def judge(
+    views: Sequence[View],
+    solution: Solution,
+    table: np.ndarray,
+    prior: Lens | None = None,
+    board_file: str | Path = BOARD_FILE,
+) -> Verdict:
     """The verdict on a solution from `views`; `table` (n, 3) [m]: where errors count, in the table frame; `prior`: what was known of
-    the lens, where it was solved for.
+    the lens, where it was solved for; `board_file`: which one to put right, for people.
     """
     free_lens = prior is not None
     faults, advice = list(missing(views, solution, free_lens)), []
-    folds = min(FOLDS, len(views))
-    if len(views) < 2 * 3:
+    numbers = pose_numbers(views)
+    poses = len(set(numbers))
+    folds = min(FOLDS, poses)
+    if poses < 2 * 3:
         none = float("nan")
-        return Verdict(len(views), none, none, none, none, none, tuple(faults), ())
-    left_out = np.arange(len(views)) % folds
+        return Verdict(poses, none, none, none, none, none, tuple(faults), ())
+    left_out = np.array(numbers) % folds
     solutions, pixels, sideways, angles = [], [], [], []
     for fold in range(folds):
         try:
@@ -88,7 +100,7 @@ def judge(views: Sequence[View], solution: Solution, table: np.ndarray, prior: L
     if abs(solution.scale - 1) > WORST_SCALE:
         faults.append(
             f"the board's squares seem to be {100 * (solution.scale - 1):+.1f} % longer than its file says, at most {100 * WORST_SCALE:g} %"
-            " are accepted: measure seven in a row, and write square and marker into board.yaml"
+            f" are accepted: measure seven in a row, write square and marker into {board_file}, and solve again"
         )
     if table_mm > WORST_MM or table_deg > WORST_DEG:
         faults.append(
@@ -98,7 +110,7 @@ def judge(views: Sequence[View], solution: Solution, table: np.ndarray, prior: L
     if not faults:
         advice = list(missing(views, solution, True))
     return Verdict(
-        len(views),
+        poses,
         held_px,
         1e3 * _rms(np.concatenate(sideways)),
         _rms(np.array(angles)),
@@ -111,10 +123,11 @@ def judge(views: Sequence[View], solution: Solution, table: np.ndarray, prior: L
 
 def missing(views: Sequence[View], solution: Solution | None, free_lens: bool) -> list[str]:
     """What is missing in the choice of poses, and which to add."""
-    found = []
-    if len(views) < FEWEST_VIEWS:
+    found, poses = [], len(set(pose_numbers(views)))
+    if poses < FEWEST_POSES:
         found.append(
-            f"expected {FEWEST_VIEWS} poses or more with the board in sight, got {len(views)}: add {FEWEST_VIEWS - len(views)}"
+            f"expected {FEWEST_POSES} poses or more with the board in sight, got {poses}: add {FEWEST_POSES - poses}"
+            + (f"; {len(views) - poses} views more are of poses that were taken before" if len(views) > poses else "")
         )
     if len(views) >= 2:
         axis, turn = least_turned(views)
@@ -131,6 +144,25 @@ def missing(views: Sequence[View], solution: Solution | None, free_lens: bool) -
                 f" the {', '.join(_part_names(~parts))}"
             )
     return found
+
+
+def pose_numbers(views: Sequence[View]) -> list[int]:
+    """Of each view the number of its pose: views that were taken at a pose again have that of the first."""
+    kept: list[np.ndarray] = []
+    numbers = []
+    for view in views:
+        number = next((i for i, tool in enumerate(kept) if _same(tool, view.tool)), len(kept))
+        kept += [view.tool] * (number == len(kept))
+        numbers.append(number)
+    return numbers
+
+
+def _same(tool: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two poses (4, 4) of the tool are one."""
+    return (
+        float(np.linalg.norm(tool[:3, 3] - other[:3, 3])) < SAME_M
+        and angle_of(tool[:3, :3].T @ other[:3, :3]) < SAME_DEG
+    )
 
 
 def least_turned(views: Sequence[View]) -> tuple[str, float]:

@@ -30,13 +30,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from wm_perception.calibration.board import BOARD_FILE, Board
+    from wm_perception.calibration.board import BOARD_FILE, Board, BoardError
 
     square = options.square_mm / 1000
     board = Board(options.columns, options.rows, square, round(0.75 * square, 6), options.dictionary)
     page = board.pdf((options.page_mm[0] / 1000, options.page_mm[1] / 1000))
+    file = options.folder / BOARD_FILE
+    if file.exists() and (unlike := Board.load(file).unlike(board)):
+        raise BoardError(
+            f"{file}: expected none, or that of the board that is asked for, got {unlike}; what was measured and written there would be"
+            " lost: give another folder, or remove that file"
+        )
     options.folder.mkdir(parents=True, exist_ok=True)
-    board.save(options.folder / BOARD_FILE)
+    if not file.exists():
+        board.save(file)
     (options.folder / "board.pdf").write_bytes(page)
     print(
         f"written: {options.folder / 'board.pdf'} and {BOARD_FILE}; print it at 100 % and measure a square: {options.square_mm:g} mm"

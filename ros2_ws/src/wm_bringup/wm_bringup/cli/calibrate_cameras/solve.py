@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         prior = seen.lens if options.intrinsics else None
         try:
             solution = solve(seen.views, seen.lens, options.intrinsics)
-            verdict = judge(seen.views, solution, table, prior)
+            verdict = judge(seen.views, solution, table, prior, samples.board_file)
         except SolveError as error:
             faults = [str(error), *missing(seen.views, None, False)]
             print(

@@ -44,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
         if not has_joints(options.bag, names):  # recorded in simulation
             names = topics(options, kinematics.robot, False, True)
         counts = take_recorded(options.bag, samples, kinematics, [camera.name for camera in rig.cameras], names)
-        print("\n".join(f"{name}: {count} views" for name, count in counts.items()))
+        for name, taken in counts.items():
+            print(f"{name}: {taken.added} views" + (f"; {taken.known} were there already" if taken.known else ""))
         return 0
     from wm_bringup.calibration.streams import Streams, WholeImages
     from wm_bringup.doctor.listen import simulated
@@ -95,18 +96,11 @@ def _moved(
     options: argparse.Namespace, wm: Any, streams: Any, samples: Any, kinematics: Any, about: Any, names: Any
 ) -> None:
     from wm_bringup.calibration.arm import ArmError, collision_free, guarded_arm
+    from wm_bringup.calibration.tour import tour
     from wm_perception.calibration.poses import choose
 
-    start = streams.joints
-    poses = choose(
-        kinematics,
-        samples.board,
-        about,
-        options.poses,
-        collision_free(kinematics, samples.board),
-        start,
-        options.seed,
-    )
+    free = collision_free(kinematics, samples.board)
+    poses = choose(kinematics, samples.board, about, options.poses, free, streams.joints, options.seed)
     if not poses:
         raise ArmError(
             "expected poses at which a camera sees the board, found none: check the rig's poses, the board's mount in its file, and"
@@ -118,7 +112,5 @@ def _moved(
     if not options.yes:
         input("Enter: begin ")
     with guarded_arm(wm.node, wm.spin, streams, kinematics, robot_parameters(options), names) as arm:
-        for number, pose in enumerate(poses, 1):
-            arm.go(pose.q)
+        for number, _ in tour(arm.go, streams.joints, poses, free):
             print(f"  pose {number} of {len(poses)}: {_keep(streams, samples)}", flush=True)
-        arm.go(start)

@@ -15,6 +15,7 @@ JOINT_RATE = 20.0  # [Hz] below which the guard holds the arm for a single late 
 JITTER, JITTER_S = 0.5, 0.02  # share of the period, and [s]: 95 % of the intervals are nearer to the median
 GAP_S, LONG_GAP_S = 0.25, 0.5  # between two messages; commands that answer older measurements are refused
 JOINT_GAP_S = 0.1  # after which the guard holds the arm
+DISCOVERY_S = 2.0  # until nodes have found each other
 LOST = 0.05  # share of frames
 STILL = 0.05  # share of stamps that repeat the one before
 ANOTHER_TIME_S = 3600.0
@@ -44,22 +45,12 @@ def rates(observed: Observed) -> Iterator[Finding]:
 def regularity(observed: Observed) -> Iterator[Finding]:
     """Jitter, gaps, and frames that were lost on the way."""
     for stream, camera in _streams(observed):
+        if stream.heard:
+            yield from _gap(observed, stream, camera)
         if len(stream.heard) < FEWEST:
             continue
         intervals = np.diff(stream.arrivals)
         period = float(np.median(intervals))
-        last = (observed.end_ns - stream.heard[-1].arrival_ns) / 1e9
-        gap, limit = max(float(intervals.max()), last), max(GAP_S if camera else JOINT_GAP_S, 5 * period)
-        if gap > limit:
-            yield Finding(
-                ERROR if gap > LONG_GAP_S else WARNING,
-                "gap",
-                stream.topic,
-                f"a message every {1e3 * period:.0f} ms",
-                f"none for {1e3 * gap:.0f} ms" + (", and none since" if last == gap else ""),
-                "the arm is held meanwhile: look for USB resets (dmesg), a busy machine, a network that drops; is a cable loose?"
-                + _busy(observed),
-            )
         # Frames that are lost lengthen intervals, not latencies; stamps that are wrong spoil latencies, not intervals.
         latencies = stream.arrivals - stream.stamps
         spread = min(_spread(intervals), _spread(latencies))
@@ -148,6 +139,27 @@ def _streams(observed: Observed) -> Iterator[tuple[Stream, bool]]:
         yield observed.stream(camera.colour), True
         yield observed.stream(camera.depth), True
     yield observed.arm, False
+
+
+def _gap(observed: Observed, stream: Stream, camera: bool) -> Iterator[Finding]:
+    """The longest time without a message of a stream that has some: between two, after the last, or before the first."""
+    intervals = np.diff(stream.arrivals)
+    period = float(np.median(intervals)) if len(intervals) else observed.setup.period
+    since = (observed.end_ns - stream.heard[-1].arrival_ns) / 1e9
+    before = (stream.heard[0].arrival_ns - observed.begin_ns) / 1e9 - DISCOVERY_S
+    gap, where = max(
+        *((float(each), "") for each in intervals), (since, ", and none since"), (before, ", before the first")
+    )
+    if gap > max(GAP_S if camera else JOINT_GAP_S, 5 * period):
+        yield Finding(
+            ERROR if gap > LONG_GAP_S else WARNING,
+            "gap",
+            stream.topic,
+            f"a message every {1e3 * period:.0f} ms",
+            f"none for {1e3 * gap:.0f} ms{where}",
+            "the arm is held meanwhile: look for USB resets (dmesg), a busy machine, a network that drops; is a cable loose?"
+            + _busy(observed),
+        )
 
 
 def _busy(observed: Observed) -> str:

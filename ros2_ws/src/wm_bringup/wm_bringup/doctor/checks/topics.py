@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from wm_bringup.doctor.finding import ERROR, WARNING, Finding
-from wm_bringup.doctor.observed import IMAGE, INFO, JOINTS, Observed
+from wm_bringup.doctor.observed import IMAGE, INFO, JOINTS, Endpoint, Observed
 
 OWN_OF_ROS = ("/rosout", "/parameter_events")
 SUGGESTED = 3
@@ -73,17 +73,18 @@ def two_publishers(observed: Observed) -> Iterator[Finding]:
 
 
 def qos(observed: Observed) -> Iterator[Finding]:
-    """Subscriptions that ask for more than is offered stay deaf, and nobody says so."""
+    """Subscriptions that ask for more than is offered stay deaf, and nobody says so.
+
+    A node that also asks for less, as the guard does of what may be latched or not, hears by that.
+    """
     mine = {*observed.setup.types, observed.setup.controller_topic}
     topics = dict.fromkeys(each.topic for each in observed.endpoints if each.topic not in OWN_OF_ROS)
     for topic in topics:
-        for offer, wish in product(observed.publishers(topic), observed.subscriptions(topic)):
-            deaf = []
-            if wish.reliable and not offer.reliable:
-                deaf.append(("reliable", "best effort", "reliability"))
-            if wish.latched and not offer.latched:
-                deaf.append(("transient local", "volatile", "durability"))
-            for wanted, offered, policy in deaf:
+        wishes = observed.subscriptions(topic)
+        for offer, wish in product(observed.publishers(topic), wishes):
+            if any(other.node == wish.node and not _missed(offer, other) for other in wishes):
+                continue
+            for wanted, offered, policy in _missed(offer, wish):
                 yield Finding(
                     ERROR if topic in mine else WARNING,
                     f"qos_{policy}",
@@ -93,6 +94,16 @@ def qos(observed: Observed) -> Iterator[Finding]:
                     f"set the {policy} of {wish.node}'s subscription to {offered}, or of {offer.node}'s publisher to {wanted}"
                     " (qos_overrides, or the driver's qos parameters)",
                 )
+
+
+def _missed(offer: Endpoint, wish: Endpoint) -> list[tuple[str, str, str]]:
+    """What a subscription asks for, what is offered in place of it, and of which policy; empty: it hears this publisher."""
+    found = []
+    if wish.reliable and not offer.reliable:
+        found.append(("reliable", "best effort", "reliability"))
+    if wish.latched and not offer.latched:
+        found.append(("transient local", "volatile", "durability"))
+    return found
 
 
 def _separate_joint_sets(observed: Observed) -> int:
