@@ -2,13 +2,26 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from rclpy.node import Node
+if TYPE_CHECKING:
+    from rclpy.node import Node
 
 ALIKE = 0.7  # of difflib: a name that may be meant
+IMAGE, INFO, JOINTS = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo", "sensor_msgs/msg/JointState"
 
 
-def publishers_of(node: Node, topic: str, type_name: str = "") -> str:
+def silent(node: "Node", topic: str, type_name: str, parameter: str) -> str:
+    """That nothing comes on a topic, in full, and what to do; `parameter`: names another."""
+    return in_words(topic, publishers_of(node, topic, type_name), parameter)
+
+
+def in_words(topic: str, who: str, parameter: str, since: str = "") -> str:
+    """The same where it is known `who` publishes there, and `since` when it is silent."""
+    return f"nothing on {' '.join(filter(None, (topic, since)))} ({who}): start its driver, or set {parameter}"
+
+
+def publishers_of(node: "Node", topic: str, type_name: str = "") -> str:
     """How many publish on a topic, in full, and which other one may be meant; `type_name`: sensor_msgs/msg/Image, empty: any."""
     count = node.count_publishers(topic)
     if count:
