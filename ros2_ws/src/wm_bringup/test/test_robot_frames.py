@@ -12,9 +12,12 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Header, String
 from tf2_msgs.msg import TFMessage
 
+from wm_bringup import scene_markers
 from wm_bringup.robot_frames import Frames, LinkTree, RobotFrames, with_urls
 from wm_core.kinematics import Kinematics
+from wm_core.paths import rig_path
 from wm_core.qos import LATCHED, SENSOR
+from wm_core.rig import CameraRig
 from wm_core.robot import load_robot, robot_names
 from wm_core.stamps import to_msg, to_ns
 
@@ -79,6 +82,18 @@ def test_own_frames_are_known_by_their_stamps_also_beside_those_of_the_same_join
     link = own[0].child_frame_id
     assert frames.of_somebody_else([*own, transform(link, 5 * S)]) == link  # as robot_state_publisher stamps them
     assert frames.of_somebody_else([transform(link)]) == link
+
+
+@pytest.mark.parametrize("name", robot_names())
+def test_table_tool_and_links_are_one_tree_in_which_each_frame_has_one_parent(name):
+    robot, rig = load_robot(name, "left_"), CameraRig.load(rig_path("two_cameras"))
+    frames, header = Frames(robot), Header()
+    frames.measured(robot.joints, robot.home.joints, 5 * S)
+    links, still = frames.transforms(), scene_markers.robot_transforms(header, robot)
+    shown = [*links, *still, *scene_markers.camera_transforms(header, rig.in_table_frame(robot))]
+    parents = {each.child_frame_id: each.header.frame_id for each in shown}
+    assert len(parents) == len(shown) and len(set(parents.values()) - parents.keys()) == 1
+    assert {robot.tool.link, robot.table_frame} <= parents.keys()
 
 
 def test_meshes_are_named_by_urls():

@@ -28,6 +28,7 @@ from wm_core.rotations import pose_of, rotation_of, rotation_of_quaternion
 
 TABLE = Header(frame_id="table")
 SHOWN = {
+    "wm/cloud",
     "wm/object_cloud",
     "wm/object_markers",
     "wm/scene_markers",

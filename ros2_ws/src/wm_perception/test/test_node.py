@@ -10,7 +10,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.serialization import serialize_message
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState, PointCloud2
 from wm_msgs.msg import DetectedObjects, Observation
 from wm_msgs.srv import PrepareBundle, UseBundle
 
@@ -39,7 +39,7 @@ class Robot:
         self.seen: list[Observation] = []
         self.objects: list[DetectedObjects] = []
         self.me.create_subscription(Observation, "wm/observation", self.seen.append, STATE)
-        self.me.create_subscription(DetectedObjects, "wm/objects", self.objects.append, STATE)
+        self.heard_objects = self.me.create_subscription(DetectedObjects, "wm/objects", self.objects.append, STATE)
         self.joints = self.me.create_publisher(JointState, "joint_states", STATE)
         self.prepare = self.me.create_client(PrepareBundle, "wm_perception/prepare_bundle")
         self.use = self.me.create_client(UseBundle, "wm_perception/use_bundle")
@@ -130,6 +130,20 @@ def test_images_become_observations_with_their_own_stamp(robot):
     assert abs(tool.pitch) < 0.05 and np.isnan(tool.opening)
     robot.spin_until(lambda: robot.objects)
     assert robot.objects[0].objects
+
+
+def test_all_that_is_seen_is_published_for_whoever_looks_at_it(robot):
+    """Nobody listens to the objects here."""
+    robot.me.destroy_subscription(robot.heard_objects)
+    robot.send(1 * STEP_NS)
+    clouds: list[PointCloud2] = []
+    robot.me.create_subscription(PointCloud2, "wm/cloud", clouds.append, STATE)
+    robot.spin_until(
+        lambda: robot.node.count_subscribers("wm/cloud") and not robot.node.count_subscribers("wm/objects")
+    )
+    steps = iter(range(2, 100))
+    robot.spin_until(lambda: robot.send(next(steps) * STEP_NS) or clouds)
+    assert clouds[0].header.frame_id == "table" and clouds[0].width > 1000 and robot.objects == []
 
 
 def test_joint_states_that_are_offered_best_effort_are_heard(robot):
