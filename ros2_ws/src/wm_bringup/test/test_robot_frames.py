@@ -2,6 +2,8 @@
 
 import time
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,9 +122,9 @@ class Cell:
         self.tf = self.other.create_publisher(TFMessage, "/tf", 100)
         self.joints = self.other.create_publisher(JointState, "joint_states", SENSOR)
 
-    def begin(self, listen_s=0.5):
+    def begin(self, listen_s=0.5, robot=None):
         send = self.own.create_publisher(TFMessage, "/tf", 100).publish
-        self.part = RobotFrames(self.own, self.robot, "joint_states", send, listen_s)
+        self.part = RobotFrames(self.own, robot or self.robot, "joint_states", send, listen_s)
 
     def look(self):
         """As RViz does when it is opened."""
@@ -179,3 +181,14 @@ def test_a_robot_that_its_driver_shows_is_left_to_it(cell):
     cell.look()
     cell.spin_until(lambda: False, 1.5, driver=True)
     assert cell.of_wm() == [] and [each.data for each in cell.descriptions] == ["<robot/>"]
+
+
+@pytest.mark.ros
+def test_a_description_that_comes_on_a_topic_after_the_frames_shows_whose_they_are(cell):
+    static = cell.other.create_publisher(TFMessage, "/tf_static", LATCHED)
+    static.publish(TFMessage(transforms=[transform(cell.robot.tool.mount.link)]))
+    cell.begin(robot=replace(cell.robot, urdf="", urdf_topic="robot_description"))
+    cell.spin_until(lambda: cell.part._kept)
+    described = cell.other.create_publisher(String, "robot_description", LATCHED)
+    described.publish(String(data=Path(cell.robot.urdf).read_text()))
+    assert cell.spin_until(lambda: cell.part._ended) and cell.of_wm() == []

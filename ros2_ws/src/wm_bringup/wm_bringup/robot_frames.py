@@ -32,6 +32,7 @@ PERIOD_S = 0.05  # between two publications
 DESCRIPTION = "robot_description"
 MARK_NS = 1  # own stamps are so much after the joint states', which robot_state_publisher takes as they are
 REMEMBERED = 200  # own stamps
+TF, OWN_LISTENERS = "/tf", 1
 HEARD = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
 HEARD_STATIC = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 SLIDING, TURNING = ("prismatic",), ("revolute", "continuous")
@@ -133,8 +134,9 @@ class RobotFrames:
         self._node, self._robot, self._joint_topic, self._send = node, robot, joint_topic, send
         self._frames: Frames | None = None if robot.urdf_topic else Frames(robot)
         self._ended = False
+        self._kept: dict[str, TransformStamped] = {}  # what was heard before it is known which links there are
         self._heard = [
-            node.create_subscription(TFMessage, "/tf", self._on_tf, HEARD),
+            node.create_subscription(TFMessage, TF, self._on_tf, HEARD),
             node.create_subscription(TFMessage, "/tf_static", self._on_tf, HEARD_STATIC),
         ]
         if robot.urdf_topic:
@@ -142,20 +144,21 @@ class RobotFrames:
         self._joints: OfferedSubscription | None = None
         self._descriptions: Any = None
         self._begin = node.create_timer(listen_s, self._after_listening, clock=steady_clock())
-        self._timer = node.create_timer(PERIOD_S, self._publish, clock=steady_clock())
+        self._timer: Any = None
 
     def _on_description(self, message: String) -> None:
         try:
             self._frames = Frames(self._robot.published(message.data))
         except ValueError as error:
             self._node.get_logger().warning(f"{self._robot.urdf_topic}: {error}", throttle_duration_sec=30.0)
+        else:
+            self._look(list(self._kept.values()))
 
     def _after_listening(self) -> None:
-        """Nobody has published a link so far: begin."""
+        """What nobody has published so far is published from now on."""
         self._node.destroy_timer(self._begin)
         if not self._ended:
-            topic = self._joint_topic
-            self._joints = OfferedSubscription(self._node, JointState, topic, self._on_joints)
+            self._timer = self._node.create_timer(PERIOD_S, self._publish, clock=steady_clock())
         here = self._node.resolve_topic_name(DESCRIPTION)
         if self._frames is not None and not self._robot.urdf_topic and not self._node.count_publishers(here):
             self._descriptions = self._node.create_publisher(String, DESCRIPTION, LATCHED)
@@ -166,28 +169,42 @@ class RobotFrames:
             self._frames.measured(message.name, message.position, to_ns(message.header.stamp))
 
     def _on_tf(self, message: TFMessage) -> None:
-        link = "" if self._frames is None or self._ended else self._frames.of_somebody_else(message.transforms)
-        if link:
+        if self._frames is None:
+            self._kept |= {each.child_frame_id: each for each in message.transforms}
+        else:
+            self._look(message.transforms)
+
+    def _look(self, transforms: Iterable[TransformStamped]) -> None:
+        if self._frames is not None and not self._ended and (link := self._frames.of_somebody_else(transforms)):
             self._leave_it(link)
 
     def _publish(self) -> None:
-        if self._joints is not None and self._frames is not None and (found := self._frames.transforms()):
+        """While somebody looks: joint states come often."""
+        looked_at = self._node.count_subscribers(TF) > OWN_LISTENERS
+        if looked_at and self._joints is None:
+            self._joints = OfferedSubscription(self._node, JointState, self._joint_topic, self._on_joints)
+        elif not looked_at:
+            self._forget_joints()
+        elif self._frames is not None and (found := self._frames.transforms()):
             self._send(TFMessage(transforms=found))
+
+    def _forget_joints(self) -> None:
+        if self._joints is not None:
+            self._joints.destroy()
+            self._joints = None
 
     def _leave_it(self, link: str) -> None:
         """Somebody else publishes the frames: nothing more is listened to, and nothing sent."""
         self._ended = True
         self._node.get_logger().info(f"the frames of the robot are left to who publishes '{link}' on /tf")
-        self._node.destroy_timer(self._timer)
+        if self._timer is not None:
+            self._node.destroy_timer(self._timer)
         for each in self._heard:
             self._node.destroy_subscription(each)
-        if self._joints is not None:
-            self._joints.destroy()
-            self._joints = None
-        here = self._node.resolve_topic_name(DESCRIPTION)
-        if (
-            self._descriptions is not None and self._node.count_publishers(here) > 1
-        ):  # theirs is the one of their frames
+        self._forget_joints()
+        # Theirs is the description of their frames.
+        there = self._node.count_publishers(self._node.resolve_topic_name(DESCRIPTION))
+        if self._descriptions is not None and there > 1:
             self._node.destroy_publisher(self._descriptions)
 
 

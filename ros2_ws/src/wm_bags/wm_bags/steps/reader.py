@@ -250,8 +250,8 @@ class StepReader:
             color, depth = images
             unit = unit_of(depth, self._rig[name], self._profile.depth_unit)
             messages = (color, depth, instant.infos[topics.info])
-            how = {"aligned": self._profile.aligned_depth, "rectified": self._profile.rectified}
-            frame = make_frame(self._path, topics, instant.stamp_ns, messages, unit, **how)
+            said = self._profile.aligned_depth, self._profile.rectified
+            frame = make_frame(self._path, topics, instant.stamp_ns, messages, unit, *said)
         if self._profile.intrinsics == "rig":
             check_rig(self._path, topics.info, instant.stamp_ns, frame, self._rig[name])
         return frame
