@@ -34,8 +34,9 @@ class Seen:
 
 def seen(observed: Observed) -> Iterator[Seen]:
     for topics, camera in observed.cameras():
-        newest = (observed.stream(topic).newest for topic in (topics.colour, topics.depth, topics.info))
-        yield Seen(topics, camera, *newest, rectified_of(observed.setup.rectified, topics.colour, topics.depth))
+        colour, depth, info = (observed.stream(topic).newest for topic in (topics.colour, topics.depth, topics.info))
+        rectified = rectified_of(observed.setup.rectified, topics.colour, topics.depth)
+        yield Seen(topics, camera, colour, depth, info, rectified)
 
 
 def encodings(observed: Observed) -> Iterator[Finding]:
