@@ -127,7 +127,13 @@ def test_a_recording_of_a_real_arm_can_be_used_as_it_is(tmp_path, robot, profile
     """Camera of another size than the rig says, depth in another frame, joints with a prefix."""
     rig = profile_file.with_name("rig.yaml")
     rig.write_text(rig.read_text().replace("width: 64, height: 48", "width: 128, height: 128"))
-    said = {"rig": str(rig), "aligned_depth": True, "tf_prefix": "left_", "joint_topic": "/joint_states"}
+    said = {
+        "rig": str(rig),
+        "aligned_depth": True,
+        "rectified": "false",
+        "tf_prefix": "left_",
+        "joint_topic": "/joint_states",
+    }
     said |= {name: f"/{{camera}}/{topic}" for name, topic in ABSOLUTE.items()}
 
     def change(topic, i, message):

@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import steps_of_bag
 
+from wm_bags.steps.profile import Profile
 from wm_core.camera_model import Lens, Undistortion
 
 DEPTH, INFO, steps_of = steps_of_bag.DEPTH, steps_of_bag.INFO, steps_of_bag.steps_of
@@ -55,6 +57,26 @@ def test_lens_distortion_is_taken_out_of_colour_and_depth(robot, profile, tmp_pa
     np.testing.assert_array_equal(frames[0].rgb, expected.rgb(plain[0].rgb))
     np.testing.assert_array_equal(frames[0].depth, expected.depth(plain[0].depth))
     assert (frames[0].rgb != plain[0].rgb).any()
+
+
+def test_images_that_are_rectified_keep_what_they_show_although_camera_info_has_the_distortion(
+    robot, profile, tmp_path
+):
+    def of_whole_camera(info):
+        info.d = np.array(DISTORTION)
+        info.p = np.hstack([np.array(info.k).reshape(3, 3), np.zeros((3, 1))]).ravel()
+
+    plain, _ = frames_by(robot, profile, tmp_path / "plain", lambda topic, i, message: message)
+    profile = replace(profile, rectified="true")
+    frames, _ = frames_by(robot, profile, tmp_path / "rectified", of_info(of_whole_camera))
+    np.testing.assert_array_equal(frames[0].rgb, plain[0].rgb)
+    np.testing.assert_array_equal(frames[0].depth, plain[0].depth)
+
+
+@pytest.mark.parametrize("said", ["true", "'true'", "auto"])
+def test_a_profile_says_whether_images_are_rectified(profile_file, said):
+    profile_file.write_text(profile_file.read_text() + f"\nrectified: {said}\n")
+    assert Profile.load(profile_file).rectified == said.strip("'")
 
 
 def test_depth_of_another_camera_is_refused_with_the_remedy(robot, profile, tmp_path):

@@ -18,11 +18,13 @@ from trajectory_msgs.msg import JointTrajectory
 
 from wm_bringup.cli import doctor
 from wm_bringup.doctor.checks import CHECKS, examine
+from wm_bringup.doctor.checks.cameras import seen
 from wm_bringup.doctor.finding import ERROR, Finding, from_error
 from wm_bringup.doctor.observed import JOINTS, Heard, Machine, Observed, Stream
 from wm_bringup.doctor.page import lines, page
 from wm_bringup.doctor.setup import setup_of
 from wm_bringup.doctor.this_machine import this_machine
+from wm_core.camera_model import Rectified
 from wm_core.paths import rigs_dir
 from wm_core.qos import LATCHED, SENSOR, STATE
 from wm_core.rig import CameraRig
@@ -46,6 +48,18 @@ def test_what_nobody_publishes_is_named():
     assert {each.subject for each in findings if each.check == "controller_missing"} == {
         "arm_controller/joint_trajectory"
     }
+
+
+def test_images_count_as_rectified_as_perception_has_it(tmp_path):
+    """By each topic's name, or by the parameter."""
+    file = tmp_path / "own.yaml"
+
+    def rectified(parameters: str) -> set[Rectified]:
+        file.write_text(f"/**/wm_perception: {{ros__parameters: {{{parameters}}}}}")
+        return {each.rectified for each in seen(empty(setup=setup_of(load_robot("panda"), {}, [file])))}
+
+    assert rectified("depth_topic: '{camera}/depth_registered/image_rect'") == {Rectified(colour=False, depth=True)}
+    assert rectified("rectified: 'true'") == {Rectified(colour=True, depth=True)}
 
 
 def test_a_check_that_breaks_is_a_finding_and_the_others_run():

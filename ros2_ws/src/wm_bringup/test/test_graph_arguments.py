@@ -11,6 +11,7 @@ import pytest
 from wm_bringup.cli.launch import parse, show_arguments
 from wm_bringup.graph import arm_sim
 from wm_bringup.graph_checks import silence_of
+from wm_bringup.graph_parts import Graph, Program
 from wm_bringup.launch_arguments import ARGUMENTS, LaunchError, given_words
 from wm_core.command_line import main
 from wm_core.paths import share, worlds_dir
@@ -138,8 +139,9 @@ def test_words_that_no_launch_file_knows_are_refused_with_ros2_launch_too():
         arm_sim(given_words(words) | {"planner": "icem"})
 
 
-def test_a_launch_file_checks_all_words_of_ros2_launch(monkeypatch):
-    """ros_launch.py with what it uses of ROS 2's launch; as wheels there is none."""
+@pytest.fixture
+def fake(monkeypatch):
+    """What ros_launch.py uses of ROS 2's launch; as wheels there is none."""
     fake = MagicMock()
     fake.LaunchConfiguration = lambda name: SimpleNamespace(perform=lambda context: context.values[name])
     fake.OpaqueFunction = lambda function: function
@@ -147,9 +149,21 @@ def test_a_launch_file_checks_all_words_of_ros2_launch(monkeypatch):
     for name in ("launch", "launch_ros", "launch_ros.actions", *(f"launch.{each}" for each in names)):
         monkeypatch.setitem(sys.modules, name, fake)
     monkeypatch.delitem(sys.modules, "wm_bringup.ros_launch", raising=False)
-    ros_launch = importlib.import_module("wm_bringup.ros_launch")
+    fake.ros_launch = importlib.import_module("wm_bringup.ros_launch")
     monkeypatch.delitem(sys.modules, "wm_bringup.ros_launch")
-    ros_launch.description(ARGUMENTS, arm_sim)
+    return fake
+
+
+def test_rviz_is_started_in_the_namespace_where_its_relative_topics_are(fake):
+    shown = Program("rviz2", "rviz2", ("-d", "arm.rviz"))
+    fake.ros_launch._actions(Graph((), (), "left", "info", {}, programs=(shown,)))
+    fake.Node.assert_called_once_with(
+        package="rviz2", executable="rviz2", namespace="left", arguments=["-d", "arm.rviz"]
+    )
+
+
+def test_a_launch_file_checks_all_words_of_ros2_launch(fake, monkeypatch):
+    fake.ros_launch.description(ARGUMENTS, arm_sim)
     start = fake.LaunchDescription.call_args.args[0][-1]
     values = {each.name: each.default for each in ARGUMENTS}
     words = ["planner:=icem", "recrod:=true"]

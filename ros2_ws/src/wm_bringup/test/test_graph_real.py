@@ -145,10 +145,23 @@ def test_a_topic_may_be_named_in_full_or_not(tmp_path):
 def test_a_controller_and_a_prefix_reach_who_needs_them():
     graph = arm_real({**RIG, "controller": "my_controller", "tf_prefix": "left_"})
     assert parameters(graph, "wm_guard")["trajectory_topic"] == "my_controller/joint_trajectory"
-    for name in ("wm_guard", "wm_perception", "wm_planner"):
+    for name in ("wm_guard", "wm_perception", "wm_planner", "wm_scene_view"):
         assert parameters(graph, name)["tf_prefix"] == "left_"
     assert load_robot("ur5e", "left_").joints[0] == "left_shoulder_pan_joint"
     assert "tf_prefix" not in parameters(arm_real(RIG), "wm_guard")
+
+
+def test_the_scene_is_drawn_with_the_robot_that_perception_sees(tmp_path):
+    assert parameters(arm_real({**RIG, "robot": "iiwa"}), "wm_scene_view") == {"robot": "iiwa", "rig": "one_camera"}
+    of_driver = parameters(arm_real({**RIG, "robot": "ur5e"}), "wm_scene_view")
+    assert of_driver["joint_topic"] == "/joint_states"  # as its file says to perception
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        "/**/wm_perception: {ros__parameters: {joint_topic: arm/joint_states, table_frame: bench}}\n"
+        "/**/wm_scene_view: {ros__parameters: {table_frame: desk}}"
+    )
+    drawn = parameters(arm_real({**RIG, "params_file": str(own)}), "wm_scene_view")
+    assert drawn["joint_topic"] == "arm/joint_states" and drawn["table_frame"] == "desk"
 
 
 def test_a_driver_is_started_when_there_is_an_address_or_a_mocked_arm(everything_installed):

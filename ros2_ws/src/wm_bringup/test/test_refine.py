@@ -9,8 +9,9 @@ import pytest
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from wm_bringup.calibration.streams import StreamError, Streams, WholeImages
-from wm_bringup.calibration.topics import Topics
+from wm_bringup.calibration.topics import Topics, topics_of
 from wm_bringup.cli.calibrate_cameras import refine
+from wm_core.camera_model import Rectified
 from wm_core.command_line import main
 from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig
@@ -215,9 +216,21 @@ def test_a_lens_that_is_refused_is_named_and_not_its_silence(monkeypatch):
 def test_rectified_images_have_the_lens_of_their_projection():
     P = np.c_[np.diag([280.0, 280.0, 1.0]), np.zeros(3)]
     sent = info_of(K=np.diag([300.0, 300.0, 1.0]), d=[0.1] * 5, distortion_model="plumb_bob", p=P.ravel())
-    camera = WholeImages("left/color/image_rect", "left/color/camera_info")
+    camera = WholeImages("left/color/image_rect", "left/color/camera_info", rectified=True)
     camera.reader.info(sent)
     assert camera.lens.K[0, 0] == 280 and camera.lens.model == ""
+
+
+def test_what_calibrating_takes_for_rectified_is_what_perception_does(tmp_path: Path):
+    file = tmp_path / "own.yaml"
+    file.write_text(
+        "/**/wm_perception: {ros__parameters: {colour_topic: '{camera}/rgb/image_raw', depth_topic: '{camera}/depth/image_rect'}}"
+    )
+    by_name = topics_of(load_robot(), [file], {"rectified": ""})
+    assert by_name.rectified_of("left") == Rectified(colour=False, depth=True)
+    assert topics_of(load_robot(), [file], {"rectified": "true"}).rectified_of("left") == Rectified(True, True)
+    file.write_text("/**/wm_perception: {ros__parameters: {rectified: 'true'}}")
+    assert topics_of(load_robot(), [file], {}).rectified_of("left") == Rectified(True, True)
 
 
 def info_of(K: np.ndarray, **fields) -> CameraInfo:

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,10 +23,12 @@ from wm_bringup.scene_view import SceneView
 from wm_core.paths import rig_path
 from wm_core.qos import LATCHED
 from wm_core.rig import CameraRig
-from wm_core.rotations import rotation_of_quaternion
+from wm_core.robot import load_robot
+from wm_core.rotations import pose_of, rotation_of, rotation_of_quaternion
 
 TABLE = Header(frame_id="table")
 SHOWN = {
+    "wm/cloud",
     "wm/object_cloud",
     "wm/object_markers",
     "wm/scene_markers",
@@ -99,16 +102,17 @@ def test_cameras_objects_and_the_goal_are_on_tf(belief):
     """As RViz hears them: cameras latched, the rest with each belief."""
     context = rclpy.Context()
     rclpy.init(args=[], context=context)
-    rig = Parameter("rig", value="two_cameras")
-    view = SceneView(namespace="scene", context=context, parameter_overrides=[rig])
+    given = {"rig": "two_cameras", "robot": "ur5e", "tf_prefix": "left_"}
+    overrides = [Parameter(name, value=value) for name, value in given.items()]
+    view = SceneView(namespace="scene", context=context, parameter_overrides=overrides)
     other = rclpy.create_node("viewer", namespace="scene", context=context)
     executor = SingleThreadedExecutor(context=context)
     for node in (view, other):
         executor.add_node(node)
-    heard: set[str] = set()
+    heard: dict[str, str] = {}
 
     def hear(message):
-        heard.update(each.child_frame_id for each in message.transforms)
+        heard.update({each.child_frame_id: each.header.frame_id for each in message.transforms})
 
     other.create_subscription(TFMessage, "/tf", hear, 100)
     other.create_subscription(TFMessage, "/tf_static", hear, LATCHED)
@@ -116,7 +120,7 @@ def test_cameras_objects_and_the_goal_are_on_tf(belief):
     goal = Goal(kind=Goal.OBJECT_POSE, object_pose=PoseStamped(header=TABLE))
     try:
         end = time.monotonic() + 30
-        while len(heard) < 4 and time.monotonic() < end:
+        while len(heard) < 6 and time.monotonic() < end:
             goals.publish(GoalEvent(event=GoalEvent.BEGIN, goal=goal))
             beliefs.publish(belief)
             executor.spin_once(timeout_sec=0.1)
@@ -125,8 +129,19 @@ def test_cameras_objects_and_the_goal_are_on_tf(belief):
         for node in (view, other):
             node.destroy_node()
         rclpy.shutdown(context=context)
-    cameras = {"camera_left_rig_optical_frame", "camera_right_rig_optical_frame"}
-    assert heard == {*cameras, "object_0", "wm_goal"}
+    cameras = ("camera_left_rig_optical_frame", "camera_right_rig_optical_frame")
+    on_table = dict.fromkeys((*cameras, "object_0", "wm_goal"), "table")
+    assert heard == {**on_table, "table": "left_base_link", "left_pusher": "left_tool0"}
+
+
+def test_the_table_is_a_child_of_the_base_which_may_have_a_parent_of_its_own():
+    robot = replace(load_robot("ur5e"), T_table_base=pose_of(rotation_of([0, 0, 90]), [0.5, 0.0, 0.02]))
+    table, tool = scene_markers.robot_transforms(TABLE, robot)
+    assert (table.header.frame_id, table.child_frame_id) == (robot.base_frame, "table")
+    assert (table.transform.translation.y, table.transform.translation.z) == pytest.approx((0.5, -0.02))
+    assert (tool.header.frame_id, tool.child_frame_id) == (robot.tool.mount.link, robot.tool.link)
+    (table,) = scene_markers.robot_transforms(TABLE, load_robot("panda"))  # its tool is in its URDF
+    assert table.child_frame_id == "table"
 
 
 def test_rviz_shows_what_wm_publishes():

@@ -22,7 +22,7 @@ from wm_bringup.graph_parts import (
     supervisor,
 )
 from wm_bringup.launch_arguments import REAL_ARGUMENTS, LaunchError, check_arguments
-from wm_bringup.launch_files import GUARD, joint_topic_of, said_to
+from wm_bringup.launch_files import GUARD, PERCEPTION, joint_topic_of, said_to
 from wm_core.params import ConfigError
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig, RigError
@@ -30,6 +30,7 @@ from wm_core.robot import RobotProfile
 
 ORDER = ("wm_guard", "wm_perception", "wm_dynamics", "wm_planner")  # from the arm upwards
 REDUCED = 0.25  # [m/s] reduced speed of ISO 10218
+SEEN = ("urdf", "table_frame", "joint_topic")  # of wm_perception: the scene is drawn by the same
 NO_DRIVER_STATES = [""]  # a mocked arm says nothing of itself; an empty list has no type
 
 
@@ -53,13 +54,14 @@ def arm_real(given: Mapping[str, str]) -> Graph:
     if values["use_mock_hardware"] == "true":
         guard["driver_states"] = NO_DRIVER_STATES
     planner = {"bundle": bundle, "planner": values["planner"], "seed": 0, "lockstep": False, "task": task}
+    scene = process("wm_bringup", "wm_scene_view", {**body, "rig": rig}, ends_all=False, respawn=True)
     nodes = [
         lifecycle_node("wm_guard", guard),
         lifecycle_node("wm_perception", {**body, "bundle": bundle, "rig": rig}),
         lifecycle_node("wm_dynamics", {"bundle": bundle}),
         lifecycle_node("wm_planner", {**body, **planner}),
         bundle_manager(bundle, registry),
-        process("wm_bringup", "wm_scene_view", {"rig": rig}, ends_all=False, respawn=True),
+        scene,
     ]
     if values["explore"]:
         minutes = float(values["explore"])
@@ -77,6 +79,7 @@ def arm_real(given: Mapping[str, str]) -> Graph:
     if values["speed"] == "reduced":
         _check_reduced(said_to(GUARD, files)["speed_limit"])
     _check_joint_topic(files, profile, namespace)
+    scene.parameters.update(_as_seen(files))
     includes, programs = _started(values, profile, driver, camera, cameras)
     nodes = composed(nodes) if values["composed"] == "true" else nodes
     return Graph(
@@ -96,6 +99,12 @@ def _check_reduced(limit: float) -> None:
             f"argument 'params_file': wm_guard: 'speed_limit': expected above 0 and at most {REDUCED} m/s with speed:=reduced, got {limit};"
             " give speed:=full"
         )
+
+
+def _as_seen(files: Sequence[Path]) -> dict[str, Any]:
+    """Parameters of the scene's view that parameter files give to perception alone: both are to take the same robot in the same place."""
+    said = {**said_to(PERCEPTION, files), **said_to("wm_scene_view", files)}
+    return {name: said[name] for name in SEEN if said.get(name)}
 
 
 def _rig(value: str) -> tuple[str, tuple[str, ...]]:

@@ -82,8 +82,14 @@ def _actions(graph: graph_parts.Graph) -> list[Any]:
         actions.append(process)
         on_exit = partial(_on_exit, node)
         actions.append(RegisterEventHandler(OnProcessExit(target_action=process, on_exit=on_exit)))
-    for each in graph.programs:
-        actions.append(Node(package=each.package, executable=each.executable, arguments=list(each.arguments)))
+    for each in graph.programs:  # in the namespace: RViz's topics are relative, as wm's are
+        program = Node(
+            package=each.package,
+            executable=each.executable,
+            namespace=graph.namespace,
+            arguments=list(each.arguments),
+        )
+        actions.append(program)
     return actions
 
 

@@ -9,7 +9,8 @@ from visualization_msgs.msg import Marker, MarkerArray
 from wm_msgs.msg import Belief, Goal, Plan
 
 from wm_core.rig import CameraRig
-from wm_core.rotations import quaternion_of
+from wm_core.robot import RobotProfile
+from wm_core.rotations import parts_of, quaternion_of
 
 TEXT_M = 0.02  # height of letters
 LATENCY_AT = (0.0, 0.0, 0.6)  # [m] in the table's frame, over the robot's base
@@ -64,18 +65,31 @@ def latency_markers(header: Header, latencies: Mapping[str, float]) -> MarkerArr
 
 def camera_transforms(header: Header, rig: CameraRig) -> list[TransformStamped]:
     """Of the rig's optical frames; the parent is the rig's frame."""
+    parent = Header(stamp=header.stamp, frame_id=rig.frame_id)
+    return [placed(parent, OPTICAL.format(camera.name), camera.T_table_optical) for camera in rig.cameras]
+
+
+def robot_transforms(header: Header, robot: RobotProfile) -> list[TransformStamped]:
+    """What of a robot stands still and only its profile knows: the table, and a tool that is mounted.
+
+    The table is a child of the base: that may have a parent in the tree of the arm's driver, and a frame has one.
+    """
     found = []
-    for camera in rig.cameras:
-        x, y, z, w = quaternion_of(camera.T_table_optical[:3, :3])
-        place = Vector3(**dict(zip("xyz", map(float, camera.T_table_optical[:3, 3]), strict=True)))
-        found.append(
-            TransformStamped(
-                header=Header(stamp=header.stamp, frame_id=rig.frame_id),
-                child_frame_id=OPTICAL.format(camera.name),
-                transform=Transform(translation=place, rotation=Quaternion(x=x, y=y, z=z, w=w)),
-            )
-        )
+    if robot.table_frame != robot.base_frame:
+        base = Header(stamp=header.stamp, frame_id=robot.base_frame)
+        found.append(placed(base, robot.table_frame, np.linalg.inv(robot.T_table_base)))
+    if (mount := robot.tool.mount) is not None:
+        found.append(placed(Header(stamp=header.stamp, frame_id=mount.link), robot.tool.link, mount.pose))
     return found
+
+
+def placed(header: Header, child: str, pose: np.ndarray) -> TransformStamped:
+    """Of a frame that stands at a pose (4, 4) in the header's frame."""
+    rotation, position = parts_of(pose)
+    x, y, z, w = quaternion_of(rotation)
+    place = Vector3(**dict(zip("xyz", map(float, position), strict=True)))
+    moved = Transform(translation=place, rotation=Quaternion(x=x, y=y, z=z, w=w))
+    return TransformStamped(header=header, child_frame_id=child, transform=moved)
 
 
 def belief_transforms(belief: Belief) -> list[TransformStamped]:

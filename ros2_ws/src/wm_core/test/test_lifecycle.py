@@ -151,3 +151,13 @@ def test_parameters_that_would_do_nothing_are_refused(latched):
     (after,) = latched.set_parameters([Parameter("rate", value=30.0)])
     assert before.successful and not after.successful and "'rate': expected to be set before" in after.reason
     assert latched.value("rate") == 20.0
+
+
+def test_what_is_rejected_again_and_again_is_counted_each_time_and_said_once(node, monkeypatch):
+    said = []
+    monkeypatch.setattr(node.get_logger().__class__, "warning", lambda self, text, **_: said.append(text))
+    for _ in range(20):
+        node.reject("bad_depth", "left: not aligned")
+        node.reject("bad_colour", "right: rgb24")
+    assert said == ["left: not aligned", "right: rgb24"]
+    assert node.counts == {"bad_depth": 20, "bad_colour": 20} and node.last_problem == "right: rgb24"

@@ -19,6 +19,8 @@ from wm_core.images import ImageError
 # Orbbec's drivers publish k1 k2 p1 p2 k3 k4 k5 k6 as plumb_bob: OpenCV takes the model by their number, and so do we.
 MODELS = {"plumb_bob": (4, 5, 8), "rational_polynomial": (8, 12, 14), "equidistant": (4,)}
 EQUIDISTANT = "equidistant"  # a fisheye (Kannala and Brandt 2006): without coefficients it is no pinhole either
+SAME_PX = 1.0  # within which K and P show the same
+CHOICES = ("auto", "true", "false")  # whether images are rectified; auto: by the names of their topics
 PADDING = 3  # [px] librealsense's decimation filter pads to a multiple of four
 
 
@@ -78,6 +80,55 @@ class Lens:
 def rectified_topic(topic: str) -> bool:
     """Whether a topic's name says that its images are rectified (image_rect, rect/image): P describes them, without distortion."""
     return re.search(r"(^|[/_])rect", topic) is not None
+
+
+@dataclass(frozen=True)
+class Rectified:
+    """Which images of a camera are rectified: P of its camera_info describes them, without distortion."""
+
+    colour: bool = False
+    depth: bool = False
+
+
+NEITHER = Rectified()
+
+
+def rectified_of(choice: str, colour_topic: str, depth_topic: str) -> Rectified:
+    """Which images are rectified, by one of CHOICES: colour and depth each by the name of its topic, or both, or neither."""
+    if choice == "auto":
+        return Rectified(rectified_topic(colour_topic), rectified_topic(depth_topic))
+    return Rectified(choice == "true", choice == "true")
+
+
+@dataclass(frozen=True)
+class Lenses:
+    """Of the colour images of a camera and of the depth that is aligned to them. Without its distortion each is the other's."""
+
+    colour: Lens
+    depth: Lens
+
+
+def lenses_of(info: Any, width: int, height: int, rectified: Rectified) -> Lenses:
+    """The lenses of images of `width` x `height` that come with a CameraInfo.
+
+    Raises ImageError as `lens_of`, and where one of colour and depth is rectified and the other would be another view.
+    """
+    lenses = Lenses(*(lens_of(info, width, height, each) for each in (rectified.colour, rectified.depth)))
+    if (off := _apart(lenses)) > SAME_PX:
+        raise ImageError(
+            f"expected K and P of camera_info within {SAME_PX:g} px, because only {'colour' if rectified.colour else 'depth'} is"
+            f" rectified, got {off:.1f} px; take rectified images of both (image_rect), or of neither; or set rectified to 'true' or"
+            " 'false', if both are, or are not, whatever their topics are called"
+        )
+    return lenses
+
+
+def _apart(lenses: Lenses) -> float:
+    """[px] by which the corners of the image are elsewhere in the other one, without distortion."""
+    right, bottom = lenses.colour.width - 1, lenses.colour.height - 1
+    corners = np.array([[0, 0, 1], [right, 0, 1], [0, bottom, 1], [right, bottom, 1]], float).T
+    seen = lenses.depth.K @ np.linalg.inv(lenses.colour.K) @ corners
+    return float(np.linalg.norm((seen / seen[2] - corners)[:2], axis=0).max())
 
 
 def lens_of(info: Any, width: int, height: int, rectified: bool = False) -> Lens:
@@ -159,7 +210,11 @@ def matrix_of(info: Any, rectified: bool = False) -> np.ndarray:
     raw = np.asarray(info.k, float).reshape(3, 3)
     name, K = ("P", np.asarray(info.p, float).reshape(3, 4)[:, :3]) if rectified else ("K", raw)
     if not _calibrated(K):
-        remedy = "publish P with the rectified images" if _calibrated(raw) else "calibrate the camera"
+        remedy = (
+            "publish P with the rectified images, or set rectified to 'false'"
+            if _calibrated(raw)
+            else "calibrate the camera"
+        )
         raise ImageError(
             f"expected a calibrated camera_info, finite numbers and focal lengths above 0, got {name} = {K.tolist()}; {remedy}"
         )

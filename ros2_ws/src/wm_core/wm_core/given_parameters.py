@@ -60,7 +60,8 @@ def check_types(node: Node, defaults: Mapping[str, Any], arguments: Sequence[str
         value = given[name].value
         values = [*said.get(name, ()), list(value) if isinstance(value, array) else value]
         wrong = [value for value in values if not _fits(value, defaults[name])]
-        problems += [f"'{name}': expected {_expected(defaults[name])}, got {value!r}" for value in wrong[:1]]
+        hint = "; put it in quotes" if isinstance(defaults[name], str) else ""
+        problems += [f"'{name}': expected {_expected(defaults[name])}, got {value!r}{hint}" for value in wrong[:1]]
         if not wrong and given[name].type_ in _INTEGERS and _holds(defaults[name]) is float:
             # ROS prefers an integer of an earlier file to a number of a later one.
             given[name] = Parameter(name, value=_numbers(values[-2] if values[-1] in values[:-1] else values[-1]))

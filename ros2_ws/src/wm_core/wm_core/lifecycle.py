@@ -21,6 +21,7 @@ from wm_core.heartbeat import beat
 from wm_core.offered import OfferedSubscription
 from wm_core.params import ConfigError, Param
 from wm_core.qos import LATCHED, SENSOR, STATE
+from wm_core.said import Said
 from wm_core.steady import steady_clock
 
 OK, WARN, ERROR, STALE = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE)
@@ -42,10 +43,9 @@ class WmNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._entities: list[tuple[Callable[[Any], bool], Any]] = []
         self._kept: dict[Callable[[Any], None], Any] = {}  # what was heard while inactive, by who is to hear it
-        self._errors = 0
-        self._last_error_log = 0.0
+        self._errors, self._last_error_log = 0, 0.0
         self.counts: Counter[str] = Counter()  # of whatever the node counts; published in its diagnostics
-        self.last_problem = ""
+        self.last_problem, self._said = "", Said()
         self._timings: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=RECENT))
         self._status: tuple[bytes, str, dict[str, Any]] = (STALE, "not configured", {})
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", STATE)
@@ -164,11 +164,11 @@ class WmNode(LifecycleNode):
         self._status = (level, summary, values)
 
     def reject(self, count: str, problem: str) -> None:
-        """Count input that is not used, and say why unless that was said last."""
+        """Count input that is not used, and say why unless that was said of late."""
         self.counts[count] += 1
-        if problem != self.last_problem:
+        self.last_problem = problem
+        if self._said.due(count, problem):
             self.get_logger().warning(problem)
-            self.last_problem = problem
 
     def timed(self, name: str, milliseconds: float) -> None:
         """Remember how long something took."""
@@ -192,9 +192,9 @@ class WmNode(LifecycleNode):
             refuse_unknown(self, self.RETIRED)
             for name, param in self._specs.items():
                 param.check(self.value(name))
-            self.counts.clear()
             self.last_problem = ""
-            self._timings.clear()
+            for kept in (self.counts, self._said, self._timings):
+                kept.clear()
             self.setup()
         except Exception as error:  # the node must stay alive and say why
             kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "

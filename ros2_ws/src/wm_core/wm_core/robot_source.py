@@ -1,7 +1,9 @@
 """The robot that a node's parameters name, and its description where that is published on a topic."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rclpy.wait_for_message import wait_for_message
 from std_msgs.msg import String
@@ -24,16 +26,25 @@ ROBOT_RETIRED = {
 }
 
 
+def profile_of(value: Callable[[str], Any]) -> RobotProfile:
+    """The robot of the parameters ROBOT, of which `value` gives each by its name; raises RobotError.
+
+    Its description may still have to come on a topic.
+    """
+    robot = load_robot(value("robot"), value("tf_prefix"))
+    if frame := value("table_frame"):
+        robot = replace(robot, table_frame=frame)
+    if file := value("urdf"):
+        robot = replace(robot, urdf=str(Path(file).expanduser().absolute()), urdf_topic="")
+    return robot
+
+
 def robot_of(node: WmNode) -> RobotProfile:
     """The robot of a node that declares ROBOT, with its description; for `setup`.
 
     Raises RobotError, or ConfigError when the description is to come on a topic and does not within PATIENCE_S.
     """
-    robot = load_robot(node.value("robot"), node.value("tf_prefix"))
-    if frame := node.value("table_frame"):
-        robot = replace(robot, table_frame=frame)
-    if file := node.value("urdf"):
-        return replace(robot, urdf=str(Path(file).expanduser().absolute()), urdf_topic="")
+    robot = profile_of(node.value)
     if not robot.urdf_topic:
         return robot
     found, message = wait_for_message(String, node, robot.urdf_topic, qos_profile=LATCHED, time_to_wait=PATIENCE_S)

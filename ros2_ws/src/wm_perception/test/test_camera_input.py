@@ -8,6 +8,7 @@ import pytest
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from wm_core.camera_model import rectified_of
 from wm_core.images import ImageError
 from wm_core.rig import Camera, looking_at
 from wm_core.rotations import pose_of
@@ -70,6 +71,37 @@ def test_the_table_is_flat_through_any_lens(lens):
     if lens:
         wrong = frame_of(CameraInput(CAMERA), depth_message(table_depth(lens)), info=info_message())
         assert np.abs(table_heights(wrong)).max() > 0.015
+
+
+RAW, RECT = "/cam/color/image_raw", "/cam/depth_registered/image_rect"
+P = np.hstack([K, np.zeros((3, 1))]).ravel()
+
+
+@pytest.mark.parametrize(
+    ("choice", "colour", "depth", "lens"),
+    [
+        ("auto", RAW, RECT, None),  # depth_image_proc's, beside the driver's colour
+        ("auto", RAW, "/cam/aligned_depth_to_color/image_raw", D),
+        ("auto", "/cam/color/image_rect_color", "/cam/aligned_depth_to_color/image_raw", D),
+        ("auto", "/cam/color/image_rect_color", RECT, None),
+        ("true", "/cam/left", "/cam/depth", None),  # whose camera_info has D nevertheless
+        ("false", "/cam/rectangle", RECT, D),
+    ],
+)
+def test_distortion_is_taken_out_once_of_those_images_that_have_it(choice, colour, depth, lens):
+    """Undistorted once more, the rectified table was bent by up to 3 cm."""
+    camera = CameraInput(CAMERA, rectified_of(choice, colour, depth))
+    frame = frame_of(camera, depth_message(table_depth(lens)), info=info_message(d=D, p=P))
+    assert np.abs(table_heights(frame)).max() < 0.006
+
+
+def test_rectified_depth_beside_colour_of_another_view_is_refused_with_the_remedy():
+    other = np.hstack([K + [[0, 0, 4.0], [0] * 3, [0] * 3], np.zeros((3, 1))]).ravel()
+    camera = CameraInput(CAMERA, rectified_of("auto", RAW, RECT))
+    with pytest.raises(ImageError, match="only depth is rectified, got 4.0 px; take rectified images of both"):
+        frame_of(camera, depth_message(table_depth()), info=info_message(d=D, p=other))
+    both = CameraInput(CAMERA, rectified_of("true", RAW, RECT))
+    assert frame_of(both, depth_message(table_depth()), info=info_message(d=D, p=other)).K[0, 2] == K[0, 2] + 4
 
 
 def test_a_camera_info_of_the_whole_sensor_serves_decimated_images():

@@ -10,11 +10,12 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.serialization import serialize_message
-from sensor_msgs.msg import CameraInfo, Image, JointState
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState, PointCloud2
 from wm_msgs.msg import DetectedObjects, Observation
 from wm_msgs.srv import PrepareBundle, UseBundle
 
 from wm_core.conversions import object_xy, tool_state
+from wm_core.lifecycle import OK, WARN
 from wm_core.qos import SENSOR, STATE
 from wm_core.stamps import to_msg, to_ns
 from wm_perception.node import PerceptionNode
@@ -38,7 +39,7 @@ class Robot:
         self.seen: list[Observation] = []
         self.objects: list[DetectedObjects] = []
         self.me.create_subscription(Observation, "wm/observation", self.seen.append, STATE)
-        self.me.create_subscription(DetectedObjects, "wm/objects", self.objects.append, STATE)
+        self.heard_objects = self.me.create_subscription(DetectedObjects, "wm/objects", self.objects.append, STATE)
         self.joints = self.me.create_publisher(JointState, "joint_states", STATE)
         self.prepare = self.me.create_client(PrepareBundle, "wm_perception/prepare_bundle")
         self.use = self.me.create_client(UseBundle, "wm_perception/use_bundle")
@@ -129,6 +130,20 @@ def test_images_become_observations_with_their_own_stamp(robot):
     assert abs(tool.pitch) < 0.05 and np.isnan(tool.opening)
     robot.spin_until(lambda: robot.objects)
     assert robot.objects[0].objects
+
+
+def test_all_that_is_seen_is_published_for_whoever_looks_at_it(robot):
+    """Nobody listens to the objects here."""
+    robot.me.destroy_subscription(robot.heard_objects)
+    robot.send(1 * STEP_NS)
+    clouds: list[PointCloud2] = []
+    robot.me.create_subscription(PointCloud2, "wm/cloud", clouds.append, STATE)
+    robot.spin_until(
+        lambda: robot.node.count_subscribers("wm/cloud") and not robot.node.count_subscribers("wm/objects")
+    )
+    steps = iter(range(2, 100))
+    robot.spin_until(lambda: robot.send(next(steps) * STEP_NS) or clouds)
+    assert clouds[0].header.frame_id == "table" and clouds[0].width > 1000 and robot.objects == []
 
 
 def test_joint_states_that_are_offered_best_effort_are_heard(robot):
@@ -228,6 +243,39 @@ def test_bad_input_is_counted_and_the_node_goes_on(robot):
     robot.spin_until(lambda: robot.seen)
     assert robot.node.counts["invalid_depth_pixels"] > 0
     assert np.isfinite(robot.seen[-1].embedding).all()
+
+
+def test_what_is_missing_is_named_in_the_diagnostics_and_no_more_once_it_comes(robot):
+    """Here a camera whose images are compressed, whose depth nobody publishes, and whose camera_info has another name."""
+    said: list[DiagnosticArray] = []
+    robot.me.create_subscription(DiagnosticArray, "diagnostics", said.append, STATE)
+    elsewhere = robot.me.create_publisher(CompressedImage, "camera_left/color/image_raw/compressed", SENSOR)
+    for publisher in robot.streams["camera_left"]:
+        robot.me.destroy_publisher(publisher)
+
+    def summary():
+        return next((s.message for array in reversed(said) for s in array.status if "perception" in s.name), "")
+
+    robot.spin_until(lambda: "nothing on /wm_perception_test/camera_left/color/image_raw for" in summary())
+    text = summary()
+    assert "(0 publishers, but /wm_perception_test/camera_left/color/image_raw/compressed is published" in text
+    assert "camera_left/aligned_depth_to_color/image_raw for" in text and "or set depth_topic" in text
+    robot.me.destroy_publisher(elsewhere)
+
+
+def test_a_fault_of_the_past_is_no_warning_for_ever(robot):
+    said: list[DiagnosticArray] = []
+    robot.me.create_subscription(DiagnosticArray, "diagnostics", said.append, STATE)
+    robot.send(1 * STEP_NS, encoding="rgb24")
+    steps = iter(range(2, 1000))
+
+    def level_is(level):
+        robot.send(next(steps) * STEP_NS, depth_change=lambda depth: depth.__setitem__(slice(40), np.nan))
+        return any(s.level == level for s in said[-1].status) if said else False
+
+    robot.spin_until(lambda: level_is(WARN))
+    robot.spin_until(lambda: level_is(OK), 30.0)
+    assert robot.node.counts["bad_colour"] == 2 and robot.node.counts["invalid_depth_pixels"] > 0
 
 
 def test_a_prepared_bundle_is_used_from_the_next_measurement_on(robot, another):

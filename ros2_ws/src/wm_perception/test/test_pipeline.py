@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from wm_perception.bev import in_boxes
 from wm_perception.geometry import Geometry
 from wm_perception.pipeline import CameraFrame, PerceptionPipeline, shrink
+from wm_perception.robot_mask import RobotMask
 
 SEEDS = range(10_000, 10_012)
 
@@ -89,6 +91,18 @@ def test_geometry_finds_the_block_without_learning(scene):
     )
     assert np.median(errors) < 0.006
     np.testing.assert_allclose(np.median(sizes, 0), [0.06, 0.06, 0.06], atol=0.012)
+
+
+def test_what_is_shown_of_a_cell_has_the_table_and_the_arm_in_it(scene):
+    """`cloud` leaves the arm out, and detections the table."""
+    geometry, boxes = Geometry(scene.rig, scene.kinematics, scene.bundle.bev), RobotMask(scene.kinematics)
+    frames = scene.frames(10_000)
+    points, colours = geometry.surroundings(frames)
+    table, arm = np.abs(points[:, 2]) < 0.005, in_boxes(points, boxes.boxes(scene.q))
+    assert table.sum() > 1000 and arm.sum() > 50 and len(colours) == len(points)
+    assert not in_boxes(geometry.cloud(frames, scene.q)[0], boxes.boxes(scene.q)).any()
+    nothing = {name: CameraFrame(f.rgb, np.zeros_like(f.depth), f.K) for name, f in frames.items()}
+    assert len(geometry.surroundings(nothing)[0]) == 0
 
 
 def test_geometry_needs_a_table(scene):

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from wm_core.camera_model import Lens, Undistortion, lens_of, matrix_of, rectified_topic, same_size
+from wm_core.camera_model import NEITHER, Lens, Lenses, Rectified, Undistortion, lenses_of, matrix_of, same_size
 from wm_core.images import DepthImage, ImageError, colour_image, depth_image, in_metres
 from wm_core.rig import Camera
 from wm_perception.pipeline import CameraFrame, shrink
@@ -22,20 +22,25 @@ ALIGN = (
 class CameraInput:
     """What one camera of the rig sends."""
 
-    def __init__(self, camera: Camera, colour_topic: str = "", aligned: bool = False) -> None:
-        """`colour_topic`: tells rectified images (image_rect) by its name; `aligned`: depth is aligned to colour, whatever its
-        frame_id says."""
+    def __init__(self, camera: Camera, rectified: Rectified = NEITHER, aligned: bool = False) -> None:
+        """`rectified`: which of its images are; `aligned`: depth is aligned to colour, whatever its frame_id says."""
         self._camera = camera
-        self._rectified = rectified_topic(colour_topic)
+        self._rectified = rectified
         self._aligned = aligned
         self._info: Any = None
         self._frame_ids: dict[str, str] = {}
         self._unit = camera.depth_unit or 0.001  # [m] of the last depth image
         self.implausible = ""  # why the last depth cannot be right
 
+    @property
+    def informed(self) -> bool:
+        """Whether a camera_info was taken."""
+        return self._info is not None
+
     def info(self, message: Any) -> None:
         """Take a camera_info; raises ImageError, and keeps the one before, when it is not calibrated."""
-        matrix_of(message, self._rectified)
+        for rectified in (self._rectified.colour, self._rectified.depth):
+            matrix_of(message, rectified)
         self._info = message
         self._frame_ids["camera_info"] = message.header.frame_id
 
@@ -59,10 +64,10 @@ class CameraInput:
     def frame(self, rgb: np.ndarray, depth: np.ndarray) -> CameraFrame:
         """Images of one instant, small and without distortion; raises ImageError when colour, depth and intrinsics do not fit."""
         self._check_aligned()
-        lens = self._lens(rgb.shape[1], rgb.shape[0])
-        frame = shrink(CameraFrame(rgb, depth, lens.K))
-        if lens.model:
-            frame = self._undistorted(frame, lens)
+        lenses = self._lenses(rgb.shape[1], rgb.shape[0])
+        frame = shrink(CameraFrame(rgb, depth, lenses.depth.K))
+        if lenses.colour.model or lenses.depth.model:
+            frame = self._undistorted(frame, lenses)
         self.implausible = self._unlike_the_table(frame)
         return frame
 
@@ -83,19 +88,19 @@ class CameraInput:
                     )
                 )
 
-    def _lens(self, width: int, height: int) -> Lens:
+    def _lenses(self, width: int, height: int) -> Lenses:
         if self._info is None:
             camera = self._camera
-            return Lens(same_size(camera.K, (camera.width, camera.height), width, height), width, height)
-        return lens_of(self._info, width, height, self._rectified)
+            lens = Lens(same_size(camera.K, (camera.width, camera.height), width, height), width, height)
+            return Lenses(lens, lens)
+        return lenses_of(self._info, width, height, self._rectified)
 
     @staticmethod
-    def _undistorted(frame: CameraFrame, lens: Lens) -> CameraFrame:
+    def _undistorted(frame: CameraFrame, lenses: Lenses) -> CameraFrame:
         """After shrinking: that is a tenth of the work."""
         rows, columns = frame.depth.shape
-        small = lens.resized(columns, rows)
-        without = Undistortion(small)
-        return CameraFrame(without.rgb(frame.rgb), without.depth(frame.depth), small.K)
+        colour, depth = (lens.resized(columns, rows) for lens in (lenses.colour, lenses.depth))
+        return CameraFrame(Undistortion(colour).rgb(frame.rgb), Undistortion(depth).depth(frame.depth), depth.K)
 
     def _unlike_the_table(self, frame: CameraFrame) -> str:
         """Why depth cannot be right: it is far from what the table's would be, by the rig's pose; empty when it can."""

@@ -1,4 +1,6 @@
-"""Objects that geometry finds, published now and then: by a thread of their own, so that observations wait for nothing."""
+"""Objects that geometry finds, and the cloud of all that is seen, published now and then: by a thread, so that observations wait
+for nothing.
+"""
 
 import math
 import threading
@@ -18,6 +20,7 @@ from wm_perception.geometry import Geometry
 from wm_perception.pipeline import CameraFrame
 
 TOPICS = ("wm/objects", "wm/object_cloud", "wm/object_markers")
+CLOUD = "wm/cloud"
 
 
 class Detections:
@@ -29,6 +32,7 @@ class Detections:
         self._objects = node.publisher(DetectedObjects, TOPICS[0], STATE)
         self._clouds = node.publisher(PointCloud2, TOPICS[1], STATE)
         self._markers = node.publisher(MarkerArray, TOPICS[2], STATE)
+        self._surroundings = node.publisher(PointCloud2, CLOUD, STATE)
         self._thread: threading.Thread | None = None
         self._began_at = -math.inf
 
@@ -40,17 +44,25 @@ class Detections:
         running = self._thread is not None and self._thread.is_alive()
         if running or self._period == 0 or now - self._began_at < self._period:
             return
-        if not any(self._node.count_subscribers(topic) for topic in TOPICS):
+        work: list[Callable[[], None]] = []
+        if self._node.count_subscribers(CLOUD):
+            work.append(lambda: self._publish_cloud(header, frames))
+        if any(self._node.count_subscribers(topic) for topic in TOPICS):
+            work.append(lambda: self._publish_objects(header, frames, q))
+        if not work:
             return
         self._began_at = now
-        self._thread = threading.Thread(target=self._publish, args=(header, frames, q), daemon=True)
+        self._thread = threading.Thread(target=lambda: [each() for each in work], daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         if self._thread is not None:
             self._thread.join()
 
-    def _publish(self, header: Header, frames: dict[str, CameraFrame], q: np.ndarray) -> None:
+    def _publish_cloud(self, header: Header, frames: dict[str, CameraFrame]) -> None:
+        self._surroundings.publish(cloud_message(header, *self._geometry().surroundings(frames)))
+
+    def _publish_objects(self, header: Header, frames: dict[str, CameraFrame], q: np.ndarray) -> None:
         try:
             found = self._geometry().detect(frames, q)
         except ValueError as error:

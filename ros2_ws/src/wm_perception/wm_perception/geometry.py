@@ -18,6 +18,10 @@ ABOVE = (0.010, 0.30)  # [m] height of objects above the plane
 CLUSTER_DISTANCE = 0.02  # [m] DBSCAN radius
 CLUSTER_POINTS = 12
 VOXEL = 0.004  # [m]
+# What is shown of a cell: the arm stands beside the workspace, and reaches over it.
+AROUND = 0.7  # [m] beyond the workspace's edges
+HEIGHTS = (-0.2, 1.5)  # [m]
+SHOWN_VOXEL = 0.008  # [m]
 SEED = 0
 
 
@@ -58,18 +62,31 @@ class Geometry:
 
     def cloud(self, frames: Mapping[str, CameraFrame], q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points (n, 3) [m] over the workspace without the robot, and colours (n, 3) uint8."""
-        boxes = self._mask.boxes(q)
+        points, colours = self._seen(frames, 0.0, (-ABOVE[1], ABOVE[1]))
+        keep = ~in_boxes(points, self._mask.boxes(q))
+        return points[keep], colours[keep]
+
+    def surroundings(self, frames: Mapping[str, CameraFrame]) -> tuple[np.ndarray, np.ndarray]:
+        """Points (n, 3) [m] of all that is seen in and around the workspace, arm and table too, thinned, and colours (n, 3) uint8."""
+        points, colours = self._seen(frames, AROUND, HEIGHTS)
+        if not len(points):
+            return points, colours
+        thin = _cloud(points, colours).voxel_down_sample(SHOWN_VOXEL)
+        return np.asarray(thin.points, np.float32), (255 * np.asarray(thin.colors)).round().astype(np.uint8)
+
+    def _seen(
+        self, frames: Mapping[str, CameraFrame], around: float, heights: tuple[float, float]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Points and colours within `heights` [m] over the workspace and `around` [m] of it."""
+        lower, upper = self._lower - around, self._upper + around
         clouds, colours = [], []
         for name, frame in frames.items():
             frame = shrink(frame)
             height, width = frame.depth.shape
             camera = Projector(frame.K, self._rig[name].T_table_optical, height, width, self._workspace)
             points, pixels = camera.points(frame.depth)
-            inside = ((points[:, :2] >= self._lower) & (points[:, :2] < self._upper)).all(1) & (
-                np.abs(points[:, 2]) < ABOVE[1]
-            )
-            keep = np.flatnonzero(inside)
-            keep = keep[~in_boxes(points[keep], boxes)]
+            inside = ((points[:, :2] >= lower) & (points[:, :2] < upper)).all(1)
+            keep = np.flatnonzero(inside & (points[:, 2] > heights[0]) & (points[:, 2] < heights[1]))
             clouds.append(points[keep])
             colours.append(frame.rgb.reshape(-1, 3)[pixels[keep]])
         return np.concatenate(clouds), np.concatenate(colours)
@@ -81,9 +98,7 @@ def detect(points: np.ndarray, colours: np.ndarray) -> Detections:
         raise ValueError(
             f"expected a view of the table (100 points or more), got {len(points)} points; check cameras and calibration"
         )
-    cloud = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(points.astype(float)))
-    cloud.colors = open3d.utility.Vector3dVector(colours / 255.0)
-    cloud = cloud.voxel_down_sample(VOXEL)
+    cloud = _cloud(points, colours).voxel_down_sample(VOXEL)
     open3d.utility.random.seed(SEED)
     plane, _ = cloud.segment_plane(PLANE_DISTANCE, 3, 200)
     plane = np.asarray(plane) * (1 if plane[2] >= 0 else -1)
@@ -103,6 +118,12 @@ def detect(points: np.ndarray, colours: np.ndarray) -> Detections:
     found = [_box(places[labels == label], height[labels == label]) for label in range(labels.max(initial=-1) + 1)]
     found.sort(key=lambda detection: -detection.points)
     return Detections(found, plane, places[labels >= 0].astype(np.float32), tints[labels >= 0])
+
+
+def _cloud(points: np.ndarray, colours: np.ndarray) -> open3d.geometry.PointCloud:
+    cloud = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(points.astype(float)))
+    cloud.colors = open3d.utility.Vector3dVector(colours / 255.0)
+    return cloud
 
 
 def _box(points: np.ndarray, height: np.ndarray) -> Detection:

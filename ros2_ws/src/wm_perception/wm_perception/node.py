@@ -10,11 +10,11 @@ from wm_msgs.srv import UseBundle
 
 from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
-from wm_core.clock_offset import ClockOffset
+from wm_core.camera_model import CHOICES, Rectified, rectified_of
 from wm_core.images import ImageError
 from wm_core.joint_states import Others
 from wm_core.kinematics import Kinematics, KinematicsError
-from wm_core.lifecycle import OK, WARN, WmNode
+from wm_core.lifecycle import WmNode
 from wm_core.node_process import run
 from wm_core.params import Param
 from wm_core.paths import rig_path
@@ -25,16 +25,17 @@ from wm_core.stamps import to_msg, to_ns
 from wm_perception.camera_input import CameraInput
 from wm_perception.conversions import observation_message
 from wm_perception.detections import Detections
+from wm_perception.frozen import FrozenCameras, FrozenError
 from wm_perception.geometry import Geometry
 from wm_perception.pace import Pace
 from wm_perception.pipeline import CameraFrame, PerceptionPipeline
+from wm_perception.report import OBSERVATIONS, Report
 from wm_perception.rig_watch import JOINTS_S, RigWatch
-from wm_perception.sync import FrozenDetector, ImageSet, JointHistory, StampPairing, Travel
+from wm_perception.streams import COLOUR, DEPTH, INFO, JOINTS
+from wm_perception.sync import ImageSet, JointHistory, StampPairing
 
 FASTER = 1.5  # times the tool's speed limit: joint states that say so have lied
-FROZEN_MOTION = 0.02  # [m] the tool moves this far while a working camera's image changes
 WARM_UP = 3
-JOINTS = "joints"  # beside the cameras, whose clocks are followed
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class PerceptionNode(WmNode):
         Param("depth_topic", "{camera}/aligned_depth_to_color/image_raw", "depth topic of a camera, aligned to colour"),
         Param("info_topic", "{camera}/color/camera_info", "camera_info topic of a camera"),
         Param("aligned_depth", False, "depth is aligned to colour, although its frame_id says another frame"),
+        Param("rectified", "auto", "whether images are rectified; auto: each by its topic's name", choices=CHOICES),
         Param("joint_topic", "", "joint states of the arm; empty: as the robot's profile says"),
         Param("sync_tolerance", 0.02, "[s] stamps closer than this are one instant", 0.0, 1.0),
         Param("sync_timeout", 0.06, "[s] after which an instant is used without the missing camera", 0.0, 5.0),
@@ -92,10 +94,15 @@ class PerceptionNode(WmNode):
         period = self.value("detection_period")
         self._detections = Detections(self, lambda: self._slot.current.geometry, period)
         # Joint states first: the executor serves what has arrived in this order.
-        self.subscribe_offered(JointState, self.value("joint_topic") or self._robot.joint_topic, self._on_joints)
+        joints = self.value("joint_topic") or self._robot.joint_topic
+        self._joint_topic = self.subscribe_offered(JointState, joints, self._on_joints).topic_name
+        self._given.streams.add(JOINTS, self._joint_topic)
         for camera in self._rig.cameras:
             self._subscribe_camera(camera.name)
         self.every(1.0, self._report, wall=True)
+
+    def start(self) -> None:
+        self._given.streams.begin()
 
     def teardown(self) -> None:
         if hasattr(self, "_slot"):
@@ -111,24 +118,30 @@ class PerceptionNode(WmNode):
             names, round(self.value("sync_tolerance") * 1e9), round(self.value("sync_timeout") * 1e9)
         )
         self._joints = JointHistory()
-        self._frozen = FrozenDetector(self.value("frozen_repeats"))
-        self._travel = Travel(FASTER * self._robot.tool_speed)
-        colour, aligned = self.value("colour_topic"), self.value("aligned_depth")
-        self._cameras = {camera.name: CameraInput(camera, colour, aligned) for camera in self._rig.cameras}
-        self._clocks = {name: ClockOffset(f"images of {name}") for name in names} | {
-            JOINTS: ClockOffset("joint states")
+        self._frozen = FrozenCameras(self.value("frozen_repeats"), FASTER * self._robot.tool_speed)
+        self._cameras = {
+            camera.name: CameraInput(camera, self._rectified(camera.name), self.value("aligned_depth"))
+            for camera in self._rig.cameras
         }
+        self._given = Report(self, names)
         self._waiting: ImageSet | None = None  # for its joint state
         self._observed: Observation | None = None  # the newest
         self._pace = Pace()
 
-    def _subscribe_camera(self, name: str) -> None:
-        def topic(parameter: str) -> str:
-            return self.value(parameter).format(camera=name)
+    def _topic(self, kind: str, camera: str) -> str:
+        return self.value(f"{kind}_topic").format(camera=camera)
 
-        self.subscribe(Image, topic("colour_topic"), lambda message: self._on_image("colour", name, message), SENSOR)
-        self.subscribe(Image, topic("depth_topic"), lambda message: self._on_image("depth", name, message), SENSOR)
-        self.subscribe(CameraInfo, topic("info_topic"), lambda message: self._on_info(name, message), SENSOR)
+    def _rectified(self, camera: str) -> Rectified:
+        return rectified_of(self.value("rectified"), self._topic(COLOUR, camera), self._topic(DEPTH, camera))
+
+    def _subscribe_camera(self, name: str) -> None:
+        for kind, message, take in (
+            (COLOUR, Image, lambda image: self._on_image(COLOUR, name, image)),
+            (DEPTH, Image, lambda image: self._on_image(DEPTH, name, image)),
+            (INFO, CameraInfo, lambda info: self._on_info(name, info)),
+        ):
+            subscription = self.subscribe(message, self._topic(kind, name), take, SENSOR)
+            self._given.streams.add(kind, subscription.topic_name, name)
 
     def _load_pipeline(self, bundle: Bundle) -> LoadedPipeline:
         """Warmed up: the first calls of a network are slow, and a robot must not wait for them."""
@@ -158,50 +171,50 @@ class PerceptionNode(WmNode):
     # -- streams -------------------------------------------------------------------------------------------------
 
     def _on_info(self, name: str, message: CameraInfo) -> None:
+        self._given.streams.heard(INFO, name)
         try:
             self._cameras[name].info(message)
+            self._given.streams.informed(name)
         except ImageError as error:
             self.reject("bad_camera_info", f"{name}: {error}")
 
     def _on_joints(self, message: JointState) -> None:
         if self._others.alone(message.name):
             return
+        self._given.streams.heard(JOINTS)
         try:
             q = self._kinematics.arm_joints(message.name, message.position)
         except KinematicsError as error:
-            self.reject("bad_joint_state", f"joint_states: {error}")
+            self.reject("bad_joint_state", f"{self._joint_topic}: {error}")
             return
-        self._heard(JOINTS, to_ns(message.header.stamp))
+        self._given.heard(JOINTS, to_ns(message.header.stamp))
         self._joints.add(to_ns(message.header.stamp), q)
-        self._travel.moved(to_ns(message.header.stamp), self._kinematics.fk(q)[0])
+        self._frozen.moved(to_ns(message.header.stamp), self._kinematics.fk(q)[0])
         if self._waiting is not None:
             images, self._waiting = self._waiting, None
             self._on_set(images)
 
     def _on_image(self, kind: str, name: str, message: Image) -> None:
-        if kind == "colour":
-            self._heard(name, to_ns(message.header.stamp))
-        if kind == "colour" and name == self._rig.cameras[0].name:
+        stamp_ns = to_ns(message.header.stamp)
+        self._given.heard(kind, stamp_ns, name)
+        if kind == COLOUR and name == self._rig.cameras[0].name:
             self._answer_again(message)
         try:
-            if kind == "colour":
+            if kind == COLOUR:
                 image = self._cameras[name].colour(message)
-                self._watch_frozen(name, message)
+                self._frozen.check(name, stamp_ns, message.data, round(self.value("joint_tolerance") * 1e9))
             else:
                 depth = self._cameras[name].depth(message)
                 self.counts["invalid_depth_pixels"] += depth.invalid
                 image = depth.depth
         except ImageError as error:
+            if isinstance(error, FrozenError):
+                self._pairing.counts["frozen"] += 1
             self.reject(f"bad_{kind}", f"{name}: {error}")
             return
-        add = self._pairing.colour if kind == "colour" else self._pairing.depth
-        for images in add(name, to_ns(message.header.stamp), image):
+        add = self._pairing.colour if kind == COLOUR else self._pairing.depth
+        for images in add(name, stamp_ns, image):
             self._on_set(images)
-
-    def _heard(self, source: str, stamp_ns: int) -> None:
-        """Simulated time comes by messages of its own, which stamps may overtake: it has no offset."""
-        if not self.simulated_time:
-            self._clocks[source].heard(stamp_ns, self.get_clock().now().nanoseconds)
 
     def _answer_again(self, message: Image) -> None:
         """The newest frames once more: a simulator in lockstep still waits, since nobody heard the observation of them. In real time
@@ -212,19 +225,6 @@ class PerceptionNode(WmNode):
         if self._observed is not None and self._observed.header.stamp == message.header.stamp:
             self._observations.publish(self._observed)
             self.counts["repeated"] += 1
-
-    def _watch_frozen(self, name: str, message: Image) -> None:
-        """A camera that repeats its image while the arm moves is broken: its frames are refused, so the guard stops the arm."""
-        repeated = self._frozen.update(name, message.data)
-        if not self._frozen.repeating(name):
-            self._travel.begin(name)
-        stamp_ns = to_ns(message.header.stamp)
-        way = self._travel.since(name, stamp_ns, round(self.value("joint_tolerance") * 1e9))
-        if way > FROZEN_MOTION and repeated:
-            self._pairing.counts["frozen"] += 1
-            raise ImageError(
-                "expected changing images while the arm moves, got the same one again and again; restart the camera"
-            )
 
     def _on_set(self, images: ImageSet) -> None:
         loaded, q = (
@@ -251,7 +251,7 @@ class PerceptionNode(WmNode):
         self._observed = observation_message(self._header(images.stamp_ns), loaded.bundle, data)
         self._observations.publish(self._observed)
         self._pace.used(images.stamp_ns)
-        self.counts["observations"] += 1
+        self.counts[OBSERVATIONS] += 1
         self.timed("encode_ms", data.encode_ms)
         self._detections.look(self._header(images.stamp_ns), frames, q)
         if self._rig_watch is not None and self._joints.nearest(images.stamp_ns, round(JOINTS_S * 1e9)) is not None:
@@ -275,7 +275,9 @@ class PerceptionNode(WmNode):
         """Topics overtake each other: the joint state of these images may be on its way. Only the newest images wait."""
         passed = self._joints.newest_ns is not None and self._joints.newest_ns > images.stamp_ns
         if passed or self._waiting is not None:
-            self.reject("no_joint_state", "expected a joint state near the images' stamp, got none")
+            self.reject(
+                "no_joint_state", f"expected a joint state on {self._joint_topic} near the images' stamp, got none"
+            )
         self._waiting = None if passed else images
 
     def _header(self, stamp_ns: int) -> Header:
@@ -284,19 +286,10 @@ class PerceptionNode(WmNode):
     # -- diagnostics ---------------------------------------------------------------------------------------------
 
     def _report(self) -> None:
-        counts = {**self._pairing.counts, **self.counts}
-        bad = any(count for key, count in counts.items() if key not in ("observations", "complete", "between_steps"))
-        problem = f"; last problem: {self.last_problem}" if self.last_problem else ""
-        offsets = "; ".join(text for clock in self._clocks.values() if (text := clock.problem()))
-        if moved := self._rig_watch.problem if self._rig_watch is not None else "":
-            problem = f"; {moved}{problem}"
-            self.get_logger().warning(moved, throttle_duration_sec=30.0)
-        self.diagnose(
-            WARN if bad or offsets or moved or not self.counts["observations"] else OK,
-            f"{self.counts['observations']} observations{problem}{offsets and '; '}{offsets}",
-            model_id=self._slot.current.bundle.id,
-            **{**self._pairing.counts, **self.record()},
-        )
+        moved = self._rig_watch.problem if self._rig_watch is not None else ""
+        level, summary = self._given.judge({**self._pairing.counts, **self.counts}, moved)
+        model_id = self._slot.current.bundle.id
+        self.diagnose(level, summary, model_id=model_id, **{**self._pairing.counts, **self.record()})
 
 
 def main() -> int:

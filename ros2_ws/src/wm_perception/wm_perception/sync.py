@@ -9,7 +9,6 @@ import numpy as np
 
 MEMORY = 8  # instants kept per stream
 MOST_STATES = 4096  # joint states that are remembered
-LONGEST_GAP = 0.2  # [s] between two joint states; after a longer one too, a tool is not believed to be farther away
 PERIODS = 16  # intervals of a stream, of which the lower quartile is its period: frames that are lost make intervals longer only
 # Shares of the period within which two images are of one frame: farther apart, the neighbour is nearer. Beyond one half, because
 # stamps jitter; two cameras that nobody triggers together jitter both.
@@ -168,69 +167,6 @@ class StampPairing:
 
     def _count_dropped(self, pending: _Pending) -> None:
         self.counts["mismatched" if pending.refused else "missing"] += 1
-
-
-class FrozenDetector:
-    """Tells when a camera repeats the same bytes: its driver hangs although messages still come."""
-
-    def __init__(self, repeats: int = 10) -> None:
-        self._repeats = repeats
-        self._last: dict[str, tuple[int, int]] = {}
-
-    def update(self, camera: str, data: bytes) -> bool:
-        """Add an image's bytes; True when the last `repeats` were identical."""
-        digest = hash(bytes(memoryview(data)[::97]))
-        previous, count = self._last.get(camera, (0, 0))
-        count = count + 1 if digest == previous else 1
-        self._last[camera] = (digest, count)
-        return count >= self._repeats
-
-    def repeating(self, camera: str) -> bool:
-        """Whether the camera's last image equalled the one before."""
-        return self._last.get(camera, (0, 0))[1] > 1
-
-
-class Travel:
-    """How far the tool has come since a camera's images began to repeat, by joint states. Leaps that no arm makes are left out: the
-    joint states have lied, or do now, and nothing is known of a motion.
-    """
-
-    def __init__(self, fastest: float) -> None:
-        """`fastest` [m/s]: beyond it a motion is a leap."""
-        self._fastest = fastest
-        self._way = np.zeros(3)
-        self._last: tuple[int, np.ndarray] | None = None
-        self._ways = JointHistory()
-        self._start: dict[str, np.ndarray] = {}
-        self._seen_ns: dict[str, int] = {}  # stamp of each camera's newest image
-
-    def moved(self, stamp_ns: int, tool: np.ndarray) -> None:
-        """Where the tool (3,) [m] was at a joint state."""
-        if self._last is not None:
-            step, seconds = tool - self._last[1], min(abs(stamp_ns - self._last[0]) / 1e9, LONGEST_GAP)
-            if float(np.linalg.norm(step)) <= self._fastest * seconds:
-                self._way = self._way + step
-        self._last = (stamp_ns, tool)
-        self._ways.add(stamp_ns, self._way)
-
-    def begin(self, camera: str) -> None:
-        """The camera's image is another than the one before."""
-        self._start.pop(camera, None)
-
-    def since(self, camera: str, stamp_ns: int, tolerance_ns: int) -> float:
-        """From where the tool was at the first of the camera's equal images to where it was at this one [m]; 0 where no joint state
-        says it.
-        """
-        back_ns = self._seen_ns.get(camera, stamp_ns) - stamp_ns
-        if back_ns > LONGEST_GAP * 1e9:  # the clock jumped back: where the tool was at these stamps before says nothing
-            self._ways.clear()
-            self._start.clear()
-            self._seen_ns.clear()
-        self._seen_ns[camera] = stamp_ns
-        way = self._ways.nearest(stamp_ns, tolerance_ns)
-        if way is None:  # a start in the wrong place would refuse the images of an arm at rest for ever
-            return 0.0
-        return float(np.linalg.norm(way - self._start.setdefault(camera, way)))
 
 
 class JointHistory:

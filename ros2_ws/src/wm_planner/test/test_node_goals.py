@@ -5,10 +5,11 @@ import pytest
 import rest_of_robot
 from action_msgs.msg import GoalStatus
 from builtin_interfaces.msg import Duration
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Header
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
-from wm_msgs.msg import Command, Goal, GoalEvent
+from wm_msgs.msg import Belief, Command, Goal, GoalEvent
 from wm_msgs.srv import SetGoal
 
 from wm_core.qos import STATE
@@ -35,6 +36,19 @@ def test_without_a_goal_every_belief_is_answered_with_a_hold(rest):
         assert to_ns(command.header.stamp) == to_ns(command.effective) == rest.step * 10**8
         np.testing.assert_allclose(command.trajectory.points[-1].positions, Q, atol=1e-6)
     assert len(rest.commands) == 3 and rest.plans == []
+
+
+def test_joint_states_that_do_not_come_are_missed_on_their_topic(rest):
+    rest.me.destroy_publisher(rest.joints)
+    other = rest.me.create_publisher(JointState, "joint_state", STATE)
+    rest.until(lambda: not rest.node.count_publishers("joint_states") and rest.node.count_publishers("joint_state"))
+    rest.beliefs.publish(Belief(model_id=BUNDLE.id))
+    rest.until(lambda: rest.node.counts["no_joint_state"])
+    assert rest.node.last_problem == (
+        "expected a joint state before the first command, none yet: nothing on /wm_planner_test/joint_states (0 publishers, but"
+        " /wm_planner_test/joint_state is published): start its driver, or set joint_topic"
+    )
+    rest.me.destroy_publisher(other)
 
 
 def test_a_goal_moves_the_tool_and_is_reached(rest):

@@ -19,6 +19,7 @@ from wm_core.kinematics import Kinematics
 from wm_core.lifecycle import OK, WARN, WmNode
 from wm_core.node_process import run
 from wm_core.params import Param
+from wm_core.publishers import JOINTS, silent
 from wm_core.qos import LATCHED, NEWEST, STATE
 from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_ns
@@ -87,8 +88,7 @@ class PlannerNode(WmNode):
             lag=self.value("follow_lag"),
             confirm=self.value("confirm_time"),
         )
-        self._stopped = False
-        self._deferred_s = 0.0
+        self._stopped, self._deferred_s = False, 0.0
         self._commands = self.publisher(Command, "wm/command", STATE)
         self._plans = self.publisher(Plan, "wm/plan", STATE)
         self._candidates = CandidateView(self)
@@ -103,7 +103,8 @@ class PlannerNode(WmNode):
         )
         self._pursuit.on_start = lambda: self._core.reset()
         # Beliefs last: the executor serves what has arrived in this order.
-        self.subscribe_offered(JointState, self.value("joint_topic") or self._robot.joint_topic, self._on_joints)
+        joints = self.value("joint_topic") or self._robot.joint_topic
+        self._joint_topic = self.subscribe_offered(JointState, joints, self._on_joints).topic_name
         self._executed = self.subscribe(Command, "wm/executed", self._on_executed, STATE)
         self.subscribe(Bool, "wm/e_stopped", self._on_e_stopped, LATCHED)
         self.subscribe(Belief, "wm/belief", self._on_belief, NEWEST)
@@ -160,7 +161,8 @@ class PlannerNode(WmNode):
             if self.counts["unconfirmed_joint_state"]:  # they are on the way
                 self.counts["no_joint_state"] += 1
             else:
-                self.reject("no_joint_state", "expected a joint state before the first command, none yet")
+                none = silent(self, self._joint_topic, JOINTS, "joint_topic")
+                self.reject("no_joint_state", f"expected a joint state before the first command, none yet: {none}")
             return
         self._follow_arm(stamp_ns)
         delay = 0.0 if self.value("lockstep") else self._delay.delay_s(self._age(stamp_ns))
@@ -207,11 +209,10 @@ class PlannerNode(WmNode):
         if progress.near:
             return self._core.hold(stamp_ns=stamp_ns, delay=delay), Command.ACTIVE
         budget = self.value("planning_time") or DEADLINE * self._bundle.step_duration
-        mean, variance = np.asarray(belief.mean, np.float32), np.asarray(belief.variance, np.float32)
         try:
             decision = self._core.step(
-                mean,
-                variance,
+                np.asarray(belief.mean, np.float32),
+                np.asarray(belief.variance, np.float32),
                 tool_state(belief.tool),
                 progress.goal,
                 stamp_ns=stamp_ns,
@@ -226,16 +227,15 @@ class PlannerNode(WmNode):
 
     def _problem(self, belief: Belief, stamp_ns: int) -> str:
         """Why this belief must not move the arm; empty when it may."""
+        bundle = self._bundle
         if self._stopped:
             return "emergency stop"
-        if belief.model_id != self._bundle.id:
-            return (
-                f"expected beliefs of model '{self._bundle.id}', got '{belief.model_id}'; use one bundle in all nodes"
-            )
-        if len(belief.mean) != self._bundle.latent_size or len(belief.variance) != self._bundle.latent_size:
-            return f"expected a belief of {self._bundle.latent_size} numbers, got {len(belief.mean)}"
-        if len(belief.objects) != self._bundle.state.objects:
-            return f"expected a belief about {self._bundle.state.objects} objects, got {len(belief.objects)}"
+        if belief.model_id != bundle.id:
+            return f"expected beliefs of model '{bundle.id}', got '{belief.model_id}'; use one bundle in all nodes"
+        if len(belief.mean) != bundle.latent_size or len(belief.variance) != bundle.latent_size:
+            return f"expected a belief of {bundle.latent_size} numbers, got {len(belief.mean)}"
+        if len(belief.objects) != bundle.state.objects:
+            return f"expected a belief about {bundle.state.objects} objects, got {len(belief.objects)}"
         age = self._age(stamp_ns)
         if not self.value("lockstep") and age > self.value("belief_timeout"):
             return f"expected a belief younger than {self.value('belief_timeout')} s, got one of {age:.2f} s"
@@ -256,7 +256,7 @@ class PlannerNode(WmNode):
         except JointStateError as error:
             self.counts[f"{error.reason}_joint_state"] += 1
             if error.reason in MALFORMED:
-                self.reject("bad_joint_state", f"joint_states: {error}")
+                self.reject("bad_joint_state", f"{self._joint_topic}: {error}")
                 return
         self._turns.measured(stamp_ns)
         self._take_turn()

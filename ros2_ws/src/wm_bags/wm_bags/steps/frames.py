@@ -8,7 +8,7 @@ import numpy as np
 
 from wm_bags.steps.profile import ANOTHER_ROBOT, CameraTopics
 from wm_bags.storage.errors import BagError
-from wm_core.camera_model import Undistortion, lens_of, rectified_topic
+from wm_core.camera_model import Undistortion, lenses_of, rectified_of
 from wm_core.images import ImageError, colour_image, depth_image, in_metres
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.rig import Camera
@@ -50,9 +50,10 @@ def make_frame(
     messages: tuple[Any, Any, Any],
     depth_unit: float | None = None,
     aligned: bool = False,
+    rectified: str = "auto",
 ) -> Frame:
     """Colour image, aligned depth and camera info of one instant -> arrays without distortion; `depth_unit` [m]: of a driver
-    that has another than REP-118; `aligned`: depth is, whatever its frame_id says."""
+    that has another than REP-118; `aligned`: depth is, whatever its frame_id says; `rectified`: as of a profile."""
     image, depth, info = messages
     _check_aligned(bag, topics, stamp_ns, (image, image if aligned else depth, info))
     topic = topics.color
@@ -61,7 +62,8 @@ def make_frame(
         topic = topics.depth
         metres = depth_image(depth, depth_unit).depth
         topic = topics.info
-        lens = lens_of(info, rgb.shape[1], rgb.shape[0], rectified_topic(topics.color))
+        which = rectified_of(rectified, topics.color, topics.depth)
+        lenses = lenses_of(info, rgb.shape[1], rgb.shape[0], which)
     except (ImageError, AttributeError) as error:
         raise refusal(bag, topic, stamp_ns, str(error)) from error
     if metres.shape != rgb.shape[:2]:
@@ -72,8 +74,7 @@ def make_frame(
             f"expected the colour image's {rgb.shape[1]} x {rgb.shape[0]}, got {metres.shape[1]} x {metres.shape[0]};"
             " record depth aligned to colour and the colour camera's info",
         )
-    without = Undistortion(lens)
-    return Frame(without.rgb(rgb), without.depth(metres), lens.K)
+    return Frame(Undistortion(lenses.colour).rgb(rgb), Undistortion(lenses.depth).depth(metres), lenses.depth.K)
 
 
 def unit_of(depth: Any, camera: Camera, of_profile: float) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wm_bags.storage.errors import BagError
+from wm_core.camera_model import CHOICES
 from wm_core.checked_yaml import faults, load_yaml
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
@@ -34,6 +35,7 @@ _SCHEMA: dict[str, Any] = {
         "intrinsics": {"enum": ["rig", "camera_info"]},
         "depth_unit": {"type": "number", "exclusiveMinimum": 0},
         "aligned_depth": {"type": "boolean"},
+        "rectified": {"enum": [*CHOICES, True, False]},  # YAML's true without quotes is no text
         "tolerance": {"type": "number", "exclusiveMinimum": 0, "maximum": 0.05},
         "cameras": {
             "type": "object",
@@ -95,6 +97,7 @@ class Profile:
     tolerance_ns: int = 50_000_000  # by which the images of one instant may be apart
     rates: Mapping[str, float] = field(default_factory=dict)  # [Hz] that topics should have
     aligned_depth: bool = False  # depth is aligned to colour, although its frame_id says another frame
+    rectified: str = "auto"  # whether images are; auto: colour and depth each by its topic's name
     robot: str = DEFAULT_ROBOT  # a name in wm_description/robots or the path of a profile
 
     @staticmethod
@@ -139,6 +142,7 @@ class Profile:
             round(content.get("tolerance", 0.05) * 1e9),
             content.get("rates", {}),
             content.get("aligned_depth", False),
+            str(content.get("rectified", "auto")).lower(),
             content.get("robot", DEFAULT_ROBOT),
         )
 

@@ -250,7 +250,8 @@ class StepReader:
             color, depth = images
             unit = unit_of(depth, self._rig[name], self._profile.depth_unit)
             messages = (color, depth, instant.infos[topics.info])
-            frame = make_frame(self._path, topics, instant.stamp_ns, messages, unit, self._profile.aligned_depth)
+            said = self._profile.aligned_depth, self._profile.rectified
+            frame = make_frame(self._path, topics, instant.stamp_ns, messages, unit, *said)
         if self._profile.intrinsics == "rig":
             check_rig(self._path, topics.info, instant.stamp_ns, frame, self._rig[name])
         return frame

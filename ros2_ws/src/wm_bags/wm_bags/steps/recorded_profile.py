@@ -103,6 +103,7 @@ def _seen(profile: Profile, values: Mapping[str, Any], recorded: frozenset[str],
         joints=values.get("joint_topic") or load_robot(profile.robot).joint_topic,
         intrinsics="camera_info" if described else profile.intrinsics,
         aligned_depth=bool(values.get("aligned_depth")),
+        rectified=values.get("rectified") or profile.rectified,
     )
 
 

@@ -10,7 +10,7 @@ from wm_bags.replay.options import absolute
 from wm_bags.storage.reading import Bag
 from wm_bringup.calibration.streams import NEAR_S, STILL_RAD, StreamError
 from wm_bringup.calibration.topics import Topics
-from wm_core.camera_model import rectified_topic, sensor_lens
+from wm_core.camera_model import sensor_lens
 from wm_core.images import ImageError, colour_image
 from wm_core.joint_states import JointStateError, read_joints
 from wm_core.kinematics import Kinematics
@@ -52,7 +52,7 @@ def take_recorded(
             if content is None:
                 raise StreamError(f"{path}: expected messages on {info}, found none; --info-topic names another")
             try:
-                samples.add_camera(name, sensor_lens(content, rectified_topic(colour)))
+                samples.add_camera(name, sensor_lens(content, topics.rectified_of(name).colour))
             except ImageError as error:
                 raise StreamError(f"{path}: {info}: {error}") from error
             counts[name] = _images(bag, colour, name, samples, kinematics, times, places, moments)

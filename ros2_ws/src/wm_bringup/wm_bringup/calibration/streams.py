@@ -9,7 +9,7 @@ import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
-from wm_core.camera_model import Lens, rectified_topic, sensor_lens
+from wm_core.camera_model import Lens, sensor_lens
 from wm_core.images import ImageError, colour_image
 from wm_core.joint_states import JointStateError, read_joints
 from wm_core.kinematics import Kinematics
@@ -42,7 +42,9 @@ class Reader(Generic[T]):
 class WholeImages:
     """Colour images of all of a camera's sensor, as it distorts them, and the lens that a camera_info says."""
 
-    def __init__(self, colour_topic: str, info_topic: str) -> None:
+    def __init__(self, colour_topic: str, info_topic: str, rectified: bool = False) -> None:
+        """`rectified`: the images are, whatever camera_info says of distortion."""
+        self._rectified = rectified
         self.reader = Reader(colour_topic, info_topic, self._image, self._info)
         self._lens: Lens | None = None
 
@@ -54,7 +56,7 @@ class WholeImages:
         return self._lens
 
     def _info(self, message: CameraInfo) -> None:
-        self._lens = sensor_lens(message, rectified_topic(self.reader.topic))
+        self._lens = sensor_lens(message, self._rectified)
 
     def _image(self, message: Image) -> np.ndarray:
         lens = self.lens

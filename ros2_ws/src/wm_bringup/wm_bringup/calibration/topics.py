@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wm_bringup.launch_files import GUARD, PERCEPTION, joint_topic_of, said_to
+from wm_core.camera_model import Rectified, rectified_of
 from wm_core.robot import RobotProfile
 
 
@@ -19,6 +20,11 @@ class Topics:
     joints: str = ""
     controller: str = ""  # takes trajectories
     aligned_depth: bool = False
+    rectified: str = "auto"  # as the parameter of wm_perception
+
+    def rectified_of(self, camera: str) -> Rectified:
+        """Which images of a camera are rectified."""
+        return rectified_of(self.rectified, self.colour.format(camera=camera), self.depth.format(camera=camera))
 
 
 def topics_of(robot: RobotProfile, files: Sequence[Path], given: Mapping[str, Any]) -> Topics:
@@ -29,7 +35,7 @@ def topics_of(robot: RobotProfile, files: Sequence[Path], given: Mapping[str, An
     """
     seen, moved = said_to(PERCEPTION, files), said_to(GUARD, files)
     found: dict[str, Any] = {kind: seen.get(f"{kind}_topic", "") for kind in ("colour", "depth", "info")}
-    found["aligned_depth"] = seen.get("aligned_depth", False)
+    found |= {name: seen[name] for name in ("aligned_depth", "rectified") if name in seen}
     found["joints"] = given.get("joints") or joint_topic_of(files, robot.joint_topic)
     found["controller"] = moved.get("trajectory_topic") or robot.controller_topic
     found |= {name: value for name, value in given.items() if value}

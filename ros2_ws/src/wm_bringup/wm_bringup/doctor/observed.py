@@ -92,6 +92,7 @@ class Setup:
     controller_topic: str
     placed_topic: str = "arm_placed"  # where a simulator says that a reset has put the arm
     aligned_depth: bool = False
+    rectified: str = "auto"
     sync_tolerance: float = 0.02
     sync_timeout: float = 0.06
     period: float = 0.1

@@ -20,6 +20,7 @@ DEFAULTS: dict[str, Any] = {
     "depth_topic": "{camera}/aligned_depth_to_color/image_raw",
     "info_topic": "{camera}/color/camera_info",
     "aligned_depth": False,
+    "rectified": "auto",
     "sync_tolerance": 0.02,
     "sync_timeout": 0.06,
 }
@@ -51,6 +52,7 @@ def setup_of(
         controller_topic or moved["trajectory_topic"] or profile.controller_topic,
         moved["placed_topic"],
         aligned_depth=bool(values["aligned_depth"]),
+        rectified=values["rectified"],
         sync_tolerance=float(values["sync_tolerance"]),
         sync_timeout=float(values["sync_timeout"]),
     )

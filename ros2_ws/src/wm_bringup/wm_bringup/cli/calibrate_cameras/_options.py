@@ -21,6 +21,11 @@ def add_topics(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{kind}-topic", default="", metavar="TOPIC", help=f"in place of {kind}_topic of wm_perception"
         )
+    parser.add_argument(
+        "--rectified",
+        choices=("auto", "true", "false"),
+        help="whether images are rectified, in place of rectified of wm_perception; auto: by their topics' names",
+    )
 
 
 def topics(options: argparse.Namespace, robot: Any, simulated_time: bool, simulated_arm: bool) -> Any:
@@ -28,7 +33,7 @@ def topics(options: argparse.Namespace, robot: Any, simulated_time: bool, simula
     from wm_bringup.calibration.topics import topics_of
 
     given: dict[str, Any] = {"joints": options.joint_topic, "controller": getattr(options, "controller_topic", "")}
-    given["aligned_depth"] = getattr(options, "aligned_depth", False)
+    given |= {"aligned_depth": getattr(options, "aligned_depth", False), "rectified": options.rectified or ""}
     given |= {kind: getattr(options, f"{kind}_topic") for kind in ("colour", "depth", "info")}
     return topics_of(robot, files(options, robot, simulated_time, simulated_arm), given)
 

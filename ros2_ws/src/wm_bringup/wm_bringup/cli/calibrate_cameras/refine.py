@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     with speaker(options.namespace) as wm:
         names = topics(options, kinematics.robot, *simulated(wm.node, wm.spin))
         inputs = {
-            camera.name: CameraInput(camera, names.colour.format(camera=camera.name), names.aligned_depth)
+            camera.name: CameraInput(camera, names.rectified_of(camera.name), names.aligned_depth)
             for camera in rig.cameras
         }
         readers = {

@@ -53,8 +53,10 @@ def run(options: argparse.Namespace) -> int:
     with speaker(options.namespace) as wm:
         names = topics(options, kinematics.robot, *simulated(wm.node, wm.spin))
         cameras = {
-            camera.name: WholeImages(names.colour.format(camera=camera.name), names.info.format(camera=camera.name))
-            for camera in rig.cameras
+            name: WholeImages(
+                names.colour.format(camera=name), names.info.format(camera=name), names.rectified_of(name).colour
+            )
+            for name in (camera.name for camera in rig.cameras)
         }
         readers = {name: camera.reader for name, camera in cameras.items()}
         streams = Streams(wm.node, wm.spin, kinematics, readers, names.joints)

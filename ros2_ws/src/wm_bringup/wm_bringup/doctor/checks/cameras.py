@@ -8,7 +8,7 @@ import numpy as np
 
 from wm_bringup.doctor.finding import ERROR, WARNING, Finding, from_error
 from wm_bringup.doctor.observed import CameraTopics, Observed
-from wm_core.camera_model import Lens, lens_of, matrix_of, rectified_topic, same_size
+from wm_core.camera_model import Lens, Rectified, lenses_of, matrix_of, rectified_of, same_size
 from wm_core.images import ImageError, colour_image, depth_image
 from wm_core.rig import Camera
 from wm_perception.camera_input import ALIGN, CameraInput
@@ -29,12 +29,14 @@ class Seen:
     colour: Any
     depth: Any
     info: Any
+    rectified: Rectified
 
 
 def seen(observed: Observed) -> Iterator[Seen]:
     for topics, camera in observed.cameras():
-        newest = (observed.stream(topic).newest for topic in (topics.colour, topics.depth, topics.info))
-        yield Seen(topics, camera, *newest)
+        colour, depth, info = (observed.stream(topic).newest for topic in (topics.colour, topics.depth, topics.info))
+        rectified = rectified_of(observed.setup.rectified, topics.colour, topics.depth)
+        yield Seen(topics, camera, colour, depth, info, rectified)
 
 
 def encodings(observed: Observed) -> Iterator[Finding]:
@@ -56,7 +58,7 @@ def intrinsics(observed: Observed) -> Iterator[Finding]:
         if each.info is None or each.colour is None:
             continue
         try:
-            matrix_of(each.info, rectified_topic(each.topics.colour))
+            matrix_of(each.info, each.rectified.colour)
             lens = _lens(each)
         except ImageError as error:
             yield from_error(ERROR, "intrinsics", each.topics.info, error, "calibrate the camera")
@@ -129,7 +131,7 @@ def implausible_depth(each: Seen) -> Finding | None:
 
 def depth_input(each: Seen) -> CameraInput:
     """What reads a camera's depth as perception does, wherever its frame_id says that it is from; raises ImageError."""
-    read = CameraInput(each.camera, each.topics.colour, aligned=True)
+    read = CameraInput(each.camera, each.rectified, aligned=True)
     if each.info is not None:
         read.info(each.info)
     return read
@@ -159,7 +161,7 @@ def _colour_encoding(each: Seen) -> Iterator[Finding]:
 
 
 def _lens(each: Seen) -> Lens:
-    return lens_of(each.info, each.colour.width, each.colour.height, rectified_topic(each.topics.colour))
+    return lenses_of(each.info, each.colour.width, each.colour.height, each.rectified).colour
 
 
 def _unlikely_lens(each: Seen, lens: Lens) -> Iterator[Finding]:
