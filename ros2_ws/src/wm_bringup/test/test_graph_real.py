@@ -158,6 +158,8 @@ def test_the_scene_is_drawn_with_the_robot_that_perception_sees(tmp_path):
     own = tmp_path / "own.yaml"
     own.write_text(
         "/**/wm_perception: {ros__parameters: {joint_topic: arm/joint_states, table_frame: bench}}\n"
+        "/**/wm_guard: {ros__parameters: {joint_topic: arm/joint_states}}\n"
+        "/**/wm_planner: {ros__parameters: {joint_topic: arm/joint_states}}\n"
         "/**/wm_scene_view: {ros__parameters: {table_frame: desk}}"
     )
     drawn = parameters(arm_real({**RIG, "params_file": str(own)}), "wm_scene_view")
