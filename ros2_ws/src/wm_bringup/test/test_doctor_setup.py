@@ -83,8 +83,8 @@ def test_the_driver_of_the_cameras_is_named_as_for_the_launch(monkeypatch):
     found = files(options, robot, simulated_time=False, simulated_arm=False)
     folders = [file.parent.name for file in found[:-1]]
     assert (folders, found[-1].name) == (["config", "realsense2_camera", "ur_robot_driver"], "mine.yaml")
-    launched = arm_real({"rig": "one_camera", "robot": "ur5e", "camera": "realsense2_camera"}).params_files
-    assert tuple(found[:-1]) == launched[1:]  # after arm_sim.yaml, which has the defaults
+    given = {"rig": "one_camera", "robot": "ur5e", "camera": "realsense2_camera", "speed": "full"}
+    assert tuple(found[:-1]) == arm_real(given).params_files[1:]  # after arm_sim.yaml, which has the defaults
     for simulated in (True, False):
         where = setup_of(robot, {}, files(options, robot, simulated, simulated)[:-1]).cameras[0]
         assert where.colour == "/camera_left/camera_left/color/image_raw"
