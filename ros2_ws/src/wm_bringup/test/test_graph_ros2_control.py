@@ -21,10 +21,12 @@ def everything_installed(monkeypatch):
 @pytest.mark.parametrize("robot", robot_names())
 def test_every_robot_has_a_mocked_arm(robot, everything_installed):
     graph = ros2_control({"robot": robot, "namespace": "/left/"})
-    manager, spawner = graph.programs
+    publisher, manager, spawner = graph.programs
     assert manager.executable == "ros2_control_node" and "__ns:=/left" in manager.arguments
     parameters = yaml.safe_load(Path(manager.arguments[-1]).read_text())
-    assert "mock_components" in parameters["/**/controller_manager"]["ros__parameters"]["robot_description"]
+    assert publisher.arguments == manager.arguments
+    assert "mock_components" in parameters["/**/robot_state_publisher"]["ros__parameters"]["robot_description"]
+    assert "robot_description" not in parameters["/**/controller_manager"]["ros__parameters"]  # it would not be read
     assert {"joint_state_broadcaster", "arm_controller"} <= set(spawner.arguments)
     assert spawner.arguments[-1] == "/left/controller_manager"
 

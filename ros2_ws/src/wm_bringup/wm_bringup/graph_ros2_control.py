@@ -12,7 +12,7 @@ from wm_bringup.graph_checks import checked, robot_of
 from wm_bringup.graph_parts import Graph, Program
 from wm_bringup.launch_arguments import CONTROL_ARGUMENTS, LaunchError, check_arguments
 from wm_core.robot import RobotError
-from wm_description.ros2_control import MANAGER, controllers_of, manager_parameters
+from wm_description.ros2_control import MANAGER, PUBLISHER, controllers_of, manager_parameters
 
 
 def ros2_control(given: Mapping[str, str]) -> Graph:
@@ -25,16 +25,16 @@ def ros2_control(given: Mapping[str, str]) -> Graph:
             "argument 'robot_ip': expected the arm's address, got nothing; or give use_mock_hardware:=true"
         )
     parameters = checked("robot", lambda: manager_parameters(profile, mocked, values["robot_ip"]), RobotError)
-    if not installed(MANAGER):
-        raise LaunchError(
-            f"{MANAGER} is not installed: sudo apt-get install ros-$ROS_DISTRO-ros2-control ros-$ROS_DISTRO-ros2-controllers"
-        )
+    for package, needed in ((MANAGER, "ros2-control ros2-controllers"), (PUBLISHER, "robot-state-publisher")):
+        if not installed(package):
+            packages = " ".join(f"ros-$ROS_DISTRO-{name}" for name in needed.split())
+            raise LaunchError(f"{package} is not installed: sudo apt-get install {packages}")
     with tempfile.NamedTemporaryFile("w", prefix="wm_launch_", suffix=".yaml", delete=False) as file:
         yaml.safe_dump(parameters, file)
     atexit.register(os.unlink, file.name)
     inside = f"/{namespace}".rstrip("/")
-    manager = Program(
-        MANAGER, "ros2_control_node", ("--ros-args", "-r", f"__ns:={inside or '/'}", "--params-file", file.name)
-    )
+    given_all = ("--ros-args", "-r", f"__ns:={inside or '/'}", "--params-file", file.name)
+    publisher = Program(PUBLISHER, PUBLISHER, given_all)
+    manager = Program(MANAGER, "ros2_control_node", given_all)
     spawner = Program(MANAGER, "spawner", (*controllers_of(parameters), "--controller-manager", f"{inside}/{MANAGER}"))
-    return Graph((), (), namespace, values["log_level"], {}, programs=(manager, spawner))
+    return Graph((), (), namespace, values["log_level"], {}, programs=(publisher, manager, spawner))

@@ -85,7 +85,9 @@ def test_a_controller_manager_is_given_the_arm_and_its_controllers(robot):
     controllers = controllers_of(parameters)
     assert {"joint_state_broadcaster", "arm_controller"} <= set(controllers)
     assert ("gripper_controller" in controllers) == (robot.gripper is not None)
-    description = ElementTree.fromstring(parameters["/**/controller_manager"]["ros__parameters"]["robot_description"])
+    description = ElementTree.fromstring(
+        parameters["/**/robot_state_publisher"]["ros__parameters"]["robot_description"]
+    )
     assert description.findtext("ros2_control/hardware/plugin") == "mock_components/GenericSystem"
     joints = [joint.get("name") for joint in description.findall("ros2_control/joint")]
     assert joints == [*robot.joints, *fingers(robot)]

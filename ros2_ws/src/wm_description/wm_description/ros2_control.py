@@ -12,7 +12,7 @@ from wm_core.robot import RobotError, RobotProfile
 from wm_core.robot_description import describe
 
 MACRO, CONTROLLERS = "ros2_control.xacro", "controllers.yaml"
-MANAGER = "controller_manager"
+MANAGER, PUBLISHER = "controller_manager", "robot_state_publisher"
 PARAMETERS = "ros__parameters"
 
 
@@ -45,7 +45,8 @@ def with_system(robot: RobotProfile, mocked: bool, robot_ip: str = "") -> str:
 
 
 def manager_parameters(robot: RobotProfile, mocked: bool, robot_ip: str = "") -> dict[str, dict[str, Any]]:
-    """Content of a parameter file for ros2_control_node in any namespace: the description, and controllers.yaml beside the profile.
+    """Content of a parameter file for ros2_control_node in any namespace, and for the robot_state_publisher that gives it the
+    description (since 4.14 a controller manager takes it from the topic only): controllers.yaml beside the profile, and the description.
 
     Raises RobotError that names the file.
     """
@@ -60,7 +61,7 @@ def manager_parameters(robot: RobotProfile, mocked: bool, robot_ip: str = "") ->
     for parameters in nodes.values():
         if "joints" in parameters:
             parameters["joints"] = [robot.prefix + joint for joint in parameters["joints"]]
-    nodes[MANAGER]["robot_description"] = with_system(robot, mocked, robot_ip)
+    nodes[PUBLISHER] = {"robot_description": with_system(robot, mocked, robot_ip)}
     return {f"/**/{name}": {PARAMETERS: parameters} for name, parameters in nodes.items()}
 
 

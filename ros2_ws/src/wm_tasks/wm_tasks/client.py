@@ -161,7 +161,7 @@ class Client(Node):
     def spin_for(self, seconds: float, enough: Callable[[], bool]) -> None:
         """At most this long, or until it is enough."""
         deadline = time.monotonic() + seconds
-        self.wait(lambda: enough() or time.monotonic() > deadline, ANSWER_S, "the end of a moment")
+        self.wait(lambda: enough() or time.monotonic() > deadline, seconds + ANSWER_S, "the end of a moment")
 
     def wait_for_bringup(self) -> None:
         """Until all nodes are active; raises ClientError when that failed."""
