@@ -4,6 +4,7 @@ import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
+from wm_core.images import ImageError, colour_image
 from wm_core.qos import SENSOR, STATE
 from wm_core.rig import Camera
 from wm_tasks.video import Shot
@@ -21,11 +22,13 @@ class Views:
         node.create_subscription(Image, "wm/imagined_image", self._on_imagined, STATE)
 
     def shot(self, text: str, goal: np.ndarray | None = None) -> Shot | None:
-        """Both beside each other above a line of text; None before the camera's first picture. `goal` (2,) [m] is marked."""
-        if self._camera_image is None:
-            return None
-        imagined = None if self._imagined is None else _array(self._imagined)
-        return Shot(_array(self._camera_image), imagined, text, None if goal is None else seen_at(self._camera, goal))
+        """Both beside each other above a line of text; None without a picture of the camera's, or one that cannot be read: perception
+        says what is wrong with it. `goal` (2,) [m] is marked.
+        """
+        seen, imagined = _array(self._camera_image), _array(self._imagined)
+        return (
+            None if seen is None else Shot(seen, imagined, text, None if goal is None else seen_at(self._camera, goal))
+        )
 
     def _on_camera_image(self, message: Image) -> None:
         self._camera_image = message
@@ -41,5 +44,8 @@ def seen_at(camera: Camera, place: np.ndarray) -> tuple[float, float] | None:
     return (float(u), float(v)) if depth > 0 and 0 <= u < 1 and 0 <= v < 1 else None
 
 
-def _array(message: Image) -> np.ndarray:
-    return np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3).copy()
+def _array(message: Image | None) -> np.ndarray | None:
+    try:
+        return None if message is None else colour_image(message).copy()
+    except ImageError:
+        return None
