@@ -1,13 +1,11 @@
 """An arm that goes where joint states say: those of a controller manager with mocked hardware, whose arm no camera could see."""
 
 import numpy as np
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 
 from wm_core.lifecycle import WmNode
+from wm_core.polled import Polled
 from wm_sim.driver import Driver
-
-QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class FollowingArm:
@@ -21,10 +19,11 @@ class FollowingArm:
         self._node, self._driver = node, driver
         self._names = driver.sim.kinematics.joint_names
         self._newest: np.ndarray | None = None
-        node.subscribe(JointState, topic, self._on_joint_states, QOS)
+        self._polled = Polled(node.subscribe_offered(JointState, topic, self._on_joint_states))
 
     def look(self) -> None:
-        """Before each physics step: nothing to do."""
+        """Before each physics step: where the arm is by now. Joint states come more often than that."""
+        self._polled.call_back()
 
     def place(self) -> None:
         """After a reset: a robot that is not simulated stays where it is."""
