@@ -28,6 +28,9 @@ from wm_sim.world import load_world
 
 TICK = 0.01  # [s] between bursts of physics steps in real time
 MAX_LAG_NS = 250_000_000  # further behind the wall clock than this, simulated time is dropped
+FOLLOWER_LAG_NS = (
+    50_000_000  # the same where the arm goes by the wall clock: pictures of it must not have earlier stamps
+)
 REPEAT_AFTER = 1.0  # [s] without a trajectory in lockstep until the frames are sent again: sensor topics may lose some
 MAX_STEP_PERIODS = 100
 WATCH_STEPS = 3  # physics steps between what the arm's observer says in real time: rest is known to within 13 ms
@@ -151,7 +154,7 @@ class SimNode(WmNode):
             return
         behind_ns = self._wall_ns() - self._driver.now_ns
         if (
-            not -1_000_000_000 < behind_ns < MAX_LAG_NS
+            not -1_000_000_000 < behind_ns < (MAX_LAG_NS if self._follower is None else FOLLOWER_LAG_NS)
         ):  # the machine slept or was too slow, or the system clock was set
             self._driver.set_now(self._wall_ns())
             return
