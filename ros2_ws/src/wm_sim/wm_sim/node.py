@@ -28,9 +28,8 @@ from wm_sim.world import load_world
 
 TICK = 0.01  # [s] between bursts of physics steps in real time
 MAX_LAG_NS = 250_000_000  # further behind the wall clock than this, simulated time is dropped
-FOLLOWER_LAG_NS = (
-    50_000_000  # the same where the arm goes by the wall clock: pictures of it must not have earlier stamps
-)
+# The same where the arm goes by the wall clock: pictures of it must not have earlier stamps than what they show.
+FOLLOWER_LAG_NS = 50_000_000
 REPEAT_AFTER = 1.0  # [s] without a trajectory in lockstep until the frames are sent again: sensor topics may lose some
 MAX_STEP_PERIODS = 100
 WATCH_STEPS = 3  # physics steps between what the arm's observer says in real time: rest is known to within 13 ms
@@ -152,10 +151,8 @@ class SimNode(WmNode):
     def _follow_wall_clock(self) -> None:
         if self._paused:
             return
-        behind_ns = self._wall_ns() - self._driver.now_ns
-        if (
-            not -1_000_000_000 < behind_ns < (MAX_LAG_NS if self._follower is None else FOLLOWER_LAG_NS)
-        ):  # the machine slept or was too slow, or the system clock was set
+        behind_ns, most_ns = self._wall_ns() - self._driver.now_ns, FOLLOWER_LAG_NS if self._follower else MAX_LAG_NS
+        if not -1_000_000_000 < behind_ns < most_ns:  # the machine slept or was too slow, or the system clock was set
             self._driver.set_now(self._wall_ns())
             return
         for _ in range(behind_ns * PHYSICS_HZ // 1_000_000_000):
