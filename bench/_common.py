@@ -106,3 +106,10 @@ def write_json(path: Path | None, report: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(report, indent=1, default=str) + "\n")
         print(f"\nwritten: {path}")
+
+
+def conclude(lines: list[Line], tables: Callable[[list[Line]], str], json_file: Path | None) -> int:
+    """Print what came of a benchmark, and write it where that is asked for; the exit status."""
+    print(tables(lines))
+    write_json(json_file, {"lines": lines})
+    return 0

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from _common import FIRST_TEST_SEED, groups, recorded, result_options, shipped, table, write_json
+from _common import FIRST_TEST_SEED, conclude, groups, recorded, result_options, shipped, table
 from _common import rate as share_of
 from _fault_stack import FaultStack
 from _provenance import bundle_facts
@@ -181,9 +181,7 @@ def main() -> int:
         if results.done(**key) is None:
             launch(kind, seed, options, results)
     lines = results.lines_of(list(keys.values()))
-    print(tables(lines))
-    write_json(options.json, {"lines": lines})
-    return 0
+    return conclude(lines, tables, options.json)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import rclpy
 from _commanded_steps import STILL_RAD, STILL_S, CommandedSteps
-from _common import FIRST_TEST_SEED, groups, rate, recorded, result_options, shipped, table, write_json
+from _common import FIRST_TEST_SEED, conclude, groups, rate, recorded, result_options, shipped, table
 from _results import Line
 from geometry_msgs.msg import PoseStamped
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -250,9 +250,7 @@ def main() -> int:
     if missing:
         run(missing, options, results.add)
     lines = results.lines_of({"kind": kind, "seed": seed} for kind, seed in keys)
-    print(tables(lines))
-    write_json(options.json, {"lines": lines})
-    return 0
+    return conclude(lines, tables, options.json)
 
 
 if __name__ == "__main__":

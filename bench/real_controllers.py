@@ -1,28 +1,25 @@
 """Goals through the real controller manager of an installed ros2_control, with a mocked arm, beside the stand-in's own controller."""
 
 import argparse
-import os
-import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rclpy
-from _common import FIRST_TEST_SEED, groups, rate, recorded, result_options, shipped, table, write_json
+from _common import FIRST_TEST_SEED, conclude, groups, rate, recorded, result_options, shipped, table
 from _results import Line, Results
 from control_msgs.msg import JointTrajectoryControllerState
 from geometry_msgs.msg import PoseStamped
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
-from stand_in import WORLD, driven_stand_in
+from stand_in import WORLD, driven_stand_in, started
 
 from wm_bringup.graph_ros2_control import ros2_control
 from wm_bringup.launch_arguments import LaunchError
-from wm_core.atomic import die_with_parent
 from wm_core.polled import OutsideExecutor
 from wm_core.qos import STATE
 from wm_core.robot import controller_states, load_robot
@@ -120,52 +117,38 @@ def controller_manager(robot: str, folder: Path) -> Iterator[None]:
     """What ros2_control.launch.py starts, without launch."""
     from ament_index_python.packages import get_package_prefix
 
-    processes = []
-    try:
+    with ExitStack() as processes:
         for program in ros2_control({"robot": robot}).programs:
             executable = Path(get_package_prefix(program.package)) / "lib" / program.package / program.executable
-            with open(folder / f"{program.executable}.log", "w") as log:
-                command = [str(executable), *program.arguments]
-                processes.append(
-                    subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
-                )
+            command = [str(executable), *program.arguments]
+            processes.enter_context(started(program.executable, command, folder))
         yield
-    finally:
-        for process in processes:
-            process.send_signal(signal.SIGINT)
-        for process in processes:
-            try:
-                process.wait(END_S)
-            except subprocess.TimeoutExpired:
-                os.kill(process.pid, signal.SIGKILL)
 
 
-def launch(controller: str, seeds: list[int], options: argparse.Namespace, folder: Path, results: Results) -> int:
-    """One launch of all and the goals of these seeds; returns how many were pursued."""
-    folder = folder.absolute()
-    given: Mapping[str, str] = {"follow": "/joint_states"} if controller == REAL else {}
+def launch(controller: str, seeds: list[int], options: argparse.Namespace, folder: Path, results: Results) -> None:
+    """One launch of all and the goals of these seeds, as long as it runs."""
+    real = controller == REAL
     rclpy.init(args=["--ros-args", "-p", f"robot:={options.robot}"], signal_handler_options=SignalHandlerOptions.NO)
     try:
-        with driven_stand_in(options.robot, folder, given) as wm:
-            if controller == REAL:
-                with controller_manager(options.robot, folder):
-                    return _pursue(seeds, controller, wm, results)
-            return _pursue(seeds, controller, wm, results)
+        with (
+            driven_stand_in(options.robot, folder, {"follow": "/joint_states"} if real else {}) as wm,
+            controller_manager(options.robot, folder) if real else nullcontext(),
+        ):
+            _pursue(seeds, controller, wm, results)
     finally:
         rclpy.try_shutdown()
 
 
-def _pursue(seeds: list[int], controller: str, wm: subprocess.Popen, results: Results) -> int:
+def _pursue(seeds: list[int], controller: str, wm: subprocess.Popen, results: Results) -> None:
     client = Goals()
     client.wait_for_bringup()
-    for count, seed in enumerate(seeds):
+    for seed in seeds:
         if wm.poll() is not None:
-            return count
+            break
         found = client.pursue(seed)
         results.add(found, controller=controller, seed=seed)
         print(f"controller {controller}, seed {seed}: {found}", flush=True)
     client.destroy_node()
-    return len(seeds)
 
 
 def tables(lines: list[Line]) -> str:
@@ -210,11 +193,10 @@ def main() -> int:
     for controller in options.controllers:
         missing = [key["seed"] for key in keys if key["controller"] == controller and results.done(**key) is None]
         if missing:
-            launch(controller, missing, options, options.folder / time.strftime("%Y_%m_%d-%H_%M_%S"), results)
+            folder = (options.folder / time.strftime("%Y_%m_%d-%H_%M_%S")).absolute()
+            launch(controller, missing, options, folder, results)
     lines = results.lines_of(keys)
-    print(tables(lines))
-    write_json(options.json, {"lines": lines})
-    return 0
+    return conclude(lines, tables, options.json)
 
 
 if __name__ == "__main__":

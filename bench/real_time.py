@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import FIRST_TEST_SEED, missing_runs, rate, recorded, result_options, shipped, table, write_json
+from _common import FIRST_TEST_SEED, conclude, missing_runs, rate, recorded, result_options, shipped, table
 from _fault_stack import FaultStack
 from _results import Line, Results
 from wm_msgs.msg import Command, Episode, Intervention
@@ -161,9 +161,7 @@ def main() -> int:
             raise SystemExit(f"no goal was tried; look at {folder / 'launch.log'}")
     lines = results.lines_of({"world": options.world, "seed": seed} for seed in seeds)
     lines += results.lines_of({"world": options.world, "part": PART, "first": seed} for seed in seeds)
-    print(tables(lines))
-    write_json(options.json, {"lines": lines})
-    return 0
+    return conclude(lines, tables, options.json)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import yaml
-from _common import FIRST_TEST_SEED, groups, missing_runs, rate, recorded, result_options, shipped, table, write_json
+from _common import FIRST_TEST_SEED, conclude, groups, missing_runs, rate, recorded, result_options, shipped, table
 from _results import Line, Results
 
 from wm_bringup.graph_parts import config
@@ -53,10 +53,9 @@ def parameters(folder: Path) -> Path:
 
 
 @contextmanager
-def started(name: str, words: list[str], folder: Path) -> Iterator[subprocess.Popen]:
-    """A process of wm, which prints into `folder`; ended as by Ctrl-C."""
+def started(name: str, command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen]:
+    """A process that prints into `folder`; ended as by Ctrl-C."""
     with open(folder / f"{name}.log", "w") as log:
-        command = [sys.executable, "-m", *words]
         process = subprocess.Popen(
             command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=die_with_parent
         )
@@ -68,6 +67,11 @@ def started(name: str, words: list[str], folder: Path) -> Iterator[subprocess.Po
                 process.wait(END_S)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+def of_wm(module: str, *words: str) -> list[str]:
+    """The command line of a module of wm."""
+    return [sys.executable, "-m", module, *words]
 
 
 @contextmanager
@@ -82,8 +86,10 @@ def driven_stand_in(
     real = {**both, "driver": "none", "autostart": "true", "speed": "full", "params_file": parameters(folder)}
     real |= wanted or {}
     with (
-        started("robot_stand_in", ["wm_bringup.cli", "launch", "robot_stand_in.launch.py", *words(stand_in)], folder),
-        started("arm_real", ["wm_bringup.cli", "launch", "arm_real.launch.py", *words(real)], folder) as process,
+        started(
+            "robot_stand_in", of_wm("wm_bringup.cli", "launch", "robot_stand_in.launch.py", *words(stand_in)), folder
+        ),
+        started("arm_real", of_wm("wm_bringup.cli", "launch", "arm_real.launch.py", *words(real)), folder) as process,
     ):
         yield process
 
@@ -93,7 +99,7 @@ def goals(robot: str, world: str, seeds: Sequence[int], folder: Path) -> Iterato
     """A client that gives the goals of consecutive seeds, one after the other; its report lies in `folder` when it has ended."""
     client = {"robot": robot, "rig": RIG, "world": world, "seed": seeds[0], "episodes": len(seeds)}
     given = words({**client, "report": folder / REPORT}, before="-p")
-    with started("episodes", ["wm_tasks.episodes", "--ros-args", *given], folder) as process:
+    with started("episodes", of_wm("wm_tasks.episodes", "--ros-args", *given), folder) as process:
         yield process
 
 
@@ -179,9 +185,7 @@ def main() -> int:
     keys = [{"disturbance": name, "seed": seed} for name in options.disturbances for seed in seeds]
     keys += [{"disturbance": name, "part": PART, "first": seed} for name in options.disturbances for seed in seeds]
     lines = results.lines_of(keys)
-    print(tables(lines))
-    write_json(options.json, {"lines": lines})
-    return 0
+    return conclude(lines, tables, options.json)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from _common import FIRST_TEST_SEED, groups, missing_runs, rate, recorded, result_options, shipped, table, write_json
+from _common import FIRST_TEST_SEED, conclude, groups, missing_runs, rate, recorded, result_options, shipped, table
 from _person import Person
 from _provenance import commit
 from _results import Line, Results
@@ -249,9 +249,7 @@ def main() -> int:
             tried(options, places, sensor, method, results)
             keys = [{"sensor": sensor, "method": method, "seed": options.seed + i} for i in range(options.goals)]
             lines += [line for key in keys if (line := results.done(**key)) is not None]
-    print(tables(lines))
-    write_json(options.json, {"lines": lines})
-    return 0
+    return conclude(lines, tables, options.json)
 
 
 if __name__ == "__main__":

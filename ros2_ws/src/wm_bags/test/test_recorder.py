@@ -24,7 +24,6 @@ from wm_msgs.msg import ActiveBundle, Drift, Intervention, RecorderStatus
 
 from wm_bags.storage.reading import Bag
 from wm_bags.storage.repair import repair
-from wm_core.launched import CANNOT_RUN
 from wm_core.qos import LATCHED, SENSOR, STATE
 
 os.environ.setdefault("ROS_DOMAIN_ID", "37")
@@ -282,31 +281,6 @@ def test_a_snapshot_holds_what_was_before_its_trigger(ros, tmp_path, trigger):
     assert contents(folder)["joint_states"] == padded(sent)
 
 
-@pytest.mark.parametrize(
-    ("parameter", "expected"),
-    [
-        ("compression:=rar", "compression"),
-        ("triggers:=[boredom]", "triggers.*boredom"),
-        ("min_free_bytes:=1000000000000000", "expected 1000000000 MB to stay free"),
-        ("regex:=(", "regex: expected a regular expression"),
-    ],
-)
-def test_what_cannot_be_recorded_is_refused_by_name(tmp_path, parameter, expected):
-    command = [
-        sys.executable,
-        "-m",
-        "wm_bags.record.recorder",
-        "--ros-args",
-        "-p",
-        f"folder:={tmp_path / 'bag'}",
-        "-p",
-        parameter,
-    ]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert result.returncode == CANNOT_RUN and "cannot record" in result.stdout
-    assert re.search(expected, result.stdout)
-
-
 def test_the_verb_records_the_topics_of_a_launch_with_a_namespace(ros, tmp_path):
     """Two robots in one network: `wm record OUT --namespace left` is of the left one, as other verbs are."""
     sent = states(20)
@@ -320,10 +294,3 @@ def test_the_verb_records_the_topics_of_a_launch_with_a_namespace(ros, tmp_path)
         run.written(len(sent))
         run.end()
     assert contents(tmp_path / "bag")["joint_states"] == padded(sent)
-
-
-def test_an_existing_folder_is_refused(tmp_path):
-    (tmp_path / "bag").mkdir()
-    command = [sys.executable, "-m", "wm_bringup.cli", "record", tmp_path / "bag"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert result.returncode == 2 and "expected a new folder" in result.stderr

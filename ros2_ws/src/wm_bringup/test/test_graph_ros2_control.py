@@ -12,12 +12,6 @@ from wm_bringup.launch_arguments import LaunchError
 from wm_core.robot import load_robot, robot_names
 
 
-@pytest.fixture
-def everything_installed(monkeypatch):
-    for module in ("drivers", "graph_ros2_control", "graph_real"):
-        monkeypatch.setattr(f"wm_bringup.{module}.installed", lambda package: True)
-
-
 @pytest.mark.parametrize("robot", robot_names())
 def test_every_robot_has_a_mocked_arm(robot, everything_installed):
     graph = ros2_control({"robot": robot, "namespace": "/left/"})

@@ -22,7 +22,7 @@ from wm_bringup.graph_parts import (
     supervisor,
 )
 from wm_bringup.launch_arguments import REAL_ARGUMENTS, LaunchError, check_arguments
-from wm_bringup.launch_files import GUARD, PERCEPTION, joint_topic_of, said_to
+from wm_bringup.launch_files import GUARD, PERCEPTION, in_order, joint_topic_of, said_to
 from wm_core.params import ConfigError
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig, RigError
@@ -71,12 +71,11 @@ def arm_real(given: Mapping[str, str]) -> Graph:
     recorded = values["record"] not in ("", "false")
     nodes.insert(len(ORDER), supervisor(nodes, ORDER, recorded=recorded, simulated=False))
 
-    files = [config("arm_sim.yaml"), config("arm_real.yaml")]
-    if values["speed"] == "reduced":  # a file, so that one's own may say less
-        files.append(config("speed_reduced.yaml"))
-    files += [file for each in (camera, driver) if each is not None for file in each.params_files]
-    files += params_files(values["params_file"], nodes, namespace)
-    if values["speed"] == "reduced":
+    own = params_files(values["params_file"], nodes, namespace)
+    reduced = values["speed"] == "reduced"  # in a file, so that one's own may say less
+    limits = [config("speed_reduced.yaml")] if reduced else []
+    files = [config("arm_sim.yaml"), *limits, *in_order(camera, driver, own)]
+    if reduced:
         _check_reduced(said_to(GUARD, files)["speed_limit"])
     _check_joint_topic(files, profile, namespace)
     scene.parameters.update(_as_seen(files))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from wm_bringup.drivers import driver_of, load_driver
+from wm_bringup.drivers import Driver, driver_of, load_driver
 from wm_bringup.graph_parts import config
 from wm_core.given_parameters import EVERY_NODE, load_parameters, parameters_in
 from wm_core.params import ConfigError
@@ -18,8 +18,13 @@ def files_of_real(robot: str, driver: str, camera: str, given: Sequence[Path]) -
 
     `robot`: its profile's name; `driver`, `camera`: as the launch arguments of these names. Raises LaunchError for an unknown driver.
     """
-    arm = driver_of(driver, robot)
-    return [config("arm_real.yaml"), *files_of_camera(camera), *(arm.params_files if arm else []), *given]
+    return in_order(load_driver("camera", camera) if camera else None, driver_of(driver, robot), given)
+
+
+def in_order(camera: Driver | None, arm: Driver | None, given: Sequence[Path]) -> list[Path]:
+    """What differs on a robot, files of the drivers of cameras and arm, one's own."""
+    drivers = [each for each in (camera, arm) if each is not None]
+    return [config("arm_real.yaml"), *(file for each in drivers for file in each.params_files), *given]
 
 
 def files_of_camera(camera: str) -> list[Path]:

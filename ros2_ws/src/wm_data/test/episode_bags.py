@@ -7,6 +7,10 @@ import numpy as np
 from wm_bags.steps.frames import Frame, Step
 from wm_bags.steps.profile import Profile
 from wm_bags.steps.strict import strict_steps
+from wm_bags.storage.definitions import definition_of
+from wm_bags.storage.metadata import Topic
+from wm_bags.storage.writer import BagWriter
+from wm_core.bags import typestore
 from wm_core.kinematics import Kinematics
 from wm_core.robot import load_robot
 from wm_data.episode_bag import EpisodeWriter
@@ -77,3 +81,19 @@ def record(writer, stamps):
 
 def always(value):
     return lambda _: value
+
+
+def bag_of_robot(path, robot):
+    """A bag that says with which robot it was recorded, and nothing else."""
+    types, none = typestore(), np.zeros(0)
+    kind, make = "rcl_interfaces/msg/ParameterEvent", types.types
+    value = make["rcl_interfaces/msg/ParameterValue"](
+        4, False, 0, 0.0, robot, none.astype("u1"), none.astype(bool), none.astype(int), none, []
+    )
+    said = [make["rcl_interfaces/msg/Parameter"]("robot", value)]
+    event = make[kind](make["builtin_interfaces/msg/Time"](1, 0), "/wm_perception", said, [], [])
+    writer = BagWriter(path)
+    writer.add_topic(Topic("/wm/parameters", definition_of(kind)))
+    writer.write("/wm/parameters", types.serialize_cdr(event, kind), STEP, STEP)
+    writer.close()
+    return path

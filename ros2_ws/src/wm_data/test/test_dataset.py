@@ -11,15 +11,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import yaml
+from episode_bags import bag_of_robot
 
 from wm_bags.steps.frames import Frame, Step
 from wm_bags.steps.profile import Profile
 from wm_bags.steps.strict import strict_steps
-from wm_bags.storage.definitions import definition_of
 from wm_bags.storage.errors import BagError
-from wm_bags.storage.metadata import Topic
-from wm_bags.storage.writer import BagWriter
-from wm_core.bags import typestore
 from wm_core.command_line import main
 from wm_core.config import SettingError
 from wm_core.kinematics import Kinematics
@@ -60,22 +57,6 @@ def bag_of(path, change=lambda i, step: step, video=False, steps=4, seed=0, worl
         step = Step(i * STEP, frames, tuple(KINEMATICS.joint_names), q, start, end, truth)
         writer.step(change(i, step))
     return writer.close()
-
-
-def bag_of_robot(path, robot):
-    """A bag that says with which robot it was recorded, and nothing else."""
-    types, none = typestore(), np.zeros(0)
-    kind, make = "rcl_interfaces/msg/ParameterEvent", types.types
-    value = make["rcl_interfaces/msg/ParameterValue"](
-        4, False, 0, 0.0, robot, none.astype("u1"), none.astype(bool), none.astype(int), none, []
-    )
-    said = [make["rcl_interfaces/msg/Parameter"]("robot", value)]
-    event = make[kind](make["builtin_interfaces/msg/Time"](1, 0), "/wm_perception", said, [], [])
-    writer = BagWriter(path)
-    writer.add_topic(Topic("/wm/parameters", definition_of(kind)))
-    writer.write("/wm/parameters", types.serialize_cdr(event, kind), STEP, STEP)
-    writer.close()
-    return path
 
 
 # -- building ------------------------------------------------------------------------------------------------------
@@ -296,18 +277,8 @@ def test_a_killed_build_leaves_the_old_dataset_or_the_new_one(tmp_path):
     bags = [bag_of(tmp_path / f"bag{i}", seed=i, steps=10) for i in range(3)]
     out = tmp_path / "dataset"
     old = build_dataset(bags[:1], out, workers=1).fingerprint()
-    command = [
-        sys.executable,
-        "-m",
-        "wm_bringup.cli",
-        "dataset",
-        *map(str, bags),
-        "--out",
-        str(out),
-        "--replace",
-        "--workers",
-        "1",
-    ]
+    command = [sys.executable, "-m", "wm_bringup.cli", "dataset", *map(str, bags), "--out", str(out)]
+    command += ["--replace", "--workers", "1"]
     began = time.monotonic()
     subprocess.run(command, check=True, capture_output=True)
     took, new = time.monotonic() - began, Dataset.load(out).fingerprint()

@@ -15,7 +15,7 @@ from wm_guard.jerk_limited import JointLimits
 from wm_guard.limits import Limits, Motion, Refusal, check_jump, check_positions, shortest_durations
 from wm_guard.motions import MotionError, Motions, Sent
 from wm_guard.proving import Proving
-from wm_guard.reaching import NEAR, SLOWLY, catching_up, joined, reachable, slowly_s
+from wm_guard.reaching import BLEND, NEAR, SLOWLY, catching_up, reachable, slowly_s
 from wm_guard.requests import NS, Asked
 from wm_guard.tool_limits import WITHIN, ToolLimits, singularity_scale
 from wm_guard.verdicts import Kind, Verdict, Why
@@ -62,7 +62,7 @@ class Arm:
             confirm=limits.confirm_time,
             jumps=False,
         )
-        self._slow: Sent | None = None  # the motion or hold of an arm that is elsewhere than where its controller is
+        self._slow_until_ns = 0  # when the motion or hold ends of an arm that is elsewhere than where its controller is
         self._proving = Proving(limits.follow_tolerance)
         self.slowing: dict[str, Slowing] = {
             "singularity": lambda start, end: singularity_scale(kinematics, start, end, limits)
@@ -87,11 +87,11 @@ class Arm:
         """Where it is and commanded, for `forget_since`."""
         states = copy.copy(self.states)
         states.path = copy.copy(states.path)
-        self._before = copy.copy(self.motions), states, self._slow, copy.copy(self._proving)
+        self._before = copy.copy(self.motions), states, self._slow_until_ns, copy.copy(self._proving)
 
     def forget_since(self) -> None:
         """What was decided since `remember` was not sent: the arm goes on as it did."""
-        self.motions, self.states, self._slow, self._proving = self._before
+        self.motions, self.states, self._slow_until_ns, self._proving = self._before
 
     @property
     def lost(self) -> bool:
@@ -120,13 +120,13 @@ class Arm:
     def place(self, q: np.ndarray, stamp_ns: int) -> None:
         """See JointStates.place."""
         self.states.place(q, stamp_ns)
-        self._slow = None
+        self._slow_until_ns = 0
         self._proving.forget()
 
     def controller_began(self) -> None:
         """The arm's controller became active, and rests where the arm is: what it was sent before is void."""
         self.states.path.clear()
-        self.states.left = self._slow = None
+        self.states.left, self._slow_until_ns = None, 0
         self._proving.forget()
 
     def follow(self, asked: Asked, now_ns: int) -> Verdict:
@@ -134,10 +134,9 @@ class Arm:
         measured, left = self.states.position, self.states.left
         if measured is None or not self.known(now_ns):
             raise self.unknown()
-        if slow := self._still_slow(now_ns):
-            raise Refusal(
-                "catching_up", f"the arm may be on its way from elsewhere for {(slow.rest_ns - now_ns) / NS:.1f} s"
-            )
+        if now_ns < self._slow_until_ns:  # joint states that are wrong would make it leap with the next command
+            left_s = (self._slow_until_ns - now_ns) / NS
+            raise Refusal("catching_up", f"the arm may be on its way from elsewhere for {left_s:.1f} s")
         ends_ns, positions = asked.ends_ns, asked.positions
         within = np.full(len(measured), self._limits.max_jump)
         if not self.states.path:
@@ -179,7 +178,7 @@ class Arm:
         sent = reachable(sent, self._catching_up(sent.positions, measured), now_ns)
         sent = self._joined(sent, asked.start_ns, now_ns)
         if left is not None and np.abs(left - measured).max() > self._limits.follow_tolerance:
-            self._slow = Sent.rest(sent.positions[-1], int(sent.ends_ns[-1]))
+            self._slow_until_ns = int(sent.ends_ns[-1])
         self._commanded(sent, now_ns)
         verdict = self._verdict(why, asked.start_ns, ends_ns, positions, sent, now_ns, self.motions.lag_ns, here)
         return replace(verdict, speed_scale=float((asked.ends_ns[-1] - now_ns) / (ends_ns[-1] - now_ns)))
@@ -189,7 +188,7 @@ class Arm:
         answered, 0 for none.
         """
         states = self.states
-        if self._still_slow(now_ns):  # its end once more would be a leap for a controller that is elsewhere
+        if now_ns < self._slow_until_ns:  # its end once more would be a leap for a controller that is elsewhere
             return self.nothing(why.but("nothing sent: the arm is on its way to rest"), now_ns)
         if not states.path and states.left is None and states.position is None:
             return self.nothing(why.but("nothing sent: no joint state yet"), now_ns)
@@ -209,7 +208,7 @@ class Arm:
                 slow_ns = now_ns + round(self._slowly(elsewhere, sent.positions[-1]) * NS)
                 sent = sent.only_at(max(int(sent.ends_ns[-1]), slow_ns))
             self._proving.lost()
-            self._slow = sent  # the holds that follow do not put its end off
+            self._slow_until_ns = sent.rest_ns  # the holds that follow do not put it off
         sent = self._joined(sent, stamp_ns if elsewhere is None else 0, now_ns)
         self._commanded(sent, now_ns)
         return self._verdict(why, stamp_ns, sent.ends_ns[-1:], sent.positions[-1:], sent, now_ns)
@@ -229,13 +228,7 @@ class Arm:
 
     def _forget_but(self, left: np.ndarray | None) -> None:
         self.states.forget()
-        self.states.left, self._slow = left, None
-
-    def _still_slow(self, now_ns: int) -> Sent | None:
-        """The slow motion of an arm that may be elsewhere than measured, until it ends: joint states that are wrong would make it
-        leap with the next command.
-        """
-        return self._slow if self._slow is not None and now_ns < self._slow.rest_ns else None
+        self.states.left, self._slow_until_ns = left, 0
 
     def _silent(self, now_ns: int) -> bool:
         """Whether nothing was measured for so long that another arm than the one that was commanded may listen, or this one elsewhere:
@@ -251,14 +244,20 @@ class Arm:
         return catching_up(points, measured, self.states.left, *limits)
 
     def _joined(self, sent: Sent, stamp_ns: int, now_ns: int) -> Sent:
-        """As its controller takes it, that is on the motion before, as far as is known; `stamp_ns`: 0 for one that is not."""
-        states = self.states
-        if not states.path or states.position is None or states.stamp_ns is None:
-            return joined(sent, now_ns, on_it=False)
-        commanded = states.path.at(states.stamp_ns)
-        near = bool(stamp_ns) and float(np.abs(commanded - states.position).max()) <= NEAR
-        slowly = self._slowly(states.position, commanded) if self._proving.needed and not near else 0.0
-        return joined(sent, now_ns, on_it=near, seconds=slowly)
+        """From now on, where arm and controller are on the motion before; else they have some time to the first point. `stamp_ns`: 0
+        where the controller may be elsewhere.
+
+        joint_trajectory_controller (since 4.17) begins the way to a first point that is still to come with its next command, one
+        period too early: at each such trajectory all joints make the step of two periods in one. Points from now on have no such way.
+        """
+        states, seconds = self.states, BLEND
+        if states.path and states.position is not None and states.stamp_ns is not None:
+            commanded = states.path.at(states.stamp_ns)
+            if stamp_ns and np.abs(commanded - states.position).max() <= NEAR:
+                return sent
+            if self._proving.needed:
+                seconds = max(seconds, self._slowly(states.position, commanded))
+        return sent.later(now_ns + round(seconds * NS))
 
     def _slowly(self, start: np.ndarray, end: np.ndarray) -> float:
         return slowly_s(start, end, self._kinematics, self._limits.fastest_tool)

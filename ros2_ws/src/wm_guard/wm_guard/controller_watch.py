@@ -26,7 +26,8 @@ class ControllerWatch:
             None  # joints (n,) [rad] near which the arm is, and since when [ns]
         )
         self._waits = False  # for an arm at rest
-        self._listens: bool | None = None  # None: never, as where what was recorded is judged anew
+        self._listened = False  # somebody, at some time: where what was recorded is judged anew nobody ever does
+        self._gone = False
 
     def heard(self) -> None:
         """The controller said something."""
@@ -37,13 +38,14 @@ class ControllerWatch:
 
     def listens(self, somebody: bool) -> None:
         """Whether somebody takes trajectories: a controller that is gone, or cut off, does not."""
-        if somebody and self._listens is False:
+        if somebody and self._gone:
             self._waits, self._still = True, None
-        self._listens = somebody or (None if self._listens is None else False)
+        self._listened = self._listened or somebody
+        self._gone = self._listened and not somebody
 
     def measured(self, q: np.ndarray, stamp_ns: int) -> bool:
         """Joints (n,) [rad] of a joint state, believed or not; True, once, when the arm rests under a controller that became active."""
-        if not self._waits or self._silent() or self._listens is False:
+        if not self._waits or self._silent() or self._gone:
             return False
         if self._still is None or np.abs(q - self._still[0]).max() > STILL or stamp_ns < self._still[1]:
             self._still = q, stamp_ns
@@ -52,7 +54,7 @@ class ControllerWatch:
 
     def problem(self) -> str:
         """Why nothing may be sent to the arm; empty: it may."""
-        if self._listens is False:
+        if self._gone:
             return "nobody takes the arm's trajectories any more: does its controller run?"
         if self._silent():
             return f"the arm's controller has said nothing for {SILENT_S:g} s: is it active? (ros2 control list_controllers)"

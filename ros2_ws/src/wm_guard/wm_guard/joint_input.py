@@ -37,7 +37,7 @@ class JointInput:
         """What is wrong with where they come from, by name: `joint_state_publishers` when there are more than the arm's and those of
         other joints, `clock` when it is off. Warns of it, too.
         """
-        found, publishers = {}, publishers_of(self._node, self._subscription.topic_name)
+        found, publishers = {}, names_of_publishers(self._node, self._subscription.topic_name)
         names = ", ".join(publishers)
         if len(publishers) > 1 + len(self._beside):
             found["joint_state_publishers"] = f"joint states come from {names}"
@@ -66,7 +66,7 @@ class JointInput:
             self._taken_ns = stamp_ns
 
 
-def publishers_of(node: WmNode, topic: str) -> list[str]:
+def names_of_publishers(node: WmNode, topic: str) -> list[str]:
     """Who publishes on a topic, by name."""
     found = node.get_publishers_info_by_topic(topic)
     return sorted(f"{each.node_namespace.rstrip('/')}/{each.node_name}" for each in found)

@@ -25,7 +25,7 @@ from wm_guard.controller_input import ControllerInput
 from wm_guard.conversions import to_executed, to_guard_state, to_request, to_trajectory
 from wm_guard.guard import Guard
 from wm_guard.interventions import Interference, Interventions
-from wm_guard.joint_input import JointInput, publishers_of
+from wm_guard.joint_input import JointInput, names_of_publishers
 from wm_guard.latches import E_STOP
 from wm_guard.states import GuardStatus, State
 from wm_guard.stop_memory import StopMemory
@@ -152,7 +152,7 @@ class GuardNode(WmNode):
         if self._stream.is_other(number, self._commands.get_publisher_count() < 2, received_ns):
             self.reject(
                 "second_publisher",
-                f"expected one publisher of wm/command, found {', '.join(publishers_of(self, self._commands.topic_name))}",
+                f"expected one publisher of wm/command, found {', '.join(names_of_publishers(self, self._commands.topic_name))}",
             )
             return
         if self._stream.is_flood(self._now()):

@@ -35,12 +35,3 @@ def reachable(sent: Sent, seconds: np.ndarray, now_ns: int) -> Sent:
     fine = now_ns + seconds * NS <= sent.ends_ns
     first = int(fine.argmax()) if fine.any() else -1
     return sent.since(first) if first else sent
-
-
-def joined(sent: Sent, now_ns: int, *, on_it: bool, seconds: float = BLEND) -> Sent:
-    """From now on where the arm and its controller are on this motion (`on_it`); else they have some `seconds` to the first point.
-
-    joint_trajectory_controller (since 4.17) begins the way to a first point that is still to come with its next command, one
-    period too early: at each such trajectory all joints make the step of two periods in one. Points from now on have no such way.
-    """
-    return sent if on_it else sent.later(now_ns + round(max(BLEND, seconds) * NS))

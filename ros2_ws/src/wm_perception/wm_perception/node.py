@@ -181,10 +181,10 @@ class PerceptionNode(WmNode):
     def _on_joints(self, message: JointState) -> None:
         if self._others.alone(message.name):
             return
-        self._given.streams.heard(JOINTS)
         try:
             q = self._kinematics.arm_joints(message.name, message.position)
         except KinematicsError as error:
+            self._given.streams.heard(JOINTS)
             self.reject("bad_joint_state", f"{self._joint_topic}: {error}")
             return
         self._given.heard(JOINTS, to_ns(message.header.stamp))

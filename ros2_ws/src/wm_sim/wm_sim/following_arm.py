@@ -3,6 +3,7 @@
 import numpy as np
 from sensor_msgs.msg import JointState
 
+from wm_core.kinematics import KinematicsError
 from wm_core.lifecycle import WmNode
 from wm_core.polled import Polled
 from wm_sim.driver import Driver
@@ -17,7 +18,6 @@ class FollowingArm:
     def __init__(self, node: WmNode, driver: Driver, topic: str) -> None:
         """`topic`: of joint states; those that lack joints of the arm, as a gripper's own, are left out."""
         self._node, self._driver = node, driver
-        self._names = driver.sim.kinematics.joint_names
         self._newest: np.ndarray | None = None
         self._polled = Polled(node.subscribe_offered(JointState, topic, self._on_joint_states))
 
@@ -31,15 +31,15 @@ class FollowingArm:
             self._driver.place(self._newest)
 
     def _on_joint_states(self, message: JointState) -> None:
-        at = dict(zip(message.name, message.position, strict=False))
-        if not at.keys() >= set(self._names):
+        kinematics, first = self._driver.sim.kinematics, self._newest is None
+        if not set(kinematics.joint_names) <= set(message.name):
             return
-        q, first = np.array([at[name] for name in self._names]), self._newest is None
-        if not np.isfinite(q).all():
-            self._node.get_logger().warning(f"joint states left out: expected finite positions, got {q}", once=True)
+        try:
+            self._newest = kinematics.arm_joints(message.name, message.position)
+        except KinematicsError as error:
+            self._node.get_logger().warning(f"joint states left out: {error}", once=True)
             return
-        self._newest = q
         if first:
             self.place()
         else:
-            self._driver.controller.reset(q)
+            self._driver.controller.reset(self._newest)
