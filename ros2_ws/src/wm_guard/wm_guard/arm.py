@@ -15,8 +15,9 @@ from wm_guard.jerk_limited import JointLimits
 from wm_guard.limits import Limits, Motion, Refusal, check_jump, check_positions, shortest_durations
 from wm_guard.motions import MotionError, Motions, Sent
 from wm_guard.proving import Proving
-from wm_guard.reaching import BLEND, NEAR, SLOWLY, catching_up, reachable, slowly_s
+from wm_guard.reaching import BLEND, NEAR, SLOWLY, catching_up, reachable, slowly_s, tool_s
 from wm_guard.requests import NS, Asked
+from wm_guard.stalling import Stalling
 from wm_guard.tool_limits import WITHIN, ToolLimits, singularity_scale
 from wm_guard.verdicts import Kind, Verdict, Why
 
@@ -26,7 +27,6 @@ LONGEST_S = 60.0  # that a command may take once it is slowed
 SILENT = 4  # times as long without joint state as until it is not known where the arm is
 MISSED = 3  # joint states until it is not known where the arm is
 PERIOD_SHARE = 0.1  # of the newest in the mean period
-
 # The share (above 0, at most 1) of the commanded speed on the way from joints (n,) to joints (n,); raises Refusal.
 Slowing = Callable[[np.ndarray, np.ndarray], float]
 
@@ -45,6 +45,7 @@ class Arm:
                 " give limits.velocity in the robot profile"
             )
         self._kinematics, self._limits, self._step_ns = kinematics, limits, step_ns
+        self._tool_way = kinematics, limits.fastest_tool
         self._period_ns = limits.timeout * NS  # of joint states
         self._lower = kinematics.lower + limits.position_margin
         self._upper = kinematics.upper - limits.position_margin
@@ -63,7 +64,7 @@ class Arm:
             jumps=False,
         )
         self._slow_until_ns = 0  # when the motion or hold ends of an arm that is elsewhere than where its controller is
-        self._proving = Proving(limits.follow_tolerance)
+        self._proving, self._stalling = Proving(limits.follow_tolerance), Stalling(limits.follow_lag)
         self.slowing: dict[str, Slowing] = {
             "singularity": lambda start, end: singularity_scale(kinematics, start, end, limits)
         }
@@ -76,6 +77,7 @@ class Arm:
     def measured(self, q: np.ndarray, stamp_ns: int) -> None:
         """Joints (n,) [rad] of a joint state; raises JointStateError where it is not believed."""
         before_ns = self.states.stamp_ns
+        self._stalling.look(q, stamp_ns, self.states.path)
         self.states.judge(q, stamp_ns)
         if self._proving.needed and self.states.path:
             self._proving.followed(q)
@@ -95,8 +97,8 @@ class Arm:
 
     @property
     def lost(self) -> bool:
-        """Whether nothing is measured any more that is believed."""
-        return self.states.doubted_ns >= DOUBTED_S * NS
+        """Whether nothing is measured any more that is believed, or the arm stands still while it is commanded to move."""
+        return bool(self._stalling.problem) or self.states.doubted_ns >= DOUBTED_S * NS
 
     def known(self, at_ns: int) -> bool:
         """Whether it is known well enough where the arm is, if nothing more is measured until `at_ns`."""
@@ -105,7 +107,7 @@ class Arm:
 
     def unknown(self) -> Refusal:
         """Why it is not known well enough where the arm is."""
-        if doubts := self.states.doubts():
+        if doubts := self.states.doubts() or self._stalling.problem:
             return Refusal("not_following", doubts)
         return Refusal("no_state", f"expected a joint state at most {self.state_age_ns / NS:g} s old")
 
@@ -120,14 +122,13 @@ class Arm:
     def place(self, q: np.ndarray, stamp_ns: int) -> None:
         """See JointStates.place."""
         self.states.place(q, stamp_ns)
-        self._slow_until_ns = 0
-        self._proving.forget()
+        self._at_rest()
 
     def controller_began(self) -> None:
         """The arm's controller became active, and rests where the arm is: what it was sent before is void."""
         self.states.path.clear()
-        self.states.left, self._slow_until_ns = None, 0
-        self._proving.forget()
+        self.states.left = None
+        self._at_rest()
 
     def follow(self, asked: Asked, now_ns: int) -> Verdict:
         """The motion that is asked for, slowed where limits ask for it; raises Refusal."""
@@ -139,13 +140,13 @@ class Arm:
             raise Refusal("catching_up", f"the arm may be on its way from elsewhere for {left_s:.1f} s")
         ends_ns, positions = asked.ends_ns, asked.positions
         within = np.full(len(measured), self._limits.max_jump)
-        if not self.states.path:
-            # Nothing was sent to go on from: who counts on commands that never reached the arm is elsewhere by now.
+        if not self.states.path:  # who counts on commands that never reached the arm is elsewhere by now
             reach = self._kinematics.velocity * ((ends_ns[0] - now_ns) / NS)
             within = np.minimum(within, reach + self._limits.follow_tolerance)
         check_jump(positions[0], measured, within, self._kinematics.joint_names)
-        # The arm's controller starts from where it was commanded to be.
-        here = self.motions.commanded(now_ns) if self.states.path else measured
+        here = (
+            self.motions.commanded(now_ns) if self.states.path else measured
+        )  # where the arm's controller goes on from
         path = np.vstack([here, positions])
         check_positions(path, self._lower, self._upper, self._kinematics.joint_names)
         shortest = shortest_durations(path, self._kinematics, self._limits)
@@ -170,8 +171,7 @@ class Arm:
             sent = self.motions.follow(now_ns, ends_ns, positions, self._joint_limits, self._tool.allowed)
         except MotionError as error:
             raise Refusal("limits", str(error)) from error
-        late_ns = sent.rest_ns - self.motions.settle_ns - ends_ns[-1]
-        if late_ns > 0:
+        if (late_ns := sent.rest_ns - self.motions.settle_ns - ends_ns[-1]) > 0:
             exceeded.append(sent.limit or "acceleration")
             ends_ns = now_ns + ((ends_ns - now_ns) * (1 + late_ns / (ends_ns[-1] - now_ns))).astype(np.int64)
         why = Why(Kind.LIMITED, exceeded[0], f"slowed to keep {' and '.join(exceeded)}") if exceeded else Why(Kind.PASS)
@@ -202,11 +202,12 @@ class Arm:
         if elsewhere is not None and self._proving.needed and now_ns >= self.motions.rest_ns(now_ns):
             return self.nothing(why.but("nothing sent: the arm rests, and not where it was commanded"), now_ns)
         sent = self.motions.halt(now_ns, self._step_ns) if halt else self._stop(now_ns)
-        if elsewhere is not None:
-            # Its controller went on with it a moment ago, when it followed; later it may be elsewhere, and should not leap.
-            if self._proving.needed:
-                slow_ns = now_ns + round(self._slowly(elsewhere, sent.positions[-1]) * NS)
-                sent = sent.only_at(max(int(sent.ends_ns[-1]), slow_ns))
+        if (
+            elsewhere is not None
+        ):  # its controller goes on with it, or becomes active now, where the arm is: no leap then
+            way_s = slowly_s if self._proving.needed else tool_s
+            end_ns = now_ns + round(way_s(elsewhere, sent.positions[-1], *self._tool_way) * NS)
+            sent = sent.only_at(end_ns) if end_ns > sent.ends_ns[-1] else sent
             self._proving.lost()
             self._slow_until_ns = sent.rest_ns  # the holds that follow do not put it off
         sent = self._joined(sent, stamp_ns if elsewhere is None else 0, now_ns)
@@ -228,20 +229,26 @@ class Arm:
 
     def _forget_but(self, left: np.ndarray | None) -> None:
         self.states.forget()
+        self._stalling.forget()
         self.states.left, self._slow_until_ns = left, 0
 
+    def _at_rest(self) -> None:
+        """Arm and controller are at one place."""
+        self._slow_until_ns = 0
+        self._proving.forget()
+        self._stalling.forget()
+
     def _silent(self, now_ns: int) -> bool:
-        """Whether nothing was measured for so long that another arm than the one that was commanded may listen, or this one elsewhere:
-        a driver or a simulator that was started anew. It rests by itself.
-        """
+        """Whether nothing was measured for so long that another arm may listen, or this one elsewhere: its driver was started anew."""
         stamp_ns = self.states.stamp_ns
         silent = stamp_ns is not None and now_ns - stamp_ns > SILENT * self.state_age_ns
         return silent and now_ns >= self.motions.rest_ns(now_ns)
 
     def _catching_up(self, points: np.ndarray, measured: np.ndarray) -> np.ndarray:
         """How long [s], (T,), an arm that may be elsewhere needs to points (T, n)."""
-        limits = self._joint_limits.velocity, self._limits.follow_tolerance
-        return catching_up(points, measured, self.states.left, *limits)
+        return catching_up(
+            points, measured, self.states.left, self._joint_limits.velocity, self._limits.follow_tolerance
+        )
 
     def _joined(self, sent: Sent, stamp_ns: int, now_ns: int) -> Sent:
         """From now on, where arm and controller are on the motion before; else they have some time to the first point. `stamp_ns`: 0
@@ -256,11 +263,8 @@ class Arm:
             if stamp_ns and np.abs(commanded - states.position).max() <= NEAR:
                 return sent
             if self._proving.needed:
-                seconds = max(seconds, self._slowly(states.position, commanded))
+                seconds = max(seconds, slowly_s(states.position, commanded, *self._tool_way))
         return sent.later(now_ns + round(seconds * NS))
-
-    def _slowly(self, start: np.ndarray, end: np.ndarray) -> float:
-        return slowly_s(start, end, self._kinematics, self._limits.fastest_tool)
 
     def _stop(self, now_ns: int) -> Sent:
         """To rest, within the workspace unless the arm is outside already."""
@@ -276,7 +280,7 @@ class Arm:
         measured = self.states.newest if self.states.position is None else self.states.position
         if measured is None or float(np.abs(left - measured).max()) > self._limits.follow_tolerance:
             return self.nothing(why.but("nothing sent: the arm is not where it was commanded"), now_ns)
-        end_ns = now_ns + max(self._step_ns, round(self._slowly(measured, left) * NS))
+        end_ns = now_ns + max(self._step_ns, round(slowly_s(measured, left, *self._tool_way) * NS))
         self.motions.place(left, now_ns)
         sent = Sent.rest(left, end_ns)
         return self._verdict(why, stamp_ns, sent.ends_ns, sent.positions, sent, now_ns)
@@ -302,7 +306,7 @@ class Arm:
         commanded until now, None: it is still.
         """
         effective_ns = max(stamp_ns, now_ns + lag_ns)
-        start_ns = (effective_ns if lag_ns else stamp_ns) if stamp_ns else 0
+        start_ns = 0 if not stamp_ns else effective_ns if lag_ns else stamp_ns
         start, end = self.motions.commanded(effective_ns - lag_ns), points[-1]
         if here is not None:  # `motions` has the end alone of a motion that it could not smooth
             path = JointPath()

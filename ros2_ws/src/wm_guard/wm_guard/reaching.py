@@ -14,8 +14,12 @@ NEAR = 0.01  # [rad] an arm measured that near to where a motion begins has a co
 
 def slowly_s(start: np.ndarray, end: np.ndarray, kinematics: Kinematics, fastest_tool: float) -> float:
     """How long [s] an arm that is elsewhere takes from joints (n,) to joints (n,): slowly, its tool at most at `fastest_tool` [m/s]."""
-    way = float(np.linalg.norm(kinematics.fk(end)[0] - kinematics.fk(start)[0]))
-    return max(SLOWLY * shortest_ns(start, end, kinematics) / NS, PEAK * way / fastest_tool)
+    return max(SLOWLY * shortest_ns(start, end, kinematics) / NS, tool_s(start, end, kinematics, fastest_tool))
+
+
+def tool_s(start: np.ndarray, end: np.ndarray, kinematics: Kinematics, fastest_tool: float) -> float:
+    """How long [s] the tool takes, at most at `fastest_tool` [m/s], of an arm that goes from rest at joints (n,) to rest at others."""
+    return PEAK * float(np.linalg.norm(kinematics.fk(end)[0] - kinematics.fk(start)[0])) / fastest_tool
 
 
 def catching_up(
