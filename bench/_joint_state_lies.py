@@ -233,9 +233,11 @@ class Stream:
     def _send(self, verdict: Verdict, now: int, what: str, begin: np.ndarray | None, stamp: int = 0) -> None:
         """To the arm; `begin` (7,): where the planner meant to go from, None for what the guard does by itself."""
         motion, sent, outcome = verdict.motion, verdict.sent, self.outcome
-        if motion is None or sent is None:
-            return
         passed = verdict.kind in (Kind.PASS, Kind.LIMITED)
+        if motion is None or sent is None:
+            if not passed:  # the planner is told of a hold, too, for which nothing was sent
+                self._arm.held(stamp or now)
+            return
         outcome.sent, outcome.passed, outcome.held = (
             outcome.sent + 1,
             outcome.passed + passed,

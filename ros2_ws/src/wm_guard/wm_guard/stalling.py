@@ -11,6 +11,7 @@ WINDOW_S = 0.06  # over which the arm has not moved
 LAGS = 3  # within what an arm may be behind, at which the path is looked at
 MOVES = 0.02  # [rad] of a joint in that window: less is too slow to tell
 SHARE = 0.2  # of what it should have moved: an arm that moves less stands still
+LOOK_S = 0.01  # between two looks, however often joint states come
 
 
 class Stalling:
@@ -21,6 +22,7 @@ class Stalling:
 
     def __init__(self, lag: float) -> None:
         """`lag` [s]: that an arm may be behind its commands and yet follow."""
+        self._looked_ns = 0
         self._lags = np.linspace(0.0, lag * NS, LAGS).astype(np.int64)
         self._measured: deque[tuple[int, np.ndarray]] = deque()
         self.problem = ""
@@ -35,14 +37,21 @@ class Stalling:
         if self._measured and stamp_ns <= self._measured[-1][0]:
             self.forget()
         self._measured.append((stamp_ns, q))
-        begin_ns = stamp_ns - round(WINDOW_S * NS)
+        if 0 <= stamp_ns - self._looked_ns < LOOK_S * NS:
+            return
+        self._looked_ns, begin_ns = stamp_ns, stamp_ns - round(WINDOW_S * NS)
         while len(self._measured) > 1 and self._measured[1][0] <= begin_ns:
             self._measured.popleft()
-        (first_ns, first), self.problem = self._measured[0], ""
+        first_ns, self.problem = self._measured[0][0], ""
         if not path or first_ns > begin_ns:
             return
         wanted = min(float(np.abs(path.at(stamp_ns - lag) - path.at(first_ns - lag)).max()) for lag in self._lags)
-        if wanted > MOVES and float(np.abs(q - first).max()) < SHARE * wanted:
+        if wanted <= MOVES:
+            return
+        moved = np.ptp(
+            [each for _, each in self._measured], axis=0
+        ).max()  # one of several that publish may say that it moves
+        if moved < SHARE * wanted:
             self.problem = (
                 f"the arm stands still for {WINDOW_S:g} s while it is commanded to move; is its controller active?"
             )
