@@ -235,8 +235,8 @@ class Stream:
         motion, sent, outcome = verdict.motion, verdict.sent, self.outcome
         passed = verdict.kind in (Kind.PASS, Kind.LIMITED)
         if motion is None or sent is None:
-            if not passed:  # the planner is told of a hold, too, for which nothing was sent
-                self._arm.held(stamp or now)
+            if not passed and stamp:  # the planner is told of a hold, too, for which nothing was sent
+                self._arm.held(stamp)
             return
         outcome.sent, outcome.passed, outcome.held = (
             outcome.sent + 1,

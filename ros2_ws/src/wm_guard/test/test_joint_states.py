@@ -98,7 +98,7 @@ def test_repeated_holds_do_not_follow_a_sagging_arm(guard, kinematics, start):
         now = T0 + (1 + i) * 100 * MS
         guard.observe(kinematics.joint_names, start - 0.01 * i, now, now)
         hold = guard.check(empty, now, now)
-        if i <= 7:
+        if i <= 6:
             np.testing.assert_allclose(hold.motion.positions, [start])
         else:  # it is elsewhere than its controller: nothing is sent
             assert hold.sent is None
@@ -170,35 +170,30 @@ def test_no_stop_takes_an_arm_back_that_a_person_has_moved(guard, kinematics, st
     assert verdict.sent is None and "nothing sent" in verdict.text
 
 
-@pytest.mark.parametrize(("moves", "soon"), [(True, 160 * MS), (False, 300 * MS)], ids=["in motion", "from rest"])
-def test_an_arm_that_is_stuck_is_brought_to_rest_once_and_soon(guard, kinematics, start, step, moves, soon):
-    """Each hold that answers a command would otherwise put the rest off; when it rests, nothing more is sent."""
-    ends, at = [], start
+@pytest.mark.parametrize("per_step", [0.003, 0.0018], ids=["fast", "slow"])
+@pytest.mark.parametrize("moves", [True, False], ids=["in motion", "from rest"])
+def test_an_arm_that_is_stuck_is_brought_to_rest_once_and_soon(guard, kinematics, start, step, moves, per_step):
+    """Either its joint states are, or it is and its controller may go on any moment: no stop is a leap from where it is measured.
+
+    When it rests elsewhere than commanded, nothing more is sent.
+    """
+    found, at = [], start
     for i in range(1, 60):
         now = T0 + 10 * i * MS
         if moves and i < 32 and guard.arm.states.path:
             at = guard.arm.states.path.at(now - 20 * MS)
         guard.observe(kinematics.joint_names, at, now, now)
-        verdict = guard.watchdog(now) if i % 10 else guard.check(step(dx=min(0.003 * i, 0.15)), now, now)
+        verdict = guard.watchdog(now) if i % 10 else guard.check(step(dx=min(per_step * i, 0.15)), now, now)
         if verdict is not None and verdict.reason == "not_following":
-            ends.append((now, None if verdict.sent is None else int(verdict.sent.ends_ns[-1])))
-    first_ns, end_ns = ends[0]
-    assert end_ns - first_ns < soon
-    assert not moves or first_ns - (T0 + 310 * MS) < 100 * MS
-    assert len(ends) > 2 and {end for _, end in ends[1:]} == {None}
-
-
-def test_no_stop_is_a_leap_for_a_controller_that_becomes_active(guard, kinematics, start, step):
-    """The arm's controller is inactive when it is commanded to move, and becomes active, where the arm is, before the stop comes."""
-    for i in range(1, 60):
-        now = T0 + 10 * i * MS
-        guard.observe(kinematics.joint_names, start, now, now)
-        verdict = guard.watchdog(now) if i % 10 else guard.check(step(dx=min(0.003 * i, 0.15)), now, now)
-        if verdict is not None and verdict.reason == "not_following":
-            break
-    way = np.linalg.norm(kinematics.fk(verdict.sent.positions[0])[0] - kinematics.fk(start)[0])
-    assert way > 0.02
-    assert 1.5 * way / ((verdict.sent.ends_ns[0] - now) / 1e9) < kinematics.robot.tool_speed  # from rest to rest
+            rest_ns = guard.arm.motions.rest_ns(now) if verdict.sent is None else int(verdict.sent.ends_ns[-1])
+            found.append((now, rest_ns, verdict.sent))
+    first_ns, rest_ns, sent = found[0]
+    assert first_ns - (T0 + (310 if moves else 100) * MS) <= (100 if moves else 250) * MS
+    assert rest_ns - first_ns <= 260 * MS
+    if sent is not None:
+        way = np.linalg.norm(kinematics.fk(sent.positions[0])[0] - kinematics.fk(at)[0])
+        assert 1.875 * way / ((sent.ends_ns[0] - first_ns) / 1e9) <= kinematics.robot.tool_speed
+    assert len(found) > 2 and all(each is None for _, _, each in found[1:])
 
 
 def test_an_arm_that_did_not_follow_is_slow_until_it_has_followed_again(guard, kinematics, start):

@@ -6,23 +6,23 @@ from dataclasses import replace
 
 import numpy as np
 
-from wm_core.joint_path import JointPath
 from wm_core.joint_states import JointStates
 from wm_core.kinematics import Kinematics
 from wm_core.scene import ToolState
 from wm_core.specs_schema import TOOL_FIELDS
 from wm_guard.jerk_limited import JointLimits
-from wm_guard.limits import Limits, Motion, Refusal, check_jump, check_positions, shortest_durations
+from wm_guard.limits import Limits, Refusal, check_jump, check_positions, shortest_durations
 from wm_guard.motions import MotionError, Motions, Sent
 from wm_guard.proving import Proving
-from wm_guard.reaching import BLEND, NEAR, SLOWLY, catching_up, reachable, slowly_s, tool_s
+from wm_guard.reaching import BLEND, NEAR, SLOWLY, arrive_s, catching_up, from_elsewhere, reachable, slowly_s
 from wm_guard.requests import NS, Asked
 from wm_guard.stalling import Stalling
 from wm_guard.tool_limits import WITHIN, ToolLimits, singularity_scale
-from wm_guard.verdicts import Kind, Verdict, Why
+from wm_guard.verdicts import Kind, Verdict, Why, answer
 
 # [s] of joint states without one that is believed after which commands are refused: they must not run ahead of the arm.
 DOUBTED_S = 0.04
+LETS_END_S = 0.25  # [s] within which a command ends, in place of a stop to which the arm might leap
 LONGEST_S = 60.0  # that a command may take once it is slowed
 SILENT = 4  # times as long without joint state as until it is not known where the arm is
 MISSED = 3  # joint states until it is not known where the arm is
@@ -79,7 +79,7 @@ class Arm:
         before_ns = self.states.stamp_ns
         self._stalling.look(q, stamp_ns, self.states.path)
         self.states.judge(q, stamp_ns)
-        if self._proving.needed and self.states.path:
+        if self.states.path:
             self._proving.followed(q)
         if before_ns is not None and stamp_ns > before_ns:
             taken_ns = min(stamp_ns - before_ns, self._limits.timeout * NS)
@@ -167,6 +167,8 @@ class Arm:
             raise Refusal("too_long", f"{slower}, expected at most {LONGEST_S:g}")
         if not self.states.path:
             self.motions.place(here, now_ns)
+        if now_ns >= self.motions.rest_ns(now_ns):
+            self._proving.starts(measured)
         try:
             sent = self.motions.follow(now_ns, ends_ns, positions, self._joint_limits, self._tool.allowed)
         except MotionError as error:
@@ -180,7 +182,18 @@ class Arm:
         if left is not None and np.abs(left - measured).max() > self._limits.follow_tolerance:
             self._slow_until_ns = int(sent.ends_ns[-1])
         self._commanded(sent, now_ns)
-        verdict = self._verdict(why, asked.start_ns, ends_ns, positions, sent, now_ns, self.motions.lag_ns, here)
+        verdict = answer(
+            self._kinematics,
+            self.motions,
+            why,
+            asked.start_ns,
+            ends_ns,
+            positions,
+            sent,
+            now_ns,
+            self.motions.lag_ns,
+            here,
+        )
         return replace(verdict, speed_scale=float((asked.ends_ns[-1] - now_ns) / (ends_ns[-1] - now_ns)))
 
     def hold(self, why: Why, now_ns: int, stamp_ns: int = 0, halt: bool = False) -> Verdict:
@@ -199,20 +212,26 @@ class Arm:
         if not states.path:  # never commanded
             self.motions.place(np.array(states.position), now_ns)
         elsewhere = states.newest if self.lost and not states.jumped else None
-        if elsewhere is not None and self._proving.needed and now_ns >= self.motions.rest_ns(now_ns):
+        rest_ns = self.motions.rest_ns(now_ns)
+        if self._proving.needed and now_ns >= rest_ns and (elsewhere is not None or self._behind):
             return self.nothing(why.but("nothing sent: the arm rests, and not where it was commanded"), now_ns)
         sent = self.motions.halt(now_ns, self._step_ns) if halt else self._stop(now_ns)
         if (
             elsewhere is not None
         ):  # its controller goes on with it, or becomes active now, where the arm is: no leap then
-            way_s = slowly_s if self._proving.needed else tool_s
-            end_ns = now_ns + round(way_s(elsewhere, sent.positions[-1], *self._tool_way) * NS)
-            sent = sent.only_at(end_ns) if end_ns > sent.ends_ns[-1] else sent
             self._proving.lost()
+            end_ns = now_ns + round(arrive_s(elsewhere, sent.positions[-1], *self._tool_way) * NS)
+            leaps = end_ns > sent.ends_ns[-1] and not halt
+            if leaps and rest_ns - now_ns <= LETS_END_S * NS:
+                self._slow_until_ns = rest_ns
+                return self.nothing(why.but("nothing sent: the arm's last command ends by itself"), now_ns)
+            sent = sent.only_at(end_ns) if leaps else sent
             self._slow_until_ns = sent.rest_ns  # the holds that follow do not put it off
         sent = self._joined(sent, stamp_ns if elsewhere is None else 0, now_ns)
         self._commanded(sent, now_ns)
-        return self._verdict(why, stamp_ns, sent.ends_ns[-1:], sent.positions[-1:], sent, now_ns)
+        return answer(
+            self._kinematics, self.motions, why, stamp_ns, sent.ends_ns[-1:], sent.positions[-1:], sent, now_ns
+        )
 
     def nothing(self, why: Why, now_ns: int) -> Verdict:
         """Nothing is sent: the arm goes on as it does."""
@@ -257,14 +276,19 @@ class Arm:
         joint_trajectory_controller (since 4.17) begins the way to a first point that is still to come with its next command, one
         period too early: at each such trajectory all joints make the step of two periods in one. Points from now on have no such way.
         """
-        states, seconds = self.states, BLEND
-        if states.path and states.position is not None and states.stamp_ns is not None:
-            commanded = states.path.at(states.stamp_ns)
-            if stamp_ns and np.abs(commanded - states.position).max() <= NEAR:
-                return sent
-            if self._proving.needed:
-                seconds = max(seconds, slowly_s(states.position, commanded, *self._tool_way))
-        return sent.later(now_ns + round(seconds * NS))
+        if stamp_ns and self.states.path and not self._behind:
+            return sent
+        if self.states.position is not None and self._behind and (self._proving.needed or self._proving.still):
+            return from_elsewhere(sent, self.states.position, *self._tool_way, now_ns)
+        return sent.later(now_ns + round(BLEND * NS))
+
+    @property
+    def _behind(self) -> bool:
+        """Whether the arm is measured elsewhere than where it was commanded at that time, if only by little."""
+        path, position, stamp_ns = self.states.path, self.states.position, self.states.stamp_ns
+        if not path or position is None or stamp_ns is None:
+            return False
+        return float(np.abs(path.at(stamp_ns) - position).max()) > NEAR
 
     def _stop(self, now_ns: int) -> Sent:
         """To rest, within the workspace unless the arm is outside already."""
@@ -283,40 +307,10 @@ class Arm:
         end_ns = now_ns + max(self._step_ns, round(slowly_s(measured, left, *self._tool_way) * NS))
         self.motions.place(left, now_ns)
         sent = Sent.rest(left, end_ns)
-        return self._verdict(why, stamp_ns, sent.ends_ns, sent.positions, sent, now_ns)
+        return answer(self._kinematics, self.motions, why, stamp_ns, sent.ends_ns, sent.positions, sent, now_ns)
 
     def _commanded(self, sent: Sent, now_ns: int) -> None:
         """The arm goes through `sent` from `now_ns` on."""
         sent = sent.later(now_ns + 1)
         here = self.motions.state(now_ns)[0]
         self.states.command(now_ns, sent.ends_ns, np.vstack([here, sent.positions]))
-
-    def _verdict(
-        self,
-        why: Why,
-        stamp_ns: int,
-        ends_ns: np.ndarray,
-        points: np.ndarray,
-        sent: Sent,
-        now_ns: int,
-        lag_ns: int = 0,
-        here: np.ndarray | None = None,
-    ) -> Verdict:
-        """The arm is at `points` (T, n) at `ends_ns` (T,) and the lag; `stamp_ns` 0 starts it on arrival. `here` (n,): where it was
-        commanded until now, None: it is still.
-        """
-        effective_ns = max(stamp_ns, now_ns + lag_ns)
-        start_ns = 0 if not stamp_ns else effective_ns if lag_ns else stamp_ns
-        start, end = self.motions.commanded(effective_ns - lag_ns), points[-1]
-        if here is not None:  # `motions` has the end alone of a motion that it could not smooth
-            path = JointPath()
-            path.replace(now_ns, ends_ns, np.vstack([here, points]))
-            start = path.at(effective_ns - lag_ns)
-        return Verdict(
-            *why,
-            Motion(start_ns, ends_ns + lag_ns - (start_ns or effective_ns), points),
-            sent.stamped(min(stamp_ns, now_ns), now_ns),
-            effective_ns,
-            self._kinematics.tool(start),
-            self._kinematics.tool(end),
-        )

@@ -9,8 +9,9 @@ from wm_core.joint_path import JointPath
 NS = 1_000_000_000
 WINDOW_S = 0.06  # over which the arm has not moved
 LAGS = 3  # within what an arm may be behind, at which the path is looked at
-MOVES = 0.02  # [rad] of a joint in that window: less is too slow to tell
+MOVES = 0.008  # [rad] of a joint in that window: less is too slow to tell
 SHARE = 0.2  # of what it should have moved: an arm that moves less stands still
+FEWEST = 3  # joint states in the window: two that are far apart are of a clock that was set
 LOOK_S = 0.01  # between two looks, however often joint states come
 
 
@@ -34,8 +35,8 @@ class Stalling:
 
     def look(self, q: np.ndarray, stamp_ns: int, path: JointPath) -> None:
         """Joints `q` (n,) [rad] as measured, believed or not, and where they were commanded."""
-        if self._measured and stamp_ns <= self._measured[-1][0]:
-            self.forget()
+        while self._measured and self._measured[-1][0] >= stamp_ns:
+            self._measured.pop()  # of another publisher, or of a clock that was set back
         self._measured.append((stamp_ns, q))
         if 0 <= stamp_ns - self._looked_ns < LOOK_S * NS:
             return
@@ -43,7 +44,7 @@ class Stalling:
         while len(self._measured) > 1 and self._measured[1][0] <= begin_ns:
             self._measured.popleft()
         first_ns, self.problem = self._measured[0][0], ""
-        if not path or first_ns > begin_ns:
+        if not path or first_ns > begin_ns or len(self._measured) < FEWEST:
             return
         wanted = min(float(np.abs(path.at(stamp_ns - lag) - path.at(first_ns - lag)).max()) for lag in self._lags)
         if wanted <= MOVES:

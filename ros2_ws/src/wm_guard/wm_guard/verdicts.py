@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+import numpy as np
+
+from wm_core.joint_path import JointPath
+from wm_core.kinematics import Kinematics
 from wm_core.scene import ToolState
 from wm_guard.limits import Motion
-from wm_guard.motions import Sent
+from wm_guard.motions import Motions, Sent
 
 
 class Kind(Enum):
@@ -55,3 +59,35 @@ class Verdict:
     tool_end: ToolState
     expected: bool = False
     speed_scale: float = 1.0  # share of the speed that was asked for
+
+
+def answer(
+    kinematics: Kinematics,
+    motions: Motions,
+    why: Why,
+    stamp_ns: int,
+    ends_ns: np.ndarray,
+    points: np.ndarray,
+    sent: Sent,
+    now_ns: int,
+    lag_ns: int = 0,
+    here: np.ndarray | None = None,
+) -> Verdict:
+    """The arm of `motions` is at `points` (T, n) at `ends_ns` (T,) and the lag; `stamp_ns` 0 starts it on arrival. `here` (n,): where it
+    was commanded until now, None: it is still.
+    """
+    effective_ns = max(stamp_ns, now_ns + lag_ns)
+    start_ns = 0 if not stamp_ns else effective_ns if lag_ns else stamp_ns
+    start, end = motions.commanded(effective_ns - lag_ns), points[-1]
+    if here is not None:  # `motions` has the end alone of a motion that it could not smooth
+        path = JointPath()
+        path.replace(now_ns, ends_ns, np.vstack([here, points]))
+        start = path.at(effective_ns - lag_ns)
+    return Verdict(
+        *why,
+        Motion(start_ns, ends_ns + lag_ns - (start_ns or effective_ns), points),
+        sent.stamped(min(stamp_ns, now_ns), now_ns),
+        effective_ns,
+        kinematics.tool(start),
+        kinematics.tool(end),
+    )
