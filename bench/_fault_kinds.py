@@ -81,8 +81,14 @@ def killed(node: str) -> Callable[["FaultStack"], END]:
 def hung(node: str) -> Callable[["FaultStack"], END]:
     def begin(stack: "FaultStack") -> END:
         pid = stack.pid(node)
+        stack.hung.add(pid)
         os.kill(pid, signal.SIGSTOP)
-        return lambda: _signal(pid, signal.SIGCONT)
+
+        def end() -> None:
+            stack.hung.discard(pid)
+            _signal(pid, signal.SIGCONT)
+
+        return end
 
     return begin
 
@@ -97,7 +103,8 @@ def slowed(node: str) -> Callable[["FaultStack"], END]:
             while not over.is_set():
                 _signal(pid, signal.SIGSTOP)
                 time.sleep(0.08)
-                _signal(pid, signal.SIGCONT)
+                if pid not in stack.hung:
+                    _signal(pid, signal.SIGCONT)
                 time.sleep(0.02)
 
         thread = threading.Thread(target=slow, daemon=True)

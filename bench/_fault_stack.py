@@ -46,6 +46,7 @@ class FaultStack:
         self.registry = folder / "registry"  # of bundles, where the launch follows one
         self._lock = threading.Lock()
         self._pids: dict[str, int] = {}
+        self.hung: set[int] = set()  # processes that are to stay stopped, whatever else is done to them
         self.watch: deque[tuple[float, ArmWatch]] = deque(maxlen=60 * 200)  # arrival [s], what was seen
         self.heard = 0  # joint states
         self.episodes: list[tuple[float, Episode]] = []

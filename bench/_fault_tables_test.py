@@ -1,11 +1,14 @@
 """Which faults there are, which of a pair counts, and what the tables say of lines."""
 
 import argparse
+import subprocess
+import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from _fault_kinds import BY_NAME, FAULTS, JOINTS_S, NODES, RECORDER, SHARED
+from _fault_kinds import BY_NAME, FAULTS, JOINTS_S, NODES, RECORDER, SHARED, hung, slowed
 from _fault_page import fault_page
 from _fault_tables import PAIRS, recording_name, row, rows, summary
 from faults import PROTOCOL, Restarts, judged, tables, wanted
@@ -120,6 +123,23 @@ def test_goals_that_are_missed_are_found():
     assert row("a", [line("colour drop", exceeded=True)]).missed["limits"]
     assert row("a", [line("colour drop", recovered_s=None)]).missed["recovered"]
     assert row("a", [line("disk full", problems=["nothing was said"])]).missed["problems"]
+
+
+def test_a_node_that_hangs_does_not_go_on_because_it_is_slowed_too():
+    process = subprocess.Popen(["sleep", "60"])
+    stack = SimpleNamespace(pid=lambda node: process.pid, hung=set())
+    try:
+        ends = [slowed("wm_planner")(stack), hung("wm_planner")(stack)]
+        states = set()
+        for _ in range(40):
+            time.sleep(0.01)
+            states.add(Path(f"/proc/{process.pid}/stat").read_text().split()[2])
+        assert states == {"T"}
+        for end in ends:
+            end()
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_pairs_share_a_row_and_the_rest_follows_the_order_of_faults():
