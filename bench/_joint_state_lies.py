@@ -235,7 +235,7 @@ class Stream:
         motion, sent, outcome = verdict.motion, verdict.sent, self.outcome
         passed = verdict.kind in (Kind.PASS, Kind.LIMITED)
         if motion is None or sent is None:
-            if not passed and stamp:  # the planner is told of a hold, too, for which nothing was sent
+            if not passed and stamp:  # the planner hears of a hold, too, for which nothing was sent
                 self._arm.held(stamp)
             return
         outcome.sent, outcome.passed, outcome.held = (
