@@ -29,9 +29,10 @@ from wm_guard.joint_input import JointInput, names_of_publishers
 from wm_guard.latches import E_STOP
 from wm_guard.states import GuardStatus, State
 from wm_guard.stop_memory import StopMemory
-from wm_guard.verdicts import Mode, Verdict
+from wm_guard.verdicts import Kind, Mode, Verdict
 
 PRIORITY = 30  # real-time, below the 50 of ros2_control's controller manager
+LIMITED_EVERY_S = 10.0  # at most, in the log
 LATE_NS = 10_000_000  # after which a motion that was planned to begin now is planned again
 
 
@@ -252,6 +253,8 @@ class GuardNode(WmNode):
             text = f"{verdict.kind.value}: {verdict.reason}: {verdict.text}"
             if verdict.expected:
                 self.get_logger().debug(text)
+            elif verdict.kind is Kind.LIMITED:  # its daily work, published as interventions
+                self.get_logger().info(text, throttle_duration_sec=LIMITED_EVERY_S)
             else:
                 self.get_logger().warning(text, throttle_duration_sec=1.0)
 

@@ -66,6 +66,15 @@ def test_images_without_a_camera_info_are_said_to_be_taken_for_the_rigs(cell):
     assert cell.streams.uninformed() == {}
 
 
+def test_a_camera_info_that_comes_a_little_after_the_first_image_is_awaited(cell):
+    cell.run(2.9, COLOUR)
+    assert cell.streams.awaits_info("cam")
+    cell.run(1, COLOUR)
+    assert not cell.streams.awaits_info("cam")  # now it is missing
+    cell.streams.informed("cam")
+    assert not cell.streams.awaits_info("cam")
+
+
 def test_time_before_the_node_is_active_does_not_count(cell):
     cell.run(60)
     cell.streams.begin()

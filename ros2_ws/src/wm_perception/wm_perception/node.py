@@ -265,7 +265,8 @@ class PerceptionNode(WmNode):
             try:
                 frames[name] = camera.frame(rgb, images.depth[name])
             except ValueError as error:
-                self.reject("bad_image_set", f"{name}: {error}")
+                if not self._given.streams.awaits_info(name):
+                    self.reject("bad_image_set", f"{name}: {error}")
                 continue
             if camera.implausible:
                 self.reject("implausible_depth", f"{name}: {camera.implausible}")
@@ -288,8 +289,8 @@ class PerceptionNode(WmNode):
     def _report(self) -> None:
         moved = self._rig_watch.problem if self._rig_watch is not None else ""
         level, summary = self._given.judge({**self._pairing.counts, **self.counts}, moved)
-        model_id = self._slot.current.bundle.id
-        self.diagnose(level, summary, model_id=model_id, **{**self._pairing.counts, **self.record()})
+        counts = {**self._pairing.counts, **self.record()}
+        self.diagnose(level, summary, model_id=self._slot.current.bundle.id, **counts)
 
 
 def main() -> int:

@@ -57,6 +57,10 @@ class Streams:
         """A camera_info could be used: it is known from now on, also where it comes once only."""
         self._informed.add(camera)
 
+    def awaits_info(self, camera: str) -> bool:
+        """Whether its first camera_info may still be on its way: images that do not fit the rig's size are no news until then."""
+        return camera not in self._informed and camera not in self._uninformed()
+
     def silent(self) -> list[str]:
         """Of each topic that was not heard for SILENT_S: since when, who publishes there, and which parameter names another."""
         found, uninformed = [], self._uninformed()
