@@ -40,7 +40,7 @@ def test_the_time_of_an_emergency_stop_does_not_count(client):
     stop(client, True)
     began = time.monotonic()
     client.create_timer(0.8, lambda: client.stops.publish(Bool(data=False)))
-    client.wait_for_e_stop_reset()
+    client.wait_for_reset()
     assert time.monotonic() - began > 0.7 and not client.e_stopped
     stop(client, True)
     began = time.monotonic()
@@ -51,7 +51,7 @@ def test_the_time_of_an_emergency_stop_does_not_count(client):
 
 def test_without_a_stop_waiting_ends_in_time(client):
     began = time.monotonic()
-    client.wait_for_e_stop_reset()
+    client.wait_for_reset()
     with pytest.raises(ClientError, match="something"):
         client.wait(lambda: False, 0.3, "something")
     assert 0.3 <= time.monotonic() - began < 5.0
@@ -65,6 +65,17 @@ def test_a_client_waits_until_a_person_starts_the_arm(client):
     client.wait_for_start()
     assert time.monotonic() - began > 0.7
     client.wait_for_start()  # at once
+
+
+def test_a_client_pauses_while_the_guard_waits_for_a_person(client, capfd):
+    guard = client.create_publisher(GuardState, "wm/guard_state", LATCHED)
+    guard.publish(GuardState(state=GuardState.STOPPED, reasons=["contact"], text="something touched the arm"))
+    client.create_timer(0.8, lambda: guard.publish(GuardState(state=GuardState.HOLDING, reasons=["no_command"])))
+    client.wait(lambda: client.latched, 10.0, "its own message")
+    began = time.monotonic()
+    client.wait_for_reset()
+    assert time.monotonic() - began > 0.7 and not client.latched
+    assert "the guard has stopped the arm: something touched the arm; paused; call wm/clear" in capfd.readouterr().err
 
 
 @pytest.fixture

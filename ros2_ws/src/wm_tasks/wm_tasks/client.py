@@ -91,6 +91,13 @@ class Client(Node):
         """Whether the arm stands still for a while: an emergency stop, or a node that is being restarted."""
         return self.e_stopped or (self.recoveries > 0 and self._bringup != "active")
 
+    @property
+    def latched(self) -> str:
+        """Why the guard keeps the arm stopped until it is cleared; empty where it does not."""
+        if self._guard is None or self._guard.state != GuardState.STOPPED or self.e_stopped:
+            return ""
+        return self._guard.text or ", ".join(self._guard.reasons)
+
     def _on_e_stopped(self, message: Bool) -> None:
         self.e_stopped = message.data
 
@@ -133,12 +140,18 @@ class Client(Node):
         self.wait(future.done, seconds, what)
         return future.result()
 
-    def wait_for_e_stop_reset(self) -> None:
-        """As long as the emergency stop is set; returns at once when it is not."""
+    def wait_for_reset(self) -> None:
+        """As long as the emergency stop is set, or the guard keeps the arm stopped until a person clears it; else returns at once."""
         if self.e_stopped:
             self.get_logger().warning("emergency stop: paused; call wm/e_stop_reset to go on")
             self.wait(lambda: not self.e_stopped, math.inf, "the reset of the emergency stop")
             self.get_logger().info("emergency stop reset: going on")
+        if why := self.latched:
+            self.get_logger().warning(
+                f"the guard has stopped the arm: {why}; paused; call wm/clear (./wm clear) to go on"
+            )
+            self.wait(lambda: not self.latched, math.inf, "wm/clear")
+            self.get_logger().info("the guard is cleared: going on")
 
     def wait_for_start(self) -> None:
         """Until a person has started the arm; returns at once when it is."""

@@ -126,7 +126,7 @@ class Episodes(Client):
         """A scene that wm has seen and a goal for it, places (2,) [m]; anew when a node was restarted meanwhile, say the simulator."""
         while True:
             self.wait_for_recovery()
-            self.wait_for_e_stop_reset()
+            self.wait_for_reset()
             recoveries = self.recoveries
             start = self.reset_world(seed)
             self._settle()
@@ -169,7 +169,7 @@ class Episodes(Client):
         left, refusals = self.task.time_limit, 0
         while True:
             self.wait_for_recovery()
-            self.wait_for_e_stop_reset()
+            self.wait_for_reset()
             recoveries, sent = self.recoveries, self.get_clock().now()
             handle = self.send_goal(object_goal(xy), left)
             refusals = 0 if handle.accepted else refusals + 1
