@@ -87,7 +87,13 @@ ONLY_IN = {
         "wm_data/beliefs.py",  # of embeddings that were computed before
     },
     "PerceptionPipeline": {"wm_perception/node.py", "wm_tasks/estimator.py"},
-    "set_target": {"wm_sim/arm_sim.py", "wm_sim/driver.py", "wm_sim/action_driver.py"},  # by trajectories, by actions
+    "set_target": {  # of the servos: by trajectories, by actions
+        "wm_sim/sim_arm.py",
+        "wm_sim/arm_sim.py",
+        "wm_sim/driver.py",
+        "wm_sim/action_driver.py",
+        "wm_sim/tool_driver.py",
+    },
 }
 
 

@@ -46,6 +46,7 @@ def check_robot(task: Task, robot: RobotProfile) -> None:
     """Raise FitError unless a robot can do a task: it moves the task's axes, at its tool's height, and reaches its goals."""
     where = f"task '{task.name}' ({task.path}) and robot '{robot.name}' ({robot.file}) do not fit"
     reach = dict(zip(REACH_AXES, zip(robot.reach.lower, robot.reach.upper, strict=True), strict=True))
+    reach["pitch"] = robot.pitch
     for axis in task.action.axes:
         if axis == "grip" and robot.gripper is None:
             raise FitError(f"{where}: action.axes.grip: the task opens and closes a gripper, the robot has none")

@@ -63,9 +63,9 @@ class Tool:
     boxes: tuple[Box, ...]
     mount: Mount | None
 
-    def turned(self, yaw: float) -> np.ndarray:
-        """Rotation (3, 3) of the tip, turned from rest by `yaw` [rad] about the vertical."""
-        return rotation_of([0.0, 0.0, np.degrees(yaw)]) @ self.rotation if yaw else self.rotation
+    def turned(self, yaw: float, pitch: float = 0.0) -> np.ndarray:
+        """Rotation (3, 3) of the tip: from rest by `pitch` [rad] about the table's y axis, then by `yaw` about the vertical."""
+        return rotation_of([0.0, *np.degrees([pitch, yaw])]) @ self.rotation if yaw or pitch else self.rotation
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,26 @@ class Range:
 
 @dataclass(frozen=True)
 class Gripper:
-    """Fingers. `range` [m or rad]: of each joint, closed first; `force` [N or N m]; `topic`: takes their positions."""
+    """Two fingers. `range` [m or rad]: of each joint, closed first; `force` [N or N m]; `topic`: takes their positions.
+
+    `opening` [m]: between the fingers when closed and when open. They close along the tip's y axis.
+    """
 
     joints: tuple[str, ...]
     range: tuple[float, float]
     force: float
     topic: str
+    opening: tuple[float, float]
+
+    def joint_at(self, opening: float) -> float:
+        """Position of each joint [m or rad] at an opening [m], which is kept within its range."""
+        return float(np.interp(opening, self.opening, self.range))
+
+    def opening_at(self, joint: float) -> float:
+        """Opening [m] with the joints at a position [m or rad]."""
+        closed, opened = self.range
+        share = (joint - closed) / (opened - closed)
+        return float(self.opening[0] + np.clip(share, 0.0, 1.0) * (self.opening[1] - self.opening[0]))
 
 
 @dataclass(frozen=True)
@@ -153,6 +167,7 @@ class RobotProfile:
     tool: Tool
     home: Home
     reach: Range  # (4,) x, y, z [m], yaw [rad] where the tool may be commanded
+    pitch: tuple[float, float]  # [rad] to which the tool may be commanded; 0 is straight down
     workspace: Range  # (3,) x, y, z [m] that the tool may never leave
     keep_out: tuple[HalfSpace | KeepOutBox, ...]  # for every part of the arm
     tool_speed: float  # [m/s] fastest tool
@@ -242,6 +257,7 @@ def _profile(file: Path, data: dict[str, Any]) -> RobotProfile:
             float(np.radians(at[3])) if len(at) > 3 else 0.0,
         ),
         reach=_reach(file, data["reach"]),
+        pitch=_pitch(file, data["reach"]),
         workspace=_range(file, "workspace", [data["workspace"][axis] for axis in "xyz"]),
         keep_out=_keep_out(file, data.get("keep_out", {})),
         tool_speed=float(data["tool_speed"]),
@@ -285,11 +301,30 @@ def _reach(file: Path, data: dict[str, Any]) -> Range:
     return Range(lower, upper)
 
 
+def _pitch(file: Path, data: dict[str, Any]) -> tuple[float, float]:
+    low, high = data.get("pitch_deg", [0.0, 0.0])
+    if not low <= 0 <= high:
+        raise RobotError(f"{file}: reach.pitch_deg: expected lower <= 0 <= upper, got {data['pitch_deg']}")
+    return float(np.radians(low)), float(np.radians(high))
+
+
 def _gripper(file: Path, names: _Names, data: dict[str, Any] | None) -> Gripper | None:
     if data is None:
         return None
     closed, opened = data["range"]
-    return Gripper(names.all(data["joints"]), (float(closed), float(opened)), float(data["force"]), data["topic"])
+    if closed == opened:
+        raise RobotError(f"{file}: gripper.range: expected two positions, closed and open, got {data['range']}")
+    # Of two fingers that slide apart, each joint moves one.
+    shut, wide = data.get("opening", [0.0, abs(opened - closed) * len(data["joints"])])
+    if not 0 <= shut < wide:
+        raise RobotError(f"{file}: gripper.opening: expected 0 <= closed < open, got {data['opening']}")
+    return Gripper(
+        names.all(data["joints"]),
+        (float(closed), float(opened)),
+        float(data["force"]),
+        data["topic"],
+        (float(shut), float(wide)),
+    )
 
 
 def _keep_out(file: Path, data: dict[str, Any]) -> tuple[HalfSpace | KeepOutBox, ...]:

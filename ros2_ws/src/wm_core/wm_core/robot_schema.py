@@ -35,7 +35,7 @@ SCHEMA: dict[str, Any] = _object(
             {"mount": _object({"link": _NAME, **_POSE})},
         ),
         "home": _object({"joints": _list(_NUMBER), "tool": {**_list(_NUMBER), "minItems": 2, "maxItems": 4}}),
-        "reach": _object({axis: _RANGE for axis in ("x", "y", "z", "yaw_deg")}),
+        "reach": _object({axis: _RANGE for axis in ("x", "y", "z", "yaw_deg")}, {"pitch_deg": _RANGE}),
         "workspace": _object({axis: _RANGE for axis in ("x", "y", "z")}),
         "tool_speed": _POSITIVE,
         "mask": _list(_object({"links": _NAMES, "margin": {"type": "number", "minimum": 0}})),
@@ -47,7 +47,7 @@ SCHEMA: dict[str, Any] = _object(
         "gripper": {
             "oneOf": [
                 {"type": "null"},
-                _object({"joints": _NAMES, "range": _RANGE, "force": _POSITIVE, "topic": _TOPIC}),
+                _object({"joints": _NAMES, "range": _RANGE, "force": _POSITIVE, "topic": _TOPIC}, {"opening": _RANGE}),
             ]
         },
         "topics": _object({}, {"controller": _TOPIC, "joint_states": _TOPIC}),

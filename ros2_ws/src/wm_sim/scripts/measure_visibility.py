@@ -44,8 +44,8 @@ def object_pixels(sim: ArmSim, camera: str) -> np.ndarray:
 
 def turn_arm(sim: ArmSim, angles: np.ndarray) -> None:
     """Put the arm somewhere without moving time; only a measurement may do this, so ArmSim does not offer it."""
-    for joint, angle in zip(sim._joints, angles, strict=False):
-        sim._client.resetJointState(sim._arm, joint, angle)
+    arm = sim._arm
+    arm.show([*angles[: len(sim.home)], *arm.positions()[len(sim.home) :]])
 
 
 def shares(sim: ArmSim, rig: CameraRig) -> list[float]:

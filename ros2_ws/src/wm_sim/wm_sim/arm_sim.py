@@ -8,18 +8,17 @@ import numpy as np
 
 from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig
-from wm_core.robot import RobotError, RobotProfile, load_robot
+from wm_core.robot import RobotProfile, load_robot
 from wm_core.scene import SceneState
-from wm_description.bullet import link_index, load_arm
 from wm_description.physics import connect, disconnect, draw, pybullet
 from wm_sim.bodies import Factors, make_fixtures, make_object, make_table, object_shapes, table_box
 from wm_sim.cameras import SimSensor
+from wm_sim.sim_arm import SimArm
 from wm_sim.world import World, WorldError
 
 PHYSICS_HZ = 240
 MIN_START_GAP = 0.09  # [m] between tool and object at the start
 SETTLE_STEPS = 60
-LINK_PROPERTIES = {"lateralFriction": 0.5, "linearDamping": 0.0, "angularDamping": 0.0}
 
 
 def physics_steps(control_period: float) -> int:
@@ -68,7 +67,8 @@ class ArmSim:
         make_table(self._client, world)
         if world.fixtures:
             make_fixtures(self._client, world)
-        self._load_arm()
+        self._arm = SimArm(self._client, self.kinematics)
+        self.joint_names = self._arm.joint_names
         self._object: int | None = None
         self._shapes: tuple[int, int] | None = None  # of the object
         self._hidden = False
@@ -91,7 +91,7 @@ class ArmSim:
         self._episode_ns = self.time_ns
         for camera in self._cameras.values():
             camera.reset(seed)
-        self.place(self._home)
+        self.place(self.home)
         drawn = self._draw_start(rng)  # drawn in any case: yaw and goal depend on the seed alone
         place = drawn if place is None else place
         yaw = rng.uniform(-np.pi, np.pi)
@@ -127,13 +127,11 @@ class ArmSim:
 
     def body_state(self) -> BodyState:
         """Where arm and object are now."""
-        joints = [state[0] for state in self._client.getJointStates(self._arm, self._joints)]
-        return BodyState(joints, *self._client.getBasePositionAndOrientation(self._object))
+        return BodyState(self._arm.positions(), *self._client.getBasePositionAndOrientation(self._object))
 
     def show(self, state: BodyState) -> None:
         """Put arm and object where those of another ArmSim of the same episode are."""
-        for joint, position in zip(self._joints, state.joints, strict=True):
-            self._client.resetJointState(self._arm, joint, position)
+        self._arm.show(state.joints)
         self._client.resetBasePositionAndOrientation(self._object, state.position, state.rotation)
 
     @property
@@ -150,35 +148,23 @@ class ArmSim:
     @property
     def home(self) -> np.ndarray:
         """Joint angles (n,) at the start of every episode [rad]."""
-        return self._home.copy()
+        return self._arm.home
 
     def place(self, q: np.ndarray) -> None:
         """The arm at rest at joints `q` (n,) [rad], at once; the gripper closed."""
-        for joint, angle in zip(self._joints, (*q, *self._closed), strict=True):
-            self._client.resetJointState(self._arm, joint, angle, 0.0)
-        self.set_target(q)
+        self._arm.place(q)
 
     def set_target(self, q: np.ndarray) -> None:
         """Joint position targets (n,) [rad] of the arm's servos; the gripper stays closed."""
-        self._client.setJointMotorControlArray(
-            self._arm,
-            self._joints,
-            pybullet.POSITION_CONTROL,
-            targetPositions=[*map(float, q), *self._closed],
-            forces=self._forces,
-            positionGains=[self.robot.servo_gain] * len(self._joints),
-        )
+        self._arm.set_target(q)
 
     def joint_state(self) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
         """Names, positions (n,) [rad, m] and velocities (n,) [rad/s, m/s] of arm and fingers, the arm's first."""
-        states = self._client.getJointStates(self._arm, self._joints)
-        return self.joint_names, np.array([s[0] for s in states]), np.array([s[1] for s in states])
+        return self._arm.joint_state()
 
     def arm_motion(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The arm without fingers: joints (n,) [rad], their velocities (n,) [rad/s], tool position (3,) [m], by the physics engine."""
-        states = self._client.getJointStates(self._arm, self._joints[: len(self._home)])
-        tool = self._client.getLinkState(self._arm, self._tool, computeForwardKinematics=1)[4]
-        return np.array([s[0] for s in states]), np.array([s[1] for s in states]), np.array(tool)
+        return self._arm.motion()
 
     # -- object --------------------------------------------------------------------------------------------------
 
@@ -260,23 +246,6 @@ class ArmSim:
             rng.uniform(-ranges.colour, ranges.colour, 3),
         )
         return drawn if self._randomise else Factors()
-
-    def _load_arm(self) -> None:
-        """The robot where its profile says that it stands, its servos and the joint angles of its home."""
-        robot, arm, gripper = self.robot, self.kinematics, self.robot.gripper
-        self._arm, joints = load_arm(self._client, arm)
-        fingers = gripper.joints if gripper else ()
-        self.joint_names = (*arm.joint_names, *fingers)
-        self._tool = link_index(self._client, self._arm, robot.tool.link)
-        if missing := [name for name in self.joint_names if name not in joints]:
-            raise RobotError(f"{robot.file}: gripper.joints: {missing} are not in the URDF, which has {list(joints)}")
-        self._joints = [joints[name] for name in self.joint_names]
-        self._closed = [gripper.range[0] if gripper else 0.0] * len(fingers)
-        self._forces = [*arm.effort.tolist(), *([gripper.force if gripper else 0.0] * len(fingers))]
-        for joint in joints.values():
-            self._client.changeDynamics(self._arm, joint, **LINK_PROPERTIES)
-        home = robot.home
-        self._home = arm.ik(home.position, robot.tool.turned(home.yaw), home.joints)
 
     def _make_cameras(self, gui: bool) -> dict[str, SimSensor]:
         """Cameras before a table that nothing stands on yet; it is drawn once, see SimCamera.

@@ -1,13 +1,29 @@
 """The bodies of a world in PyBullet: table, fixtures, object. `client`: a physics server."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from wm_description.physics import pybullet
 from wm_sim.shapes import looks, positions, shapes
-from wm_sim.world import World
+from wm_sim.world import Part, World
+
+
+class Table(Protocol):
+    """What worlds say of their table and of what stands still on it."""
+
+    @property
+    def table_size(self) -> tuple[float, float]: ...
+
+    @property
+    def table_centre(self) -> tuple[float, float]: ...
+
+    @property
+    def table_friction(self) -> float: ...
+
+    @property
+    def fixtures(self) -> tuple[Part, ...]: ...
 
 
 class Factors(NamedTuple):
@@ -19,17 +35,18 @@ class Factors(NamedTuple):
     colour: Sequence[float] | np.ndarray = (0.0, 0.0, 0.0)
 
 
-def make_table(client: Any, world: World) -> None:
-    """The table, as something to stand on: the cameras have drawn it already."""
+def make_table(client: Any, world: Table) -> int:
+    """The table, as something to stand on: the cameras have drawn it already. Returns its body."""
     half, place = table_box(world)
     shape = client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
     # Without a look of its own it would look like its collision shape.
     speck = client.createVisualShape(pybullet.GEOM_BOX, halfExtents=[1e-6] * 3)
     table = client.createMultiBody(baseCollisionShapeIndex=shape, baseVisualShapeIndex=speck, basePosition=place)
     client.changeDynamics(table, -1, lateralFriction=world.table_friction)
+    return table
 
 
-def make_fixtures(client: Any, world: World) -> None:
+def make_fixtures(client: Any, world: Table) -> None:
     """What stands on the table and does not move, in one body."""
     parts = world.fixtures
     look = client.createVisualShapeArray(
@@ -40,7 +57,7 @@ def make_fixtures(client: Any, world: World) -> None:
     client.createMultiBody(baseCollisionShapeIndex=touch, baseVisualShapeIndex=look)
 
 
-def table_box(world: World) -> tuple[list[float], list[float]]:
+def table_box(world: Table) -> tuple[list[float], list[float]]:
     """Half extents and centre [m] of the table top."""
     size, thickness = world.table_size, 0.04
     return [size[0] / 2, size[1] / 2, thickness / 2], [*world.table_centre, -thickness / 2]

@@ -18,7 +18,7 @@ def _numbers(count: int) -> dict[str, Any]:
 
 _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
 _REGION = {"lower": _numbers(2), "upper": _numbers(2)}
-_PARTS: dict[str, Any] = {
+FIXTURES: dict[str, Any] = {
     "type": "array",
     "minItems": 1,
     "items": {
@@ -40,6 +40,21 @@ _PARTS: dict[str, Any] = {
         ],
     },
 }
+TABLE: dict[str, Any] = {
+    "type": "object",
+    "required": ["size", "centre", "colour", "friction"],
+    "additionalProperties": False,
+    "properties": {"size": _numbers(2), "centre": _numbers(2), "colour": _numbers(3), "friction": _POSITIVE},
+}
+LIGHT: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "direction": _numbers(3),
+        "ambient": {"type": "number", "minimum": 0},
+        "diffuse": {"type": "number", "minimum": 0},
+    },
+}
 _SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["name", "rig", "table", "object", "start", "goal"],
@@ -47,12 +62,7 @@ _SCHEMA: dict[str, Any] = {
     "properties": {
         "name": {"type": "string"},
         "rig": {"type": "string"},
-        "table": {
-            "type": "object",
-            "required": ["size", "centre", "colour", "friction"],
-            "additionalProperties": False,
-            "properties": {"size": _numbers(2), "centre": _numbers(2), "colour": _numbers(3), "friction": _POSITIVE},
-        },
+        "table": TABLE,
         "object": {
             "type": "object",
             "required": ["mass", "friction", "parts"],
@@ -61,19 +71,11 @@ _SCHEMA: dict[str, Any] = {
                 "mass": _POSITIVE,
                 "friction": _POSITIVE,
                 "centre_of_mass": _numbers(3),
-                "parts": _PARTS,
+                "parts": FIXTURES,
             },
         },
-        "fixtures": _PARTS,
-        "light": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                "direction": _numbers(3),
-                "ambient": {"type": "number", "minimum": 0},
-                "diffuse": {"type": "number", "minimum": 0},
-            },
-        },
+        "fixtures": FIXTURES,
+        "light": LIGHT,
         "start": {
             "type": "object",
             "required": ["lower", "upper"],
@@ -244,13 +246,13 @@ def _world(file: Path, data: dict[str, Any]) -> World:
         body["mass"],
         body["friction"],
         tuple(centre),
-        tuple(_part(part) for part in body["parts"]),
-        _region(file, "start", data["start"]),
-        _region(file, "goal", goal),
+        tuple(part_of(part) for part in body["parts"]),
+        region_of(file, "start", data["start"]),
+        region_of(file, "goal", goal),
         goal["min_distance"],
         Randomisation(**_tuples(data.get("randomise", {}))),
-        Light(**_tuples(data.get("light", {}))),
-        tuple(_part(part) for part in data.get("fixtures", [])),
+        light_of(data),
+        tuple(part_of(part) for part in data.get("fixtures", [])),
     )
 
 
@@ -258,12 +260,19 @@ def _tuples(data: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
 
 
-def _part(data: dict[str, Any]) -> Part:
+def light_of(data: dict[str, Any]) -> Light:
+    """The block `light` of a file, or what stands in for it."""
+    return Light(**_tuples(data.get("light", {})))
+
+
+def part_of(data: dict[str, Any]) -> Part:
+    """A part of an object or fixture in a file."""
     size = data["size"] if data["shape"] == "box" else (data["radius"], data["height"])
     return Part(data["shape"], tuple(size), tuple(data["position"]), tuple(data["colour"]), data.get("collides", True))
 
 
-def _region(file: Path, name: str, data: dict[str, Any]) -> Region:
+def region_of(file: Path, name: str, data: dict[str, Any]) -> Region:
+    """The block `name` of a file; raises WorldError."""
     lower, upper = np.asarray(data["lower"], float), np.asarray(data["upper"], float)
     if not (lower < upper).all():
         raise WorldError(f"{file}: {name}: expected lower < upper, got {data['lower']} and {data['upper']}")

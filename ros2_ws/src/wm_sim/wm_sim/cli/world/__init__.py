@@ -1,0 +1,1 @@
+"""Worlds of several objects as data: check a file, look at the starts that it draws."""
