@@ -12,6 +12,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
         (f"share/{PACKAGE}/tasks", glob("tasks/*")),
+        (f"share/{PACKAGE}/scene_tasks", glob("scene_tasks/*")),
     ],
     install_requires=["setuptools", "numpy", "matplotlib", "av"],
     zip_safe=True,

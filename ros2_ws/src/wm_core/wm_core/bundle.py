@@ -49,13 +49,13 @@ class Bundle:
             observation = ObservationSpec.from_dict(spec["observation"])
         except SpecError as error:
             raise BundleError(f"{folder}/bundle.yaml: {error}; export the bundle again") from error
-        _verify_checksums(folder, spec["files"])
+        verify_checksums(folder, spec["files"])
         present = [*REQUIRED, *(graph for graph in OPTIONAL if f"{graph}.onnx" in spec["files"])]
         if ("jump" in present) != ("macro" in spec):
             raise BundleError(
                 f"{folder}: expected jump.onnx and its macro block in bundle.yaml together, got one without the other"
             )
-        sessions = {graph: _open_graph(folder / f"{graph}.onnx", threads) for graph in present}
+        sessions = {graph: open_graph(folder / f"{graph}.onnx", threads) for graph in present}
         macro = spec.get("macro", {"jumps": None, "steps": 1})
         sizes = sizes_of(
             state,
@@ -184,7 +184,8 @@ def _read_spec(folder: Path) -> dict[str, Any]:
     return spec
 
 
-def _verify_checksums(folder: Path, files: dict[str, str]) -> None:
+def verify_checksums(folder: Path, files: dict[str, str]) -> None:
+    """Raises BundleError for a file that is missing or not the one that was exported."""
     for name, expected in files.items():
         file = folder / name
         if not file.is_file():
@@ -196,7 +197,8 @@ def _verify_checksums(folder: Path, files: dict[str, str]) -> None:
             )
 
 
-def _open_graph(file: Path, threads: int) -> onnxruntime.InferenceSession:
+def open_graph(file: Path, threads: int) -> onnxruntime.InferenceSession:
+    """A session of `threads` threads; raises BundleError for a file that is no graph."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

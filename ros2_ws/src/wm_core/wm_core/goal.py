@@ -152,6 +152,30 @@ class RelationGoal(Goal):
 
 
 @dataclass(frozen=True)
+class UprightGoal(Goal):
+    """An object that lies shall stand, wherever."""
+
+    identity: str = ""
+    tolerance: float = 0.14  # [rad] of its tilt
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tolerance < np.pi / 2:
+            raise GoalError(f"expected a tolerance between 0 and a quarter turn, got {self.tolerance} rad")
+
+    def distance(self, scene: SceneState) -> np.ndarray:
+        """The chord by which a point LEVER away from the middle is off."""
+        return LEVER * np.sqrt(2 * (1 - self._upright(scene)))
+
+    def reached(self, scene: SceneState) -> np.ndarray:
+        return self._upright(scene) > np.cos(self.tolerance)
+
+    def _upright(self, scene: SceneState) -> np.ndarray:
+        """Cosine of the angle between the object's z axis and the vertical."""
+        rotation = scene.rotation[..., scene.slot(self.identity), :]
+        return 1 - 2 * (rotation[..., 0] ** 2 + rotation[..., 1] ** 2)
+
+
+@dataclass(frozen=True)
 class ImageGoal(Goal):
     """The cameras shall see this image (H, W, 3) uint8. It is judged by a bundle's latents: a scene says nothing about it."""
 

@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-RAYS = 32  # of an outline
+POINTS = 32  # of an outline
+RAYS = 720  # that it is found by
 ANGLES = 2 * np.pi * np.arange(RAYS) / RAYS  # [rad] from the x axis
 DIRECTIONS = np.stack([np.cos(ANGLES), np.sin(ANGLES)], -1)  # (RAYS, 2)
 SIDES = 24  # of a cylinder's polygon
@@ -113,7 +114,19 @@ class Solid:
 
     @cached_property
     def outline(self) -> np.ndarray:
-        """Radii (RAYS,) [m] of the footprint seen from above: along each of DIRECTIONS the farthest place of any part; 0 where none is."""
+        """Places (POINTS, 2) [m] around the footprint seen from above, against the clock, equally far from each other along it.
+
+        Along each direction from the origin the farthest part counts.
+        """
+        around = self.radii[:, None] * DIRECTIONS
+        closed = np.concatenate([around, around[:1]])
+        travelled = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
+        wanted = travelled[-1] * np.arange(POINTS) / POINTS
+        return np.stack([np.interp(wanted, travelled, closed[:, axis]) for axis in (0, 1)], -1)
+
+    @cached_property
+    def radii(self) -> np.ndarray:
+        """Radii (RAYS,) [m] of the footprint: along each of DIRECTIONS the farthest place of any part; 0 where none is."""
         radii = np.zeros(RAYS)
         for normals, offsets in self._footprints:
             slopes = DIRECTIONS @ normals.T  # (RAYS, edges)

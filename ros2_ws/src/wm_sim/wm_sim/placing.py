@@ -102,7 +102,7 @@ def _lying(body: Body, place: np.ndarray, rng: np.random.Generator) -> Placed:
 def _stacked(body: Body, placed: Sequence[Placed], yaw: float, rng: np.random.Generator) -> Placed | None:
     below = int(rng.integers(len(placed)))
     carrier = placed[below]
-    inscribed = carrier.body.solid.outline.min()
+    inscribed = carrier.body.solid.radii.min()
     if any(other.on == below for other in placed) or inscribed < 0.015:
         return None
     off = rng.uniform(-ON_TOP, ON_TOP, 2) * inscribed
@@ -135,6 +135,6 @@ def _free(candidate: Placed, others: Sequence[Placed], gap: float, carrier: int)
 def _meets(one: Solid, middle: np.ndarray, other: Solid, gap: float) -> bool:
     """Whether corners or places on the edges of one footprint lie on the other, or within the gap."""
     centred = one.moved([-middle[0], -middle[1], 0.0])
-    edge = centred.outline[:, None] * DIRECTIONS + middle[:2]
+    edge = centred.outline + middle[:2]
     points = np.concatenate([edge, one.corners[:, :2], middle[None, :2]])
     return bool(other.inside(points, gap).any())

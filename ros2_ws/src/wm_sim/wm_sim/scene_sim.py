@@ -11,7 +11,7 @@ from wm_core.rig import CameraRig
 from wm_core.robot import RobotProfile, load_robot
 from wm_core.rotations import quaternion_of
 from wm_core.scene import SceneState
-from wm_core.solid import RAYS
+from wm_core.solid import POINTS
 from wm_description.physics import connect, disconnect, draw, pybullet
 from wm_sim.arm_sim import PHYSICS_HZ
 from wm_sim.bodies import make_fixtures, make_table, table_box
@@ -60,6 +60,7 @@ class SceneSim:
         self._couple_fingers()
         self.objects: tuple[SceneBody, ...] = ()
         self.identities: tuple[str, ...] = ()
+        self.friction = world.table_friction  # of the table, by which an object's is multiplied
         self._steps = 0
         if gui:
             draw(self._client, world.table_centre)
@@ -75,8 +76,8 @@ class SceneSim:
         this seed. Raises WorldError for objects that do not stay where they are placed, or where none are found that do.
         """
         rng = np.random.default_rng(seed)
-        friction = self.world.table_friction * rng.uniform(*self.world.friction)
-        self._client.changeDynamics(self._table, -1, lateralFriction=friction)
+        self.friction = self.world.table_friction * rng.uniform(*self.world.friction)
+        self._client.changeDynamics(self._table, -1, lateralFriction=self.friction)
         for _ in range(DRAWS if placed is None else 1):
             try:
                 start = self._draw(rng) if placed is None else list(placed)
@@ -120,7 +121,7 @@ class SceneSim:
 
     @property
     def scene(self) -> SceneState:
-        """All objects where they truly are; `shape`: their outlines (RAYS,) [m]."""
+        """All objects where they truly are; `shape`: their outlines (POINTS * 2,) [m], a place after the other."""
         count = len(self.objects)
         state = SceneState.unknown(self.identities)
         poses = [body.pose(self._client) for body in self.objects]
@@ -128,7 +129,7 @@ class SceneSim:
         for i, (body, (position, rotation)) in enumerate(zip(self.objects, poses, strict=True)):
             state.position[i], state.rotation[i] = position, quaternion_of(rotation)
             state.velocity[i], state.size[i] = body.velocity(self._client), body.solid.size
-        shape = np.array([body.solid.outline for body in self.objects]).reshape(count, RAYS)
+        shape = np.array([body.solid.outline for body in self.objects]).reshape(count, 2 * POINTS)
         return SceneState(
             state.presence,
             state.position,

@@ -1,4 +1,4 @@
-"""Collect exploration episodes in simulation into bags."""
+"""Collect exploration episodes in simulation into bags, or motions in scenes of several objects into arrays (--states)."""
 
 import argparse
 from pathlib import Path
@@ -20,10 +20,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the first episode")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--video", action="store_true", help="record cameras and joints only: no commands, no labels")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the bags")
+    parser.add_argument(
+        "--states", action="store_true", help="scenes of sim_worlds/scenes: true poses and contacts, no images"
+    )
+    parser.add_argument("--robot", default="panda", help="with --states: a robot with a gripper (default: %(default)s)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the bags, or the arrays")
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.states:
+        from wm_data.scenes.collect import collect_scenes
+
+        collect_scenes(options.world, options.episodes, options.out, options.seed, options.workers, options.robot)
+        return 0
     from wm_data.collect import collect
 
     collect(

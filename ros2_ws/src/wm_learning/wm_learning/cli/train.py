@@ -4,6 +4,7 @@ Settings are name=value: family, data (a dataset, a bag or a folder of bags; may
 pretrain (the same, used as video, before: commands and labels are not needed), task (name or file: the actions and
 rate that bags are read in, e.g. push_20hz; default: push), out, config (a YAML file), seed,
 threads, validation_share, checkpoint_s, pretraining.steps, and those of the family, e.g. sequences.steps=3000.
+family=scene learns from motions in scenes of several objects (./wm collect --states), with robot=NAME's hand.
 An interrupted run goes on when it is started again. With torchrun, several processes share the batches.
 """
 
@@ -35,6 +36,14 @@ def run(options: argparse.Namespace) -> int:
     general = configure(RunSettings, {name: value for name, value in values.items() if name in known})
     own = {name: value for name, value in values.items() if name not in known}
     work = Path(f"{out}.run")
+    if general.family == "scene":
+        from wm_core.config import SettingError
+        from wm_learning.pipelines.train_scene import train_scene_bundle
+
+        if len(places) != 1 or films:
+            raise SettingError("expected one folder of scenes as data= (./wm collect --states), and no pretrain=")
+        train_scene_bundle(places[0], out, general, own)
+        return 0
     video = load_data(films, work, video=True, steps=steps) if films else None
     train_bundle(load_data(places, work, steps=steps), out, general, own, video)
     return 0

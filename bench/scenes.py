@@ -1,0 +1,155 @@
+"""Tasks in scenes of several objects, from true poses with noise: learned model, the simulator as model, script, random."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _common import groups, parser, rate, recorded, table, write_json
+from _results import Line
+
+from wm_core.paths import bundles_dir
+from wm_core.robot import load_robot
+from wm_core.scene_bundle import SceneBundle
+from wm_dynamics.scene_model import SceneModel
+from wm_planner.scene.planner import SceneSettings
+from wm_planner.scene.refine import Search
+from wm_sim.scene_sim import SceneSim
+from wm_tasks.scenes.experts import RandomMotions, ScriptedExpert
+from wm_tasks.scenes.loop import FARTHEST, SceneLoop
+from wm_tasks.scenes.physics_model import LIMIT, PhysicsModel
+from wm_tasks.scenes.task import load_scene_task, scene_task_names
+
+METHODS = {
+    "wm": "proposals and search with the learned model",
+    "physics": "the same planner with the simulator itself as the model, true friction and mass: fewer candidates, for they cost a second",
+    "still": "the same planner with a model in which nothing moves",
+    "scripted": "a script that sees the truth",
+    "random": "random motions: the floor",
+}
+FEW = SceneSettings(proposals=24, looks=1, search=Search(samples=10, iterations=1))
+PROTOCOL = """\
+Protocol: objects, start and goal are drawn from the episode's seed by the task's file, never solved already. Poses are the
+simulator's with noise of 3 mm and 3 degrees in each axis (scripted: without); no velocities; steps of 0.1 s; lockstep. The tool moves
+as planned, without guard and controller. Success: the planner declares it within the task's time, and the truth agrees a second later
+with the hand 10 cm away: within the task's tolerances, what has no goal moved less than the task says, nothing fallen over.
+95 % Wilson intervals. Seeds {first} to {last}; seeds below 10000 are for training and tuning."""
+
+
+class StillModel:
+    """A model in which nothing moves, for what a model adds."""
+
+    horizon, limit = 12, LIMIT
+
+    def imagine(self, belief, tool, moves, before=None, *, every=False):  # type: ignore[no-untyped-def]
+        from wm_dynamics.scene_model import SceneFutures
+
+        count, steps = moves.shape[:2]
+        states = np.broadcast_to(belief.state, (1, count, steps, *belief.state.shape))
+        zeros = np.zeros((1, count, steps, belief.slots))
+        path = np.asarray(tool, float).reshape(-1, 1, 6) + np.cumsum(moves, 1)
+        return SceneFutures(states, np.zeros((*states.shape[:-1], 2)), zeros, path)
+
+
+@cache
+def loop(task: str, method: str, bundle: Path, robot: str) -> SceneLoop:
+    loaded = load_scene_task(task)
+    arm = load_robot(robot)
+    if method == "wm":
+        model = SceneBundle.load(bundle)
+
+        def learned(sim: SceneSim) -> SceneModel:
+            model.check_hand(sim.hand)
+            return SceneModel(model, np.concatenate(sim.world.table))
+
+        return SceneLoop(loaded, learned, arm)
+    if method == "physics":
+        return SceneLoop(loaded, PhysicsModel, arm, settings=FEW)
+    return SceneLoop(loaded, (lambda sim: StillModel()) if method == "still" else None, arm)
+
+
+def episode(task: str, method: str, seed: int, bundle: Path, robot: str) -> dict[str, Any]:
+    """One episode; a worker builds its loop once."""
+    made = loop(task, method, bundle, robot)
+    lower, upper = made.driver.lower, made.driver.upper
+    policy: Any = None
+    if method == "scripted":
+        region = (lower[:2] + FARTHEST, upper[:2] - FARTHEST)
+        policy = ScriptedExpert(made.sim.hand, lower, upper, LIMIT, made.task.axes, region)
+    elif method == "random":
+        policy = RandomMotions(LIMIT, seed)
+    result = made.episode(seed, policy)
+    return {
+        "success": result.success,
+        "declared": result.declared,
+        "reason": result.reason,
+        "steps": result.steps,
+        "time_s": round(result.steps / 10, 1),
+        "distance_m": round(result.distance, 5),
+        "others_m": round(result.others, 5),
+        "tilt_rad": round(result.tilted, 3),
+        "plan_ms": [round(each, 2) for each in result.plan_ms],
+    }
+
+
+def tables(lines: list[Line]) -> str:
+    rows = []
+    for (task, method), found in groups(lines, "task", "method").items():
+        results = [line["result"] for line in found]
+        won = [each for each in results if each["success"]]
+        times = np.concatenate([each["plan_ms"] for each in results]) if results else np.zeros(0)
+        reasons = [each["reason"] for each in results if each["reason"]]
+        rows.append(
+            (
+                task,
+                method,
+                rate(each["success"] for each in results),
+                f"{np.median([each['time_s'] for each in won]):.1f}" if won else "-",
+                f"{100 * np.mean([each['others_m'] < 0.02 for each in results]):.0f} %",
+                f"{np.percentile(times, 50):.0f}, {np.percentile(times, 99):.0f}" if len(times) else "-",
+                max(set(reasons), key=reasons.count) if reasons else "",
+            )
+        )
+    header = (
+        "task",
+        "method",
+        "success",
+        "time, median [s]",
+        "others < 2 cm",
+        "plan p50, p99 [ms]",
+        "most frequent reason",
+    )
+    return table(header, rows)
+
+
+def main() -> None:
+    options = parser(__doc__ or "", episodes=100)
+    options.set_defaults(bundle=bundles_dir() / "scene")
+    options.add_argument("--tasks", nargs="+", default=scene_task_names())
+    options.add_argument("--methods", nargs="+", default=["wm", "scripted", "random"], choices=list(METHODS))
+    options.add_argument("--robot", default="panda", help="with a gripper")
+    args = options.parse_args()
+    seeds = range(args.seed, args.seed + args.episodes)
+    print(PROTOCOL.format(first=seeds[0], last=seeds[-1]))
+    print("\n".join(f"{name}: {METHODS[name]}" for name in args.methods))
+    calls = {
+        (task, method, seed): (task, method, seed, args.bundle, args.robot)
+        for task in args.tasks
+        for method in args.methods
+        for seed in seeds
+    }
+    results = recorded("scenes", args, "robot", bundle=args.bundle, robot=False)
+    lines = []
+    for line in results.run(episode, calls, ("task", "method", "seed"), args.workers):
+        lines.append(line)
+        if line["seed"] == seeds[-1]:
+            print(
+                f"{line['task']}, {line['method']}: {rate(each['result']['success'] for each in lines[-len(seeds) :])}",
+                flush=True,
+            )
+    print("\n" + tables(lines))
+    write_json(args.json, {"protocol": vars(args), "lines": lines})
+
+
+if __name__ == "__main__":
+    main()

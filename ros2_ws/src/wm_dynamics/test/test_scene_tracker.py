@@ -1,0 +1,93 @@
+"""Beliefs about scenes: what rests is averaged, what was moved is followed, what is not seen stays where the model says."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from wm_core.scene import SceneState, rotation_of
+from wm_core.solid import POINTS, Solid
+from wm_dynamics.scene_belief import SceneBelief
+from wm_dynamics.scene_model import near_pairs
+from wm_dynamics.scene_tracker import Noise, SceneTracker
+
+STILL = np.zeros(6)
+OUTLINE = Solid.box((0.06, 0.04, 0.05)).outline.reshape(1, 2 * POINTS)
+
+
+def scene(position, yaw=0.0, tilt=0.0) -> SceneState:
+    unknown = SceneState.unknown(("box",))
+    rotation = (Rotation.from_euler("z", yaw) * Rotation.from_euler("x", tilt)).as_quat()
+    return SceneState(
+        np.ones(1),
+        np.array([position], float),
+        rotation[None],
+        np.full((1, 6), np.nan),
+        unknown.variance,
+        np.array([[0.06, 0.04, 0.05]]),
+        OUTLINE,
+        np.zeros((1, 0)),
+        ("box",),
+    )
+
+
+def noisy(position, yaw, rng) -> SceneState:
+    return scene(np.asarray(position) + rng.normal(0, 0.003, 3), yaw + rng.normal(0, np.radians(3)))
+
+
+def test_what_rests_is_known_better_with_every_look():
+    rng, tracker, place = np.random.default_rng(0), SceneTracker(None, Noise(), 0.1), [0.5, 0.1, 0.025]
+    for _ in range(60):
+        belief = tracker.update(noisy(place, 0.7, rng), STILL, STILL, STILL)
+    assert np.linalg.norm(belief.position[0] - place) < 0.0015
+    assert abs(belief.yaw[0] - 0.7) < np.radians(1.0)
+    assert (belief.state[0, 7:] == 0).all() and belief.variance[0, 0] < 1e-6
+
+
+def test_what_somebody_moved_is_found_again_within_a_few_looks():
+    rng, tracker = np.random.default_rng(1), SceneTracker(None, Noise(), 0.1)
+    for _ in range(40):
+        tracker.update(noisy([0.5, 0.1, 0.025], 0.7, rng), STILL, STILL, STILL)
+    for _ in range(8):
+        belief = tracker.update(noisy([0.52, 0.1, 0.025], 0.3, rng), STILL, STILL, STILL)
+    assert np.linalg.norm(belief.position[0] - [0.52, 0.1, 0.025]) < 0.004
+    assert abs(belief.yaw[0] - 0.3) < np.radians(4)
+
+
+def test_what_is_not_seen_stays_and_what_fell_is_gone():
+    tracker = SceneTracker(None, Noise(), 0.1)
+    tracker.update(scene([0.5, 0.1, 0.025]), STILL, STILL, STILL)
+    belief = tracker.update(scene([np.nan] * 3), STILL, STILL, STILL)
+    np.testing.assert_allclose(belief.position[0], [0.5, 0.1, 0.025])
+    for _ in range(4):
+        belief = tracker.update(scene([0.9, 0.1, -0.4]), STILL, STILL, STILL)
+    assert not belief.present[0]
+
+
+def test_a_small_tilt_is_noise_and_a_large_one_is_not():
+    rng, tracker = np.random.default_rng(2), SceneTracker(None, Noise(), 0.1)
+    for _ in range(5):
+        belief = tracker.update(scene([0.5, 0.0, 0.025], 0.4, rng.normal(0, 0.03)), STILL, STILL, STILL)
+    assert belief.upright[0] == 1.0 and belief.yaw[0] == pytest.approx(0.4, abs=1e-6)
+    lying = SceneTracker(None, Noise(), 0.1).update(scene([0.5, 0.0, 0.02], 0.4, np.pi / 2), STILL, STILL, STILL)
+    assert lying.upright[0] == pytest.approx(0.0, abs=1e-6)
+    length, width = (
+        np.ptp(lying.footprint(0) @ [np.cos(0.4), np.sin(0.4)]),
+        np.ptp(lying.footprint(0) @ [-np.sin(0.4), np.cos(0.4)]),
+    )
+    assert length == pytest.approx(0.06, abs=3e-3) and width == pytest.approx(0.05, abs=3e-3)
+
+
+def test_a_belief_and_a_scene_say_the_same():
+    seen = scene([0.5, 0.1, 0.025], 0.7)
+    belief = SceneBelief.of(seen)
+    again = belief.scene
+    np.testing.assert_allclose(again.position, seen.position)
+    np.testing.assert_allclose(again.yaw, seen.yaw)
+    np.testing.assert_allclose(rotation_of(np.array(0.7)), again.rotation[0], atol=1e-12)
+    assert belief.slot("box") == 0
+    with pytest.raises(KeyError, match="expected an object out of"):
+        belief.slot("cup")
+
+
+def test_a_lonely_object_has_a_pair_that_stands_for_none():
+    assert near_pairs(SceneBelief.of(scene([0.5, 0.1, 0.025]))).tolist() == [[0], [0]]

@@ -1,0 +1,139 @@
+"""What is believed of a scene: where objects are, what they look like from above, and how they resist."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wm_core.object_state import POSITION, ROTATION, VELOCITY
+from wm_core.outline import turned
+from wm_core.scene import SceneState
+from wm_core.solid import POINTS
+
+STANDS = 0.97  # cosine of the tilt above which an object stands
+
+
+@dataclass(frozen=True)
+class SceneBelief:
+    """K objects in the table frame, SI units."""
+
+    identities: tuple[str, ...]
+    state: np.ndarray  # (K, 13) position, quaternion x y z w, velocity: linear, angular
+    variance: np.ndarray  # (K, 2) of position [m^2] and rotation [rad^2]
+    outline: np.ndarray  # (K, POINTS, 2) around the footprint in the object's frame
+    height: np.ndarray  # (K,)
+    code: np.ndarray  # (K, 2) logarithms of friction and mass over the usual ones
+    present: np.ndarray  # (K,) bool: on the table, as far as is known
+
+    @staticmethod
+    def of(scene: SceneState) -> "SceneBelief":
+        """A scene that is known exactly."""
+        count = scene.slots
+        return SceneBelief(
+            scene.identities,
+            np.concatenate([scene.position, scene.rotation, np.nan_to_num(scene.velocity)], -1),
+            np.zeros((count, 2)),
+            scene.shape.reshape(count, POINTS, 2).copy(),
+            scene.size[:, 2].copy(),
+            np.zeros((count, 2)),
+            scene.presence > 0.5,
+        )
+
+    @property
+    def slots(self) -> int:
+        return len(self.identities)
+
+    @property
+    def position(self) -> np.ndarray:
+        """(K, 3) [m]: a view."""
+        return self.state[:, POSITION]
+
+    @property
+    def yaw(self) -> np.ndarray:
+        """(K,) [rad] headings: turns about the vertical."""
+        return heading(self.state[:, ROTATION])
+
+    @property
+    def upright(self) -> np.ndarray:
+        """(K,) cosines of the tilts."""
+        return uprightness(self.state[:, ROTATION])
+
+    @property
+    def top(self) -> np.ndarray:
+        """(K,) [m] heights of the highest points, of what stands."""
+        return self.state[:, 2] + self.half_height
+
+    @property
+    def bottom(self) -> np.ndarray:
+        """(K,) [m] heights of the lowest points, of what stands."""
+        return self.state[:, 2] - self.half_height
+
+    @property
+    def half_height(self) -> np.ndarray:
+        """(K,) [m] from the middle to the top, also of what lies: then as far as the outline reaches."""
+        lying = np.linalg.norm(self.outline, axis=-1).min(1)
+        return np.where(self.upright > STANDS, self.height / 2, np.maximum(lying, 0.005))
+
+    @property
+    def radius(self) -> np.ndarray:
+        """(K,) [m] of the circle around each position that holds the object seen from above."""
+        flat = np.linalg.norm(self.outline, axis=-1).max(1)
+        return np.where(self.upright > STANDS, flat, np.hypot(flat, self.height / 2))
+
+    def footprint(self, slot: int) -> np.ndarray:
+        """(POINTS, 2) [m] of one object in the table frame; of one that lies the rectangle around its length."""
+        if self.upright[slot] > STANDS:
+            return turned(self.outline[slot], float(self.yaw[slot])) + self.state[slot, :2]
+        return _lying(self.outline[slot], float(self.height[slot]), self.state[slot, ROTATION]) + self.state[slot, :2]
+
+    def slot(self, identity: str) -> int:
+        """Raises KeyError."""
+        if identity not in self.identities:
+            raise KeyError(f"expected an object out of {list(self.identities)}, got '{identity}'")
+        return self.identities.index(identity)
+
+    def at(self, state: np.ndarray) -> "SceneBelief":
+        """The same objects elsewhere: states (K, 13)."""
+        return replace(self, state=state)
+
+    @property
+    def scene(self) -> SceneState:
+        """For goals, messages and people."""
+        unknown = SceneState.unknown(self.identities)
+        count = self.slots
+        extents = np.ptp(self.outline, axis=1)
+        unknown.variance[:, :3], unknown.variance[:, 3:6] = self.variance[:, :1], self.variance[:, 1:]
+        return SceneState(
+            self.present.astype(float),
+            self.position.copy(),
+            self.state[:, ROTATION].copy(),
+            self.state[:, VELOCITY].copy(),
+            unknown.variance,
+            np.concatenate([extents, self.height[:, None]], -1),
+            self.outline.reshape(count, 2 * POINTS),
+            np.zeros((count, 0)),
+            self.identities,
+        )
+
+
+def heading(rotation: np.ndarray) -> np.ndarray:
+    """Turns (...,) [rad] about the vertical of quaternions (..., 4) x y z w: the twist of each."""
+    turn = 2 * np.arctan2(rotation[..., 2], rotation[..., 3])
+    return np.arctan2(np.sin(turn), np.cos(turn))
+
+
+def uprightness(rotation: np.ndarray) -> np.ndarray:
+    """Cosines (...,) of the angles between the z axes of quaternions (..., 4) and the vertical."""
+    return 1 - 2 * (rotation[..., 0] ** 2 + rotation[..., 1] ** 2)
+
+
+def _lying(outline: np.ndarray, height: float, rotation: np.ndarray) -> np.ndarray:
+    from scipy.spatial import ConvexHull
+    from scipy.spatial.transform import Rotation
+
+    ends = [np.concatenate([outline, np.full((len(outline), 1), side * height / 2)], 1) for side in (-1, 1)]
+    seen = Rotation.from_quat(rotation).apply(np.concatenate(ends))[:, :2]
+    hull = seen[ConvexHull(seen).vertices]
+    closed = np.concatenate([hull, hull[:1]])
+    way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
+    wanted = way[-1] * np.arange(POINTS) / POINTS
+    return np.stack([np.interp(wanted, way, closed[:, axis]) for axis in (0, 1)], -1)

@@ -1,0 +1,154 @@
+"""Imagining futures of a scene with a bundle: many candidates in one call of one graph."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from wm_core.object_state import STATE
+from wm_core.scene_bundle import SceneBundle
+from wm_dynamics.scene_belief import SceneBelief
+
+REACH = 0.06  # [m] between two objects' circles within which one may move the other in a rollout
+MOST_PAIRS = 12
+
+
+@dataclass(frozen=True)
+class SceneFutures:
+    """N candidates of H steps as E members see them; SI units, table frame."""
+
+    states: np.ndarray  # (E, N, H, K, 13)
+    variances: np.ndarray  # (E, N, H, K, 2) of position and rotation
+    contacts: np.ndarray  # (E, N, H, K) probabilities that the tool touches
+    tool: np.ndarray  # (N, H, 6) tool states
+
+    def first(self, count: int) -> "SceneFutures":
+        """Of the first candidates."""
+        return SceneFutures(
+            self.states[:, :count], self.variances[:, :count], self.contacts[:, :count], self.tool[:count]
+        )
+
+
+class SceneDynamics(Protocol):
+    """What planning needs of a model: the learned one, or another in its place."""
+
+    @property
+    def horizon(self) -> int: ...
+
+    @property
+    def limit(self) -> np.ndarray: ...
+
+    def imagine(
+        self,
+        belief: SceneBelief,
+        tool: np.ndarray,
+        moves: np.ndarray,
+        before: np.ndarray | None = None,
+        *,
+        every: bool = False,
+    ) -> SceneFutures: ...
+
+
+class SceneModel:
+    """Futures by a SceneBundle over a table with lower and upper corner (4,) [m]."""
+
+    def __init__(self, bundle: SceneBundle, table: np.ndarray) -> None:
+        self.bundle = bundle
+        self._table = np.asarray(table, np.float32).reshape(1, 1, 4)
+
+    @property
+    def horizon(self) -> int:
+        """Most steps of a call."""
+        return self.bundle.horizon
+
+    @property
+    def limit(self) -> np.ndarray:
+        """(6,) largest displacement of the tool in a step."""
+        return self.bundle.limit
+
+    def imagine(
+        self,
+        belief: SceneBelief,
+        tool: np.ndarray,
+        moves: np.ndarray,
+        before: np.ndarray | None = None,
+        *,
+        every: bool = False,
+    ) -> SceneFutures:
+        """Under displacements `moves` (N, H, 6) [m, rad] of the tool from `tool` (6,) or (N, 6); `before`: of the step before.
+
+        Each candidate by one member (E = 1, they take turns), or `every` candidate by all members.
+        """
+        members, (count, steps) = self.bundle.ensemble, moves.shape[:2]
+        groups = count if every else -(-count // members)
+        graph, length = ("step", 1) if steps == 1 else ("rollout", self.horizon)
+        padded = np.zeros((groups if every else groups * members, length, 6), np.float32)
+        padded[:count, :steps] = moves
+        tools = np.zeros((len(padded), 6), np.float32)
+        tools[:] = tool[-1] if np.ndim(tool) > 1 else tool
+        tools[:count] = tool
+
+        def spread(values: np.ndarray) -> np.ndarray:
+            """(N, ...) -> (E, M, ...): candidates take turns among members, or all have all."""
+            if every:
+                return np.broadcast_to(values, (members, *values.shape))
+            return np.swapaxes(values.reshape(groups, members, *values.shape[1:]), 0, 1)
+
+        result = self.bundle.run(
+            graph,
+            **self._facts(belief, belief.code[None, None]),
+            moves=np.ascontiguousarray(spread(padded).transpose(2, 0, 3, 1)),
+            tool=np.ascontiguousarray(spread(tools).transpose(0, 2, 1)),
+            before=np.zeros((1, 6, 1), np.float32) if before is None else before.reshape(1, 6, 1).astype(np.float32),
+        )
+
+        def gathered(values: np.ndarray) -> np.ndarray:
+            """(E, M, H, ...) -> (E or 1, N, H, ...)."""
+            if not every:
+                values = np.swapaxes(values, 0, 1).reshape(1, groups * members, *values.shape[2:])
+            return values[:, :count, :steps]
+
+        tool_states = np.asarray(tool, float).reshape(-1, 1, 6) + np.cumsum(moves, 1)
+        return SceneFutures(
+            gathered(result["states"].transpose(1, 4, 0, 3, 2)),
+            gathered(result["variances"].transpose(1, 4, 0, 3, 2)),
+            gathered(result["contacts"].transpose(1, 3, 0, 2)),
+            tool_states,
+        )
+
+    def with_codes(
+        self, belief: SceneBelief, tool: np.ndarray, moves: np.ndarray, before: np.ndarray, codes: np.ndarray
+    ) -> np.ndarray:
+        """States (C, H, K, 13), the members' mean, under moves (H, 6) if objects had codes (C, K, 2)."""
+        members, steps = self.bundle.ensemble, len(moves)
+        padded = np.zeros((self.horizon, members, 6, len(codes)), np.float32)
+        padded[:steps] = moves[:, None, :, None]
+        result = self.bundle.run(
+            "rollout",
+            **self._facts(belief, codes[None]),
+            moves=padded,
+            tool=tool.reshape(1, 6, 1).astype(np.float32),
+            before=before.reshape(1, 6, 1).astype(np.float32),
+        )
+        return result["states"][:steps].mean(1).transpose(3, 0, 2, 1)
+
+    def _facts(self, belief: SceneBelief, code: np.ndarray) -> dict[str, np.ndarray]:
+        """Inputs that all candidates share; `code` (1, m, K, 2)."""
+        return {
+            "state": np.ascontiguousarray(belief.state.T.reshape(1, STATE, belief.slots, 1), np.float32),
+            "outline": belief.outline[None, None].astype(np.float32),
+            "height": belief.height[None, None].astype(np.float32),
+            "code": np.ascontiguousarray(code, np.float32),
+            "table": self._table,
+            "pairs": near_pairs(belief),
+        }
+
+
+def near_pairs(belief: SceneBelief) -> np.ndarray:
+    """Slots (2, R) of the objects that may move each other within a rollout, receiver and sender, the nearest ones; at least (0, 0)."""
+    place, radius = belief.position[:, :2], belief.radius
+    apart = np.linalg.norm(place[:, None] - place[None], axis=-1) - radius[:, None] - radius[None]
+    to, of = np.nonzero((apart < REACH) & ~np.eye(len(place), dtype=bool))
+    order = np.argsort(apart[to, of], kind="stable")[:MOST_PAIRS]
+    found = np.stack([to[order], of[order]]).astype(np.int64)
+    return found if found.shape[1] else np.zeros((2, 1), np.int64)

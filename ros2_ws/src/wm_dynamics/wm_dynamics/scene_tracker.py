@@ -1,0 +1,156 @@
+"""Where objects are, from noisy poses: what rests is averaged, what moves follows the model, what is out of sight goes on as it says.
+
+A Kalman filter for each object, whose process noise is what the model says that moves, with one number of variance for the position
+and one for the rotation.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from wm_core.object_state import ROTATION, VELOCITY
+from wm_core.scene import SceneState
+from wm_dynamics.scene_belief import SceneBelief, uprightness
+from wm_dynamics.scene_model import SceneModel
+
+RESTING = np.array([0.00005, 0.0005])  # [m, rad] that an untouched object at rest may move in a step
+TOUCHED = np.array([0.0008, 0.008])  # [m, rad] more, where the tool touches
+SHARE = 0.25  # of the way that the model says, by which it may be wrong
+STILL = 0.0006, 0.006  # [m, rad] of a step: below, and where nothing contradicts, an object rests
+SURPRISE = 3.5  # standard deviations of an innovation after which the belief is given up
+PERSISTENT = 2.2  # the same, of the mean of the last innovations
+MEMORY = 6  # innovations
+LEVEL = np.cos(np.radians(4.0))  # what is tilted by less stands upright
+VELOCITY_GAIN = 0.5
+GONE_BELOW = -0.03  # [m] height of a middle that has left the table
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Standard deviations of what is observed: position [m], rotation [rad]."""
+
+    position: float = 0.003
+    rotation: float = np.radians(3.0)
+
+    @property
+    def variance(self) -> np.ndarray:
+        """(2,)"""
+        return np.array([self.position, self.rotation]) ** 2
+
+
+class SceneTracker:
+    """The belief about a scene, step by step."""
+
+    def __init__(self, model: SceneModel | None, noise: Noise, step_duration: float) -> None:
+        """`model`: None for objects that are expected to stay where they are."""
+        self._model, self._noise, self._step = model, noise, step_duration
+        self._belief: SceneBelief | None = None
+
+    @property
+    def belief(self) -> SceneBelief:
+        """Raises ValueError before anything was seen."""
+        if self._belief is None:
+            raise ValueError("expected an observed scene, none was seen yet")
+        return self._belief
+
+    def reset(self) -> None:
+        self._belief = None
+
+    def adopt(self, code: np.ndarray) -> None:
+        """What is known by now of friction and mass (K, 2)."""
+        self._belief = replace(self.belief, code=code)
+
+    def update(self, seen: SceneState, tool: np.ndarray, move: np.ndarray, before: np.ndarray) -> SceneBelief:
+        """One step later: `tool` (6,) before it, `move` (6,) of the tool in it and `before` in the one before. Objects whose position is
+        NaN were not seen.
+        """
+        if self._belief is None or self._belief.identities != seen.identities:
+            self._begin(seen)
+            return self.belief
+        belief = self._predicted(tool, move, before)
+        visible = np.isfinite(seen.position).all(-1)
+        for slot in range(belief.slots):
+            if visible[slot]:
+                self._fuse(belief, slot, seen.position[slot], seen.rotation[slot])
+        belief.present[:] &= belief.state[:, 2] > GONE_BELOW
+        self._belief = belief
+        return belief
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _begin(self, seen: SceneState) -> None:
+        first = SceneBelief.of(seen)
+        self._belief = replace(first, variance=np.tile(self._noise.variance, (first.slots, 1)))
+        self._belief.state[:, VELOCITY] = 0.0
+        self._levelled(self._belief)
+        self._innovations = np.zeros((first.slots, MEMORY, 2, 3))
+        self._count = 0
+
+    def _predicted(self, tool: np.ndarray, move: np.ndarray, before: np.ndarray) -> SceneBelief:
+        belief = self.belief
+        if self._model is None:
+            state, touched = belief.state.copy(), np.zeros(belief.slots)
+        else:
+            futures = self._model.imagine(belief, tool, move[None, None], before, every=True)
+            state = _mean(futures.states[:, 0, 0])
+            touched = futures.contacts[:, 0, 0].mean(0)
+        moved = np.stack(
+            [
+                np.linalg.norm(state[:, :3] - belief.state[:, :3], axis=1),
+                _angle(state[:, ROTATION], belief.state[:, ROTATION]),
+            ],
+            -1,
+        )
+        self._moved = moved
+        growth = (RESTING + SHARE * moved + TOUCHED * (touched > 0.3)[:, None]) ** 2
+        return replace(belief, state=state, variance=belief.variance + growth, present=belief.present.copy())
+
+    def _fuse(self, belief: SceneBelief, slot: int, position: np.ndarray, rotation: np.ndarray) -> None:
+        state, variance = belief.state[slot], belief.variance[slot]
+        predicted = Rotation.from_quat(state[ROTATION])
+        off = np.stack([position - state[:3], (Rotation.from_quat(rotation) * predicted.inv()).as_rotvec()])
+        self._innovations[slot] = np.roll(self._innovations[slot], 1, 0)
+        self._innovations[slot, 0] = off
+        expected = variance + self._noise.variance
+        size = np.linalg.norm(off, axis=1) / np.sqrt(3)
+        lately = np.linalg.norm(self._innovations[slot].mean(0), axis=1) / np.sqrt(3)
+        surprised = (size > SURPRISE * np.sqrt(expected)) | (
+            lately > PERSISTENT * np.sqrt(variance + self._noise.variance / MEMORY)
+        )
+        variance[surprised] += size[surprised] ** 2
+        gain = variance / (variance + self._noise.variance)
+        state[:3] += gain[0] * off[0]
+        state[ROTATION] = (Rotation.from_rotvec(gain[1] * off[1]) * predicted).as_quat()
+        variance *= 1 - gain
+        if surprised.any():
+            self._innovations[slot] *= 0.3
+        if (self._moved[slot] < STILL).all() and not surprised.any():
+            state[VELOCITY] = 0.0
+        else:
+            state[7:10] += VELOCITY_GAIN * gain[0] * off[0] / self._step
+            state[10:] += VELOCITY_GAIN * gain[1] * off[1] / self._step
+        self._levelled(belief, slot)
+
+    def _levelled(self, belief: SceneBelief, slot: int | None = None) -> None:
+        """What is hardly tilted and does not move stands upright."""
+        for each in range(belief.slots) if slot is None else (slot,):
+            rotation = belief.state[each, ROTATION]
+            if uprightness(rotation) > LEVEL and not np.abs(belief.state[each, VELOCITY]).max() > 0.3:
+                length = np.hypot(rotation[2], rotation[3])
+                rotation[:] = 0.0, 0.0, rotation[2] / length, rotation[3] / length
+
+
+def _mean(states: np.ndarray) -> np.ndarray:
+    """Of members (E, K, 13) -> (K, 13); quaternions are brought to one side first."""
+    states = states.astype(float)
+    sign = np.sign((states[..., ROTATION] * states[:1, :, ROTATION]).sum(-1, keepdims=True))
+    states[..., ROTATION] *= np.where(sign < 0, -1.0, 1.0)
+    mean = states.mean(0)
+    mean[:, ROTATION] /= np.linalg.norm(mean[:, ROTATION], axis=-1, keepdims=True)
+    return mean
+
+
+def _angle(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Between quaternions (K, 4), (K,) [rad]."""
+    return 2 * np.arccos(np.clip(np.abs((one * other).sum(-1)), 0, 1))

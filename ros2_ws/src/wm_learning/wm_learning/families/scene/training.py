@@ -1,0 +1,211 @@
+"""Training of scene networks: windows of motions, imagined from a noisy beginning, held against what happened."""
+
+from itertools import permutations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from wm_data.scenes.dataset import SceneDataset
+from wm_data.scenes.layout import SLOTS
+from wm_learning.families.scene.config import SceneConfig, Stage
+from wm_learning.families.scene.network import SceneNetwork
+from wm_learning.training.trainer import Draw, Phase
+
+USUAL_FRICTION, USUAL_MASS = 0.45, 0.12  # [1], [kg] of which the logarithms are 0
+POSITION_SCALE, ROTATION_SCALE, VELOCITY_SCALE, TURN_SCALE = 0.01, 0.08, 0.15, 1.5
+BETA = 0.15  # where the loss turns from a square into a line
+MOVES_BY = 0.001, 0.01  # [m, rad] in a step: what moves
+WEIGHTS = {"velocity": 0.15, "variance": 0.03, "contact": 0.1}
+
+
+def code_of(friction: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    """The model's input about an object's friction on the table and its mass [kg] (..., 2); 0: as usual, or not known."""
+    with np.errstate(divide="ignore"):
+        logs = np.stack([np.log(friction / USUAL_FRICTION), np.log(mass / USUAL_MASS)], -1)
+    return np.where(np.isfinite(logs), logs, 0.0).astype(np.float32)
+
+
+class SceneTraining:
+    """A model, what it learns from, and what it is stopped early by."""
+
+    def __init__(self, model: SceneNetwork, data: SceneDataset, held_out: SceneDataset) -> None:
+        self._model, self._config = model, model.config
+        self._pairs = torch.tensor(list(permutations(range(SLOTS), 2))).t()
+        self._train, self._held = _Windows(data), _Windows(held_out)
+
+    def phases(self) -> list[Phase]:
+        return [
+            Phase(
+                f"rollouts_{stage.horizon}",
+                stage.steps,
+                stage.rate,
+                lambda draw, stage=stage: self._loss(draw, stage, self._train),
+                self._model.parameters(),
+                validate=lambda: self.held_out_loss(),
+                validate_every=1000,
+                weight_decay=self._config.weight_decay,
+            )
+            for stage in self._config.stages
+        ]
+
+    def held_out_loss(self, horizon: int = 8, batches: int = 6) -> float:
+        """On windows that are the same each time."""
+        stage = Stage(1, horizon, 128, 0.0)
+        losses = []
+        for number in range(batches):
+            loss, _ = self._loss(Draw((7, number)), stage, self._held)
+            losses.append(float(loss))
+        return float(np.mean(losses))
+
+    def _loss(self, draw: Draw, stage: Stage, windows: "_Windows") -> tuple[Tensor, dict[str, float]]:
+        config, members = self._config, self._config.members
+        batch = windows.draw(draw.rng, members * stage.batch, stage.horizon, config)
+        facts = {name: torch.as_tensor(values) for name, values in batch.items()}
+
+        def each(values: Tensor) -> Tensor:
+            """(E M, ...) -> (E, M, ...)."""
+            return values.reshape(members, stage.batch, *values.shape[1:])
+
+        truth = each(facts["objects"]).permute(2, 0, 4, 3, 1)  # (T+1, E, 13, K, M)
+        start, off = self._noisy(truth[0], draw)
+        states, variances, contacts = self._model(
+            start,
+            each(facts["moves"]).permute(2, 0, 3, 1),
+            each(facts["tool"]).transpose(1, 2),
+            each(facts["before"]).transpose(1, 2),
+            *(each(facts[name]) for name in ("outline", "height", "code", "table")),
+            self._pairs,
+            each(facts["present"]),
+        )
+        total: dict[str, Tensor] = {}
+        here = each(facts["present"]).transpose(1, 2).unsqueeze(0).to(start.dtype)  # (1, E, K, M)
+        count = here.sum() * stage.horizon
+        place = states[:, :, :3] - truth[1:, :, :3] - config.kept * off[None, :, :3]
+        turn = turned_by(states[:, :, 3:7], truth[1:, :, 3:7]) - config.kept * off[None, :, 3:]
+        errors = torch.cat([place / POSITION_SCALE, turn / ROTATION_SCALE], 2)
+        speed = states[:, :, 7:] - truth[1:, :, 7:]
+        speed = torch.cat([speed[:, :, :3] / VELOCITY_SCALE, speed[:, :, 3:] / TURN_SCALE], 2)
+        total["pose"] = (_robust(errors).mean(2) * here).sum() / count
+        total["velocity"] = (_robust(speed).mean(2) * here).sum() / count
+        squares = torch.stack([place.detach().square().mean(2), turn.detach().square().mean(2)], 2)
+        unlikely = 0.5 * (squares / variances.exp() + variances)
+        total["variance"] = (unlikely.clamp(max=20).mean(2) * here).sum() / count
+        touched = each(facts["by_robot"]).permute(2, 0, 3, 1)[1:].to(start.dtype)
+        wrong = functional.binary_cross_entropy_with_logits(contacts, touched, reduction="none")
+        total["contact"] = (wrong * here).sum() / count
+        loss = total["pose"] + sum(weight * total[name] for name, weight in WEIGHTS.items())
+        with torch.no_grad():
+            moved = (truth[1:, :, :3] - truth[:-1, :, :3]).square().sum(2).sqrt() > MOVES_BY[0]
+            last = (moved.any(0) & (here[0] > 0)).to(start.dtype)
+            far = (place[-1].square().sum(1).sqrt() * last).sum() / last.sum().clamp(min=1)
+        return loss, {**{name: float(value.detach()) for name, value in total.items()}, "mm": 1000 * float(far)}
+
+    def _noisy(self, truth: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+        """A belief of states (E, 13, K, M), and by how much it is off (E, 6, K, M) in position [m] and rotation vector [rad]."""
+        config = self._config
+        off = torch.randn(truth[:, :6].shape, generator=draw.generator)
+        share = torch.rand(off[:, :1, :1].shape, generator=draw.generator)  # some beliefs are nearly right
+        off = off * share * torch.tensor([config.position_noise] * 3 + [config.rotation_noise] * 3).view(1, 6, 1, 1)
+        off[:, 2:5] = off[:, 2:5] * 0.3  # heights and tilts are known better: what stands on the table stands
+        speed = torch.randn(truth[:, 7:].shape, generator=draw.generator) * share * config.velocity_noise
+        speed[:, 3:] = speed[:, 3:] * 4
+        moves = truth[:, 7:].abs().amax(1, keepdim=True) > 0.01
+        velocity = truth[:, 7:] + speed * moves  # what is at rest is known to be
+        return torch.cat([truth[:, :3] + off[:, :3], _turned(truth[:, 3:7], off[:, 3:]), velocity], 1), off
+
+
+class _Windows:
+    """Windows of a dataset, those in which something moves more often than the others."""
+
+    def __init__(self, data: SceneDataset) -> None:
+        self._arrays, self._steps = data.arrays, data.steps
+        objects, present = data.arrays["objects"], data.arrays["present"][:, None]
+        shifted = np.linalg.norm(np.diff(objects[..., :3], axis=1), axis=-1)
+        dots = np.abs((objects[:, 1:, :, 3:7] * objects[:, :-1, :, 3:7]).sum(-1)).clip(max=1)
+        turned = 2 * np.arccos(dots)
+        moves = ((shifted > MOVES_BY[0]) | (turned > MOVES_BY[1])) & present  # (M, T, K)
+        self._moving = moves.any(2)
+        others = (moves & ~data.arrays["by_robot"][:, 1:] & data.arrays["by_object"][:, 1:]).any(2)
+        self._rare = others  # moved by another object: seldom, and worth more
+        self._code = code_of(data.arrays["friction"], data.arrays["mass"])
+
+    def draw(self, rng: np.random.Generator, count: int, horizon: int, config: SceneConfig) -> dict[str, np.ndarray]:
+        """`count` windows of `horizon` steps; arrays by name, those of a window's steps (count, T or T + 1, ...)."""
+        motion, first = self._starts(rng, count, horizon, config)
+        at = first[:, None] + np.arange(horizon + 1)
+        rows = motion[:, None]
+        arrays = self._arrays
+        before = np.where((first > 0)[:, None], arrays["moves"][motion, np.maximum(first - 1, 0)], 0)
+        code = self._code[motion].copy()
+        code[rng.random(count) < config.unknown] = 0.0
+        code += rng.normal(0, 0.1, code.shape).astype(np.float32)
+        order = np.argsort(rng.random((count, arrays["present"].shape[1])), 1)  # no slot means anything
+
+        def shuffled(values: np.ndarray, axis: int) -> np.ndarray:
+            index = order.reshape(count, *([1] * (axis - 1)), -1, *([1] * (values.ndim - axis - 1)))
+            return np.take_along_axis(values, index, axis)
+
+        return {
+            "objects": shuffled(arrays["objects"][rows, at], 2),
+            "by_robot": shuffled(arrays["by_robot"][rows, at], 2),
+            "moves": arrays["moves"][rows, at[:, :-1]],
+            "tool": arrays["tool"][motion, first],
+            "before": before.astype(np.float32),
+            "outline": shuffled(arrays["outline"][motion], 1),
+            "height": shuffled(arrays["height"][motion], 1),
+            "code": shuffled(code, 1),
+            "table": arrays["table"][motion],
+            "present": shuffled(arrays["present"][motion], 1),
+        }
+
+    def _starts(
+        self, rng: np.random.Generator, count: int, horizon: int, config: SceneConfig
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of motions and of first steps (count,)."""
+        last = self._steps - horizon
+        motion, first = rng.integers(len(self._moving), size=4 * count), rng.integers(last + 1, size=4 * count)
+        total = np.concatenate([np.zeros((len(self._moving), 1), int), np.cumsum(self._moving, 1)], 1)
+        rare = np.concatenate([np.zeros((len(self._rare), 1), int), np.cumsum(self._rare, 1)], 1)
+        moves = total[motion, first + horizon] > total[motion, first]
+        hit = rare[motion, first + horizon] > rare[motion, first]
+        weight = np.where(moves, config.moving, 1 - config.moving) * np.where(hit, 3.0, 1.0)
+        chosen = rng.choice(4 * count, count, replace=False, p=weight / weight.sum())
+        return motion[chosen], first[chosen]
+
+
+def turned_by(rotation: Tensor, other: Tensor) -> Tensor:
+    """Rotation vectors (..., 3, K, M) [rad] from `other` to `rotation`, quaternions (..., 4, K, M) x y z w; small angles."""
+    ax, ay, az, aw = rotation.unbind(-3)
+    bx, by, bz, bw = other.unbind(-3)
+    vector = torch.stack(
+        [
+            ax * bw - aw * bx - ay * bz + az * by,
+            ay * bw - aw * by - az * bx + ax * bz,
+            az * bw - aw * bz - ax * by + ay * bx,
+        ],
+        -3,
+    )
+    real = (aw * bw + ax * bx + ay * by + az * bz).unsqueeze(-3)
+    return 2 * vector * torch.where(real < 0, -1.0, 1.0)
+
+
+def _turned(rotation: Tensor, by: Tensor) -> Tensor:
+    """Quaternions (E, 4, K, M) turned by rotation vectors (E, 3, K, M)."""
+    rx, ry, rz = (by / 2).unbind(1)
+    x, y, z, w = rotation.unbind(1)
+    turned = torch.stack(
+        [
+            x + rx * w + ry * z - rz * y,
+            y + ry * w + rz * x - rx * z,
+            z + rz * w + rx * y - ry * x,
+            w - rx * x - ry * y - rz * z,
+        ],
+        1,
+    )
+    return functional.normalize(turned, dim=1)
+
+
+def _robust(errors: Tensor) -> Tensor:
+    return functional.smooth_l1_loss(errors, torch.zeros_like(errors), beta=BETA, reduction="none")

@@ -1,0 +1,119 @@
+"""How near a hand comes to objects, and objects to each other: sweeps of whole candidates at once.
+
+Objects are prisms: a footprint between two heights. Fixtures are boxes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wm_core.hand import FINGERS, Hand
+from wm_dynamics.scene_belief import SceneBelief
+
+OPENING = 5  # of a tool state
+FAR = 0.5  # [m] gap of what is too far away to be looked at
+
+
+@dataclass(frozen=True)
+class Prism:
+    """A footprint (P, 2) [m] between two heights [m], in the table frame."""
+
+    footprint: np.ndarray
+    bottom: float
+    top: float
+
+    @property
+    def middle(self) -> np.ndarray:
+        return self.footprint.mean(0)
+
+    @property
+    def radius(self) -> float:
+        """[m] of the circle around the middle that holds it."""
+        return float(np.linalg.norm(self.footprint - self.middle, axis=1).max())
+
+
+def prisms(belief: SceneBelief) -> list[Prism]:
+    """Of all objects, where they are believed."""
+    bottom, top = belief.bottom, belief.top
+    return [Prism(belief.footprint(slot), float(bottom[slot]), float(top[slot])) for slot in range(belief.slots)]
+
+
+def hand_gaps(hand: Hand, tools: np.ndarray, prism: Prism, *, fingers_only: bool = False) -> np.ndarray:
+    """Gaps (N,) [m] between any box of a hand at tool states (N, 6) and a prism; negative where they overlap."""
+    tools = np.asarray(tools, float)
+    gaps = np.full(len(tools), FAR)
+    reach = prism.radius + np.linalg.norm(hand.palm) + hand.opening[1] + np.linalg.norm(hand.palm_position)
+    near = np.linalg.norm(tools[:, :2] - prism.middle, axis=1) < reach
+    if not near.any():
+        return gaps
+    at = tools[near]
+    boxes = FINGERS if fingers_only else len(hand.halves)
+    centres, halves = hand.centres(at[:, OPENING])[:, :boxes], hand.halves[:boxes]  # (n, B, 3), (B, 3)
+    c, s, pc, ps = np.cos(at[:, 3]), np.sin(at[:, 3]), np.cos(at[:, 4]), np.sin(at[:, 4])
+    dx, dy = (prism.footprint[None, :, axis] - at[:, axis, None] for axis in (0, 1))  # (n, P)
+    flat, y = c[:, None] * dx + s[:, None] * dy, c[:, None] * dy - s[:, None] * dx
+    low = prism.bottom - at[:, 2, None]
+    x, z = pc[:, None] * flat - ps[:, None] * low, ps[:, None] * flat + pc[:, None] * low
+    axis_x, axis_z = -ps[:, None, None], pc[:, None, None]
+    x, y, z = (each[:, None, :] - centres[:, :, axis, None] for axis, each in enumerate((x, y, z)))  # (n, B, P)
+    along = np.clip(-(x * axis_x + z * axis_z), 0.0, prism.top - prism.bottom)
+    off = np.maximum(np.abs(x + along * axis_x) - halves[:, 0, None], np.abs(y) - halves[:, 1, None])
+    off = np.maximum(off, np.abs(z + along * axis_z) - halves[:, 2, None])
+    gap = off.min((1, 2))
+    # An outline around the whole of a finger has no place within it.
+    within = _covers(prism, at, centres, c, s, pc, ps)
+    gaps[near] = np.where(within, np.minimum(gap, -0.002), gap)
+    return gaps
+
+
+def _covers(
+    prism: Prism, tools: np.ndarray, centres: np.ndarray, c: np.ndarray, s: np.ndarray, pc: np.ndarray, ps: np.ndarray
+) -> np.ndarray:
+    """Whether the middle of a finger is over the footprint and below its top (n,)."""
+    fingers = centres[:, :FINGERS]
+    x = pc[:, None] * fingers[..., 0] + ps[:, None] * fingers[..., 2]
+    z = -ps[:, None] * fingers[..., 0] + pc[:, None] * fingers[..., 2]
+    places = (
+        np.stack([c[:, None] * x - s[:, None] * fingers[..., 1], s[:, None] * x + c[:, None] * fingers[..., 1]], -1)
+        + tools[:, None, :2]
+    )
+    a, b = prism.footprint, np.roll(prism.footprint, -1, 0)
+    edge, to = b - a, places[..., None, :] - a
+    left = edge[:, 0] * to[..., 1] - edge[:, 1] * to[..., 0] >= 0
+    low = (tools[:, None, 2] + z - 0.02 < prism.top) & (tools[:, None, 2] + z + 0.02 > prism.bottom)
+    return (left.all(-1) & low).any(1)
+
+
+def least_gap(hand: Hand, tools: np.ndarray, others: Sequence[Prism]) -> np.ndarray:
+    """The smallest of the gaps (N,) [m] to several prisms."""
+    gaps = np.full(len(tools), FAR)
+    for prism in others:
+        gaps = np.minimum(gaps, hand_gaps(hand, tools, prism))
+    return gaps
+
+
+def moved_gaps(outline: np.ndarray, poses: np.ndarray, bottom: float, top: float, other: Prism) -> np.ndarray:
+    """Gaps (N,) [m], seen from above, between an outline (P, 2) at poses (N, 3) x, y, yaw and a prism; FAR where one is above the other."""
+    gaps = np.full(len(poses), FAR)
+    if bottom > other.top or top < other.bottom:
+        return gaps
+    radius = float(np.linalg.norm(outline, axis=1).max())
+    near = np.linalg.norm(poses[:, :2] - other.middle, axis=1) < radius + other.radius + 0.02
+    if not near.any():
+        return gaps
+    c, s = np.cos(poses[near, 2])[:, None], np.sin(poses[near, 2])[:, None]
+    x = c * outline[:, 0] - s * outline[:, 1] + poses[near, :1]
+    y = s * outline[:, 0] + c * outline[:, 1] + poses[near, 1:2]
+    gaps[near] = _separation(np.stack([x, y], -1), other.footprint)
+    return gaps
+
+
+_ANGLES = 2 * np.pi * np.arange(16) / 16
+_DIRECTIONS = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
+
+
+def _separation(places: np.ndarray, footprint: np.ndarray) -> np.ndarray:
+    """Largest distance (n,) by which a line in one of 16 directions separates (n, P, 2) from (P, 2)."""
+    ours = (places @ _DIRECTIONS).min(1)
+    return (ours - (footprint @ _DIRECTIONS).max(0)).max(-1)

@@ -1,0 +1,61 @@
+"""Get in the way of what slides: straight motions from where the hand is, judged by what the model says becomes of it."""
+
+import numpy as np
+
+from wm_core.hand import Hand, half_turned
+from wm_dynamics.scene_belief import SceneBelief
+from wm_dynamics.scene_model import SceneDynamics
+from wm_planner.scene.costs import Context, total
+from wm_planner.scene.targets import Aim
+from wm_planner.scene.travel import next_move
+
+FAST = 0.06  # [m/s] above which an object slides
+COUNT = 64
+AHEAD = (0.03, 0.3)  # [m] in front of the object that the hand may go to
+ASIDE = 0.03  # [m] beside its path
+LOW = 0.02  # [m] of the tip over the table
+FRICTION = 0.4  # that it is thought to have, to see how far it will slide at least
+WORTH = 0.004  # [m] of cost by which getting in its way must be better than looking on
+
+
+def sliding(belief: SceneBelief, aim: Aim) -> list[int]:
+    """Slots of the goal's objects, or those to be kept, that slide on the table."""
+    speed = np.linalg.norm(belief.state[:, 7:9], axis=1)
+    slots = [*(target.slot for target in aim.targets), *aim.kept]
+    return [slot for slot in slots if speed[slot] > FAST and abs(belief.bottom[slot]) < 0.02 and belief.present[slot]]
+
+
+def intercept(
+    model: SceneDynamics,
+    belief: SceneBelief,
+    aim: Aim,
+    context: Context,
+    tool: np.ndarray,
+    before: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    slot: int,
+    rng: np.random.Generator,
+) -> np.ndarray | None:
+    """Displacement (6,) of the best motion, None where looking on is as good."""
+    velocity = belief.state[slot, 7:9]
+    along = velocity / np.linalg.norm(velocity)
+    across = np.array([-along[1], along[0]])
+    hand: Hand = context.hand
+    moves = np.zeros((COUNT, model.horizon, 6))
+    for number in range(1, COUNT):
+        place = (
+            belief.state[slot, :2] + along * (belief.radius[slot] + rng.uniform(*AHEAD)) + across * rng.normal(0, ASIDE)
+        )
+        yaw = float(half_turned(np.arctan2(along[1], along[0]), lower[3], upper[3]))
+        target = np.clip(
+            np.array([*place, max(LOW, belief.height[slot] - hand.palm_height + 0.004), yaw, 0.0, 0.0]), lower, upper
+        )
+        at = tool.copy()
+        for step in range(model.horizon):
+            moves[number, step] = next_move(at, target, model.limit)
+            at = at + moves[number, step]
+    futures = model.imagine(belief, tool, moves, before)
+    cost = total(futures, aim, context)[:, -1] + 0.3 * np.linalg.norm(futures.states.mean(0)[:, -1, slot, 7:9], axis=-1)
+    best = int(np.argmin(cost))
+    return moves[best, 0] if cost[best] < cost[0] - WORTH else None

@@ -1,0 +1,288 @@
+"""Plans for scenes in two levels: what to touch and how, then the search around it while it is done. One cycle is one call of `plan`."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from wm_core.goal import Goal
+from wm_core.hand import Hand
+from wm_dynamics.scene_belief import STANDS, SceneBelief
+from wm_dynamics.scene_model import SceneDynamics, SceneFutures
+from wm_planner.scene import grasping, righting
+from wm_planner.scene.clearance import Prism, prisms
+from wm_planner.scene.grasps import library
+from wm_planner.scene.intercept import intercept, sliding
+from wm_planner.scene.order import next_target
+from wm_planner.scene.pushing import WORTH, Limits, Pushing
+from wm_planner.scene.refine import Search
+from wm_planner.scene.targets import TABLE, Aim, Target, aim_of
+from wm_planner.scene.travel import next_move
+
+AXES = ("x", "y", "z", "yaw", "pitch", "grip")
+ENOUGH = 0.65  # share of a tolerance within which a target counts as reached
+STAYS = 0.9  # the same, of one that was reached before
+HELD_CYCLES = 4  # in which all targets are reached until the goal is
+IDLE_GAIN = 0.0004  # [m] by which what a push must gain is lowered with each time that nothing was found
+STUCK = 12  # times that nothing was found, after which the goal is given up
+AWAY = 0.1  # [m] that the hand rises when all is done
+BACK_OFF = 0.02  # [m] away from what was pushed
+MOST_TRIES = 6  # of a grasp
+
+
+class Mode(Enum):
+    CHOOSE = "choose"
+    TRAVEL = "travel"
+    PUSH = "push"
+    PICK = "pick and place"
+    RIGHT = "set upright"
+    CATCH = "intercept"
+    LEAVE = "leave"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class SceneSettings:
+    """Numbers of the planner."""
+
+    proposals: int = 96  # in each of `looks` cycles
+    looks: int = 2
+    search: Search = field(default_factory=Search)
+    weights: Mapping[str, float] | None = None  # of cost terms; None: the usual ones
+    axes: tuple[str, ...] = AXES  # that may be used
+    refining: bool = True  # False: proposals are carried out as they are
+
+
+@dataclass(frozen=True)
+class SceneDecision:
+    """What one cycle decided. `reason`: why the goal cannot be reached, with mode FAILED."""
+
+    move: np.ndarray  # (6,) displacement of the tool state [m, rad]
+    mode: Mode
+    slot: int  # of what is moved; -1: nothing
+    reason: str
+    progress: Mapping[str, float]  # [m] that each object of the goal is off, by name
+    plan_ms: float
+    futures: SceneFutures | None = None  # of the push that was chosen
+
+
+class ScenePlanner:
+    """Pursues one goal at a time. `lower`, `upper` (6,): of tool states; `region`: lower and upper corner (2,) of where objects may be."""
+
+    def __init__(
+        self,
+        model: SceneDynamics,
+        hand: Hand,
+        lower: np.ndarray,
+        upper: np.ndarray,
+        region: tuple[np.ndarray, np.ndarray],
+        settings: SceneSettings | None = None,
+        *,
+        fixtures: Sequence[Prism] = (),
+        seed: int = 0,
+    ) -> None:
+        self.model, self.hand, self.settings = model, hand, settings or SceneSettings()
+        lower, upper = np.array(lower, float), np.array(upper, float)
+        if "pitch" not in self.settings.axes:
+            lower[AXES.index("pitch")] = upper[AXES.index("pitch")] = 0.0
+        self._limits, self._fixtures = Limits(lower, upper, region), tuple(fixtures)
+        self._rng = np.random.default_rng(seed)
+        self.aim: Aim | None = None
+        self.mode = Mode.DONE
+
+    def pursue(self, goal: Goal, belief: SceneBelief) -> None:
+        """From now on; raises GoalError for a goal that cannot be met, and keeps the one before."""
+        self.aim = aim_of(goal, belief, *self._limits.region)
+        self.mode, self._idle, self._reached, self._slot, self._reason = Mode.CHOOSE, 0, 0, -1, ""
+        settings = self.settings
+        self._pushing = Pushing(
+            self.model,
+            self.hand,
+            self._limits,
+            self._fixtures,
+            settings.proposals,
+            settings.looks,
+            settings.search,
+            settings.weights,
+            settings.refining,
+            "pitch" in settings.axes,
+            self._rng,
+        )
+        self._picks: dict[int, grasping.PickAndPlace] = {}
+        self._rights: dict[int, righting.Righting] = {}
+
+    def plan(
+        self, belief: SceneBelief, tool: np.ndarray, before: np.ndarray, deadline_s: float | None = None
+    ) -> SceneDecision:
+        """The next displacement of the tool (6,); `before`: the last one; `deadline_s`: time.monotonic() at which to be ready."""
+        if self.aim is None:
+            raise ValueError("expected a goal to pursue first, got none")
+        began = time.perf_counter()
+        tool = np.asarray(tool, float)
+
+        def late() -> bool:
+            return deadline_s is not None and time.monotonic() > deadline_s
+
+        move = np.clip(self._step(self.aim, belief, tool, before, late), -self.model.limit, self.model.limit)
+        return SceneDecision(
+            np.clip(tool + move, self._limits.lower, self._limits.upper) - tool,
+            self.mode,
+            self._slot,
+            self._reason,
+            self.aim.progress(belief),
+            1e3 * (time.perf_counter() - began),
+            self._pushing.chosen,
+        )
+
+    # -- modes ---------------------------------------------------------------------------------------------------
+
+    def _step(
+        self, aim: Aim, belief: SceneBelief, tool: np.ndarray, before: np.ndarray, late: Callable[[], bool]
+    ) -> np.ndarray:
+        if self.mode in (Mode.DONE, Mode.FAILED):
+            return np.zeros(6)
+        if gone := [target.slot for target in aim.targets if not belief.present[target.slot]]:
+            return self._fail(f"'{belief.identities[gone[0]]}' has fallen off the table")
+        if self.mode not in (Mode.PICK, Mode.RIGHT):
+            if self.mode is not Mode.PUSH and (moving := sliding(belief, aim)):
+                return self._intercept(aim, belief, tool, before, moving[0])
+            if not aim.open(belief, STAYS if self._reached else ENOUGH):
+                return self._arrived(tool)
+        self._reached = 0
+        for _ in range(4):  # a mode may end at once, and another begin
+            move = self._in_mode(aim, belief, tool, before, late)
+            if move is not None:
+                return move
+        return np.zeros(6)
+
+    def _in_mode(
+        self, aim: Aim, belief: SceneBelief, tool: np.ndarray, before: np.ndarray, late: Callable[[], bool]
+    ) -> np.ndarray | None:
+        """The next displacement (6,), None where another mode has begun."""
+        if self.mode is Mode.TRAVEL:
+            move = self._pushing.travel(tool)
+            self.mode = Mode.TRAVEL if move is not None else Mode.PUSH
+            return move
+        if self.mode is Mode.PUSH:
+            move = self._pushing.push(belief, aim, tool, before, late)
+            return self._back_off(belief, tool) if move is None else move
+        if self.mode is Mode.PICK:
+            return self._pick(belief, tool)
+        if self.mode is Mode.RIGHT:
+            return self._right(belief, tool)
+        return self._choose(aim, belief, tool)
+
+    def _arrived(self, tool: np.ndarray) -> np.ndarray:
+        """All targets are reached: leave, and say so after some cycles."""
+        self._reached += 1
+        self.mode = Mode.LEAVE
+        if self._reached == 1:
+            self._leave_at = min(tool[2] + AWAY, float(self._limits.upper[2]))
+        if self._reached > HELD_CYCLES and tool[2] > self._leave_at - 0.005:
+            self.mode = Mode.DONE
+        away = tool.copy()
+        away[2] = self._leave_at
+        return next_move(tool, away, self.model.limit)
+
+    def _choose(self, aim: Aim, belief: SceneBelief, tool: np.ndarray) -> np.ndarray | None:
+        self.mode = Mode.CHOOSE
+        target = next_target(aim, belief, ENOUGH, self._limits.region)
+        if target is None:
+            return self._nothing(tool)
+        if target.upright:
+            return None if self._begin_righting(belief, tool, target) else self._nothing(tool)
+        if self._wants_grasp(belief, target) and self._begin_pick(belief, tool, target):
+            return None
+        if target.on != TABLE:
+            return self._nothing(tool)
+        pushed = [each for each in aim.open(belief, ENOUGH) if each.on == TABLE and not each.upright]
+        if target.slot not in [each.slot for each in pushed]:  # what is in the way is put aside first
+            pushed = [target]
+        if not self._pushing.look(belief, aim, pushed, tool):
+            return np.zeros(6)
+        if not self._pushing.take(belief, aim, tool, WORTH - IDLE_GAIN * self._idle):
+            return self._nothing(tool)
+        self.mode, self._slot, self._idle = Mode.TRAVEL, self._pushing.slot, 0
+        return None
+
+    def _wants_grasp(self, belief: SceneBelief, target: Target) -> bool:
+        grips = {"z", "grip"} <= set(self.settings.axes) and self.hand.grips
+        if target.on != TABLE and not grips:
+            self._reason = "nothing here can lift it"
+        tries = self._picks[target.slot].tries if target.slot in self._picks else 0
+        stands = bool(belief.upright[target.slot] > STANDS)
+        return grips and stands and tries < MOST_TRIES and bool(library(belief.outline[target.slot], self.hand))
+
+    def _nothing(self, tool: np.ndarray) -> np.ndarray:
+        """Nothing worth doing was found: look again from higher up, give up at last."""
+        self._idle += 1
+        self._pushing.begin()
+        if self._idle > STUCK:
+            return self._fail(self._reason or "no motion was found that brings it nearer")
+        move = np.zeros(6)
+        move[2] = 0.02 if self._idle % 3 == 1 and tool[2] < 0.12 else 0.0
+        return move
+
+    def _back_off(self, belief: SceneBelief, tool: np.ndarray) -> np.ndarray:
+        """A little away from what was pushed; then choose anew."""
+        self.mode = Mode.CHOOSE
+        self._pushing.begin()
+        off = tool[:2] - belief.state[self._slot, :2]
+        move = np.zeros(6)
+        move[:2] = BACK_OFF * off / max(float(np.linalg.norm(off)), 1e-6)
+        return move
+
+    # -- grasping ------------------------------------------------------------------------------------------------
+
+    def _begin_pick(self, belief: SceneBelief, tool: np.ndarray, target: Target) -> bool:
+        limits = self._limits
+        pick = self._picks.setdefault(
+            target.slot, grasping.PickAndPlace(self.hand, target, limits.lower, limits.upper, self.model.limit)
+        )
+        pick.target = target
+        if not pick.choose(belief, tool, [*prisms(belief), *self._fixtures]):
+            return False
+        self.mode, self._slot = Mode.PICK, target.slot
+        return True
+
+    def _pick(self, belief: SceneBelief, tool: np.ndarray) -> np.ndarray:
+        pick = self._picks[self._slot]
+        move = pick.step(belief, tool, [*prisms(belief), *self._fixtures])
+        if pick.stage in (grasping.Stage.DONE, grasping.Stage.FAILED):
+            self.mode = Mode.CHOOSE
+        return move
+
+    def _begin_righting(self, belief: SceneBelief, tool: np.ndarray, target: Target) -> bool:
+        limits = self._limits
+        right = self._rights.setdefault(
+            target.slot, righting.Righting(self.hand, target.slot, limits.lower, limits.upper, self.model.limit)
+        )
+        if right.tries >= MOST_TRIES or not right.choose(belief, tool, [*prisms(belief), *self._fixtures]):
+            self._reason = right.reason or "the hand cannot get around it"
+            return False
+        self.mode, self._slot = Mode.RIGHT, target.slot
+        return True
+
+    def _right(self, belief: SceneBelief, tool: np.ndarray) -> np.ndarray:
+        right = self._rights[self._slot]
+        move = right.step(belief, tool)
+        if right.stage in (righting.Stage.DONE, righting.Stage.FAILED):
+            self.mode = Mode.CHOOSE
+        return move
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _intercept(self, aim: Aim, belief: SceneBelief, tool: np.ndarray, before: np.ndarray, slot: int) -> np.ndarray:
+        context = self._pushing.context(belief, aim, slot)
+        limits = self._limits
+        move = intercept(self.model, belief, aim, context, tool, before, limits.lower, limits.upper, slot, self._rng)
+        self._slot, self.mode = slot, Mode.CATCH
+        self._pushing.begin()
+        return np.zeros(6) if move is None else move
+
+    def _fail(self, reason: str) -> np.ndarray:
+        self.mode, self._reason = Mode.FAILED, reason
+        return np.zeros(6)

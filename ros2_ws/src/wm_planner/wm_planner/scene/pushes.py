@@ -1,0 +1,121 @@
+"""Proposals of pushes: where to touch an object, in which direction, how fast and how far."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wm_core.hand import Hand, half_turned
+from wm_dynamics.scene_belief import SceneBelief
+from wm_planner.scene.clearance import Prism, least_gap
+from wm_planner.scene.targets import Target
+
+CLEAR = 0.006  # [m] between hand and object before a push
+SPREAD = 0.5  # [rad] around the direction to the target
+TOWARDS = 0.65  # share of the pushes that go there
+SLOW, FAST = 0.008, 0.028  # [m] a step
+NEAR_SLOW = 0.003  # [m] a step, near the target
+LOW = 0.018  # [m] of the tip over the table
+UNDER_TOP = 0.006  # [m] that the tip is at least below an object's top
+LEAN = 0.6  # [rad] by which the hand leans back from what is taller than its fingers are long
+DRAWS = 3  # for each proposal that is wanted
+
+
+@dataclass(frozen=True)
+class Pushes:
+    """N proposals: tool states (N, 6) before them, displacements (N, H, 6), slots (N,) of what is pushed."""
+
+    start: np.ndarray
+    moves: np.ndarray
+    slot: np.ndarray
+
+
+def propose(
+    belief: SceneBelief,
+    targets: Sequence[Target],
+    others: Sequence[Prism],
+    hand: Hand,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    horizon: int,
+    count: int,
+    rng: np.random.Generator,
+    *,
+    leaning: bool = False,
+) -> Pushes | None:
+    """`count` pushes at most of the targets' objects, the farther ones more often; `others`: prisms that the hand keeps clear of, one
+    for each object. `lower`, `upper` (6,): of tool states. `leaning`: the hand may be pitched. None where nothing can be touched.
+    """
+    if not targets:
+        return None
+    off = np.array([float(target.off(belief.state)) for target in targets])
+    chosen = rng.choice(len(targets), DRAWS * count, p=off / off.sum())
+    starts, headings, slots, speeds = [], [], [], []
+    for number in chosen:
+        start, heading, speed = _push(belief, targets[number], off[number], hand, lower, upper, rng, leaning)
+        starts.append(start)
+        headings.append(heading)
+        speeds.append(speed)
+        slots.append(targets[number].slot)
+    start, slot = np.array(starts), np.array(slots)
+    free = ((start >= lower) & (start <= upper)).all(1)
+    free &= least_gap(hand, start, others) > CLEAR / 3
+    kept = np.flatnonzero(free)[:count]
+    if not len(kept):
+        return None
+    moves = np.stack([_moves(headings[i], speeds[i], horizon, rng) for i in kept])
+    return Pushes(start[kept], moves, slot[kept])
+
+
+def _push(
+    belief: SceneBelief,
+    target: Target,
+    off: float,
+    hand: Hand,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    rng: np.random.Generator,
+    leaning: bool,
+) -> tuple[np.ndarray, float, float]:
+    """Tool state (6,) before, heading [rad] and speed [m a step]."""
+    slot, outline = target.slot, belief.footprint(target.slot)
+    place = belief.state[slot, :2]
+    ahead = target.place - place
+    heading = rng.uniform(-np.pi, np.pi)
+    if np.linalg.norm(ahead) > 1e-3 and rng.random() < TOWARDS:
+        heading = np.arctan2(ahead[1], ahead[0]) + rng.normal(0, SPREAD)
+    along = np.array([np.cos(heading), np.sin(heading)])
+    through = place + (outline[rng.integers(len(outline))] - place) * rng.uniform(0.0, 0.95)
+    height = float(belief.top[slot])
+    bottom = float(belief.bottom[slot])
+    tip = max(bottom + LOW, min(height - UNDER_TOP, bottom + 0.4 * (height - bottom)))
+    pitch, yaw = 0.0, heading + (0.0 if rng.random() < 0.75 else np.pi / 2)
+    if height - tip > hand.palm_height - 0.004:
+        if leaning and rng.random() < 0.8:
+            pitch, yaw = LEAN, heading + np.pi  # fingers point along -x of a hand that is pitched forwards
+        else:
+            tip = height - hand.palm_height + 0.004
+    turned = float(half_turned(yaw, lower[3], upper[3]))
+    if np.cos(turned - yaw) < 0:
+        pitch = -pitch
+    across = np.array([-along[1], along[0]])
+    beside = np.abs((outline - through) @ across) < hand.finger[1] + 0.004
+    edge = ((outline[beside] if beside.any() else outline) @ along).min()
+    # How far the fingers reach ahead of the tip, as the hand is turned.
+    turn = turned - heading
+    reach = abs(np.cos(turn)) * hand.finger[0] / 2 + abs(np.sin(turn)) * hand.finger[1]
+    if pitch:
+        reach = np.cos(pitch) * hand.finger[0] / 2 + abs(np.sin(pitch)) * hand.reach_below
+    start = through + along * (edge - through @ along - reach - CLEAR)
+    slowest = NEAR_SLOW if off < 0.03 else SLOW
+    speed = np.exp(rng.uniform(np.log(slowest), np.log(FAST)))
+    return np.array([*start, tip, turned, pitch, 0.0]), heading, float(speed)
+
+
+def _moves(heading: float, speed: float, horizon: int, rng: np.random.Generator) -> np.ndarray:
+    """Displacements (H, 6): an arc, of which any prefix is a push of its own."""
+    headings = heading + rng.normal(0, 0.05) * np.arange(horizon)
+    moves = np.zeros((horizon, 6))
+    moves[:, 0], moves[:, 1] = speed * np.cos(headings), speed * np.sin(headings)
+    moves[:, 3] = rng.normal(0, 0.05)
+    return moves

@@ -1,0 +1,162 @@
+"""Pushes from proposal to end: looked at in imagination, travelled to, then searched around step by step."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from wm_core.hand import Hand
+from wm_dynamics.scene_belief import SceneBelief
+from wm_dynamics.scene_model import SceneDynamics, SceneFutures
+from wm_planner.scene.clearance import Prism, prisms
+from wm_planner.scene.costs import Context, total
+from wm_planner.scene.pushes import Pushes, propose
+from wm_planner.scene.refine import Search
+from wm_planner.scene.targets import Aim, Target
+from wm_planner.scene.travel import next_move, route, there
+
+LOOKED_AT = 12  # proposals that all members are asked about
+WORTH = 0.0015  # [m] of cost that a push must gain
+TRAVEL_COST = 0.004  # [m] of cost for each metre that the hand travels before
+LONGEST_PUSH = 24  # steps
+FRUITLESS = 3  # steps of a push that gain nothing, after which it ends
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of tool states `lower`, `upper` (6,), and where objects may be: `region`, lower and upper corner (2,)."""
+
+    lower: np.ndarray
+    upper: np.ndarray
+    region: tuple[np.ndarray, np.ndarray]
+
+
+@dataclass
+class Pushing:
+    """One push after the other; `slot`: of what is pushed, -1: nothing."""
+
+    model: SceneDynamics
+    hand: Hand
+    limits: Limits
+    fixtures: Sequence[Prism]
+    proposals: int  # in each of `looks` cycles
+    looks: int
+    search: Search
+    weights: Mapping[str, float] | None
+    refining: bool
+    leaning: bool
+    rng: np.random.Generator
+    slot: int = -1
+    chosen: SceneFutures | None = None  # of the push that was taken
+    _found: list[tuple[Pushes, np.ndarray]] = field(default_factory=list)
+    _looked: int = 0
+    _way: list[np.ndarray] = field(default_factory=list)
+    _plan: np.ndarray = field(default_factory=lambda: np.zeros((1, 6)))
+    _steps: int = 0
+    _fruitless: int = 0
+
+    def begin(self) -> None:
+        """Look anew."""
+        self._found, self._looked = [], 0
+
+    def look(self, belief: SceneBelief, aim: Aim, targets: Sequence[Target], tool: np.ndarray) -> bool:
+        """Imagine some proposals; whether that was the last look before one is to be taken."""
+        pushes = propose(
+            belief,
+            targets,
+            [*prisms(belief), *self.fixtures],
+            self.hand,
+            self.limits.lower,
+            self.limits.upper,
+            self.model.horizon,
+            self.proposals,
+            self.rng,
+            leaning=self.leaning,
+        )
+        if pushes is not None:
+            futures = self.model.imagine(belief, pushes.start, pushes.moves)
+            self._found.append((pushes, self._judged(belief, aim, pushes, futures, tool)))
+        self._looked += 1
+        return self._looked >= self.looks
+
+    def take(self, belief: SceneBelief, aim: Aim, tool: np.ndarray, worth: float = WORTH) -> bool:
+        """The best prefix of the best proposals, as all members see them; False where none is worth it."""
+        found, self._found, self._looked = self._found, [], 0
+        if not found:
+            return False
+        cost = np.concatenate([each[1] for each in found])
+        order = np.argsort(cost.min(1))[:LOOKED_AT]
+        every = Pushes(
+            *(np.concatenate([getattr(each[0], name) for each in found]) for name in ("start", "moves", "slot"))
+        )
+        best_of = Pushes(every.start[order], every.moves[order], every.slot[order])
+        futures = self.model.imagine(belief, best_of.start, best_of.moves, every=True)
+        again = self._judged(belief, aim, best_of, futures, tool)
+        best, length = np.unravel_index(int(np.argmin(again)), again.shape)
+        if now(belief, aim) - again[best, length] < worth:
+            return False
+        self._plan = best_of.moves[best].copy()
+        self._plan[length + 1 :] = 0.0
+        self.slot = int(best_of.slot[best])
+        self.chosen = only(futures, np.arange(len(order)) == best)
+        standing = [*prisms(belief), *self.fixtures]
+        self._way = route(
+            self.hand, tool, best_of.start[best], standing, self.limits.lower, self.limits.upper, self.rng
+        )
+        self._steps = self._fruitless = 0
+        return True
+
+    def travel(self, tool: np.ndarray) -> np.ndarray | None:
+        """The next displacement (6,) on the way to where the push begins; None: it is there."""
+        while self._way and there(tool, self._way[0]):
+            self._way.pop(0)
+        return next_move(tool, self._way[0], self.model.limit) if self._way else None
+
+    def push(
+        self, belief: SceneBelief, aim: Aim, tool: np.ndarray, before: np.ndarray, late: Callable[[], bool]
+    ) -> np.ndarray | None:
+        """The next displacement (6,); None: it gains no more."""
+        context = self.context(belief, aim, self.slot)
+        if self.refining:
+
+            def cost(moves: np.ndarray) -> np.ndarray:
+                return total(self.model.imagine(belief, tool, moves, before), aim, context, self.weights)
+
+            plan, along = self.search.best(self._plan, self.model.limit, cost, self.rng, late)
+            gained = now(belief, aim) - float(along.min())
+        else:
+            plan, gained = self._plan, float(np.abs(self._plan).max() > 0)
+        self._fruitless = 0 if gained > WORTH / 2 else self._fruitless + 1
+        self._steps += 1
+        if self._fruitless >= FRUITLESS or self._steps > LONGEST_PUSH:
+            return None
+        self._plan = np.concatenate([plan[1:], np.zeros((1, 6))])
+        return plan[0]
+
+    def context(self, belief: SceneBelief, aim: Aim, slot: int) -> Context:
+        """For the terms of the cost, where one object is to be moved."""
+        standing = dict(enumerate([*prisms(belief), *self.fixtures]))
+        kept = {other: prism for other, prism in standing.items() if other in aim.kept or other >= belief.slots}
+        return Context(belief, self.hand, *self.limits.region, kept, (slot,))
+
+    def _judged(
+        self, belief: SceneBelief, aim: Aim, pushes: Pushes, futures: SceneFutures, tool: np.ndarray
+    ) -> np.ndarray:
+        """Cost (N, H) of each prefix."""
+        cost = np.empty(futures.tool.shape[:2])
+        for slot in np.unique(pushes.slot):
+            mine = pushes.slot == slot
+            cost[mine] = total(only(futures, mine), aim, self.context(belief, aim, int(slot)), self.weights)
+        return cost + TRAVEL_COST * np.linalg.norm(pushes.start[:, :2] - tool[:2], axis=1)[:, None]
+
+
+def now(belief: SceneBelief, aim: Aim) -> float:
+    """What the scene costs as it is."""
+    return float(sum(target.off(belief.state) for target in aim.targets))
+
+
+def only(futures: SceneFutures, chosen: np.ndarray) -> SceneFutures:
+    """Some of the candidates: a mask (N,)."""
+    return SceneFutures(
+        futures.states[:, chosen], futures.variances[:, chosen], futures.contacts[:, chosen], futures.tool[chosen]
+    )

@@ -1,0 +1,77 @@
+"""The search around a plan while it is carried out: iCEM, CEM or MPPI over a few displacements of the tool."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from wm_planner.planners.base import coloured_noise
+
+KEPT = 3  # plans of an iteration that the next one begins with
+ELITES = 8
+STEPS_LEFT = 2  # shortest plan
+
+
+@dataclass(frozen=True)
+class Search:
+    """`kind`: icem, cem, or mppi; `samples` in each of `iterations`; `spread` (6,): of displacements [m, rad]."""
+
+    kind: str = "icem"
+    samples: int = 64
+    iterations: int = 2
+    spread: tuple[float, ...] = (0.010, 0.010, 0.0, 0.1, 0.0, 0.0)
+    temperature: float = 0.004  # [m] of cost, of MPPI
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("icem", "cem", "mppi"):
+            raise ValueError(f"expected a search out of icem, cem, mppi, got '{self.kind}'")
+
+    def best(
+        self,
+        plan: np.ndarray,
+        limit: np.ndarray,
+        cost: Callable[[np.ndarray], np.ndarray],
+        rng: np.random.Generator,
+        late: Callable[[], bool] = lambda: False,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The best displacements (H, 6) around `plan` (H, 6), and their cost at each step (H,). `cost`: (N, H, 6) -> (N, H).
+
+        A plan is judged where it ends: after that its displacements are zero.
+        """
+        horizon = len(plan)
+        mean, spread = plan.copy(), np.tile(np.array(self.spread), (horizon, 1))
+        best: tuple[float, np.ndarray, np.ndarray] | None = None
+        kept = np.empty((0, horizon, 6))
+        for iteration in range(self.iterations):
+            if best is not None and late():
+                break
+            noise = coloured_noise(rng, self.samples, horizon, 6, 2.0 if self.kind == "icem" else 0.0)
+            candidates = mean + spread * noise
+            candidates[0] = mean
+            if iteration == 0:
+                candidates[1] = 0.0
+                candidates[2, :-1], candidates[2, -1] = plan[1:], 0.0
+                candidates[3], candidates[4] = 0.5 * mean, 1.3 * mean
+            lasting = rng.integers(STEPS_LEFT, horizon + 1, self.samples)
+            lasting[:5] = horizon
+            candidates *= (np.arange(horizon) < lasting[:, None])[..., None]
+            if len(kept):
+                candidates[-len(kept) :] = kept
+            candidates = np.clip(candidates, -limit, limit)
+            along = cost(candidates)
+            judged = 0.25 * along[:, :-1].mean(1) + 2.0 * along[:, -1]
+            judged += 0.006 * np.abs(np.diff(candidates[..., :2], axis=1)).sum((1, 2))
+            order = np.argsort(judged)
+            first = order[0]
+            if best is None or judged[first] < best[0]:
+                best = float(judged[first]), candidates[first], along[first]
+            elites = candidates[order[:ELITES]]
+            if self.kind == "mppi":
+                weight = np.exp(-(judged - judged[first]) / self.temperature)
+                mean = (weight[:, None, None] * candidates).sum(0) / weight.sum()
+            else:
+                mean = 0.9 * elites.mean(0) + 0.1 * mean
+                spread = np.maximum(elites.std(0), 0.3 * spread)
+            kept = elites[:KEPT] if self.kind == "icem" else kept
+        assert best is not None
+        return best[1], best[2]

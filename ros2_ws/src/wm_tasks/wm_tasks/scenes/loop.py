@@ -1,0 +1,156 @@
+"""A task in a simulated scene from start to verdict, in one process: noisy truth, tracker, planner, arm."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from wm_core.goal import AllOf, Goal, GoalError
+from wm_core.robot import RobotProfile
+from wm_core.scene import SceneState
+from wm_dynamics.scene_model import SceneDynamics, SceneModel
+from wm_dynamics.scene_tracker import Noise, SceneTracker
+from wm_planner.scene.planner import Mode, ScenePlanner, SceneSettings
+from wm_sim.scene_sim import SceneSim
+from wm_sim.tool_driver import ToolDriver
+from wm_tasks.scenes.draw import Episode, draw_episode
+from wm_tasks.scenes.sight import noisy
+from wm_tasks.scenes.task import SceneTask
+
+PERIOD = 0.1  # [s]
+JUDGED_AFTER = 1.0  # [s] with the hand away
+FARTHEST = 0.02  # [m] objects may be brought from the reach's edge
+
+# The displacement (6,) of the tool for the true scene, the tool state (6,) and the goal.
+Policy = Callable[[SceneState, np.ndarray, Goal], np.ndarray]
+
+
+@dataclass(frozen=True)
+class SceneResult:
+    """Of an episode, judged on the truth."""
+
+    seed: int
+    success: bool
+    declared: bool  # by the planner; without it nothing is a success
+    reason: str  # why it gave up
+    steps: int
+    distance: float  # [m] of the goal at the end
+    others: float  # [m] that what has no goal moved at most
+    tilted: float  # [rad] the largest tilt of what stood
+    plan_ms: tuple[float, ...] = field(repr=False)
+    modes: tuple[str, ...] = field(repr=False)
+
+
+class SceneLoop:
+    """A robot in one world; `model`: None for policies alone."""
+
+    def __init__(
+        self,
+        task: SceneTask,
+        model: Callable[[SceneSim], SceneDynamics] | None = None,
+        robot: RobotProfile | None = None,
+        *,
+        settings: SceneSettings | None = None,
+        noise: Noise | None = None,
+        change: Callable[[SceneSim, np.random.Generator], None] | None = None,
+    ) -> None:
+        """`change`: what is done to the scene after it was drawn, such as another friction."""
+        self.task, self.noise = task, noise or Noise()
+        self.sim = SceneSim(task.world, robot)
+        self.driver = ToolDriver(self.sim, PERIOD)
+        self._change = change
+        self._model = None if model is None else model(self.sim)
+        given = settings or SceneSettings()
+        weights = task.weights or given.weights
+        self._settings = replace(given, weights=weights, axes=task.axes)
+
+    def close(self) -> None:
+        self.sim.close()
+
+    def episode(self, seed: int, policy: Policy | None = None, watch: Callable[..., None] | None = None) -> SceneResult:
+        """One episode; `policy`: acts on the truth in the planner's place; `watch(sim, belief, decision)`: at each step."""
+        drawn = draw_episode(self.task, self.sim, seed)
+        rng = np.random.default_rng([seed, 78])
+        if self._change is not None:
+            self._change(self.sim, rng)
+        self.driver.anchor()
+        for slot, velocity in drawn.velocity.items():
+            self.sim.push(slot, velocity)
+        steps = round(self.task.time_limit / PERIOD)
+        if policy is not None:
+            return self._by_policy(drawn, seed, policy, steps)
+        return self._planned(drawn, seed, rng, steps, watch)
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _planned(self, drawn: Episode, seed: int, rng: np.random.Generator, steps: int, watch) -> SceneResult:  # type: ignore[no-untyped-def]
+        assert self._model is not None, "expected a model to plan with"
+        learned = self._model if isinstance(self._model, SceneModel) else None
+        tracker = SceneTracker(learned, self.noise, PERIOD)
+        lower, upper = self.driver.lower, self.driver.upper
+        region = (lower[:2] + FARTHEST, upper[:2] - FARTHEST)
+        planner = ScenePlanner(self._model, self.sim.hand, lower, upper, region, self._settings, seed=seed)
+        move = before = np.zeros(6)
+        tool = self.driver.commanded.values
+        times, modes, taken = [], [], 0
+        declared, reason = False, "timeout"
+        for step in range(steps):
+            belief = tracker.update(noisy(self.sim.scene, self.noise, rng), tool, move, before)
+            tool, before = self.driver.commanded.values, move
+            if planner.aim is None:
+                try:
+                    planner.pursue(drawn.goal, belief)
+                except GoalError as error:
+                    return self._judged(drawn, seed, False, f"refused: {error}", 0, times, modes)
+            decision = planner.plan(belief, tool, before)
+            times.append(decision.plan_ms)
+            modes.append(decision.mode.value)
+            if watch is not None:
+                watch(self.sim, belief, decision)
+            taken = step + 1
+            if decision.mode in (Mode.DONE, Mode.FAILED):
+                declared, reason = decision.mode is Mode.DONE, decision.reason
+                break
+            move = self.driver.move(decision.move)
+        return self._judged(drawn, seed, declared, "" if declared else reason, taken, times, modes)
+
+    def _by_policy(self, drawn: Episode, seed: int, policy: Policy, steps: int) -> SceneResult:
+        for step in range(steps):
+            move = policy(self.sim.scene, self.driver.commanded.values, drawn.goal)
+            if not np.isfinite(move).all():  # it says that it is done
+                return self._judged(drawn, seed, True, "", step, [], [])
+            self.driver.move(move)
+        return self._judged(drawn, seed, True, "", steps, [], [])
+
+    def _judged(
+        self, drawn: Episode, seed: int, declared: bool, reason: str, steps: int, times: list[float], modes: list[str]
+    ) -> SceneResult:
+        """By the truth, a second later, with the hand away."""
+        away = self.driver.commanded.values
+        for _ in range(round(JUDGED_AFTER / PERIOD)):
+            up = np.zeros(6)
+            up[2] = min(0.03, max(0.0, away[2] + 0.1 - self.driver.commanded.values[2]))
+            self.driver.move(up)
+        scene, task = self.sim.scene, self.task
+        goals = drawn.goal.goals if isinstance(drawn.goal, AllOf) else (drawn.goal,)
+        met = all(bool(goal.reached(scene)) for goal in goals)
+        wanted = {goal.identity for goal in goals}  # type: ignore[attr-defined]
+        others = [slot for slot, name in enumerate(drawn.names) if name not in wanted]
+        moved = np.linalg.norm(scene.position[:, :2] - drawn.start, axis=1)
+        farthest = float(moved[others].max()) if others else 0.0
+        cosine = 1 - 2 * (scene.rotation[:, 0] ** 2 + scene.rotation[:, 1] ** 2)
+        stood = [slot for slot, spec in enumerate(task.objects) if not spec.toppled]
+        tilted = float(np.arccos(np.clip(cosine[stood].min(), -1, 1))) if stood else 0.0
+        success = declared and met and farthest <= task.success.others and tilted < 0.3
+        return SceneResult(
+            seed,
+            success,
+            declared,
+            reason,
+            steps,
+            float(drawn.goal.distance(scene)),
+            farthest,
+            tilted,
+            tuple(times),
+            tuple(modes),
+        )
