@@ -79,7 +79,7 @@ def collect_shard(shard: Shard) -> tuple[Path, int]:
         for name, values in record.items():
             arrays[name][number] = values
     part = shard.file.with_suffix(".part.npz")
-    np.savez_compressed(part, **arrays)
+    np.savez_compressed(part, allow_pickle=False, **arrays)
     part.replace(shard.file)
     return shard.file, len(found)
 

@@ -113,7 +113,7 @@ class SceneExplorer:
     def _pushing(self, heading: float, rng: np.random.Generator) -> np.ndarray:
         moves = np.zeros((self.steps, 6))
         speed = np.exp(rng.uniform(np.log(SLOWEST), np.log(FASTEST)))
-        drift, stop = rng.normal(0, 0.04), rng.integers(8, 2 * self.steps)
+        drift, stop = rng.normal(0, 0.04), int(rng.integers(8, 2 * self.steps))
         for step in range(self.steps):
             heading += drift + rng.normal(0, 0.05)
             if rng.random() < 0.06:

@@ -54,7 +54,6 @@ def draw_episode(task: SceneTask, sim: SceneSim, seed: int) -> Episode:
         velocity = _sliding(task, sim, names, rng)
         if task.slide is not None and not velocity:
             continue
-        goals = [_as_it_is(goal, scene, names) for goal in goals]
         return Episode(
             goals[0] if len(goals) == 1 else AllOf(tuple(goals)), names, scene.position[:, :2].copy(), velocity
         )
@@ -142,11 +141,6 @@ def _pose_goal(task: SceneTask, goal: TaskGoal, place: Placed) -> PoseGoal:
     if goal.turn is not None:
         pose["yaw"] = float(np.arctan2(place.rotation[1, 0], place.rotation[0, 0]))
     return PoseGoal(pose, task.success.tolerance, task.success.yaw_tolerance, goal.object)
-
-
-def _as_it_is(goal: Goal, scene, names: tuple[str, ...]) -> Goal:  # type: ignore[no-untyped-def]
-    """Yaws are of an object's frame, which is known when it rests."""
-    return goal
 
 
 def _something_between(start: Placed, goal: Placed, others: list[Placed]) -> bool:

@@ -83,7 +83,9 @@ class SceneLoop:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _planned(self, drawn: Episode, seed: int, rng: np.random.Generator, steps: int, watch) -> SceneResult:  # type: ignore[no-untyped-def]
+    def _planned(
+        self, drawn: Episode, seed: int, rng: np.random.Generator, steps: int, watch: Callable[..., None] | None
+    ) -> SceneResult:
         assert self._model is not None, "expected a model to plan with"
         learned = self._model if isinstance(self._model, SceneModel) else None
         tracker = SceneTracker(learned, self.noise, PERIOD)
@@ -92,7 +94,9 @@ class SceneLoop:
         planner = ScenePlanner(self._model, self.sim.hand, lower, upper, region, self._settings, seed=seed)
         move = before = np.zeros(6)
         tool = self.driver.commanded.values
-        times, modes, taken = [], [], 0
+        times: list[float] = []
+        modes: list[str] = []
+        taken = 0
         declared, reason = False, "timeout"
         for step in range(steps):
             belief = tracker.update(noisy(self.sim.scene, self.noise, rng), tool, move, before)

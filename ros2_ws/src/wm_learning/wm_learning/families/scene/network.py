@@ -56,6 +56,10 @@ class SceneNetwork(nn.Module):
     """Predicts states of objects step by step."""
 
     family = "scene"
+    _boxes: Tensor
+    _scale: Tensor
+    _input_scale: Tensor
+    _pair_scale: Tensor
 
     def __init__(self, config: SceneConfig, hand: Hand) -> None:
         super().__init__()

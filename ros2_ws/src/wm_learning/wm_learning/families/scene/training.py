@@ -36,19 +36,19 @@ class SceneTraining:
         self._train, self._held = _Windows(data), _Windows(held_out)
 
     def phases(self) -> list[Phase]:
-        return [
-            Phase(
-                f"rollouts_{stage.horizon}",
-                stage.steps,
-                stage.rate,
-                lambda draw, stage=stage: self._loss(draw, stage, self._train),
-                self._model.parameters(),
-                validate=lambda: self.held_out_loss(),
-                validate_every=1000,
-                weight_decay=self._config.weight_decay,
-            )
-            for stage in self._config.stages
-        ]
+        return [self._phase(stage) for stage in self._config.stages]
+
+    def _phase(self, stage: Stage) -> Phase:
+        return Phase(
+            f"rollouts_{stage.horizon}",
+            stage.steps,
+            stage.rate,
+            lambda draw: self._loss(draw, stage, self._train),
+            self._model.parameters(),
+            validate=self.held_out_loss,
+            validate_every=1000,
+            weight_decay=self._config.weight_decay,
+        )
 
     def held_out_loss(self, horizon: int = 8, batches: int = 6) -> float:
         """On windows that are the same each time."""
