@@ -26,6 +26,7 @@ ENOUGH = 0.65  # share of a tolerance within which a target counts as reached
 STAYS = 0.9  # the same, of one that was reached before
 HELD_CYCLES = 4  # in which all targets are reached until the goal is
 IDLE_GAIN = 0.0004  # [m] by which what a push must gain is lowered with each time that nothing was found
+LEAST_WORTH = 0.0004  # [m]
 STUCK = 12  # times that nothing was found, after which the goal is given up
 AWAY = 0.1  # [m] that the hand rises when all is done
 BACK_OFF = 0.02  # [m] away from what was pushed
@@ -203,7 +204,8 @@ class ScenePlanner:
             pushed = [target]
         if not self._pushing.look(belief, aim, pushed, tool):
             return np.zeros(6)
-        if not self._pushing.take(belief, aim, tool, WORTH - IDLE_GAIN * self._idle):
+        worth = max(WORTH - IDLE_GAIN * self._idle, LEAST_WORTH)
+        if not self._pushing.take(belief, aim, tool, worth):
             return self._nothing(tool)
         self.mode, self._slot, self._idle = Mode.TRAVEL, self._pushing.slot, 0
         return None
