@@ -20,6 +20,11 @@ def rewrite(folder, **changes):
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **changes}))
 
 
+def test_a_bundle_of_scenes_is_refused_by_what_it_is():
+    with pytest.raises(BundleError, match="expected a bundle that the nodes run, got one of scenes"):
+        Bundle.load(bundles_dir() / "scene")
+
+
 def test_the_shipped_bundle_loads_and_answers():
     bundle = Bundle.load(bundles_dir() / "default")
     out = bundle.run("encode", bev=np.zeros((1, 5, bundle.bev.rows, bundle.bev.columns), np.float32))

@@ -177,6 +177,8 @@ def _read_spec(folder: Path) -> dict[str, Any]:
     found = spec.get("schema") if isinstance(spec, dict) else None
     if found == 1:
         raise BundleError(f"{file}: expected schema {SCHEMA_VERSION}, got 1; convert it: ./wm bundles convert {folder}")
+    if isinstance(spec, dict) and spec.get("family") == "scene":
+        raise BundleError(f"{file}: expected a bundle that the nodes run, got one of scenes: see docs/scenes.md")
     for field_name, message in faults(SCHEMA, spec):
         raise BundleError(
             f"{file}: {field_name or 'bundle.yaml'}: {message}; export the bundle again with this version of wm"

@@ -22,7 +22,8 @@ SURPRISE = 3.5  # standard deviations of an innovation after which the belief is
 PERSISTENT = 2.2  # the same, of the mean of the last innovations
 MEMORY = 6  # innovations
 LEVEL = np.cos(np.radians(4.0))  # what is tilted by less stands upright
-VELOCITY_GAIN = 0.5
+VELOCITY_GAIN = 0.6
+SHIFT = 0.002  # [m] between two looks that is no noise any more where an object was thought to rest
 GONE_BELOW = -0.03  # [m] height of a middle that has left the table
 
 
@@ -125,10 +126,11 @@ class SceneTracker:
         variance *= 1 - gain
         if surprised.any():
             self._innovations[slot] *= 0.3
-        if (self._moved[slot] < STILL).all() and not surprised.any():
+        went = state[:3] - self.belief.position[slot]
+        if (self._moved[slot] < STILL).all() and not surprised.any() and np.linalg.norm(went) < SHIFT:
             state[VELOCITY] = 0.0
-        else:
-            state[7:10] += VELOCITY_GAIN * gain[0] * off[0] / self._step
+        else:  # the way since the last look says as much as the model does
+            state[7:10] += VELOCITY_GAIN * (went / self._step - state[7:10])
             state[10:] += VELOCITY_GAIN * gain[1] * off[1] / self._step
         self._levelled(belief, slot)
 

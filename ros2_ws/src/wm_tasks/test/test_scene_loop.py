@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from wm_dynamics.scene_model import SceneFutures
+from wm_core.paths import bundles_dir
+from wm_core.scene_bundle import SceneBundle
+from wm_dynamics.scene_model import SceneFutures, SceneModel
 from wm_planner.scene.planner import Mode, SceneSettings
 from wm_planner.scene.refine import Search
 from wm_tasks.scenes.loop import SceneLoop
@@ -50,6 +52,12 @@ def test_with_the_simulator_as_model_an_object_is_pushed_to_its_place():
     (result,) = run("push_place", [1], PhysicsModel, settings=few)
     assert result.success, (result.reason, result.distance, result.modes)
     assert Mode.PUSH.value in result.modes and result.distance < 0.02
+
+
+def test_with_the_shipped_bundle_an_object_is_pushed_to_its_place():
+    bundle = SceneBundle.load(bundles_dir() / "scene")
+    results = run("push_place", range(2), lambda sim: SceneModel(bundle, np.concatenate(sim.world.table)))
+    assert any(result.success for result in results), [(each.reason, each.distance) for each in results]
 
 
 def test_an_object_that_falls_off_the_table_ends_the_goal_with_the_reason():

@@ -151,6 +151,12 @@ class PickAndPlace:
             self.stage = Stage.DONE
         return np.zeros(6)
 
+    def give_up(self, reason: str) -> None:
+        """Not with this grasp."""
+        if self._grasp is not None:
+            self._avoided.append(self._grasp)
+        self.stage, self.held, self.reason = Stage.FAILED, None, reason
+
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _over(self, belief: SceneBelief, grasp: Grasp) -> np.ndarray | None:
@@ -235,9 +241,7 @@ class PickAndPlace:
         return np.clip(at, self.lower, self.upper)
 
     def _slipped(self, tool: np.ndarray) -> np.ndarray:
-        if self._grasp is not None:
-            self._avoided.append(self._grasp)
-        self.stage, self.held, self.reason = Stage.FAILED, None, "it slipped out of the hand"
+        self.give_up("it slipped out of the hand")
         return self._grip(tool, self.hand.opening[1])
 
     def _grip(self, tool: np.ndarray, opening: float) -> np.ndarray:

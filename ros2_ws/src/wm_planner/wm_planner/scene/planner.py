@@ -31,6 +31,7 @@ STUCK = 12  # times that nothing was found, after which the goal is given up
 AWAY = 0.1  # [m] that the hand rises when all is done
 BACK_OFF = 0.02  # [m] away from what was pushed
 MOST_TRIES = 6  # of a grasp
+UNMOVED, STALLED = 1e-4, 4  # [m, rad] of a tool that stands; cycles of that after which the arm cannot go on
 
 
 class Mode(Enum):
@@ -98,6 +99,7 @@ class ScenePlanner:
         """From now on; raises GoalError for a goal that cannot be met, and keeps the one before."""
         self.aim = aim_of(goal, belief, *self._limits.region)
         self.mode, self._idle, self._reached, self._slot, self._reason = Mode.CHOOSE, 0, 0, -1, ""
+        self._asked, self._was, self._stalled = np.zeros(6), np.full(6, np.inf), 0
         settings = self.settings
         self._pushing = Pushing(
             self.model,
@@ -128,8 +130,12 @@ class ScenePlanner:
             return deadline_s is not None and time.monotonic() > deadline_s
 
         move = np.clip(self._step(self.aim, belief, tool, before, late), -self.model.limit, self.model.limit)
+        if self._blocked(tool, move):
+            move = self._give_way(tool)
+        move = np.clip(tool + move, self._limits.lower, self._limits.upper) - tool
+        self._asked, self._was = move, tool
         return SceneDecision(
-            np.clip(tool + move, self._limits.lower, self._limits.upper) - tool,
+            move,
             self.mode,
             self._slot,
             self._reason,
@@ -137,6 +143,26 @@ class ScenePlanner:
             1e3 * (time.perf_counter() - began),
             self._pushing.chosen,
         )
+
+    def _blocked(self, tool: np.ndarray, move: np.ndarray) -> bool:
+        """Whether the tool has not moved for some cycles though it was asked to: the arm cannot be there."""
+        still = np.abs(tool - self._was).max() < UNMOVED and np.abs(self._asked).max() > 10 * UNMOVED
+        self._stalled = self._stalled + 1 if still and np.abs(move).max() > 10 * UNMOVED else 0
+        return self._stalled >= STALLED
+
+    def _give_way(self, tool: np.ndarray) -> np.ndarray:
+        """Leave what the arm cannot do, and look for another way from higher up."""
+        self._stalled, self._idle = 0, self._idle + 1
+        if self.mode is Mode.PICK:
+            self._picks[self._slot].give_up("the arm does not get there")
+        self._pushing.avoid()
+        if self._idle > STUCK:
+            return self._fail("the arm does not get to where it could be moved from")
+        self.mode = Mode.CHOOSE
+        self._pushing.begin()
+        away = np.zeros(6)
+        away[2], away[4] = 0.02, -tool[4]
+        return away
 
     # -- modes ---------------------------------------------------------------------------------------------------
 
@@ -185,7 +211,7 @@ class ScenePlanner:
         if self._reached > HELD_CYCLES and tool[2] > self._leave_at - 0.005:
             self.mode = Mode.DONE
         away = tool.copy()
-        away[2] = self._leave_at
+        away[2] = self._leave_at if self._reached > 2 else tool[2]  # at first: does it stay?
         return next_move(tool, away, self.model.limit)
 
     def _choose(self, aim: Aim, belief: SceneBelief, tool: np.ndarray) -> np.ndarray | None:

@@ -19,6 +19,7 @@ LOOKED_AT = 12  # proposals that all members are asked about
 WORTH = 0.0015  # [m] of cost that a push must gain
 TRAVEL_COST = 0.004  # [m] of cost for each metre that the hand travels before
 LONGEST_PUSH = 24  # steps
+AVOIDED = 0.02  # [m] around a place that the arm does not get to
 FRUITLESS = 3  # steps of a push that gain nothing, after which it ends
 
 
@@ -49,6 +50,7 @@ class Pushing:
     slot: int = -1
     chosen: SceneFutures | None = None  # of the push that was taken
     _found: list[tuple[Pushes, np.ndarray]] = field(default_factory=list)
+    _avoided: list[np.ndarray] = field(default_factory=list)  # tool states that the arm does not get to
     _looked: int = 0
     _way: list[np.ndarray] = field(default_factory=list)
     _plan: np.ndarray = field(default_factory=lambda: np.zeros((1, 6)))
@@ -58,6 +60,11 @@ class Pushing:
     def begin(self) -> None:
         """Look anew."""
         self._found, self._looked = [], 0
+
+    def avoid(self) -> None:
+        """The arm does not get to where it was going to."""
+        if self._way:
+            self._avoided.append(self._way[0])
 
     def look(self, belief: SceneBelief, aim: Aim, targets: Sequence[Target], tool: np.ndarray) -> bool:
         """Imagine some proposals; whether that was the last look before one is to be taken."""
@@ -84,11 +91,13 @@ class Pushing:
         found, self._found, self._looked = self._found, [], 0
         if not found:
             return False
-        cost = np.concatenate([each[1] for each in found])
-        order = np.argsort(cost.min(1))[:LOOKED_AT]
         every = Pushes(
             *(np.concatenate([getattr(each[0], name) for each in found]) for name in ("start", "moves", "slot"))
         )
+        cost = np.concatenate([each[1] for each in found])
+        for place in self._avoided:
+            cost[np.linalg.norm(every.start[:, :2] - place[:2], axis=1) < AVOIDED] += 1.0
+        order = np.argsort(cost.min(1))[:LOOKED_AT]
         best_of = Pushes(every.start[order], every.moves[order], every.slot[order])
         futures = self.model.imagine(belief, best_of.start, best_of.moves, every=True)
         again = self._judged(belief, aim, best_of, futures, tool)

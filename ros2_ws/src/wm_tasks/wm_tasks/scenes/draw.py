@@ -18,7 +18,11 @@ GOAL_GAP = 0.012  # [m] around a goal's place, from what stays
 BESIDE_WAY = 0.09  # [m] from the way at which something is in it or beside it
 INSET = 0.02  # [m] of goals from the edge of the start's region
 FIXED_MASS = 50.0  # [kg]
-EDGE = 0.12  # [m] from an edge at which what slides begins, at least
+EDGE = 0.08  # [m] from an edge at which what slides begins, at least
+HAND_AHEAD, HAND_ASIDE = (
+    (0.2, 0.8),
+    (0.06, 0.12),
+)  # share of the way to the edge, and [m] beside it, where the hand begins then
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Episode:
     names: tuple[str, ...]
     start: np.ndarray
     velocity: dict[int, np.ndarray]  # (6,) of what slides at first, by slot
+    hand: np.ndarray | None  # (2,) where the tool begins [m]; None: at home
+    hand: np.ndarray | None = None  # (2,) where the tool begins [m]; None: at home
 
 
 def draw_episode(task: SceneTask, sim: SceneSim, seed: int) -> Episode:
@@ -51,12 +57,11 @@ def draw_episode(task: SceneTask, sim: SceneSim, seed: int) -> Episode:
         except WorldError:
             continue
         scene = sim.scene
-        velocity = _sliding(task, sim, names, rng)
+        velocity, hand = _sliding(task, sim, names, rng)
         if task.slide is not None and not velocity:
             continue
-        return Episode(
-            goals[0] if len(goals) == 1 else AllOf(tuple(goals)), names, scene.position[:, :2].copy(), velocity
-        )
+        goal = goals[0] if len(goals) == 1 else AllOf(tuple(goals))
+        return Episode(goal, names, scene.position[:, :2].copy(), velocity, hand)
     raise TaskError(f"{task.path}: no start was found in {TRIES} tries; enlarge the world's region or the distances")
 
 
@@ -154,20 +159,30 @@ def _something_between(start: Placed, goal: Placed, others: list[Placed]) -> boo
     return False
 
 
-def _sliding(task: SceneTask, sim: SceneSim, names: tuple[str, ...], rng: np.random.Generator) -> dict[int, np.ndarray]:
-    """Velocities towards the nearest edge, so fast that it would go over; none where it would not."""
+def _sliding(
+    task: SceneTask, sim: SceneSim, names: tuple[str, ...], rng: np.random.Generator
+) -> tuple[dict[int, np.ndarray], np.ndarray | None]:
+    """Velocities towards the nearest edge, so fast that it would go over, and where the hand begins: beside its path; none where it
+    would not go over, or the hand cannot be there.
+    """
     if task.slide is None:
-        return {}
+        return {}, None
     slot = names.index(task.slide[0])
     lower, upper = task.world.table
     place = sim.scene.position[slot, :2]
     edges = np.concatenate([place - lower, upper - place])
     side = int(np.argmin(edges))
-    axis, sign = side % 2, -1.0 if side < 2 else 1.0
-    velocity = np.zeros(6)
+    ahead = np.zeros(2)
+    ahead[side % 2] = -1.0 if side < 2 else 1.0
+    across = np.array([-ahead[1], ahead[0]])
     speed = rng.uniform(*task.slide[1])
-    velocity[axis] = sign * speed
-    velocity[1 - axis] = rng.normal(0, 0.1 * speed)
+    velocity = np.zeros(6)
+    velocity[:2] = speed * ahead + rng.normal(0, 0.1 * speed) * across
     friction = sim.objects[slot].body.friction * sim.friction
-    stops = speed**2 / (2 * 9.81 * friction)
-    return {slot: velocity} if edges[side] > EDGE * 0.5 and stops > edges[side] else {}
+    goes_over = speed**2 / (2 * 9.81 * friction) > edges[side]
+    hand = (
+        place + rng.uniform(*HAND_AHEAD) * edges[side] * ahead + rng.choice([-1, 1]) * rng.uniform(*HAND_ASIDE) * across
+    )
+    reach = sim.robot.reach
+    within = (hand > reach.lower[:2] + 0.01).all() and (hand < reach.upper[:2] - 0.01).all()
+    return ({slot: velocity}, hand) if edges[side] > EDGE and goes_over and within else ({}, None)

@@ -14,7 +14,7 @@ from wm_core.goal import AllOf, Goal, PoseGoal
 from wm_sim.scene_sim import SceneSim
 from wm_sim.tool_driver import ToolDriver
 from wm_tasks.scenes.draw import Episode, draw_episode
-from wm_tasks.scenes.loop import PERIOD
+from wm_tasks.scenes.loop import PERIOD, begin
 from wm_tasks.scenes.physics_model import LIMIT
 from wm_tasks.scenes.task import AXES, load_scene_task, scene_task_names
 
@@ -54,7 +54,7 @@ class SceneEnv(gymnasium.Env):
         super().reset(seed=seed)
         scene = (options or {}).get("scene", int(self.np_random.integers(2**31)))
         self._drawn = draw_episode(self._task, self._sim, scene)
-        self._driver.anchor()
+        begin(self._driver, self._drawn)
         for slot, velocity in self._drawn.velocity.items():
             self._sim.push(slot, velocity)
         return self._observe(), self._info()

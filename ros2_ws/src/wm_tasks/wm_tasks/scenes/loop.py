@@ -18,11 +18,19 @@ from wm_tasks.scenes.sight import noisy
 from wm_tasks.scenes.task import SceneTask
 
 PERIOD = 0.1  # [s]
+BESIDE_HEIGHT = 0.03  # [m] of the tip where it begins beside the path of what slides
 JUDGED_AFTER = 1.0  # [s] with the hand away
-FARTHEST = 0.02  # [m] objects may be brought from the reach's edge
+FARTHEST = 0.04  # [m] objects may be brought from the reach's edge
 
 # The displacement (6,) of the tool for the true scene, the tool state (6,) and the goal.
 Policy = Callable[[SceneState, np.ndarray, Goal], np.ndarray]
+
+
+def begin(driver: ToolDriver, drawn: Episode) -> None:
+    """The hand where an episode begins."""
+    driver.anchor()
+    if drawn.hand is not None:
+        driver.teleport(np.array([*drawn.hand, BESIDE_HEIGHT, 0.0, 0.0, 0.0]))
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ class SceneLoop:
         rng = np.random.default_rng([seed, 78])
         if self._change is not None:
             self._change(self.sim, rng)
-        self.driver.anchor()
+        begin(self.driver, drawn)
         for slot, velocity in drawn.velocity.items():
             self.sim.push(slot, velocity)
         steps = round(self.task.time_limit / PERIOD)
