@@ -47,6 +47,8 @@ SECTIONS = (
     "real_controllers",
     "composed",
     "guard",
+    "scenes",
+    "scene_predictions",
 )
 HEAD = """\
 # Benchmarks

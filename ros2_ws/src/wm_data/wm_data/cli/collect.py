@@ -1,4 +1,4 @@
-"""Collect exploration episodes in simulation into bags, or motions in scenes of several objects into arrays (--states)."""
+"""Collect exploration episodes in simulation into bags, or motions of several objects (--states)."""
 
 import argparse
 from pathlib import Path

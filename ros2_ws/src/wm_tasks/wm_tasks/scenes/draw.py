@@ -20,7 +20,7 @@ INSET = 0.02  # [m] of goals from the edge of the start's region
 FIXED_MASS = 50.0  # [kg]
 EDGE = 0.08  # [m] from an edge at which what slides begins, at least
 HAND_AHEAD, HAND_ASIDE = (
-    (0.2, 0.8),
+    (0.25, 0.8),
     (0.06, 0.12),
 )  # share of the way to the edge, and [m] beside it, where the hand begins then
 
@@ -34,7 +34,6 @@ class Episode:
     start: np.ndarray
     velocity: dict[int, np.ndarray]  # (6,) of what slides at first, by slot
     hand: np.ndarray | None  # (2,) where the tool begins [m]; None: at home
-    hand: np.ndarray | None = None  # (2,) where the tool begins [m]; None: at home
 
 
 def draw_episode(task: SceneTask, sim: SceneSim, seed: int) -> Episode:
