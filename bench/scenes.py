@@ -17,8 +17,9 @@ from wm_planner.scene.refine import Search
 from wm_sim.scene_sim import SceneSim
 from wm_tasks.scenes.experts import RandomMotions, ScriptedExpert
 from wm_tasks.scenes.loop import FARTHEST, SceneLoop
-from wm_tasks.scenes.physics_model import LIMIT, PhysicsModel
-from wm_tasks.scenes.task import load_scene_task, scene_task_names
+from wm_tasks.scenes.physics_model import PhysicsModel
+from wm_tasks.scenes.still_model import StillModel
+from wm_tasks.scenes.task import LIMIT, load_scene_task, scene_task_names
 
 METHODS = {
     "wm": "proposals and search with the learned model",
@@ -34,21 +35,6 @@ simulator's with noise of 3 mm and 3 degrees in each axis (scripted: without); n
 as planned, without guard and controller. Success: the planner declares it within the task's time, and the truth agrees a second later
 with the hand 10 cm away: within the task's tolerances, what has no goal moved less than the task says, nothing fallen over.
 95 % Wilson intervals. Seeds {first} to {last}; seeds below 10000 are for training and tuning."""
-
-
-class StillModel:
-    """A model in which nothing moves, for what a model adds."""
-
-    horizon, limit = 12, LIMIT
-
-    def imagine(self, belief, tool, moves, before=None, *, every=False):  # type: ignore[no-untyped-def]
-        from wm_dynamics.scene_model import SceneFutures
-
-        count, steps = moves.shape[:2]
-        states = np.broadcast_to(belief.state, (1, count, steps, *belief.state.shape))
-        zeros = np.zeros((1, count, steps, belief.slots))
-        path = np.asarray(tool, float).reshape(-1, 1, 6) + np.cumsum(moves, 1)
-        return SceneFutures(states, np.zeros((*states.shape[:-1], 2)), zeros, path)
 
 
 @cache

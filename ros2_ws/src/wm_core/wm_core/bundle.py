@@ -1,6 +1,7 @@
 """Model bundles: a folder with `bundle.yaml` and ONNX graphs. Data only: nothing in it is executed on load."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -157,9 +158,13 @@ class Bundle:
 
     def run(self, graph: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Run one graph on float32 arrays; returns its outputs by name."""
-        session = self.session(graph)
-        values = session.run(None, inputs)
-        return {output.name: value for output, value in zip(session.get_outputs(), values, strict=True)}
+        return outputs_of(self.session(graph), inputs)
+
+
+def outputs_of(session: onnxruntime.InferenceSession, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Of one call of a graph, by name."""
+    values = session.run(None, inputs)
+    return {output.name: value for output, value in zip(session.get_outputs(), values, strict=True)}
 
 
 def sha256(path: Path) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wm_core.rotations import uprightness
 from wm_core.scene import SceneState
 from wm_core.specs_schema import HELD_FIELDS, POSITION
 
@@ -33,6 +34,11 @@ class Goal(ABC):
     @abstractmethod
     def reached(self, scene: SceneState) -> np.ndarray:
         """Whether (...,) the scene is as wanted."""
+
+    @property
+    def parts(self) -> "tuple[Goal, ...]":
+        """The goals that this one is made of: itself, where it is not several."""
+        return (self,)
 
 
 @dataclass(frozen=True)
@@ -171,8 +177,7 @@ class UprightGoal(Goal):
 
     def _upright(self, scene: SceneState) -> np.ndarray:
         """Cosine of the angle between the object's z axis and the vertical."""
-        rotation = scene.rotation[..., scene.slot(self.identity), :]
-        return 1 - 2 * (rotation[..., 0] ** 2 + rotation[..., 1] ** 2)
+        return uprightness(scene.rotation[..., scene.slot(self.identity), :])
 
 
 @dataclass(frozen=True)
@@ -210,6 +215,10 @@ class AllOf(Goal):
     def __post_init__(self) -> None:
         if not self.goals:
             raise GoalError("expected at least one goal, got none")
+
+    @property
+    def parts(self) -> tuple[Goal, ...]:
+        return tuple(part for goal in self.goals for part in goal.parts)
 
     def distance(self, scene: SceneState) -> np.ndarray:
         """The sum: each metre that any of them is off counts."""

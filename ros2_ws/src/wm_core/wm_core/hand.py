@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from wm_core.robot import Box, RobotProfile
+from wm_core.specs_schema import TOOL_FIELDS
 
 FINGERS = 2
+OPENING = TOOL_FIELDS.index("opening")  # of a tool state
 HALF_TURN = np.pi
 
 

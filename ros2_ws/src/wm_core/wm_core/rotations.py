@@ -70,3 +70,13 @@ def rpy_of(rotation: np.ndarray) -> tuple[float, float, float]:
     if abs(rotation[2, 0]) > 1 - 1e-9:  # gimbal lock: roll and yaw turn about one axis
         return float(np.arctan2(-rotation[1, 2], rotation[1, 1])), pitch, 0.0
     return float(np.arctan2(rotation[2, 1], rotation[2, 2])), pitch, float(np.arctan2(rotation[1, 0], rotation[0, 0]))
+
+
+def uprightness(rotation: np.ndarray) -> np.ndarray:
+    """Cosines (...,) of the angles between the z axes of unit quaternions (..., 4) x y z w and the vertical."""
+    return 1 - 2 * (rotation[..., 0] ** 2 + rotation[..., 1] ** 2)
+
+
+def angle_between(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Of unit quaternions (..., 4), (...,) [rad]."""
+    return 2 * np.arccos(np.clip(np.abs((one * other).sum(-1)), 0, 1))

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from wm_core.bundle import BundleError, open_graph, verify_checksums
+from wm_core.bundle import BundleError, open_graph, outputs_of, verify_checksums
 from wm_core.checked_yaml import faults, load_yaml
 from wm_core.hand import Hand
 
@@ -147,9 +147,7 @@ class SceneBundle:
 
     def run(self, graph: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Run one graph; returns its outputs by name."""
-        session = self._sessions[graph]
-        values = session.run(None, inputs)
-        return {output.name: value for output, value in zip(session.get_outputs(), values, strict=True)}
+        return outputs_of(self._sessions[graph], inputs)
 
 
 def hand_to_dict(hand: Hand) -> dict[str, Any]:

@@ -3,9 +3,12 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial import ConvexHull
+from scipy.spatial.transform import Rotation
 
 from wm_core.object_state import POSITION, ROTATION, VELOCITY
 from wm_core.outline import turned
+from wm_core.rotations import uprightness
 from wm_core.scene import SceneState
 from wm_core.solid import POINTS
 
@@ -121,15 +124,7 @@ def heading(rotation: np.ndarray) -> np.ndarray:
     return np.arctan2(np.sin(turn), np.cos(turn))
 
 
-def uprightness(rotation: np.ndarray) -> np.ndarray:
-    """Cosines (...,) of the angles between the z axes of quaternions (..., 4) and the vertical."""
-    return 1 - 2 * (rotation[..., 0] ** 2 + rotation[..., 1] ** 2)
-
-
 def _lying(outline: np.ndarray, height: float, rotation: np.ndarray) -> np.ndarray:
-    from scipy.spatial import ConvexHull
-    from scipy.spatial.transform import Rotation
-
     ends = [np.concatenate([outline, np.full((len(outline), 1), side * height / 2)], 1) for side in (-1, 1)]
     seen = Rotation.from_quat(rotation).apply(np.concatenate(ends))[:, :2]
     hull = seen[ConvexHull(seen).vertices]

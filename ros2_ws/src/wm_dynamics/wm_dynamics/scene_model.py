@@ -22,12 +22,6 @@ class SceneFutures:
     contacts: np.ndarray  # (E, N, H, K) probabilities that the tool touches
     tool: np.ndarray  # (N, H, 6) tool states
 
-    def first(self, count: int) -> "SceneFutures":
-        """Of the first candidates."""
-        return SceneFutures(
-            self.states[:, :count], self.variances[:, :count], self.contacts[:, :count], self.tool[:count]
-        )
-
 
 class SceneDynamics(Protocol):
     """What planning needs of a model: the learned one, or another in its place."""

@@ -10,8 +10,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from wm_core.object_state import ROTATION, VELOCITY
+from wm_core.rotations import angle_between, uprightness
 from wm_core.scene import SceneState
-from wm_dynamics.scene_belief import SceneBelief, uprightness
+from wm_dynamics.scene_belief import SceneBelief
 from wm_dynamics.scene_model import SceneModel
 
 RESTING = np.array([0.00005, 0.0005])  # [m, rad] that an untouched object at rest may move in a step
@@ -99,7 +100,7 @@ class SceneTracker:
         moved = np.stack(
             [
                 np.linalg.norm(state[:, :3] - belief.state[:, :3], axis=1),
-                _angle(state[:, ROTATION], belief.state[:, ROTATION]),
+                angle_between(state[:, ROTATION], belief.state[:, ROTATION]),
             ],
             -1,
         )
@@ -151,8 +152,3 @@ def _mean(states: np.ndarray) -> np.ndarray:
     mean = states.mean(0)
     mean[:, ROTATION] /= np.linalg.norm(mean[:, ROTATION], axis=-1, keepdims=True)
     return mean
-
-
-def _angle(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Between quaternions (K, 4), (K,) [rad]."""
-    return 2 * np.arccos(np.clip(np.abs((one * other).sum(-1)), 0, 1))

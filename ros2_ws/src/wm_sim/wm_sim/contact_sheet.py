@@ -10,7 +10,7 @@ import numpy as np
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
 from wm_core.robot import RobotProfile
-from wm_core.scene import SceneState
+from wm_core.rotations import uprightness
 from wm_sim.scene_sim import SceneSim
 from wm_sim.scene_world import SceneWorld
 
@@ -41,16 +41,10 @@ def tried_starts(world: SceneWorld, robot: RobotProfile, count: int) -> Starts:
             scene, (_, together) = sim.scene, sim.touched()
             stacked += int((scene.position[:, 2] - scene.size[:, 2] / 2 > 0.01).sum())
             touching += int(together.any(1).sum())
-            lying += int((uprightness(scene) < LYING).sum())
+            lying += int((uprightness(scene.rotation) < LYING).sum())
     finally:
         sim.close()
     return Starts(sum(kinds.values()), kinds, stacked, touching, lying)
-
-
-def uprightness(scene: SceneState) -> np.ndarray:
-    """Cosine of the angle (..., K) between each object's z axis and the vertical."""
-    x, y = scene.rotation[..., 0], scene.rotation[..., 1]
-    return 1 - 2 * (x * x + y * y)
 
 
 def contact_sheet(world: SceneWorld, robot: RobotProfile, count: int, seed: int = 0) -> np.ndarray:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -223,8 +224,6 @@ def obj_pieces(file: Path) -> list[np.ndarray]:
 
 def _urdf_pieces(file: Path) -> list[np.ndarray]:
     """Of all links' collision shapes, each in its link's frame; for objects of one link."""
-    from xml.etree import ElementTree
-
     root = ElementTree.parse(file).getroot()
     pieces: list[np.ndarray] = []
     for mesh in root.iter("mesh"):

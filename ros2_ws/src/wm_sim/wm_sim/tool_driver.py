@@ -5,12 +5,14 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from wm_core.hand import OPENING
 from wm_core.kinematics import KinematicsError
 from wm_core.scene import ToolState
+from wm_core.specs_schema import TOOL_FIELDS
 from wm_sim.arm_sim import physics_steps
 from wm_sim.scene_sim import SceneSim
 
-X, Y, Z, YAW, PITCH, OPENING = range(6)
+YAW, PITCH = (TOOL_FIELDS.index(field) for field in ("yaw", "pitch"))
 
 
 class ToolDriver:

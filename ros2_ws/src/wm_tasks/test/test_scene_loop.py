@@ -5,24 +5,13 @@ import pytest
 
 from wm_core.paths import bundles_dir
 from wm_core.scene_bundle import SceneBundle
-from wm_dynamics.scene_model import SceneFutures, SceneModel
+from wm_dynamics.scene_model import SceneModel
 from wm_planner.scene.planner import Mode, SceneSettings
 from wm_planner.scene.refine import Search
 from wm_tasks.scenes.loop import SceneLoop
-from wm_tasks.scenes.physics_model import LIMIT, PhysicsModel
+from wm_tasks.scenes.physics_model import PhysicsModel
+from wm_tasks.scenes.still_model import StillModel
 from wm_tasks.scenes.task import load_scene_task
-
-
-class StillModel:
-    """Nothing moves: enough for all that is done by grasping."""
-
-    horizon, limit = 12, LIMIT
-
-    def imagine(self, belief, tool, moves, before=None, *, every=False):
-        count, steps = moves.shape[:2]
-        states = np.broadcast_to(belief.state, (1, count, steps, *belief.state.shape))
-        path = np.asarray(tool, float).reshape(-1, 1, 6) + np.cumsum(moves, 1)
-        return SceneFutures(states, np.zeros((*states.shape[:-1], 2)), np.zeros(states.shape[:-1]), path)
 
 
 def run(task, seeds, model=lambda sim: StillModel(), **options):

@@ -9,8 +9,7 @@ from wm_sim.scene_sim import SceneSim
 from wm_tasks.scenes.draw import draw_episode
 from wm_tasks.scenes.experts import RandomMotions, ScriptedExpert
 from wm_tasks.scenes.loop import FARTHEST, SceneLoop
-from wm_tasks.scenes.physics_model import LIMIT
-from wm_tasks.scenes.task import load_scene_task, scene_task_names, scene_tasks_dir
+from wm_tasks.scenes.task import LIMIT, load_scene_task, scene_task_names, scene_tasks_dir
 
 
 def expert(loop: SceneLoop) -> ScriptedExpert:

@@ -17,15 +17,14 @@ from wm_sim.scene_sim import SceneSim
 from wm_sim.scene_world import load_scene_world
 from wm_sim.tool_driver import ToolDriver
 from wm_sim.world import WorldError
-from wm_tasks.explorers.scene import Motion, SceneExplorer
+from wm_tasks.explorers.scene import WEIGHTS, Motion, SceneExplorer
+from wm_tasks.scenes.task import LIMIT, PERIOD
 
 EPISODES_PER_SHARD = 25
 MOTIONS, STEPS = 5, 28  # of an episode: of a start; of a motion
-RATE = 10.0  # [Hz]
-LIMIT = np.array([0.03, 0.03, 0.03, 0.3, 0.3, 0.04])  # [m, rad] of a step
 SETTLE_STEPS = 60  # of physics between two motions, with the arm away
 STRAYED = 0.06  # [m] beyond the start's region, after which an episode ends
-NAMES = ("push", "grasp", "wander", "slide", "drop", "sideways")
+NAMES = tuple(WEIGHTS)  # of motions
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def collect_shard(shard: Shard) -> tuple[Path, int]:
     """Collect one file; returns it and how many motions it has."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     sim = SceneSim(load_scene_world(shard.world), load_robot(shard.robot))
-    driver = ToolDriver(sim, 1 / RATE)
+    driver = ToolDriver(sim, PERIOD)
     if not sim.hand.grips:
         raise TaskError(f"{sim.robot.file}: expected a robot with a gripper for collecting scenes, it has none")
     explorer = SceneExplorer(sim.hand, driver.lower, driver.upper, LIMIT, STEPS)

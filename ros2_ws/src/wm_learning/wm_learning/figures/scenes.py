@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from wm_core.object_state import POSITION, ROTATION, VELOCITY
+from wm_core.rotations import angle_between, uprightness
 from wm_data.scenes.dataset import SceneDataset
 from wm_data.scenes.layout import SLOTS
 from wm_learning.families.scene.network import SceneNetwork
@@ -90,9 +91,8 @@ def what_happens(data: SceneDataset, window: Window, horizon: int) -> dict[str, 
     by_object = data.arrays["by_object"][window.motion[:, None], steps].any(1)
     present = data.arrays["present"][window.motion]
     moved = np.linalg.norm(states[:, -1, :, POSITION] - states[:, 0, :, POSITION], axis=-1) > MOVED[0]
-    moved |= angle(states[:, -1, :, ROTATION], states[:, 0, :, ROTATION]) > MOVED[1]
-    cosine = 1 - 2 * (states[..., 3] ** 2 + states[..., 4] ** 2)
-    tilt = np.arccos(np.clip(cosine, -1, 1))
+    moved |= angle_between(states[:, -1, :, ROTATION], states[:, 0, :, ROTATION]) > MOVED[1]
+    tilt = np.arccos(np.clip(uprightness(states[..., ROTATION]), -1, 1))
     speed = np.linalg.norm(states[:, 0, :, VELOCITY][..., :2], axis=-1)
     fallen = states[:, -1, :, 2] < FALLEN
     toppling = (np.abs(tilt[:, -1] - tilt[:, 0]) > TILTED) & ~fallen
@@ -107,11 +107,6 @@ def what_happens(data: SceneDataset, window: Window, horizon: int) -> dict[str, 
         "toppling": toppling & present,
         "falling": falls & present,
     }
-
-
-def angle(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Between quaternions (..., 4), (...,) [rad]."""
-    return 2 * np.arccos(np.clip(np.abs((one * other).sum(-1)), 0, 1))
 
 
 def baselines(states: np.ndarray) -> dict[str, np.ndarray]:
@@ -141,7 +136,7 @@ def errors(
                 continue
             for method, predicted in predictions.items():
                 off = np.linalg.norm(predicted[..., POSITION] - states[:, -1, :, POSITION], axis=-1)[mask]
-                turn = angle(predicted[..., ROTATION], states[:, -1, :, ROTATION])[mask]
+                turn = angle_between(predicted[..., ROTATION], states[:, -1, :, ROTATION])[mask]
                 row = [round(1000 * float(off.mean()), 2), round(float(np.degrees(turn.mean())), 2), int(mask.sum())]
                 found.setdefault(kind, {}).setdefault(method, {})[horizon] = row
     return found
@@ -159,7 +154,7 @@ def intervals(network: SceneNetwork, data: SceneDataset, horizon: int) -> np.nda
         deviations = spread(imagine[0][:, :, step], imagine[1][:, :, step])
         mean = imagine[0][:, :, step].mean(1)
         off = np.abs(mean[..., POSITION] - states[:, step + 1, :, POSITION]).max(-1)
-        turn = angle(imagine[0][:, 0, step, :, ROTATION], states[:, step + 1, :, ROTATION])
+        turn = angle_between(imagine[0][:, 0, step, :, ROTATION], states[:, step + 1, :, ROTATION])
         for column, error in enumerate((off, turn)):
             ratio = error[moves] / (Z90 * deviations[..., column][moves] + 1e-9)
             scale[step, column] = np.quantile(ratio, 0.9) if len(ratio) else 1.0
@@ -169,5 +164,5 @@ def intervals(network: SceneNetwork, data: SceneDataset, horizon: int) -> np.nda
 def spread(states: np.ndarray, variances: np.ndarray) -> np.ndarray:
     """Deviations (n, K, 2) of position and rotation: of members (n, E, K, 13) among each other, and what they expect (n, E, K, 2)."""
     place = states[..., POSITION].var(1).max(-1) + variances[..., 0].mean(1)
-    turn = (angle(states[..., ROTATION], states[:, :1, :, ROTATION]) ** 2).mean(1) + variances[..., 1].mean(1)
+    turn = (angle_between(states[..., ROTATION], states[:, :1, :, ROTATION]) ** 2).mean(1) + variances[..., 1].mean(1)
     return np.sqrt(np.stack([place, turn], -1))

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_core.hand import FINGERS, Hand
+from wm_core.hand import FINGERS, OPENING, Hand
 from wm_dynamics.scene_belief import SceneBelief
 
-OPENING = 5  # of a tool state
 FAR = 0.5  # [m] gap of what is too far away to be looked at
 
 

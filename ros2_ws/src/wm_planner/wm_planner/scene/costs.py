@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from wm_core.hand import Hand
+from wm_core.object_state import ROTATION
+from wm_core.rotations import uprightness
 from wm_dynamics.scene_belief import SceneBelief
 from wm_dynamics.scene_model import SceneFutures
 from wm_planner.scene.clearance import Prism, hand_gaps, moved_gaps
@@ -84,8 +86,7 @@ def upright(futures: SceneFutures, aim: Aim, context: Context) -> np.ndarray:
     slots = [slot for slot in range(context.belief.slots) if standing[slot] and slot not in wanted]
     if not slots:
         return np.zeros(futures.states.shape[1:3])
-    rotation = futures.states[..., slots, 3:7]
-    cosine = 1 - 2 * (rotation[..., 0] ** 2 + rotation[..., 1] ** 2)
+    cosine = uprightness(futures.states[..., slots, ROTATION])
     return TILT * np.clip(0.97 - cosine, 0, 1).max(0).sum(-1)
 
 

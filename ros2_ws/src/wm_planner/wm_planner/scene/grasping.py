@@ -5,18 +5,18 @@ Each stage ends when the hand is there and what it holds is as expected; what go
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 
 import numpy as np
 
-from wm_core.hand import Hand, half_turned
+from wm_core.hand import OPENING, Hand, half_turned
+from wm_core.outline import turned
 from wm_dynamics.scene_belief import SceneBelief
 from wm_planner.scene.clearance import Prism, hand_gaps, least_gap
 from wm_planner.scene.grasps import Grasp, library
+from wm_planner.scene.stages import Stage
 from wm_planner.scene.targets import Target
-from wm_planner.scene.travel import next_move, there
+from wm_planner.scene.travel import grip, next_move, there
 
-OPENING = 5  # of a tool state
 LOW = 0.014  # [m] of the tip over what the object stands on
 DEEP = 0.022  # [m] that the tip is below the object's top, where it can be
 PALM_ROOM = 0.004  # [m] between palm and the object's top
@@ -29,18 +29,6 @@ DROPPED = 0.03  # [m] that what is held has moved in the hand
 RETREAT = 0.06  # [m] upwards after letting go
 CLOSING, OPENING_STEPS = 4, 3  # steps
 PLACE_YAWS = 8  # of a free yaw that are tried
-
-
-class Stage(Enum):
-    APPROACH = "approach"
-    CLOSE = "close"
-    LIFT = "lift"
-    CARRY = "carry"
-    LOWER = "lower"
-    RELEASE = "release"
-    RETREAT = "retreat"
-    DONE = "done"
-    FAILED = "failed"
 
 
 @dataclass
@@ -56,6 +44,7 @@ class PickAndPlace:
     reason: str = ""  # why it failed
     held: np.ndarray | None = None  # (4,) of the object in the hand: x, y, z, yaw
     tries: int = 0
+    _library: list[Grasp] | None = None  # made once
     _avoided: list[Grasp] = field(default_factory=list)
     _grasp: Grasp | None = None
     _way: list[np.ndarray] = field(default_factory=list)
@@ -68,7 +57,9 @@ class PickAndPlace:
         slot = self.target.slot
         others = [prism for other, prism in enumerate(prisms) if other != slot]
         best: tuple[float, Grasp, np.ndarray, float] | None = None
-        for grasp in library(belief.outline[slot], self.hand):
+        if self._library is None:
+            self._library = library(belief.outline[slot], self.hand)
+        for grasp in self._library:
             if any(grasp is each or _alike(grasp, each) for each in self._avoided):
                 continue
             at = self._over(belief, grasp)
@@ -111,7 +102,7 @@ class PickAndPlace:
         if self.stage is Stage.CLOSE:
             self._waited += 1
             if self._waited <= CLOSING:
-                return self._grip(tool, self.hand.opening[0])
+                return grip(tool, self.hand.opening[0], self.limit)
             self.stage = Stage.LIFT
             self._way = [self._raised(tool, 0.03)]
         if self.stage is Stage.LIFT:
@@ -141,7 +132,7 @@ class PickAndPlace:
         if self.stage is Stage.RELEASE:
             self._waited += 1
             if self._waited <= OPENING_STEPS:
-                return self._grip(tool, self.hand.opening[1])
+                return grip(tool, self.hand.opening[1], self.limit)
             self.stage = Stage.RETREAT
             self._way = [self._raised(tool, RETREAT)]
             self._way[0][OPENING] = self.hand.opening[1]
@@ -162,10 +153,7 @@ class PickAndPlace:
     def _over(self, belief: SceneBelief, grasp: Grasp) -> np.ndarray | None:
         """Tool state (6,) in which the fingers stand around the object, open; None where it is too low or too tall."""
         slot = self.target.slot
-        c, s = np.cos(belief.yaw[slot]), np.sin(belief.yaw[slot])
-        place = belief.state[slot, :2] + np.array(
-            [c * grasp.place[0] - s * grasp.place[1], s * grasp.place[0] + c * grasp.place[1]]
-        )
+        place = belief.state[slot, :2] + turned(grasp.place, float(belief.yaw[slot]))
         bottom, top = float(belief.bottom[slot]), float(belief.top[slot])
         low = max(bottom + LOW, top - self.hand.palm_height + PALM_ROOM)
         tip = max(low, top - DEEP)
@@ -193,9 +181,7 @@ class PickAndPlace:
         for yaw in yaws:
             if not self.lower[3] <= yaw <= self.upper[3]:
                 continue
-            turn = yaw - grasp.yaw
-            c, s = np.cos(turn), np.sin(turn)
-            off = np.array([c * grasp.place[0] - s * grasp.place[1], s * grasp.place[0] + c * grasp.place[1]])
+            off = turned(grasp.place, yaw - grasp.yaw)
             place = at.copy()
             place[:2], place[3] = target.place + off, yaw
             place[2] = at[2] - float(belief.bottom[slot]) + target.rest_height(belief)
@@ -233,8 +219,7 @@ class PickAndPlace:
         if np.isfinite(target.yaw):
             wanted = half_turned(target.yaw - self.held[3], self.lower[3], self.upper[3])
             yaw = float(wanted) if abs(np.sin(wanted - self._place_yaw)) < 0.5 else yaw
-        c, s = np.cos(yaw), np.sin(yaw)
-        off = np.array([c * self.held[0] - s * self.held[1], s * self.held[0] + c * self.held[1]])
+        off = turned(self.held[:2], yaw)
         above = INTO if target.within else ABOVE_REST
         below = tool[2] - float(belief.bottom[slot])
         at = np.array([*(target.place - off), target.rest_height(belief) + below + above, yaw, 0.0, tool[OPENING]])
@@ -242,12 +227,7 @@ class PickAndPlace:
 
     def _slipped(self, tool: np.ndarray) -> np.ndarray:
         self.give_up("it slipped out of the hand")
-        return self._grip(tool, self.hand.opening[1])
-
-    def _grip(self, tool: np.ndarray, opening: float) -> np.ndarray:
-        move = np.zeros(6)
-        move[OPENING] = np.clip(opening - tool[OPENING], -self.limit[OPENING], self.limit[OPENING])
-        return move
+        return grip(tool, self.hand.opening[1], self.limit)
 
     def _raised(self, tool: np.ndarray, by: float) -> np.ndarray:
         raised = tool.copy()
@@ -258,8 +238,7 @@ class PickAndPlace:
 def _in_hand(belief: SceneBelief, slot: int, tool: np.ndarray) -> np.ndarray:
     """Where an object is in the hand (4,): x, y, z [m], yaw [rad]."""
     off = belief.state[slot, :3] - tool[:3]
-    c, s = np.cos(tool[3]), np.sin(tool[3])
-    return np.array([c * off[0] + s * off[1], c * off[1] - s * off[0], off[2], belief.yaw[slot] - tool[3]])
+    return np.array([*turned(off[:2], -float(tool[3])), off[2], belief.yaw[slot] - tool[3]])
 
 
 def _alike(one: Grasp, other: Grasp) -> bool:

@@ -11,7 +11,7 @@ TURNS = 12  # yaws over half a turn, after which the hand looks the same
 ASIDE = 5  # lines for each of them, across the object
 ROOM = 0.004  # [m] between each open finger and the object
 STEEPEST = np.tan(np.radians(24))  # of a face under a finger: steeper ones slip
-THICKEST = 0.5  # [m] per [m]: what a grasp away from the middle costs
+OFF_MIDDLE = 0.5  # [m] per [m]: what a grasp away from the middle costs
 
 
 @dataclass(frozen=True)
@@ -62,4 +62,4 @@ def _grasp(
         finger = place + side * apart * across + corners[:, :1] * along + corners[:, 1:] * across
         if (distance(finger, outline) < ROOM / 2).any():
             return None
-    return Grasp(place, psi, width, float(np.linalg.norm(place)) * THICKEST + 0.01 * slope)
+    return Grasp(place, psi, width, float(np.linalg.norm(place)) * OFF_MIDDLE + 0.01 * slope)

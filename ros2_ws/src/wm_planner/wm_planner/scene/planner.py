@@ -9,11 +9,11 @@ import numpy as np
 
 from wm_core.goal import Goal
 from wm_core.hand import Hand
+from wm_core.specs_schema import AXES
 from wm_dynamics.scene_belief import STANDS, SceneBelief
 from wm_dynamics.scene_model import SceneDynamics, SceneFutures
 from wm_planner.scene import grasping, righting
 from wm_planner.scene.clearance import Prism, prisms
-from wm_planner.scene.grasps import library
 from wm_planner.scene.intercept import intercept, sliding
 from wm_planner.scene.order import next_target
 from wm_planner.scene.pushing import WORTH, Limits, Pushing
@@ -21,7 +21,6 @@ from wm_planner.scene.refine import Search
 from wm_planner.scene.targets import TABLE, Aim, Target, aim_of
 from wm_planner.scene.travel import next_move
 
-AXES = ("x", "y", "z", "yaw", "pitch", "grip")
 ENOUGH = 0.65  # share of a tolerance within which a target counts as reached
 STAYS = 0.9  # the same, of one that was reached before
 HELD_CYCLES = 4  # in which all targets are reached until the goal is
@@ -242,7 +241,7 @@ class ScenePlanner:
             self._reason = "nothing here can lift it"
         tries = self._picks[target.slot].tries if target.slot in self._picks else 0
         stands = bool(belief.upright[target.slot] > STANDS)
-        return grips and stands and tries < MOST_TRIES and bool(library(belief.outline[target.slot], self.hand))
+        return grips and stands and tries < MOST_TRIES
 
     def _nothing(self, tool: np.ndarray) -> np.ndarray:
         """Nothing worth doing was found: look again from higher up, give up at last."""
@@ -279,7 +278,7 @@ class ScenePlanner:
     def _pick(self, belief: SceneBelief, tool: np.ndarray) -> np.ndarray:
         pick = self._picks[self._slot]
         move = pick.step(belief, tool, [*prisms(belief), *self._fixtures])
-        if pick.stage in (grasping.Stage.DONE, grasping.Stage.FAILED):
+        if pick.stage.ended:
             self.mode = Mode.CHOOSE
         return move
 
@@ -297,7 +296,7 @@ class ScenePlanner:
     def _right(self, belief: SceneBelief, tool: np.ndarray) -> np.ndarray:
         right = self._rights[self._slot]
         move = right.step(belief, tool)
-        if right.stage in (righting.Stage.DONE, righting.Stage.FAILED):
+        if right.stage.ended:
             self.mode = Mode.CHOOSE
         return move
 

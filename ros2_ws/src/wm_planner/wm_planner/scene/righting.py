@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from wm_core.hand import Hand, half_turned
+from wm_core.hand import OPENING, Hand, half_turned
 from wm_core.object_state import ROTATION
 from wm_dynamics.scene_belief import SceneBelief
 from wm_planner.scene.clearance import Prism, least_gap
-from wm_planner.scene.travel import next_move, there
+from wm_planner.scene.stages import Stage
+from wm_planner.scene.travel import grip, next_move, there
 
-OPENING = 5  # of a tool state
 LIFT = 0.09  # [m] for the turn
 DEEP = 0.02  # [m] of the tip below the highest place of what lies
 TOWARDS_TOP = 0.1  # share of the height, from the middle, at which it is held
@@ -22,18 +21,6 @@ LOW = 0.012  # [m] of the tip over the table
 ABOVE_TABLE = 0.004  # [m] at which it is let go
 SIDE_ROOM = 0.012  # [m] between palm and table
 SLOW = 0.4  # share of the limit while it turns
-
-
-class Stage(Enum):
-    APPROACH = "approach"
-    CLOSE = "close"
-    LIFT = "lift"
-    TURN = "turn"
-    LOWER = "lower"
-    RELEASE = "release"
-    RETREAT = "retreat"
-    DONE = "done"
-    FAILED = "failed"
 
 
 @dataclass
@@ -97,7 +84,7 @@ class Righting:
         if self.stage is Stage.CLOSE:
             self._waited += 1
             if self._waited <= CLOSING:
-                return self._grip(tool, self.hand.opening[0])
+                return grip(tool, self.hand.opening[0], self.limit)
             lifted = tool.copy()
             lifted[2] = min(self.upper[2], tool[2] + LIFT)
             self._way, self.stage = [lifted], Stage.LIFT
@@ -106,7 +93,7 @@ class Righting:
                 return next_move(tool, self._way[0], self.limit)
             if belief.state[self.slot, 2] < LIFT / 2:
                 self.stage, self.reason = Stage.FAILED, "it slipped out of the hand"
-                return self._grip(tool, self.hand.opening[1])
+                return grip(tool, self.hand.opening[1], self.limit)
             turned = tool.copy()
             turned[4] = np.clip(self._pitch, self.lower[4], self.upper[4])
             self._way, self.stage = [turned], Stage.TURN
@@ -125,7 +112,7 @@ class Righting:
         if self.stage is Stage.RELEASE:
             self._waited += 1
             if self._waited <= RELEASING:
-                return self._grip(tool, self.hand.opening[1])
+                return grip(tool, self.hand.opening[1], self.limit)
             back = tool.copy()
             pointing = -np.sign(tool[4]) * np.array([np.cos(tool[3]), np.sin(tool[3])])
             back[:2] = np.clip(tool[:2] - 0.1 * pointing, self.lower[:2], self.upper[:2])
@@ -139,11 +126,6 @@ class Righting:
                 return next_move(tool, self._way[0], self.limit)
             self.stage = Stage.DONE
         return np.zeros(6)
-
-    def _grip(self, tool: np.ndarray, opening: float) -> np.ndarray:
-        move = np.zeros(6)
-        move[OPENING] = np.clip(opening - tool[OPENING], -self.limit[OPENING], self.limit[OPENING])
-        return move
 
 
 def _axis(belief: SceneBelief, slot: int) -> np.ndarray:

@@ -1,11 +1,10 @@
 """What a goal asks of each object: where to bring it, on what it shall rest, and how exactly. Goals that cannot be met are refused."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from wm_core.goal import AllOf, Goal, GoalError, PoseGoal, RelationGoal, UprightGoal, ZoneGoal
+from wm_core.goal import Goal, GoalError, PoseGoal, RelationGoal, UprightGoal, ZoneGoal
 from wm_core.outline import distance as outline_distance
 from wm_dynamics.scene_belief import SceneBelief
 
@@ -80,7 +79,7 @@ class Aim:
 
 def aim_of(goal: Goal, belief: SceneBelief, lower: np.ndarray, upper: np.ndarray) -> Aim:
     """What a goal asks for, now. `lower`, `upper` (2,): where objects may be brought [m]. Raises GoalError that says why not."""
-    targets = [_target(each, belief, lower, upper) for each in _parts(goal)]
+    targets = [_target(each, belief, lower, upper) for each in goal.parts]
     slots = [target.slot for target in targets]
     for slot in slots:
         if slots.count(slot) > 1:
@@ -92,14 +91,6 @@ def aim_of(goal: Goal, belief: SceneBelief, lower: np.ndarray, upper: np.ndarray
     kept = tuple(slot for slot in range(belief.slots) if slot not in slots and belief.present[slot])
     _check_room(targets, kept, belief)
     return Aim(tuple(targets), kept, belief.position[:, :2].copy())
-
-
-def _parts(goal: Goal) -> Iterator[Goal]:
-    if isinstance(goal, AllOf):
-        for each in goal.goals:
-            yield from _parts(each)
-    else:
-        yield goal
 
 
 def _target(goal: Goal, belief: SceneBelief, lower: np.ndarray, upper: np.ndarray) -> Target:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wm_core.hand import Hand
+from wm_core.hand import OPENING, Hand
 from wm_planner.scene.clearance import Prism, least_gap
 
 STEP = 0.008  # [m] between the places of a way that are looked at
@@ -52,6 +52,13 @@ def next_move(tool: np.ndarray, target: np.ndarray, limit: np.ndarray) -> np.nda
     plane = np.linalg.norm(off[:2]) / limit[0]
     slowest = max(1.0, float(plane), float((np.abs(off[2:]) / limit[2:]).max()))
     return off / slowest
+
+
+def grip(tool: np.ndarray, opening: float, limit: np.ndarray) -> np.ndarray:
+    """Displacement (6,) of a step towards an opening [m] of the fingers."""
+    move = np.zeros(6)
+    move[OPENING] = np.clip(opening - tool[OPENING], -limit[OPENING], limit[OPENING])
+    return move
 
 
 def there(tool: np.ndarray, target: np.ndarray) -> bool:

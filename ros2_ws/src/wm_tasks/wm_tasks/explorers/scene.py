@@ -3,21 +3,28 @@
 Each motion begins with the tool put where it starts, or with an object that is set moving or falling.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from wm_core.hand import Hand, half_turned
-from wm_core.outline import distance
+from wm_core.hand import OPENING, Hand, half_turned
+from wm_core.outline import distance, turned
 from wm_core.scene import SceneState
 from wm_core.solid import POINTS
 from wm_planner.scene.grasps import library
 
-OPENING = 5  # of a tool state
 SLOWEST, FASTEST = 0.003, 0.03  # [m] a step
 LOWEST = 0.012  # [m] of the tip over the table
+WEIGHTS = {
+    "push": 0.46,
+    "grasp": 0.24,
+    "wander": 0.07,
+    "slide": 0.08,
+    "drop": 0.06,
+    "sideways": 0.09,
+}  # shares of the motions
 
 
 @dataclass(frozen=True)
@@ -49,16 +56,7 @@ class SceneExplorer:
     upper: np.ndarray
     limit: np.ndarray
     steps: int = 28
-    weights: dict[str, float] = field(
-        default_factory=lambda: {
-            "push": 0.46,
-            "grasp": 0.24,
-            "wander": 0.07,
-            "slide": 0.08,
-            "drop": 0.06,
-            "sideways": 0.09,
-        }
-    )
+    weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
 
     def draw(self, scene: SceneState, rng: np.random.Generator) -> Motion:
         """One motion about one of the objects that are on the table."""
@@ -99,7 +97,7 @@ class SceneExplorer:
         if others and rng.random() < 0.5:
             towards = scene.position[rng.choice(others), :2] - at[:2]
             heading = np.arctan2(towards[1], towards[0]) + rng.normal(0, 0.25)
-        yaw = self._yaw(heading + rng.choice([0, np.pi / 2]), rng) if rng.random() < 0.6 else rng.uniform(-1.5, 1.5)
+        yaw = self._yaw(heading + rng.choice([0, np.pi / 2])) if rng.random() < 0.6 else rng.uniform(-1.5, 1.5)
         start = np.zeros(6)
         start[:2] = self._beside(scene, slot, heading, yaw, rng)
         bottom = at[2] - size[2] / 2
@@ -138,8 +136,8 @@ class SceneExplorer:
             return None
         chosen = grasps[int(len(grasps) * rng.random() ** 2)]
         at, size, yaw = scene.position[slot], scene.size[slot], scene.yaw[slot]
-        place = at[:2] + _turned(chosen.place, yaw) + rng.normal(0, 0.005, 2)
-        turn = self._yaw(yaw + chosen.yaw + rng.normal(0, 0.1), rng)
+        place = at[:2] + turned(chosen.place, float(yaw)) + rng.normal(0, 0.005, 2)
+        turn = self._yaw(yaw + chosen.yaw + rng.normal(0, 0.1))
         top, bottom = at[2] + size[2] / 2, at[2] - size[2] / 2
         low = max(bottom + LOWEST, top - self.hand.palm_height + 0.004, top - rng.uniform(0.01, 0.035))
         wide, shut = self.hand.opening[1], self.hand.opening[0]
@@ -156,16 +154,16 @@ class SceneExplorer:
             target = scene.position[on, :2] + rng.normal(0, 0.012, 2)
             down = scene.position[on, 2] + scene.size[on, 2] / 2 + (low - bottom) + 0.005
             lift = max(lift, down + 0.02 - low)
-        turned = np.clip(turn + rng.normal(0, 0.5), self.lower[3], self.upper[3])
+        turn_there = np.clip(turn + rng.normal(0, 0.5), self.lower[3], self.upper[3])
         way = [
             ([*place, over, turn, 0, wide], 5),
             ([*place, low, turn, 0, wide], 6),
             ([*place, low, turn, 0, shut], 3),
             ([*place, low + lift, turn, 0, shut], 6),
-            ([*target, low + lift, turned, 0, shut], 9),
-            ([*target, down, turned, 0, shut], 4),
-            ([*target, down, turned, 0, wide], 2),
-            ([*target, down + 0.06, turned, 0, wide], 3),
+            ([*target, low + lift, turn_there, 0, shut], 9),
+            ([*target, down, turn_there, 0, shut], 4),
+            ([*target, down, turn_there, 0, wide], 2),
+            ([*target, down + 0.06, turn_there, 0, wide], 3),
         ]
         if rng.random() < 0.15:
             way = way[: rng.integers(3, len(way))]
@@ -209,7 +207,7 @@ class SceneExplorer:
         moved = Moved(slot, scene.position[slot], Rotation.from_quat(scene.rotation[slot]).as_matrix(), velocity)
         start = np.zeros(6)
         start[:2] = scene.position[slot, :2] + ahead * rng.uniform(0.06, 0.16) + rng.normal(0, 0.02, 2)
-        start[2:4] = rng.uniform(LOWEST, 0.03), self._yaw(heading, rng)
+        start[2:4] = rng.uniform(LOWEST, 0.03), self._yaw(heading)
         moves = np.zeros((self.steps, 6))
         if rng.random() < 0.5:
             moves = self._pushing(heading + rng.choice([0.0, np.pi]) + rng.normal(0, 0.4), rng)
@@ -235,7 +233,7 @@ class SceneExplorer:
         at, size = scene.position[slot], scene.size[slot]
         lying = np.sign(rng.normal()) * rng.uniform(0.6, self.upper[4])
         heading = rng.uniform(-np.pi, np.pi)
-        yaw = self._yaw(heading, rng)
+        yaw = self._yaw(heading)
         if abs(np.sin((yaw - heading) / 2)) > 0.7:  # the half turn swaps the side to which it is laid
             lying = -lying
         wide = self.hand.opening[1]
@@ -277,14 +275,14 @@ class SceneExplorer:
 
     def _beside(self, scene: SceneState, slot: int, heading: float, yaw: float, rng: np.random.Generator) -> np.ndarray:
         """Behind an object as seen along a heading, a finger's width and a little away."""
-        outline = _outline(scene, slot) @ _rotation(scene.yaw[slot]).T
+        outline = turned(_outline(scene, slot), float(scene.yaw[slot]))
         ahead = np.array([np.cos(heading), np.sin(heading)])
         through = outline[rng.integers(len(outline))] * rng.uniform(0.0, 0.9)
         behind = outline @ ahead
         start = through - ahead * (through @ ahead - behind.min() + 0.02 + rng.uniform(0.0, 0.03))
         return scene.position[slot, :2] + start
 
-    def _yaw(self, yaw: float, rng: np.random.Generator) -> float:
+    def _yaw(self, yaw: float) -> float:
         return float(half_turned(yaw, self.lower[3], self.upper[3]))
 
     def _hits(
@@ -297,7 +295,7 @@ class SceneExplorer:
         heading: np.ndarray,
     ) -> bool:
         at, size = scene.position[slot], scene.size[slot]
-        outline = _outline(scene, slot) @ _rotation(scene.yaw[slot]).T + at[:2]
+        outline = turned(_outline(scene, slot), float(scene.yaw[slot])) + at[:2]
         grid = np.array([[x, y, z] for x in (-1, 0, 1) for y in (-1, -0.5, 0, 0.5, 1) for z in (-1, 0, 1)])
         for centre, half in zip(boxes, halves, strict=True):
             points = tool[:3] + (centre + grid * half) @ heading.T
@@ -312,12 +310,3 @@ class SceneExplorer:
 
 def _outline(scene: SceneState, slot: int) -> np.ndarray:
     return scene.shape[slot].reshape(POINTS, 2)
-
-
-def _rotation(yaw: float) -> np.ndarray:
-    c, s = np.cos(yaw), np.sin(yaw)
-    return np.array([[c, -s], [s, c]])
-
-
-def _turned(place: np.ndarray, yaw: float) -> np.ndarray:
-    return _rotation(yaw) @ place

@@ -10,13 +10,13 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from wm_core.goal import AllOf, Goal, PoseGoal
+from wm_core.goal import Goal, PoseGoal
+from wm_core.specs_schema import AXES
 from wm_sim.scene_sim import SceneSim
 from wm_sim.tool_driver import ToolDriver
 from wm_tasks.scenes.draw import Episode, draw_episode
-from wm_tasks.scenes.loop import PERIOD, begin
-from wm_tasks.scenes.physics_model import LIMIT
-from wm_tasks.scenes.task import AXES, load_scene_task, scene_task_names
+from wm_tasks.scenes.loop import begin
+from wm_tasks.scenes.task import LIMIT, PERIOD, load_scene_task, scene_task_names
 
 OBJECT = 13  # numbers of an object: position, quaternion x y z w, velocity
 GOAL = 4  # numbers of an object's goal: x, y, cosine and sine of the yaw; 0 where it has none
@@ -75,7 +75,7 @@ class SceneEnv(gymnasium.Env):
     def _observe(self) -> dict[str, np.ndarray]:
         scene = self._sim.scene
         goal = np.zeros((scene.slots, GOAL))
-        for each in _parts(self._goal):
+        for each in self._goal.parts:
             if isinstance(each, PoseGoal):
                 yaw = each.pose.get("yaw")
                 turn = (0.0, 0.0) if yaw is None else (np.cos(yaw), np.sin(yaw))
@@ -92,10 +92,6 @@ class SceneEnv(gymnasium.Env):
         if self._drawn is None:
             raise ValueError("expected a reset first")
         return self._drawn.goal
-
-
-def _parts(goal: Goal) -> tuple[Goal, ...]:
-    return goal.goals if isinstance(goal, AllOf) else (goal,)
 
 
 for _name in scene_task_names():

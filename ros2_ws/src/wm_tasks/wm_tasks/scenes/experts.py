@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wm_core.goal import AllOf, Goal, GoalError, ZoneGoal
+from wm_core.goal import Goal, GoalError, ZoneGoal
 from wm_core.hand import Hand, half_turned
 from wm_core.scene import SceneState
 from wm_dynamics.scene_belief import SceneBelief
@@ -87,14 +87,10 @@ class ScriptedExpert:
 
     def _go_on(self, belief: SceneBelief, tool: np.ndarray) -> np.ndarray:
         job = self._job
-        if isinstance(job, righting.Righting):
-            move = job.step(belief, tool)
-            ended = job.stage in (righting.Stage.DONE, righting.Stage.FAILED)
-        else:
-            assert job is not None
-            move = job.step(belief, tool, prisms(belief))
-            ended = job.stage in (grasping.Stage.DONE, grasping.Stage.FAILED)
-        if ended:
+        assert job is not None
+        held = () if isinstance(job, righting.Righting) else (prisms(belief),)
+        move = job.step(belief, tool, *held)
+        if job.stage.ended:
             self._job = None
         return move
 
@@ -171,7 +167,6 @@ class RandomMotions:
 
 
 def _slides(goal: Goal, belief: SceneBelief) -> bool:
-    goals = goal.goals if isinstance(goal, AllOf) else (goal,)
-    return any(isinstance(each, ZoneGoal) for each in goals) and bool(
+    return any(isinstance(each, ZoneGoal) for each in goal.parts) and bool(
         (np.linalg.norm(belief.state[:, 7:9], axis=1) > 0.03).any()
     )

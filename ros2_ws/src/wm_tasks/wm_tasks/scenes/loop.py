@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from wm_core.goal import AllOf, Goal, GoalError
+from wm_core.goal import Goal, GoalError
 from wm_core.robot import RobotProfile
+from wm_core.rotations import uprightness
 from wm_core.scene import SceneState
 from wm_dynamics.scene_model import SceneDynamics, SceneModel
 from wm_dynamics.scene_tracker import Noise, SceneTracker
@@ -15,9 +16,8 @@ from wm_sim.scene_sim import SceneSim
 from wm_sim.tool_driver import ToolDriver
 from wm_tasks.scenes.draw import Episode, draw_episode
 from wm_tasks.scenes.sight import noisy
-from wm_tasks.scenes.task import SceneTask
+from wm_tasks.scenes.task import PERIOD, SceneTask
 
-PERIOD = 0.1  # [s]
 BESIDE_HEIGHT = 0.03  # [m] of the tip where it begins beside the path of what slides
 JUDGED_AFTER = 1.0  # [s] with the hand away
 FARTHEST = 0.04  # [m] objects may be brought from the reach's edge
@@ -144,13 +144,13 @@ class SceneLoop:
             up[2] = min(0.03, max(0.0, away[2] + 0.1 - self.driver.commanded.values[2]))
             self.driver.move(up)
         scene, task = self.sim.scene, self.task
-        goals = drawn.goal.goals if isinstance(drawn.goal, AllOf) else (drawn.goal,)
+        goals = drawn.goal.parts
         met = all(bool(goal.reached(scene)) for goal in goals)
         wanted = {goal.identity for goal in goals}  # type: ignore[attr-defined]
         others = [slot for slot, name in enumerate(drawn.names) if name not in wanted]
         moved = np.linalg.norm(scene.position[:, :2] - drawn.start, axis=1)
         farthest = float(moved[others].max()) if others else 0.0
-        cosine = 1 - 2 * (scene.rotation[:, 0] ** 2 + scene.rotation[:, 1] ** 2)
+        cosine = uprightness(scene.rotation)
         stood = [slot for slot, spec in enumerate(task.objects) if not spec.toppled]
         tilted = float(np.arccos(np.clip(cosine[stood].min(), -1, 1))) if stood else 0.0
         success = declared and met and farthest <= task.success.others and tilted < 0.3

@@ -3,19 +3,18 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from wm_core.object_state import STATE
+from wm_core.object_state import POSITION, ROTATION, STATE, VELOCITY
 from wm_dynamics.scene_belief import SceneBelief
 from wm_dynamics.scene_model import SceneFutures
 from wm_sim.scene_sim import SceneSim
 from wm_sim.tool_driver import ToolDriver
-
-LIMIT = np.array([0.03, 0.03, 0.03, 0.3, 0.3, 0.04])  # [m, rad] of a step
+from wm_tasks.scenes.task import LIMIT, PERIOD
 
 
 class PhysicsModel:
     """Imagines by stepping the scene of a SceneSim and putting it back; it knows shapes, friction and masses."""
 
-    def __init__(self, sim: SceneSim, period: float = 0.1, horizon: int = 12) -> None:
+    def __init__(self, sim: SceneSim, period: float = PERIOD, horizon: int = 12) -> None:
         self._sim, self._driver, self.horizon = sim, ToolDriver(sim, period), horizon
         self.limit = LIMIT
 
@@ -50,5 +49,5 @@ class PhysicsModel:
 
     def _put(self, belief: SceneBelief) -> None:
         for slot in range(belief.slots):
-            rotation = Rotation.from_quat(belief.state[slot, 3:7]).as_matrix()
-            self._sim.put(slot, belief.state[slot, :3], rotation, belief.state[slot, 7:])
+            rotation = Rotation.from_quat(belief.state[slot, ROTATION]).as_matrix()
+            self._sim.put(slot, belief.state[slot, POSITION], rotation, belief.state[slot, VELOCITY])

@@ -9,11 +9,13 @@ import numpy as np
 
 from wm_core.checked_yaml import load_checked
 from wm_core.paths import tasks_dir
+from wm_core.specs_schema import AXES
 from wm_core.task import TaskError
 from wm_sim.kinds import Kind, load_kind
 from wm_sim.scene_world import SceneWorld, load_scene_world
 
-AXES = ("x", "y", "z", "yaw", "pitch", "grip")
+PERIOD = 0.1  # [s] of a step
+LIMIT = np.array([0.03, 0.03, 0.03, 0.3, 0.3, 0.04])  # [m, rad] largest displacement of the tool in a step, by AXES
 
 _NAME = {"type": "string", "minLength": 1}
 _NUMBER = {"type": "number"}

@@ -16,9 +16,9 @@ from wm_core.hand import Hand
 from wm_core.object_state import STATE
 from wm_core.scene_bundle import FAMILY, SCHEMA_VERSION, SceneBundle, hand_to_dict
 from wm_core.solid import POINTS
-from wm_data.scenes.collect import LIMIT, RATE
 from wm_learning.families.scene.network import CODE, SceneNetwork
 from wm_learning.families.scene.training import USUAL_FRICTION, USUAL_MASS
+from wm_tasks.scenes.task import LIMIT, PERIOD
 
 WEIGHTS = "weights.safetensors"
 INPUTS = ("state", "moves", "tool", "before", "outline", "height", "code", "table", "pairs")
@@ -46,20 +46,11 @@ class _Graph(nn.Module):
         self._network = network
 
     def forward(
-        self,
-        state: Tensor,
-        moves: Tensor,
-        tool: Tensor,
-        before: Tensor,
-        outline: Tensor,
-        height: Tensor,
-        code: Tensor,
-        table: Tensor,
-        pairs: Tensor,
+        self, state: Tensor, moves: Tensor, tool: Tensor, before: Tensor, *facts: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         every = torch.zeros_like(moves[0, :, :1])  # (E, 1, M)
         states, variances, contacts = self._network(
-            state + every.unsqueeze(2), moves, tool + every, before + every, outline, height, code, table, pairs
+            state + every.unsqueeze(2), moves, tool + every, before + every, *facts
         )
         return states, variances.exp(), contacts.sigmoid()
 
@@ -94,7 +85,7 @@ def export_scene_bundle(
             "schema": SCHEMA_VERSION,
             "id": bundle_id,
             "family": FAMILY,
-            "step_duration": 1 / RATE,
+            "step_duration": PERIOD,
             "horizon": network.config.horizon,
             "ensemble": network.config.members,
             "hand": hand_to_dict(hand),

@@ -197,3 +197,28 @@ def apart(pose: Pose, reach: Tensor, to: Tensor, of: Tensor) -> Tensor:
     dx, dy = (pose.x[:, of] - pose.x[:, to]).unsqueeze(2), (pose.y[:, of] - pose.y[:, to]).unsqueeze(2)
     cos, sin = (each.view(1, 1, -1, 1) for each in directions(dx))
     return (cos * dx + sin * dy - reach[:, to] - reach[:, of].roll(DIRECTIONS // 2, 2)).amax(2)
+
+
+def displaced(state: Tensor, pose: Pose, moved: Tensor, active: Tensor) -> Tensor:
+    """States (E, 13, K, M) after a step; `moved`: displacement, rotation vector and new velocity in the heading's axes."""
+    ahead, left = pose.turn(moved[:, [0, 3, 6, 9]].transpose(0, 1), moved[:, [1, 4, 7, 10]].transpose(0, 1))
+    place = state[:, :3] + torch.stack([ahead[0], left[0], moved[:, 2]], 1)
+    rotation = turned(state[:, 3:7], torch.stack([ahead[1], left[1], moved[:, 5]], 1))
+    velocity = torch.stack([ahead[2], left[2], moved[:, 8], ahead[3], left[3], moved[:, 11]], 1) * active
+    return torch.cat([place, rotation, velocity], 1)
+
+
+def turned(rotation: Tensor, by: Tensor) -> Tensor:
+    """Quaternions (E, 4, K, M) turned by rotation vectors (E, 3, K, M) [rad] in the table's axes; small angles."""
+    rx, ry, rz = (by / 2).unbind(1)
+    x, y, z, w = rotation.unbind(1)
+    found = torch.stack(
+        [
+            x + rx * w + ry * z - rz * y,
+            y + ry * w + rz * x - rx * z,
+            z + rz * w + rx * y - ry * x,
+            w - rx * x - ry * y - rz * z,
+        ],
+        1,
+    )
+    return found * (found.square().sum(1, keepdim=True) + 1e-12).rsqrt()

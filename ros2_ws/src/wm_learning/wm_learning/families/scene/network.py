@@ -13,7 +13,18 @@ from torch.nn import functional
 from wm_core.hand import Hand
 from wm_core.solid import POINTS
 from wm_learning.families.scene.config import SceneConfig
-from wm_learning.families.scene.geometry import Boxes, Lines, Pose, Shape, Tool, apart, lines, supports, touches
+from wm_learning.families.scene.geometry import (
+    Boxes,
+    Lines,
+    Pose,
+    Shape,
+    Tool,
+    apart,
+    displaced,
+    lines,
+    supports,
+    touches,
+)
 
 CODE = 2  # inputs about what an object is made of: logarithms of friction and mass
 STEP = 0.1  # [s]
@@ -174,7 +185,7 @@ class SceneNetwork(nn.Module):
             moved = moved * here.unsqueeze(1)
         floor = -11.0
         growth = torch.where(active > 0, out[:, 12:14].clamp(-6, 6) - 9.0, torch.full_like(out[:, 12:14], floor))
-        return _moved(state, pose, moved, active), growth, out[:, 14]
+        return displaced(state, pose, moved, active), growth, out[:, 14]
 
     def _own(
         self,
@@ -300,26 +311,3 @@ class SceneNetwork(nn.Module):
         facts = torch.cat([fixed.expand(-1, code.shape[1], -1, -1), code], -1)  # (e, m, K, STATIC)
         flat = facts.permute(0, 3, 2, 1).flatten(2)
         return flat.expand(self.config.members, -1, -1)
-
-
-def _moved(state: Tensor, pose: Pose, moved: Tensor, active: Tensor) -> Tensor:
-    """States (E, 13, K, M) after a step; `moved`: displacement, rotation vector and new velocity in the heading's axes."""
-    dx, dy = pose.turn(moved[:, 0], moved[:, 1])
-    rx, ry = pose.turn(moved[:, 3], moved[:, 4])
-    vx, vy = pose.turn(moved[:, 6], moved[:, 7])
-    wx, wy = pose.turn(moved[:, 9], moved[:, 10])
-    rx, ry, rz = rx / 2, ry / 2, moved[:, 5] / 2
-    qx, qy, qz, qw = state[:, 3:7].unbind(1)
-    turned = torch.stack(
-        [
-            qx + rx * qw + ry * qz - rz * qy,
-            qy + ry * qw + rz * qx - rx * qz,
-            qz + rz * qw + rx * qy - ry * qx,
-            qw - rx * qx - ry * qy - rz * qz,
-        ],
-        1,
-    )
-    turned = turned * (turned.square().sum(1, keepdim=True) + 1e-12).rsqrt()
-    place = torch.stack([state[:, 0] + dx, state[:, 1] + dy, state[:, 2] + moved[:, 2]], 1)
-    velocity = torch.stack([vx, vy, moved[:, 8], wx, wy, moved[:, 11]], 1) * active
-    return torch.cat([place, turned, velocity], 1)

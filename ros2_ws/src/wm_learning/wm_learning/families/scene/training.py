@@ -10,6 +10,7 @@ from torch.nn import functional
 from wm_data.scenes.dataset import SceneDataset
 from wm_data.scenes.layout import SLOTS
 from wm_learning.families.scene.config import SceneConfig, Stage
+from wm_learning.families.scene.geometry import turned
 from wm_learning.families.scene.network import SceneNetwork
 from wm_learning.training.trainer import Draw, Phase
 
@@ -113,7 +114,7 @@ class SceneTraining:
         speed[:, 3:] = speed[:, 3:] * 4
         moves = truth[:, 7:].abs().amax(1, keepdim=True) > 0.01
         velocity = truth[:, 7:] + speed * moves  # what is at rest is known to be
-        return torch.cat([truth[:, :3] + off[:, :3], _turned(truth[:, 3:7], off[:, 3:]), velocity], 1), off
+        return torch.cat([truth[:, :3] + off[:, :3], turned(truth[:, 3:7], off[:, 3:]), velocity], 1), off
 
 
 class _Windows:
@@ -189,22 +190,6 @@ def turned_by(rotation: Tensor, other: Tensor) -> Tensor:
     )
     real = (aw * bw + ax * bx + ay * by + az * bz).unsqueeze(-3)
     return 2 * vector * torch.where(real < 0, -1.0, 1.0)
-
-
-def _turned(rotation: Tensor, by: Tensor) -> Tensor:
-    """Quaternions (E, 4, K, M) turned by rotation vectors (E, 3, K, M)."""
-    rx, ry, rz = (by / 2).unbind(1)
-    x, y, z, w = rotation.unbind(1)
-    turned = torch.stack(
-        [
-            x + rx * w + ry * z - rz * y,
-            y + ry * w + rz * x - rx * z,
-            z + rz * w + rx * y - ry * x,
-            w - rx * x - ry * y - rz * z,
-        ],
-        1,
-    )
-    return functional.normalize(turned, dim=1)
 
 
 def _robust(errors: Tensor) -> Tensor:
