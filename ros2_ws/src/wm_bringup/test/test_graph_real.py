@@ -87,6 +87,16 @@ def test_reduced_speed_may_be_lowered_by_ones_own_file_and_not_raised(speed, lim
         assert {**from_files(graph, "wm_guard"), **parameters(graph, "wm_guard")}["speed_limit"] == float(limit)
 
 
+def test_the_planner_plans_with_the_speed_that_the_guard_lets_pass(tmp_path):
+    assert parameters(arm_real(RIG), "wm_planner")["tool_speed"] == pytest.approx(0.85 * 0.25)
+    assert parameters(arm_real({**RIG, "speed": "full"}), "wm_planner")["tool_speed"] == pytest.approx(0.85 * 0.5)
+    own = tmp_path / "own.yaml"
+    for node, speed in (("wm_guard", "speed_limit: 0.1"), ("wm_planner", "tool_speed: 0.085")):
+        own.write_text(f"/**/{node}: {{ros__parameters: {{{speed}}}}}")
+        for graph in (arm_real({**RIG, "params_file": str(own)}), arm_sim({"params_file": str(own)})):
+            assert parameters(graph, "wm_planner")["tool_speed"] == pytest.approx(0.085)
+
+
 def test_a_parameter_that_the_launch_sets_otherwise_is_refused(tmp_path):
     own = tmp_path / "own.yaml"
     own.write_text("/**/wm_guard: {ros__parameters: {trajectory_topic: mine/joint_trajectory}}")

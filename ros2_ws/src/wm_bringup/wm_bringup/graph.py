@@ -20,6 +20,8 @@ from wm_bringup.graph_parts import (
     supervisor,
 )
 from wm_bringup.launch_arguments import PICTURE, LaunchError, check_arguments
+from wm_bringup.launch_files import tool_speed_of
+from wm_core.params import ConfigError
 from wm_core.robot import RobotProfile
 from wm_core.task import TaskError
 from wm_sim.display import display_problem
@@ -110,6 +112,7 @@ def arm_sim(given: Mapping[str, str]) -> Graph:
     )
     namespace = values["namespace"].strip("/")
     files = [config("arm_sim.yaml"), *params_files(values["params_file"], nodes, namespace)]
+    planner["tool_speed"] = checked("params_file", lambda: tool_speed_of(files, profile), ConfigError)
     nodes = composed(nodes) if values["composed"] == "true" else nodes
     return Graph(tuple(nodes), tuple(files), namespace, values["log_level"], middleware())
 

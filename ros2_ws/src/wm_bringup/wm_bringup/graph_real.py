@@ -22,7 +22,7 @@ from wm_bringup.graph_parts import (
     supervisor,
 )
 from wm_bringup.launch_arguments import REAL_ARGUMENTS, LaunchError, check_arguments
-from wm_bringup.launch_files import GUARD, PERCEPTION, in_order, joint_topic_of, said_to
+from wm_bringup.launch_files import GUARD, PERCEPTION, in_order, joint_topic_of, said_to, tool_speed_of
 from wm_core.params import ConfigError
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig, RigError
@@ -53,13 +53,13 @@ def arm_real(given: Mapping[str, str]) -> Graph:
         guard["trajectory_topic"] = f"{values['controller']}/joint_trajectory"
     if values["use_mock_hardware"] == "true":
         guard["driver_states"] = NO_DRIVER_STATES
-    planner = {"bundle": bundle, "planner": values["planner"], "seed": 0, "lockstep": False, "task": task}
+    planner: dict[str, Any] = {**body, "bundle": bundle, "planner": values["planner"], "seed": 0, "lockstep": False, "task": task}
     scene = process("wm_bringup", "wm_scene_view", {**body, "rig": rig}, ends_all=False, respawn=True)
     nodes = [
         lifecycle_node("wm_guard", guard),
         lifecycle_node("wm_perception", {**body, "bundle": bundle, "rig": rig}),
         lifecycle_node("wm_dynamics", {"bundle": bundle}),
-        lifecycle_node("wm_planner", {**body, **planner}),
+        lifecycle_node("wm_planner", planner),
         bundle_manager(bundle, registry),
         scene,
     ]
@@ -78,6 +78,7 @@ def arm_real(given: Mapping[str, str]) -> Graph:
     if reduced:
         _check_reduced(said_to(GUARD, files)["speed_limit"])
     _check_joint_topic(files, profile, namespace)
+    planner["tool_speed"] = checked("params_file", lambda: tool_speed_of(files, profile), ConfigError)
     scene.parameters.update(_as_seen(files))
     includes, programs = _started(values, profile, driver, camera, cameras)
     nodes = composed(nodes) if values["composed"] == "true" else nodes

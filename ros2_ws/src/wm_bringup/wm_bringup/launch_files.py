@@ -8,6 +8,8 @@ from wm_bringup.drivers import Driver, driver_of, load_driver
 from wm_bringup.graph_parts import config
 from wm_core.given_parameters import EVERY_NODE, load_parameters, parameters_in
 from wm_core.params import ConfigError
+from wm_core.robot import RobotProfile
+from wm_guard.limits import Limits
 
 GUARD, PERCEPTION, PLANNER = "wm_guard", "wm_perception", "wm_planner"
 READ_JOINTS = (GUARD, PERCEPTION, PLANNER)
@@ -37,6 +39,14 @@ def said_to(node: str, files: Iterable[Path]) -> dict[str, Any]:
     mine = (node, *EVERY_NODE)
     said = ((section, name, value) for file in files for section, name, value in parameters_in(load_parameters(file)))
     return {name: value for section, name, value in said if section.rpartition("/")[2] in mine}
+
+
+def tool_speed_of(files: Sequence[Path], robot: RobotProfile) -> float:
+    """[m/s] to which the planner is to keep: what it says itself, and no more than the guard lets pass; raises what `said_to` does."""
+    guard, planner = said_to(GUARD, files), said_to(PLANNER, files)
+    given = {name: float(guard[name]) for name in ("tool_speed", "speed_limit") if guard.get(name)}
+    fastest = Limits.of(robot, **given).fastest_tool
+    return min(fastest, float(planner.get("tool_speed") or fastest))
 
 
 def joint_topic_of(files: Sequence[Path], of_profile: str, namespace: str = "") -> str:

@@ -14,6 +14,7 @@ from wm_dynamics.calibration import Calibration
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner.controller import BLIND_SPEED, PlannerCore
 from wm_planner.costs import CostModel
+from wm_planner.factory import speed_share
 from wm_planner.goal import LOOK_AFTER
 from wm_planner.planners import make_planner
 from wm_planner.policy import Policy
@@ -110,6 +111,15 @@ def test_what_is_out_of_sight_is_pushed_slowly(core):
     core.reset()
     unseen = np.linalg.norm(decide(core, time_unseen=0.1).action)
     assert 0 < unseen <= BLIND_SPEED + 1e-6 < seen
+
+
+def test_plans_keep_to_the_speed_that_the_guard_lets_pass():
+    """One that is slowed on the way ends elsewhere than imagined."""
+    decision = decide(make_core(speed=0.4))
+    assert np.linalg.norm(decision.action) <= 0.4 + 1e-6
+    assert np.linalg.norm(decision.plan.actions, axis=1).max() == pytest.approx(0.4, abs=0.02)
+    assert np.linalg.norm(decide(make_core(speed=0.4), time_unseen=LOOK_AFTER + 0.1).action) == pytest.approx(0.4, abs=0.02)
+    assert speed_share(BUNDLE, 0.15) == pytest.approx(0.5) and speed_share(BUNDLE, 0.0) == speed_share(BUNDLE, 2.0) == 1.0
 
 
 def test_the_hand_that_hides_the_object_for_long_backs_off(core):

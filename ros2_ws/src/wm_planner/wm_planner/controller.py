@@ -28,6 +28,7 @@ POLICY_TRUST = (
     0.06  # [m] half a 90 % interval; above it planning takes over. Of a policy's decisions 99 % stay below 0.056
 )
 OVER = 0.02  # [m] above where it works the tool may be over an object, and come down onto it
+HALF = 0.5  # of full speed
 BLIND_REACH = 0.10  # [m] between tool and believed object; farther off there is nothing to push within a step
 
 
@@ -71,13 +72,15 @@ class PlannerCore:
         blind_speed: float = BLIND_SPEED,
         defer_above: float = DEFER_ABOVE,
         *,
+        speed: float = 1.0,
         policy: Policy | None = None,
         follow: bool = False,
         policy_trust: float = POLICY_TRUST,
     ) -> None:
         """`planner`: searches one action for each instant of the engine's futures; what belongs to a jump is held through it.
         `blind_speed`: share of full speed near an object that is out of sight. `defer_above` [m]: a plan after which the
-        object may be farther off than this is not executed. `policy`: the planner searches around what it intends.
+        object may be farther off than this is not executed. `speed`: share of the actions' full speed, at most 1, that whatever
+        it plans keeps to, for the guard lets no more pass. `policy`: the planner searches around what it intends.
         `follow`: what it intends is done without a search, unless the object may soon be farther off than `policy_trust` [m]."""
         if follow and policy is None:
             raise ValueError("expected a policy to follow, got none")
@@ -86,7 +89,7 @@ class PlannerCore:
         self._costs = costs
         self._exploration = ExplorationCosts(costs, PLANNED_DOUBT * defer_above, engine.bundle.step_duration)
         self.tool_path = tool_path
-        self._blind_speed = blind_speed
+        self._speed, self._blind_speed = speed, blind_speed
         self._defer_above = defer_above
         self._policy = policy
         self._follow = follow
@@ -154,7 +157,7 @@ class PlannerCore:
             return self._return(object_xy, ee, effective_ns, delay)
         if close and time_unseen > LOOK_AFTER:
             return self._back_off(object_xy, ee, effective_ns, delay)
-        speed = self._blind_speed if time_unseen > 0 and close else 1.0
+        speed = self._speed if not close or time_unseen == 0 else min(self._blind_speed, self._speed)
         aim = self._aim(goal, object_xy.astype(float), stamp_ns)
 
         def evaluate(actions: np.ndarray) -> np.ndarray:
@@ -228,8 +231,8 @@ class PlannerCore:
         return self._action.from_displacement(motion.end.values - motion.start.values)
 
     def _back_off(self, object_xy: np.ndarray, ee: np.ndarray, effective_ns: int, delay: float) -> Decision:
-        """Straight away from the believed object at half speed: that moves nothing, and gives the cameras a look."""
-        motion = self.tool_path.move(self._action.scaled(0.5 * _away(object_xy, ee)))
+        """Straight away from the believed object at half speed at most: that moves nothing, and gives the cameras a look."""
+        motion = self.tool_path.move(self._action.scaled(self._unhurried * _away(object_xy, ee)))
         self._warm = None
         return Decision(self._record(effective_ns, motion), motion, None, None, None, delay, 0.0)
 
@@ -239,11 +242,16 @@ class PlannerCore:
         over = self.tool_path.above > OVER and float(np.linalg.norm(object_xy - ee)) < BLIND_REACH
         if over:
             x, y = _away(object_xy, ee)
-            ways = [self._action.scaled(0.5 * np.array(way)) for way in ((x, y), (-y, x), (y, -x))]
+            ways = [self._action.scaled(self._unhurried * np.array(way)) for way in ((x, y), (-y, x), (y, -x))]
             step = max(ways, key=lambda way: np.linalg.norm(self.tool_path.clipped(way) - self.tool_path.position))
         motion = replace(self.tool_path.move(step, settle=not over), reason=reason)
         self._warm = None
         return Decision(self._record(effective_ns, motion), motion, None, None, None, delay, 0.0)
+
+    @property
+    def _unhurried(self) -> float:
+        """Share of full speed of what is not planned."""
+        return min(HALF, self._speed)
 
     def outlook(self, decision: Decision) -> Outlook:
         """What the plan of a decision is expected to bring; raises ValueError for one without a plan."""

@@ -8,6 +8,7 @@ from wm_core.bundle import Bundle
 from wm_core.compatibility import check_fit, check_robot
 from wm_core.goal import PoseGoal
 from wm_core.kinematics import Kinematics
+from wm_core.specs_schema import POSITION
 from wm_core.task import Task
 from wm_dynamics.rollout import RolloutEngine
 from wm_planner.controller import BLIND_SPEED, DEFER_ABOVE, POLICY_TRUST, PlannerCore
@@ -32,6 +33,7 @@ class PlannerSettings:
     policy_trust: float = POLICY_TRUST  # [m] see PlannerCore, as the next two
     blind_speed: float = BLIND_SPEED
     defer_above: float = DEFER_ABOVE  # [m]
+    tool_speed: float = 0.0  # [m/s] of the tool at most, 0: that of the bundle's actions
     weights: Mapping[str, float] = field(default_factory=dict)  # of cost terms, in place of the task's
 
 
@@ -53,10 +55,17 @@ def make_planner_core(bundle: Bundle, task: Task, kinematics: Kinematics, settin
         ToolPath(kinematics, bundle.step_duration),
         settings.blind_speed,
         settings.defer_above,
+        speed=speed_share(bundle, settings.tool_speed),
         policy=policy_for(bundle, settings.planner, settings.policy_seeds, int(engine.spans(count).sum())),
         follow=settings.planner == POLICY,
         policy_trust=settings.policy_trust,
     )
+
+
+def speed_share(bundle: Bundle, tool_speed: float) -> float:
+    """The share, at most 1, of the largest actions of a bundle at which the tool keeps to `tool_speed` [m/s]; 0: any."""
+    largest = max(scale for axis, scale in bundle.action.scale.items() if axis in POSITION)
+    return min(1.0, tool_speed * bundle.step_duration / largest) if tool_speed else 1.0
 
 
 def warm_up(core: PlannerCore, kinematics: Kinematics) -> None:
