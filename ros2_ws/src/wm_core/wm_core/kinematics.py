@@ -147,6 +147,16 @@ class Kinematics:
             f"expected a reachable tool pose, {np.round(position, 4)} leaves an error of {size:.2g}; choose a pose within the reach box"
         )
 
+    def relaxed(self, q: np.ndarray, rest: np.ndarray, largest: float) -> np.ndarray:
+        """Joints (n,) a little nearer to `rest` (n,), no joint by more than `largest` [rad], with the tool where it was to first
+        order: an arm with more joints than the tool needs does not creep into its limits (null space of the Jacobian).
+        """
+        jacobian = self.jacobian(q)
+        off = np.asarray(rest, float) - q
+        step = off - np.linalg.pinv(jacobian, rcond=1e-3) @ (jacobian @ off)
+        farthest = float(np.abs(step).max())
+        return np.clip(q + step * min(1.0, largest / max(farthest, 1e-9)), self.lower, self.upper)
+
     def _place(self, q: np.ndarray, frame: int) -> pinocchio.SE3:
         pinocchio.forwardKinematics(self.model, self._data, self._checked(q))
         return pinocchio.updateFramePlacement(self.model, self._data, frame)

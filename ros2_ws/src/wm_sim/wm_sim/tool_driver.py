@@ -12,6 +12,7 @@ from wm_core.specs_schema import TOOL_FIELDS
 from wm_sim.arm_sim import physics_steps
 from wm_sim.scene_sim import SceneSim
 
+RELAX = 0.01  # [rad] a step
 YAW, PITCH = (TOOL_FIELDS.index(field) for field in ("yaw", "pitch"))
 
 
@@ -84,5 +85,7 @@ class ToolDriver:
             yield back
 
     def _joints_at(self, tool: np.ndarray, near: np.ndarray | None = None) -> np.ndarray:
-        rotation = self.sim.robot.tool.turned(float(tool[YAW]), float(tool[PITCH]))
-        return self.sim.kinematics.ik(tool[:3], rotation, self._q if near is None else near)
+        rotation, kinematics = self.sim.robot.tool.turned(float(tool[YAW]), float(tool[PITCH])), self.sim.kinematics
+        if near is None:
+            near = kinematics.relaxed(self._q, self.sim.arm.home, RELAX)
+        return kinematics.ik(tool[:3], rotation, near)

@@ -36,7 +36,7 @@ class Context:
 
 Term = Callable[[SceneFutures, Aim, Context], np.ndarray]
 TERMS: dict[str, Term] = {}
-USUAL = {"goal": 1.0, "doubt": 1.0, "keep": 3.0, "upright": 1.0, "workspace": 5.0, "clearance": 1.0, "effort": 0.0006}
+USUAL = {"goal": 1.0, "doubt": 1.0, "keep": 3.0, "upright": 1.0, "workspace": 5.0, "clearance": 1.0, "effort": 0.0002}
 
 
 def term(function: Term) -> Term:

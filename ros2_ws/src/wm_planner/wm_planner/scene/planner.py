@@ -160,7 +160,11 @@ class ScenePlanner:
         self.mode = Mode.CHOOSE
         self._pushing.begin()
         away = np.zeros(6)
-        away[2], away[4] = 0.02, -tool[4]
+        if self._idle % 2:
+            away[2], away[4] = 0.02, -tool[4]
+        else:  # it does not get up here either
+            middle = (self._limits.lower[:2] + self._limits.upper[:2]) / 2
+            away[:2] = 0.02 * (middle - tool[:2]) / max(float(np.linalg.norm(middle - tool[:2])), 0.02)
         return away
 
     # -- modes ---------------------------------------------------------------------------------------------------
@@ -190,7 +194,8 @@ class ScenePlanner:
         """The next displacement (6,), None where another mode has begun."""
         if self.mode is Mode.TRAVEL:
             move = self._pushing.travel(tool)
-            self.mode = Mode.TRAVEL if move is not None else Mode.PUSH
+            if move is None:
+                self.mode, self._idle = Mode.PUSH, 0
             return move
         if self.mode is Mode.PUSH:
             move = self._pushing.push(belief, aim, tool, before, late)
@@ -232,7 +237,7 @@ class ScenePlanner:
         worth = max(WORTH - IDLE_GAIN * self._idle, LEAST_WORTH)
         if not self._pushing.take(belief, aim, tool, worth):
             return self._nothing(tool)
-        self.mode, self._slot, self._idle = Mode.TRAVEL, self._pushing.slot, 0
+        self.mode, self._slot = Mode.TRAVEL, self._pushing.slot
         return None
 
     def _wants_grasp(self, belief: SceneBelief, target: Target) -> bool:

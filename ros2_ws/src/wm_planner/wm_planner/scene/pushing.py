@@ -20,7 +20,9 @@ WORTH = 0.0015  # [m] of cost that a push must gain
 TRAVEL_COST = 0.004  # [m] of cost for each metre that the hand travels before
 LONGEST_PUSH = 24  # steps
 AVOIDED = 0.02  # [m] around a place that the arm does not get to
-FRUITLESS = 3  # steps of a push that gain nothing, after which it ends
+FRUITLESS = 3  # steps of a push that promise nothing, after which it ends
+PROGRESS = 0.001  # [m] of cost by which what was reached counts as better than before
+WITHOUT_PROGRESS = 6  # steps after which a push ends, whatever it promises
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Pushing:
     _plan: np.ndarray = field(default_factory=lambda: np.zeros((1, 6)))
     _steps: int = 0
     _fruitless: int = 0
+    _least: float = np.inf  # [m] that the scene was off in this push
+    _lasting: int = 0  # steps since then
 
     def begin(self) -> None:
         """Look anew."""
@@ -112,7 +116,8 @@ class Pushing:
         self._way = route(
             self.hand, tool, best_of.start[best], standing, self.limits.lower, self.limits.upper, self.rng
         )
-        self._steps = self._fruitless = 0
+        self._steps = self._fruitless = self._lasting = 0
+        self._least = now(belief, aim)
         return True
 
     def travel(self, tool: np.ndarray) -> np.ndarray | None:
@@ -137,7 +142,10 @@ class Pushing:
             plan, gained = self._plan, float(np.abs(self._plan).max() > 0)
         self._fruitless = 0 if gained > WORTH / 2 else self._fruitless + 1
         self._steps += 1
-        if self._fruitless >= FRUITLESS or self._steps > LONGEST_PUSH:
+        if (least := now(belief, aim)) < self._least - PROGRESS:
+            self._least, self._lasting = least, 0
+        self._lasting += 1
+        if self._fruitless >= FRUITLESS or self._lasting > WITHOUT_PROGRESS or self._steps > LONGEST_PUSH:
             return None
         self._plan = np.concatenate([plan[1:], np.zeros((1, 6))])
         return plan[0]

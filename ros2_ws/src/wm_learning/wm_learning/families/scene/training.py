@@ -33,7 +33,6 @@ class SceneTraining:
 
     def __init__(self, model: SceneNetwork, data: SceneDataset, held_out: SceneDataset) -> None:
         self._model, self._config = model, model.config
-        self._pairs = torch.tensor(list(permutations(range(SLOTS), 2))).t()
         self._train, self._held = _Windows(data), _Windows(held_out)
 
     def phases(self) -> list[Phase]:
@@ -62,12 +61,12 @@ class SceneTraining:
 
     def _loss(self, draw: Draw, stage: Stage, windows: "_Windows") -> tuple[Tensor, dict[str, float]]:
         config, members = self._config, self._config.members
-        batch = windows.draw(draw.rng, members * stage.batch, stage.horizon, config)
+        batch = windows.draw(draw.rng, members, stage.batch, stage.horizon, config)
         facts = {name: torch.as_tensor(values) for name, values in batch.items()}
 
         def each(values: Tensor) -> Tensor:
             """(E M, ...) -> (E, M, ...)."""
-            return values.reshape(members, stage.batch, *values.shape[1:])
+            return values.reshape(members, -1, *values.shape[1:])
 
         truth = each(facts["objects"]).permute(2, 0, 4, 3, 1)  # (T+1, E, 13, K, M)
         start, off = self._noisy(truth[0], draw)
@@ -77,29 +76,26 @@ class SceneTraining:
             each(facts["tool"]).transpose(1, 2),
             each(facts["before"]).transpose(1, 2),
             *(each(facts[name]) for name in ("outline", "height", "code", "table")),
-            self._pairs,
-            each(facts["present"]),
+            pairs_of(start.shape[2]),
+            None,
         )
         total: dict[str, Tensor] = {}
-        here = each(facts["present"]).transpose(1, 2).unsqueeze(0).to(start.dtype)  # (1, E, K, M)
-        count = here.sum() * stage.horizon
         place = states[:, :, :3] - truth[1:, :, :3] - config.kept * off[None, :, :3]
         turn = turned_by(states[:, :, 3:7], truth[1:, :, 3:7]) - config.kept * off[None, :, 3:]
         errors = torch.cat([place / POSITION_SCALE, turn / ROTATION_SCALE], 2)
         speed = states[:, :, 7:] - truth[1:, :, 7:]
         speed = torch.cat([speed[:, :, :3] / VELOCITY_SCALE, speed[:, :, 3:] / TURN_SCALE], 2)
-        total["pose"] = (_robust(errors).mean(2) * here).sum() / count
-        total["velocity"] = (_robust(speed).mean(2) * here).sum() / count
+        total["pose"] = _robust(errors).mean()
+        total["velocity"] = _robust(speed).mean()
         squares = torch.stack([place.detach().square().mean(2), turn.detach().square().mean(2)], 2)
         unlikely = 0.5 * (squares / variances.exp() + variances)
-        total["variance"] = (unlikely.clamp(max=20).mean(2) * here).sum() / count
+        total["variance"] = unlikely.clamp(max=20).mean()
         touched = each(facts["by_robot"]).permute(2, 0, 3, 1)[1:].to(start.dtype)
-        wrong = functional.binary_cross_entropy_with_logits(contacts, touched, reduction="none")
-        total["contact"] = (wrong * here).sum() / count
+        total["contact"] = functional.binary_cross_entropy_with_logits(contacts, touched)
         loss = total["pose"] + sum(weight * total[name] for name, weight in WEIGHTS.items())
         with torch.no_grad():
             moved = (truth[1:, :, :3] - truth[:-1, :, :3]).square().sum(2).sqrt() > MOVES_BY[0]
-            last = (moved.any(0) & (here[0] > 0)).to(start.dtype)
+            last = moved.any(0).to(start.dtype)
             far = (place[-1].square().sum(1).sqrt() * last).sum() / last.sum().clamp(min=1)
         return loss, {**{name: float(value.detach()) for name, value in total.items()}, "mm": 1000 * float(far)}
 
@@ -130,11 +126,21 @@ class _Windows:
         self._moving = moves.any(2)
         others = (moves & ~data.arrays["by_robot"][:, 1:] & data.arrays["by_object"][:, 1:]).any(2)
         self._rare = others  # moved by another object: seldom, and worth more
+        self._present = data.arrays["present"]
+        numbers = self._present.sum(1)
+        self._motions = {number: np.flatnonzero(numbers == number) for number in range(1, SLOTS + 1)}
+        self._share = np.array([len(self._motions[number]) for number in self._motions], float)
         self._code = code_of(data.arrays["friction"], data.arrays["mass"])
 
-    def draw(self, rng: np.random.Generator, count: int, horizon: int, config: SceneConfig) -> dict[str, np.ndarray]:
-        """`count` windows of `horizon` steps; arrays by name, those of a window's steps (count, T or T + 1, ...)."""
-        motion, first = self._starts(rng, count, horizon, config)
+    def draw(
+        self, rng: np.random.Generator, members: int, batch: int, horizon: int, config: SceneConfig
+    ) -> dict[str, np.ndarray]:
+        """Windows of `horizon` steps with the same number of objects, so that there are no empty slots, about `batch` pairs of objects
+        for each member; arrays by name, those of a window's steps (count, T or T + 1, ...).
+        """
+        objects = 1 + int(rng.choice(SLOTS, p=self._share / self._share.sum()))
+        count = members * max(1, round(2 * batch / objects))
+        motion, first = self._starts(rng, self._motions[objects], count, horizon, config)
         at = first[:, None] + np.arange(horizon + 1)
         rows = motion[:, None]
         arrays = self._arrays
@@ -142,7 +148,8 @@ class _Windows:
         code = self._code[motion].copy()
         code[rng.random(count) < config.unknown] = 0.0
         code += rng.normal(0, 0.1, code.shape).astype(np.float32)
-        order = np.argsort(rng.random((count, arrays["present"].shape[1])), 1)  # no slot means anything
+        # No slot means anything.
+        order = np.argsort(np.where(self._present[motion], rng.random((count, SLOTS)), 2.0), 1)[:, :objects]
 
         def shuffled(values: np.ndarray, axis: int) -> np.ndarray:
             index = order.reshape(count, *([1] * (axis - 1)), -1, *([1] * (values.ndim - axis - 1)))
@@ -158,15 +165,14 @@ class _Windows:
             "height": shuffled(arrays["height"][motion], 1),
             "code": shuffled(code, 1),
             "table": arrays["table"][motion],
-            "present": shuffled(arrays["present"][motion], 1),
         }
 
     def _starts(
-        self, rng: np.random.Generator, count: int, horizon: int, config: SceneConfig
+        self, rng: np.random.Generator, motions: np.ndarray, count: int, horizon: int, config: SceneConfig
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers of motions and of first steps (count,)."""
+        """Numbers of motions, out of some, and of first steps (count,)."""
         last = self._steps - horizon
-        motion, first = rng.integers(len(self._moving), size=4 * count), rng.integers(last + 1, size=4 * count)
+        motion, first = rng.choice(motions, 4 * count), rng.integers(last + 1, size=4 * count)
         total = np.concatenate([np.zeros((len(self._moving), 1), int), np.cumsum(self._moving, 1)], 1)
         rare = np.concatenate([np.zeros((len(self._rare), 1), int), np.cumsum(self._rare, 1)], 1)
         moves = total[motion, first + horizon] > total[motion, first]
@@ -174,6 +180,11 @@ class _Windows:
         weight = np.where(moves, config.moving, 1 - config.moving) * np.where(hit, 3.0, 1.0)
         chosen = rng.choice(4 * count, count, replace=False, p=weight / weight.sum())
         return motion[chosen], first[chosen]
+
+
+def pairs_of(objects: int) -> Tensor:
+    """Slots (2, R) of all pairs of different objects; of the first with itself where there is one object."""
+    return torch.tensor(list(permutations(range(objects), 2)) or [(0, 0)]).t()
 
 
 def turned_by(rotation: Tensor, other: Tensor) -> Tensor:
