@@ -14,12 +14,13 @@ from wm_core.scene_bundle import SceneBundle
 from wm_dynamics.scene_model import SceneModel
 from wm_planner.scene.planner import SceneSettings
 from wm_planner.scene.refine import Search
+from wm_planner.scene.space import region_within
 from wm_sim.scene_sim import SceneSim
+from wm_sim.scene_task import LIMIT, load_scene_task, scene_task_names
 from wm_tasks.scenes.experts import RandomMotions, ScriptedExpert
-from wm_tasks.scenes.loop import FARTHEST, SceneLoop
+from wm_tasks.scenes.loop import SceneLoop
 from wm_tasks.scenes.physics_model import PhysicsModel
 from wm_tasks.scenes.still_model import StillModel
-from wm_tasks.scenes.task import LIMIT, load_scene_task, scene_task_names
 
 METHODS = {
     "wm": "proposals and search with the learned model",
@@ -60,8 +61,7 @@ def episode(task: str, method: str, seed: int, bundle: Path, robot: str) -> dict
     lower, upper = made.driver.lower, made.driver.upper
     policy: Any = None
     if method == "scripted":
-        region = (lower[:2] + FARTHEST, upper[:2] - FARTHEST)
-        policy = ScriptedExpert(made.sim.hand, lower, upper, LIMIT, made.task.axes, region)
+        policy = ScriptedExpert(made.sim.hand, lower, upper, LIMIT, made.task.axes, region_within(lower, upper))
     elif method == "random":
         policy = RandomMotions(LIMIT, seed)
     result = made.episode(seed, policy)

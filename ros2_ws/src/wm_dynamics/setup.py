@@ -16,5 +16,7 @@ setup(
     maintainer_email="maintainers@wm.invalid",
     description="Belief filter, imagined futures and prediction error of the world model.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["wm_dynamics = wm_dynamics.node:main"]},
+    entry_points={
+        "console_scripts": ["wm_dynamics = wm_dynamics.node:main", "wm_scene_dynamics = wm_dynamics.scene_node:main"]
+    },
 )

@@ -16,5 +16,7 @@ setup(
     maintainer_email="maintainers@wm.invalid",
     description="Cameras and joints to observation embedding and object geometry.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["wm_perception = wm_perception.node:main"]},
+    entry_points={
+        "console_scripts": ["wm_perception = wm_perception.node:main", "wm_perception_truth = wm_perception.truth:main"]
+    },
 )

@@ -16,5 +16,7 @@ setup(
     maintainer_email="maintainers@wm.invalid",
     description="Plans in the world model's imagination and commands tool motion.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["wm_planner = wm_planner.node:main"]},
+    entry_points={
+        "console_scripts": ["wm_planner = wm_planner.node:main", "wm_scene_planner = wm_planner.scene_node:main"]
+    },
 )

@@ -24,6 +24,7 @@ setup(
         "console_scripts": [
             "wm_episodes = wm_tasks.episodes:main",
             "wm_explorer = wm_tasks.explorer:main",
+            "wm_scene_episodes = wm_tasks.scene_episodes:main",
         ]
     },
 )

@@ -53,7 +53,14 @@ def arm_real(given: Mapping[str, str]) -> Graph:
         guard["trajectory_topic"] = f"{values['controller']}/joint_trajectory"
     if values["use_mock_hardware"] == "true":
         guard["driver_states"] = NO_DRIVER_STATES
-    planner: dict[str, Any] = {**body, "bundle": bundle, "planner": values["planner"], "seed": 0, "lockstep": False, "task": task}
+    planner: dict[str, Any] = {
+        **body,
+        "bundle": bundle,
+        "planner": values["planner"],
+        "seed": 0,
+        "lockstep": False,
+        "task": task,
+    }
     scene = process("wm_bringup", "wm_scene_view", {**body, "rig": rig}, ends_all=False, respawn=True)
     nodes = [
         lifecycle_node("wm_guard", guard),

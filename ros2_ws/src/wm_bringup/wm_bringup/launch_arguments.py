@@ -62,6 +62,13 @@ ARGUMENTS = (
     Argument("world", "tabletop_block", "a world of sim_worlds/worlds, or the path of a world file"),
     ROBOT,
     TASK,
+    Argument(
+        "perception",
+        "pixels",
+        "truth: scenes of several objects, known by the simulator's truth with noise: task:= one of wm_tasks/scene_tasks, or world:= one of"
+        " sim_worlds/scenes with episodes:=none",
+        ("pixels", "truth"),
+    ),
     Argument("rig", "", "a camera rig of sim_worlds/rigs, or the path of a rig file; empty: the world's"),
     BUNDLE,
     PLANNER,

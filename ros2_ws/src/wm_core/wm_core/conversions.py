@@ -1,6 +1,7 @@
 """Scenes and tools <-> ROS messages."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from geometry_msgs.msg import Point, Pose, Quaternion, Twist, Vector3
@@ -38,7 +39,7 @@ def object_messages(
 ) -> list[ObjectState]:
     """Messages of the K objects of a scene at one instant, with visibility and seconds out of sight (default 0) of each.
 
-    `pose_std` (K, 6): deviations, where they are known otherwise than as roots of the scene's variances.
+    The shape's code is taken for the outline. `pose_std` (K, 6): deviations, where they are known otherwise than as roots of the scene's variances.
     """
     std = scene.std(POSE_ERRORS) if pose_std is None else pose_std
     unseen = np.zeros(scene.slots) if time_unseen is None else time_unseen
@@ -52,6 +53,7 @@ def object_messages(
             pose_std=np.asarray(std[slot], np.float32),
             twist=Twist(linear=_vector(scene.velocity[slot, :3]), angular=_vector(scene.velocity[slot, 3:])),
             size=_vector(scene.size[slot]),
+            outline=np.asarray(scene.shape[slot], np.float32),
         )
         for slot, name in enumerate(scene.identities)
     ]
@@ -70,6 +72,9 @@ def scene_state(messages: Sequence[ObjectState]) -> SceneState:
         linear, angular = twist.linear, twist.angular
         scene.velocity[slot] = linear.x, linear.y, linear.z, angular.x, angular.y, angular.z
         scene.size[slot] = size.x, size.y, size.z
+    outlines = [np.asarray(message.outline, float) for message in messages]
+    if len({len(outline) for outline in outlines}) == 1:
+        scene = replace(scene, shape=np.stack(outlines))
     return scene
 
 

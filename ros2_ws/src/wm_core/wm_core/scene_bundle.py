@@ -92,14 +92,7 @@ class SceneBundle:
     def load(path: str | Path, threads: int = 1) -> "SceneBundle":
         """Load a folder; raises BundleError on a wrong schema or checksum."""
         folder = Path(path).expanduser()
-        file = folder / "bundle.yaml"
-        if not file.is_file():
-            raise BundleError(f"expected a model bundle with {file}, found none; give the folder of a bundle")
-        spec = load_yaml(file, BundleError)
-        if isinstance(spec, dict) and spec.get("family") != FAMILY:
-            raise BundleError(f"{file}: expected a bundle of the family {FAMILY}, got {spec.get('family')!r}")
-        for name, message in faults(SCHEMA, spec):
-            raise BundleError(f"{file}: {name or 'bundle.yaml'}: {message}; export the bundle again")
+        spec = _spec_of(folder)
         verify_checksums(folder, spec["files"])
         hand = spec["hand"]
         horizon = spec["horizon"]
@@ -148,6 +141,23 @@ class SceneBundle:
     def run(self, graph: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Run one graph; returns its outputs by name."""
         return outputs_of(self._sessions[graph], inputs)
+
+
+def bundle_id(folder: Path) -> str:
+    """The id of a bundle of scenes, without loading its graphs; raises BundleError."""
+    return str(_spec_of(folder)["id"])
+
+
+def _spec_of(folder: Path) -> dict[str, Any]:
+    file = folder / "bundle.yaml"
+    if not file.is_file():
+        raise BundleError(f"expected a model bundle with {file}, found none; give the folder of a bundle")
+    spec = load_yaml(file, BundleError)
+    if isinstance(spec, dict) and spec.get("family") != FAMILY:
+        raise BundleError(f"{file}: expected a bundle of the family {FAMILY}, got {spec.get('family')!r}")
+    for name, message in faults(SCHEMA, spec):
+        raise BundleError(f"{file}: {name or 'bundle.yaml'}: {message}; export the bundle again")
+    return spec
 
 
 def hand_to_dict(hand: Hand) -> dict[str, Any]:

@@ -2,32 +2,15 @@
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
+from scene_of_one import scene
 
+from wm_core.pose_noise import PoseNoise
 from wm_core.scene import SceneState, rotation_of
-from wm_core.solid import POINTS, Solid
 from wm_dynamics.scene_belief import SceneBelief
 from wm_dynamics.scene_model import near_pairs
-from wm_dynamics.scene_tracker import Noise, SceneTracker
+from wm_dynamics.scene_tracker import SceneTracker
 
 STILL = np.zeros(6)
-OUTLINE = Solid.box((0.06, 0.04, 0.05)).outline.reshape(1, 2 * POINTS)
-
-
-def scene(position, yaw=0.0, tilt=0.0) -> SceneState:
-    unknown = SceneState.unknown(("box",))
-    rotation = (Rotation.from_euler("z", yaw) * Rotation.from_euler("x", tilt)).as_quat()
-    return SceneState(
-        np.ones(1),
-        np.array([position], float),
-        rotation[None],
-        np.full((1, 6), np.nan),
-        unknown.variance,
-        np.array([[0.06, 0.04, 0.05]]),
-        OUTLINE,
-        np.zeros((1, 0)),
-        ("box",),
-    )
 
 
 def noisy(position, yaw, rng) -> SceneState:
@@ -35,7 +18,7 @@ def noisy(position, yaw, rng) -> SceneState:
 
 
 def test_what_rests_is_known_better_with_every_look():
-    rng, tracker, place = np.random.default_rng(0), SceneTracker(None, Noise(), 0.1), [0.5, 0.1, 0.025]
+    rng, tracker, place = np.random.default_rng(0), SceneTracker(None, PoseNoise(), 0.1), [0.5, 0.1, 0.025]
     for _ in range(60):
         belief = tracker.update(noisy(place, 0.7, rng), STILL, STILL, STILL)
     assert np.linalg.norm(belief.position[0] - place) < 0.0015
@@ -44,7 +27,7 @@ def test_what_rests_is_known_better_with_every_look():
 
 
 def test_what_somebody_moved_is_found_again_within_a_few_looks():
-    rng, tracker = np.random.default_rng(1), SceneTracker(None, Noise(), 0.1)
+    rng, tracker = np.random.default_rng(1), SceneTracker(None, PoseNoise(), 0.1)
     for _ in range(40):
         tracker.update(noisy([0.5, 0.1, 0.025], 0.7, rng), STILL, STILL, STILL)
     for _ in range(8):
@@ -54,7 +37,7 @@ def test_what_somebody_moved_is_found_again_within_a_few_looks():
 
 
 def test_what_is_not_seen_stays_and_what_fell_is_gone():
-    tracker = SceneTracker(None, Noise(), 0.1)
+    tracker = SceneTracker(None, PoseNoise(), 0.1)
     tracker.update(scene([0.5, 0.1, 0.025]), STILL, STILL, STILL)
     belief = tracker.update(scene([np.nan] * 3), STILL, STILL, STILL)
     np.testing.assert_allclose(belief.position[0], [0.5, 0.1, 0.025])
@@ -64,11 +47,11 @@ def test_what_is_not_seen_stays_and_what_fell_is_gone():
 
 
 def test_a_small_tilt_is_noise_and_a_large_one_is_not():
-    rng, tracker = np.random.default_rng(2), SceneTracker(None, Noise(), 0.1)
+    rng, tracker = np.random.default_rng(2), SceneTracker(None, PoseNoise(), 0.1)
     for _ in range(5):
         belief = tracker.update(scene([0.5, 0.0, 0.025], 0.4, rng.normal(0, 0.03)), STILL, STILL, STILL)
     assert belief.upright[0] == 1.0 and belief.yaw[0] == pytest.approx(0.4, abs=1e-6)
-    lying = SceneTracker(None, Noise(), 0.1).update(scene([0.5, 0.0, 0.02], 0.4, np.pi / 2), STILL, STILL, STILL)
+    lying = SceneTracker(None, PoseNoise(), 0.1).update(scene([0.5, 0.0, 0.02], 0.4, np.pi / 2), STILL, STILL, STILL)
     assert lying.upright[0] == pytest.approx(0.0, abs=1e-6)
     length, width = (
         np.ptp(lying.footprint(0) @ [np.cos(0.4), np.sin(0.4)]),

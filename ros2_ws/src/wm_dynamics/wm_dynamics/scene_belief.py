@@ -98,6 +98,12 @@ class SceneBelief:
         """The same objects elsewhere: states (K, 13)."""
         return replace(self, state=state)
 
+    def along(self, states: np.ndarray) -> SceneState:
+        """The same objects on a path of states (H, K, 13)."""
+        path = SceneState.unknown(self.identities, states.shape[:1])
+        path.presence[:], path.position[:], path.rotation[:] = 1.0, states[..., POSITION], states[..., ROTATION]
+        return path
+
     @property
     def scene(self) -> SceneState:
         """For goals, messages and people."""

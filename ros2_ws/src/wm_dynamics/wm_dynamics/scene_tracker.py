@@ -4,12 +4,13 @@ A Kalman filter for each object, whose process noise is what the model says that
 and one for the rotation.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from wm_core.object_state import ROTATION, VELOCITY
+from wm_core.pose_noise import PoseNoise
 from wm_core.rotations import angle_between, uprightness
 from wm_core.scene import SceneState
 from wm_dynamics.scene_belief import SceneBelief
@@ -28,26 +29,14 @@ SHIFT = 0.002  # [m] between two looks that is no noise any more where an object
 GONE_BELOW = -0.03  # [m] height of a middle that has left the table
 
 
-@dataclass(frozen=True)
-class Noise:
-    """Standard deviations of what is observed: position [m], rotation [rad]."""
-
-    position: float = 0.003
-    rotation: float = np.radians(3.0)
-
-    @property
-    def variance(self) -> np.ndarray:
-        """(2,)"""
-        return np.array([self.position, self.rotation]) ** 2
-
-
 class SceneTracker:
     """The belief about a scene, step by step."""
 
-    def __init__(self, model: SceneModel | None, noise: Noise, step_duration: float) -> None:
+    def __init__(self, model: SceneModel | None, noise: PoseNoise, step_duration: float) -> None:
         """`model`: None for objects that are expected to stay where they are."""
         self._model, self._noise, self._step = model, noise, step_duration
         self._belief: SceneBelief | None = None
+        self.surprise = 0.0  # the largest innovation of the last step, in standard deviations
 
     @property
     def belief(self) -> SceneBelief:
@@ -70,7 +59,7 @@ class SceneTracker:
         if self._belief is None or self._belief.identities != seen.identities:
             self._begin(seen)
             return self.belief
-        belief = self._predicted(tool, move, before)
+        belief, self.surprise = self._predicted(tool, move, before), 0.0
         visible = np.isfinite(seen.position).all(-1)
         for slot in range(belief.slots):
             if visible[slot]:
@@ -95,7 +84,7 @@ class SceneTracker:
             state, touched = belief.state.copy(), np.zeros(belief.slots)
         else:
             futures = self._model.imagine(belief, tool, move[None, None], before, every=True)
-            state = _mean(futures.states[:, 0, 0])
+            state = mean_state(futures.states[:, 0, 0])
             touched = futures.contacts[:, 0, 0].mean(0)
         moved = np.stack(
             [
@@ -112,6 +101,9 @@ class SceneTracker:
         state, variance = belief.state[slot], belief.variance[slot]
         predicted = Rotation.from_quat(state[ROTATION])
         off = np.stack([position - state[:3], (Rotation.from_quat(rotation) * predicted.inv()).as_rotvec()])
+        self.surprise = max(
+            self.surprise, float((np.linalg.norm(off, axis=1) / np.sqrt(3 * (variance + self._noise.variance))).max())
+        )
         self._innovations[slot] = np.roll(self._innovations[slot], 1, 0)
         self._innovations[slot, 0] = off
         expected = variance + self._noise.variance
@@ -144,7 +136,7 @@ class SceneTracker:
                 rotation[:] = 0.0, 0.0, rotation[2] / length, rotation[3] / length
 
 
-def _mean(states: np.ndarray) -> np.ndarray:
+def mean_state(states: np.ndarray) -> np.ndarray:
     """Of members (E, K, 13) -> (K, 13); quaternions are brought to one side first."""
     states = states.astype(float)
     sign = np.sign((states[..., ROTATION] * states[:1, :, ROTATION]).sum(-1, keepdims=True))

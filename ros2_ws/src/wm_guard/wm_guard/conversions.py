@@ -47,12 +47,15 @@ def to_executed(verdict: Verdict, trajectory: JointTrajectory, command: Command 
     passed = command if verdict.kind in (Kind.PASS, Kind.LIMITED) else None
     effective = to_msg(verdict.effective_ns)
     reason = f"{verdict.reason}: {verdict.text}" if verdict.reason else (command.reason if command else "")
+    start, end = tool_message(verdict.tool_start), tool_message(verdict.tool_end)
+    if passed:  # joints say nothing of the fingers
+        start.opening, end.opening = passed.tool_start.opening, passed.tool_end.opening
     return Command(
         header=command.header if command else Header(stamp=effective, frame_id=trajectory.header.frame_id),
         effective=effective,
         action=passed.action if passed else [0.0] * (len(command.action) if command else 2),
-        tool_start=tool_message(verdict.tool_start),
-        tool_end=tool_message(verdict.tool_end),
+        tool_start=start,
+        tool_end=end,
         trajectory=trajectory,
         status=passed.status if passed else Command.HOLD,
         reason=reason,

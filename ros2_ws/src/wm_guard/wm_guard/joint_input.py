@@ -33,6 +33,11 @@ class JointInput:
         self._taken_ns = 0  # stamp of the last that was believed
         self.read, self.discard = self._polled.call_back, self._polled.discard
 
+    @property
+    def ahead_ns(self) -> int:
+        """[ns] by which the clock of the joint states is ahead of this node's."""
+        return self._clock.ahead_ns
+
     def problems(self) -> dict[str, str]:
         """What is wrong with where they come from, by name: `joint_state_publishers` when there are more than the arm's and those of
         other joints, `clock` when it is off. Warns of it, too.

@@ -23,6 +23,7 @@ from wm_guard import limit_input, permission_input, senses
 from wm_guard.command_stream import CommandStream
 from wm_guard.controller_input import ControllerInput
 from wm_guard.conversions import to_executed, to_guard_state, to_request, to_trajectory
+from wm_guard.gripper_output import GripperOutput
 from wm_guard.guard import Guard
 from wm_guard.interventions import Interference, Interventions
 from wm_guard.joint_input import JointInput, names_of_publishers
@@ -86,6 +87,7 @@ class GuardNode(WmNode):
         self._frame = robot.table_frame
         trajectory_topic = self.value("trajectory_topic") or robot.controller_topic
         self._arm = self.publisher(JointTrajectory, trajectory_topic, STATE)
+        self._gripper = GripperOutput(self, robot)
         self._controller = ControllerInput(self, self._arm, self.guard.permission.controller)
         self._executed = self.publisher(Command, "wm/executed", STATE)
         self._e_stopped = self.publisher(Bool, "wm/e_stopped", LATCHED)
@@ -236,7 +238,9 @@ class GuardNode(WmNode):
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _now(self) -> int:
-        return self.get_clock().now().nanoseconds
+        """By the robot's clock where that is ahead: its controller takes what is stamped by this one for the past."""
+        ahead_ns = self._joint_states.ahead_ns if hasattr(self, "_joint_states") else 0
+        return self.get_clock().now().nanoseconds + ahead_ns
 
     def _send(self, verdict: Verdict, command: Command | None) -> None:
         """Nothing is sent without a known position; where that answers a command, it is said. What is sent is published on
@@ -246,6 +250,7 @@ class GuardNode(WmNode):
         if verdict.motion is not None and verdict.sent is not None:
             commanded = to_trajectory(verdict.motion, self.guard.joint_names, self._frame)
             self._executed.publish(to_executed(verdict, commanded, command))
+            self._gripper.send(verdict, command)
             self._arm.publish(to_trajectory(verdict.sent, self.guard.joint_names, self._frame))
         elif command is not None:  # the planner awaits what becomes of it
             self._executed.publish(to_executed(verdict, JointTrajectory(), command))

@@ -118,8 +118,12 @@ def test_plans_keep_to_the_speed_that_the_guard_lets_pass():
     decision = decide(make_core(speed=0.4))
     assert np.linalg.norm(decision.action) <= 0.4 + 1e-6
     assert np.linalg.norm(decision.plan.actions, axis=1).max() == pytest.approx(0.4, abs=0.02)
-    assert np.linalg.norm(decide(make_core(speed=0.4), time_unseen=LOOK_AFTER + 0.1).action) == pytest.approx(0.4, abs=0.02)
-    assert speed_share(BUNDLE, 0.15) == pytest.approx(0.5) and speed_share(BUNDLE, 0.0) == speed_share(BUNDLE, 2.0) == 1.0
+    assert np.linalg.norm(decide(make_core(speed=0.4), time_unseen=LOOK_AFTER + 0.1).action) == pytest.approx(
+        0.4, abs=0.02
+    )
+    assert (
+        speed_share(BUNDLE, 0.15) == pytest.approx(0.5) and speed_share(BUNDLE, 0.0) == speed_share(BUNDLE, 2.0) == 1.0
+    )
 
 
 def test_the_hand_that_hides_the_object_for_long_backs_off(core):

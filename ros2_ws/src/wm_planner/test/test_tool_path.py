@@ -115,8 +115,8 @@ def test_a_path_starts_from_the_measured_yaw_and_stays_within_its_bounds():
 
 
 def test_axes_that_no_arm_follows_are_refused():
-    with pytest.raises(ValueError, match="out of x, y, z, yaw, got .'grip'."):
-        ToolPath(ARM, STEP, axes=("grip",))
+    with pytest.raises(ValueError, match="out of x, y, z, yaw, pitch, grip, got .'roll'."):
+        ToolPath(ARM, STEP, axes=("roll",))
 
 
 def moved(height=0.0, turn=(0.0, 0.0, 0.0), xy=(0.45, 0.0)):
@@ -163,3 +163,50 @@ def test_a_small_deviation_is_put_right_on_the_way():
     position, rotation = ARM.fk(motion.joints[-1])
     assert position[0] > 0.455 and position[2] == pytest.approx(TOOL_HEIGHT, abs=1e-4)
     np.testing.assert_allclose(rotation, TOOL_DOWN, atol=1e-3)
+
+
+AXES6 = ("x", "y", "z", "yaw", "pitch", "grip")
+
+
+def in_space(rest=None):
+    tool = ToolPath(ARM, STEP, axes=AXES6, rest=rest)
+    tool.anchor(HOME, opening=0.08)
+    return tool
+
+
+def test_a_tool_in_space_moves_turns_leans_and_closes_at_once():
+    tool = in_space()
+    for _ in range(5):
+        motion = tool.move(np.array([0.005, 0.005, 0.01, 0.05, 0.05, -0.01]))
+    reached = ARM.tool(motion.joints[-1])
+    np.testing.assert_allclose(motion.end.values[:5], [0.475, 0.025, TOOL_HEIGHT + 0.05, 0.25, 0.25], atol=5e-3)
+    np.testing.assert_allclose(reached.values[:5], motion.end.values[:5], atol=1e-3)
+    assert motion.end.opening == pytest.approx(0.03, abs=2e-3)
+
+
+def test_in_space_a_tool_stays_within_what_the_profile_says():
+    tool, robot = in_space(), load_robot()
+    for _ in range(40):
+        motion = tool.move(np.array([0.0, 0.0, -0.03, 0.0, 0.0, 0.04]))
+    assert motion.end.position[2] == pytest.approx(robot.reach.lower[2]) and motion.end.opening == robot.gripper.opening[1]
+
+
+def test_a_leaning_tool_is_anchored_as_it_is():
+    tool = in_space()
+    rotation = load_robot().tool.turned(0.3, 0.4)
+    tool.anchor(ARM.ik(np.array([0.45, 0.0, 0.2]), rotation, HOME))
+    np.testing.assert_allclose(tool.position, [0.45, 0.0, 0.2, 0.3, 0.4, 0.08], atol=1e-4)
+    assert tool.aside == ""
+
+
+def test_joints_that_are_free_go_to_where_they_rest():
+    """An arm of seven joints creeps into its limits where nothing draws it back."""
+    creeping = HOME.copy()
+    for _ in range(30):
+        creeping = ARM.ik(ARM.fk(creeping)[0], TOOL_DOWN, ARM.relaxed(creeping, HOME + 0.4, 0.02))
+    tool = in_space(rest=HOME)
+    tool.anchor(creeping)
+    for _ in range(120):
+        motion = tool.move(np.zeros(6))
+    assert np.abs(motion.joints[-1] - HOME).max() < 0.3 * np.abs(creeping - HOME).max()
+    np.testing.assert_allclose(ARM.fk(motion.joints[-1])[0], ARM.fk(HOME)[0], atol=1e-3)

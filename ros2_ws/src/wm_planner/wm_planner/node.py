@@ -1,68 +1,44 @@
 """wm_planner: belief and goal in, plan and command out. One command answers every belief."""
 
-import time
 from contextlib import suppress
 
 import numpy as np
-from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool, Header
 from wm_msgs.msg import Belief, Command, Plan
 from wm_msgs.msg import Goal as GoalMessage
 
 from wm_core.bundle import Bundle
 from wm_core.bundle_slot import BundleSlot
 from wm_core.conversions import scene_state, tool_state
-from wm_core.follow_params import FOLLOW
-from wm_core.goal import ExploreGoal, Goal, GoalError
-from wm_core.joint_states import MALFORMED, JointStateError, Others
+from wm_core.goal import ExploreGoal, Goal
 from wm_core.kinematics import Kinematics
-from wm_core.lifecycle import OK, WARN, WmNode
+from wm_core.lifecycle import OK, WARN
 from wm_core.node_process import run
 from wm_core.params import Param
-from wm_core.publishers import JOINTS, silent
-from wm_core.qos import LATCHED, NEWEST, STATE
-from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
-from wm_core.stamps import to_ns
+from wm_core.qos import STATE
 from wm_core.task import DEFAULT_TASK, TaskError, load_task
 from wm_planner import settings
 from wm_planner.controller import Decision, PlannerCore
-from wm_planner.conversions import check_kind, command_message, goal_of, plan_message, sent_motion
-from wm_planner.delay import DelayEstimator
+from wm_planner.conversions import check_kind, command_message, goal_of, plan_message
 from wm_planner.factory import make_planner_core, warm_up
-from wm_planner.followed_arm import FollowedArm
 from wm_planner.markers import CandidateView
 from wm_planner.planners import PlanningError
-from wm_planner.pursuit import DEACTIVATED, E_STOPPED, Pursuit
-from wm_planner.turns import PATIENCE_S, Turns
+from wm_planner.planning_node import ARM_PARAMETERS, PlanningNode
+from wm_planner.tool_path import ToolPath
 
 DEADLINE = 0.45  # share of a step: what sees and believes needs the rest
 
 
-class PlannerNode(WmNode):
+class PlannerNode(PlanningNode):
     PARAMETERS = (
         Param("bundle", "", "model bundle folder; empty: the shipped one"),
         Param("task", DEFAULT_TASK, "a task of wm_tasks/tasks, or the path of a task file: goals, costs, success"),
-        *ROBOT,
-        Param("joint_topic", "", "joint states of the arm; empty: as the robot's profile says"),
-        Param(
-            "lockstep",
-            False,
-            "simulated time stands still while computing: only the arm's lag to compensate, no deadline",
-        ),
-        Param(
-            "arm_lag", 0.0, "[s] that the arm is behind its commands: half of the guard's smoothing and 10 ms", 0.0, 0.5
-        ),
-        Param("initial_delay", 0.04, "[s] assumed from camera to command before it is measured", 0.0, 1.0),
+        *ARM_PARAMETERS,
         Param("planning_time", 0.0, f"[s] deadline, from a belief on; 0: {DEADLINE:g} of the bundle's step", 0.0, 10.0),
-        Param("belief_timeout", 0.3, "[s] an older belief is answered with a hold", 0.01, 10.0),
         Param("defer_patience", 2.0, "[s] of such plans without a break after which the goal is given up", 0.0, 3600.0),
         Param("tolerance", 0.0, "[m] default distance at which a goal is reached; 0: the task's", 0.0, 0.5),
         Param("timeout", 0.0, "[s] default time for a goal; 0: the task's", 0.0, 3600.0),
-        *FOLLOW,
-        Param("threads", 1, "onnxruntime threads of the rollouts", 1, 64),
         *settings.parameters(),
     )
-    RETIRED = ROBOT_RETIRED
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__("wm_planner", **kwargs)
@@ -75,55 +51,20 @@ class PlannerNode(WmNode):
         return settings.cost_parameters(load_task(self.value("task")))
 
     def setup(self) -> None:
-        self._robot = robot_of(self)
-        self._kinematics, self._others = Kinematics(self._robot), Others(self._robot)
+        self.use_robot()
         self._task = task = load_task(self.value("task"))
         self._slot = BundleSlot(self, self._make_core)
         self._use()
-        self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)
-        self._arm = FollowedArm(
-            self._kinematics,
-            self.value("lockstep"),
-            tolerance=self.value("follow_tolerance"),
-            lag=self.value("follow_lag"),
-            confirm=self.value("confirm_time"),
-        )
-        self._stopped, self._deferred_s = False, 0.0
-        self._commands = self.publisher(Command, "wm/command", STATE)
+        self._deferred_s = 0.0
         self._plans = self.publisher(Plan, "wm/plan", STATE)
         self._candidates = CandidateView(self)
-        self._answered = Header()
-        self._pursuit = Pursuit(
-            self,
-            self._accept,
-            self.value("timeout") or task.time_limit,
-            task.success.cycles,
-            lambda: self._answered,
-            lambda: self._bundle.id,
-        )
-        self._pursuit.on_start = lambda: self._core.reset()
-        # Beliefs last: the executor serves what has arrived in this order.
-        joints = self.value("joint_topic") or self._robot.joint_topic
-        self._joint_topic = self.subscribe_offered(JointState, joints, self._on_joints).topic_name
-        self._executed = self.subscribe(Command, "wm/executed", self._on_executed, STATE)
-        self.subscribe(Bool, "wm/e_stopped", self._on_e_stopped, LATCHED)
-        self.subscribe(Belief, "wm/belief", self._on_belief, NEWEST)
+        self.prepare(self._bundle.step_duration, self.value("timeout") or task.time_limit, task.success.cycles)
         self.every(1.0, self._report, wall=True)
-        if self.value("lockstep"):
-            self.every(0.1, self._take_turn, wall=True)
-
-    def start(self) -> None:
-        self._turns: Turns[Belief] = Turns(PATIENCE_S if self.value("lockstep") else 0.0)
-
-    def stop(self) -> None:
-        self._pursuit.end(DEACTIVATED)
 
     def teardown(self) -> None:
         if hasattr(self, "_slot"):
             self._slot.close()
-        if hasattr(self, "_pursuit"):
-            self._pursuit.destroy()
-            del self._pursuit
+        super().teardown()
 
     def _make_core(self, bundle: Bundle) -> PlannerCore:
         """What plans with a bundle, warmed up; in any thread."""
@@ -140,42 +81,35 @@ class PlannerNode(WmNode):
             self._core.tool_path, self._core.commanded = before.tool_path, before.commanded
             self._core.targets = before.targets
 
+    @property
+    def tool_path(self) -> ToolPath:
+        return self._core.tool_path
+
+    @property
+    def model_id(self) -> str:
+        return self._bundle.id
+
+    def forget_motion(self) -> None:
+        self._core.forget()
+
+    def begin_goal(self) -> None:
+        self._core.reset()
+
     # -- the latency path ----------------------------------------------------------------------------------------
 
-    def _on_belief(self, belief: Belief) -> None:
-        self._turns.came(belief, to_ns(belief.header.stamp), time.monotonic())
-        self._take_turn()
-
-    def _take_turn(self) -> None:
-        """Answer the belief that waits; in lockstep not before all is known that it depends on."""
-        belief = self._turns.take(time.monotonic(), lambda: self._executed.get_publisher_count() > 0)
-        if belief is not None:
-            self._answer(belief)
-
-    def _answer(self, belief: Belief) -> None:
-        arrived = time.monotonic()
+    def ready(self, belief: Belief) -> bool:
+        """Beliefs of a bundle that was prepared are answered with it."""
         if belief.model_id != self._bundle.id and (before := self._slot.adopt(belief.model_id)) is not None:
             self._use(before)
-        stamp_ns = to_ns(belief.header.stamp)
-        if not self._arm.known(stamp_ns):
-            if self.counts["unconfirmed_joint_state"]:  # they are on the way
-                self.counts["no_joint_state"] += 1
-            else:
-                none = silent(self, self._joint_topic, JOINTS, "joint_topic")
-                self.reject("no_joint_state", f"expected a joint state before the first command, none yet: {none}")
-            return
-        self._follow_arm(stamp_ns)
-        delay = 0.0 if self.value("lockstep") else self._delay.delay_s(self._age(stamp_ns))
-        delay += self.value("arm_lag")
-        decision, status = self._decide(belief, stamp_ns, delay, arrived)
+        return True
+
+    def decide(self, belief: Belief, stamp_ns: int, delay: float, arrived: float) -> Command:
+        self._decision, status = self._decide(belief, stamp_ns, delay, arrived)
         names, effective_ns = self._kinematics.joint_names, stamp_ns + round(delay * 1e9)
-        self._commands.publish(command_message(belief, decision, names, effective_ns, status))
-        self._turns.sent(stamp_ns)
-        if not self.value("lockstep"):
-            self._delay.measured(self._age(stamp_ns), time.monotonic() - arrived)
-        self._answered = belief.header
-        self.counts["cycles"] += 1
-        progress = self._pursuit.progress
+        return command_message(belief, self._decision, names, effective_ns, status)
+
+    def concluded(self, belief: Belief) -> None:
+        progress, decision = self._pursuit.progress, self._decision
         self._deferred_s = self._deferred_s + self._bundle.step_duration if decision.deferred else 0.0
         self.counts["deferred"] += decision.deferred
         if decision.plan is not None:
@@ -236,56 +170,10 @@ class PlannerNode(WmNode):
             return f"expected a belief of {bundle.latent_size} numbers, got {len(belief.mean)}"
         if len(belief.objects) != bundle.state.objects:
             return f"expected a belief about {bundle.state.objects} objects, got {len(belief.objects)}"
-        age = self._age(stamp_ns)
-        if not self.value("lockstep") and age > self.value("belief_timeout"):
-            return f"expected a belief younger than {self.value('belief_timeout')} s, got one of {age:.2f} s"
-        return ""
+        return self.too_old(stamp_ns)
 
-    def _age(self, stamp_ns: int) -> float:
-        """[s] since a measurement; one that seems to come from the future is new."""
-        return max(0.0, (self.get_clock().now().nanoseconds - stamp_ns) / 1e9)
-
-    # -- other inputs --------------------------------------------------------------------------------------------
-
-    def _on_joints(self, message: JointState) -> None:
-        if self._others.alone(message.name):
-            return
-        stamp_ns = to_ns(message.header.stamp)
-        try:
-            self._arm.measured(message.name, message.position, stamp_ns, message.velocity)
-        except JointStateError as error:
-            self.counts[f"{error.reason}_joint_state"] += 1
-            if error.reason in MALFORMED:
-                self.reject("bad_joint_state", f"{self._joint_topic}: {error}")
-                return
-        self._turns.measured(stamp_ns)
-        self._take_turn()
-
-    def _on_executed(self, message: Command) -> None:
-        """The guard replaced a command by a hold: go on from where the arm really is."""
-        stamp_ns = to_ns(message.header.stamp)
-        hold = message.status == Command.HOLD
-        self._arm.sent(*sent_motion(message), hold)
-        if hold:
-            self._arm.held(stamp_ns)
-        self._turns.reported(stamp_ns, sent=bool(message.trajectory.points))
-        self._take_turn()
-
-    def _follow_arm(self, stamp_ns: int) -> None:
-        path, known = self._core.tool_path, self._core.tool_path.anchored
-        if self._arm.anchor(path, stamp_ns, self._pursuit.progress is not None):
-            self.counts["reanchored"] += known
-            self._core.forget()
-
-    def _on_e_stopped(self, message: Bool) -> None:
-        if message.data and not self._stopped:
-            self._pursuit.end(E_STOPPED)
-        self._stopped = message.data
-
-    def _accept(self, goal: GoalMessage) -> Goal:
+    def accept(self, goal: GoalMessage) -> Goal:
         check_kind(goal)
-        if self._stopped:
-            raise GoalError("the emergency stop is set; reset it with wm/e_stop_reset first")
         tolerance = goal.tolerance or self.value("tolerance")
         return goal_of(goal, self._task, self._robot.table_frame, tolerance, self.value("seed"))
 

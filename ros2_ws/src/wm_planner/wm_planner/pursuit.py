@@ -4,7 +4,7 @@ What begins and ends is published on `wm/goal`, so that a recording can be repla
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
@@ -50,6 +50,7 @@ class Pursuit:
         self._handle: ServerGoalHandle | None = None
         self._done: Future | None = None
         self.progress: Progress | None = None
+        self._distances: dict[str, float] = {}
         self.on_start: Callable[[], None] = lambda: None
         self._server = ActionServer(
             node,
@@ -73,11 +74,21 @@ class Pursuit:
     def cancel_requested(self) -> bool:
         return self._handle is not None and self._handle.is_cancel_requested
 
-    def feedback(self, cost: float, uncertainty: float) -> None:
+    def feedback(
+        self, cost: float, uncertainty: float, mode: str = "", distances: Mapping[str, float] | None = None
+    ) -> None:
+        """`distances` [m] of each object of a goal about several, by name; the result has them too."""
+        self._distances = dict(distances or {})
         if self._handle is not None and self.progress is not None and self._handle.is_active:
             self._handle.publish_feedback(
                 PursueGoal.Feedback(
-                    distance=self.progress.distance, cost=cost, uncertainty=uncertainty, steps=self.progress.steps
+                    distance=self.progress.distance,
+                    cost=cost,
+                    uncertainty=uncertainty,
+                    steps=self.progress.steps,
+                    mode=mode,
+                    objects=list(self._distances),
+                    distances=list(self._distances.values()),
                 )
             )
 
@@ -99,6 +110,8 @@ class Pursuit:
             final_distance=progress.distance,
             steps=progress.steps,
             duration=progress.duration,
+            objects=list(self._distances),
+            distances=list(self._distances.values()),
         )
         if handle.is_cancel_requested:
             handle.canceled()
@@ -150,7 +163,7 @@ class Pursuit:
     def _begin(self, message: GoalMessage, timeout: float) -> None:
         goal = self._accept(message)
         self.end("preempted")
-        self._message = message
+        self._message, self._distances = message, {}
         self.progress = Progress(goal, timeout if timeout > 0 else self._default_timeout, self._cycles)
         self.on_start()
         self._tell(GoalEvent.BEGIN, self.progress.timeout)

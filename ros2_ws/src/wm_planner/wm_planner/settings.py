@@ -59,7 +59,13 @@ SETTINGS = (
         0.0,
         10.0,
     ),
-    Param("tool_speed", PlannerSettings.tool_speed, "[m/s] of the tool at most; 0: that of the actions; a launch gives what the guard lets pass", 0.0, 2.0),
+    Param(
+        "tool_speed",
+        PlannerSettings.tool_speed,
+        "[m/s] of the tool at most, 0: that of the actions; launch files give what the guard lets pass",
+        0.0,
+        2.0,
+    ),
 )
 
 

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 import pinocchio
 
+from wm_core.hand import OPENING
 from wm_core.kinematics import Kinematics, KinematicsError
-from wm_core.scene import ToolState
+from wm_core.scene import ToolState, tool_of
+from wm_core.specs_schema import AXES
 
 VELOCITY_SHARE = 0.9  # of the URDF's joint velocity limits
 ACCELERATION_SHARE = 0.9  # of the limits: the guard changes velocities within about one step
 TRIES = 6  # to change a motion until it is within the limits
 RETURN_SPEED, RETURN_TURN = 0.05, 0.3  # [m/s, rad/s] back to the height and the orientation in which the tool is held
 LEVEL, UPRIGHT = 0.01, 0.05  # [m, rad] from there, beyond which nothing is done but to return
-AXES = ("x", "y", "z", "yaw")  # that a tool path can follow
+RELAX = 0.01  # [rad] a step, of joints that the tool's pose leaves free, towards where they rest
+UP, YAW, PITCH = (AXES.index(axis) for axis in ("z", "yaw", "pitch"))
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,9 @@ class ToolMotion:
 class ToolPath:
     """Keeps the commanded joints and tool position, and extends them step by step.
 
-    The tool moves along some axes and is held in the others: x and y where the arm was, z at the robot's height, yaw at 0. An arm that
-    is elsewhere in these, as after a person moved it, comes back to them little by little. Each solution starts from the last one, so
-    there are no jumps.
+    The tool moves along some axes and is held in the others: x and y where the arm was, z at the robot's height, yaw and pitch at 0. An
+    arm that is elsewhere in these, as after a person moved it, comes back to them little by little. Each solution starts from the last
+    one, so there are no jumps. The opening of a gripper is commanded where `grip` is among the axes; joints are the arm's alone.
     """
 
     POINTS = 2  # joint positions per step
@@ -45,20 +48,26 @@ class ToolPath:
         *,
         axes: Sequence[str] = ("x", "y"),
         bounds: Mapping[str, tuple[float, float]] | None = None,
+        rest: np.ndarray | None = None,
     ) -> None:
-        """`bounds` [m, rad]: by axis; default: the robot's reach. Raises ValueError for axes that no path follows."""
+        """`bounds` [m, rad]: by axis; default: the robot's reach, pitch and opening. `rest` (n,) [rad]: where joints go that the tool's
+        pose leaves free; None: they stay as they are. Raises ValueError for axes that no tool has.
+        """
         if not axes or set(axes) - set(AXES):
             raise ValueError(f"expected axes of a tool path out of {', '.join(AXES)}, got {list(axes)}")
         self._kinematics = kinematics
         self._step = step_duration
-        self._tool, reach = kinematics.robot.tool, kinematics.robot.reach
+        robot = kinematics.robot
+        self._tool, reach, self._rest_joints = robot.tool, robot.reach, rest
         self._axes = [AXES.index(axis) for axis in axes]
         self._anchored = sorted({*self._axes, AXES.index("x"), AXES.index("y")})
-        bounds = dict(zip(AXES, zip(reach.lower, reach.upper, strict=True), strict=True)) | dict(bounds or {})
+        opening = robot.gripper.opening if robot.gripper else (0.0, 0.0)
+        own = [*zip(reach.lower, reach.upper, strict=True), robot.pitch, opening]
+        bounds = dict(zip(AXES, own, strict=True)) | dict(bounds or {})
         self._lower, self._upper = np.array([bounds[axis] for axis in axes]).T
         self._q: np.ndarray | None = None
         self._velocity = np.zeros(len(kinematics.velocity))  # [rad/s] at the end of the last step
-        self._pose = np.array([0.0, 0.0, self._tool.height, 0.0])  # x, y, z [m], yaw [rad]
+        self._pose = np.array([0.0, 0.0, self._tool.height, 0.0, 0.0, np.nan])  # a tool state
         self._off = np.zeros(4)  # [m, rad] height and rotation vector from where the tool is held
         self._displacement = np.zeros(len(self._axes) + 4)  # of the last step, along the axes and of `_off`
 
@@ -78,9 +87,9 @@ class ToolPath:
 
     @property
     def tool(self) -> ToolState:
-        """Commanded tool state (6,), without the gripper's opening."""
-        x, y, z, yaw = self._pose
-        return ToolState.at(x, y, z + self._off[0], yaw + self._off[3], opening=np.nan)
+        """Commanded tool state (6,); the opening is NaN where it is not among the axes."""
+        x, y, z, yaw, pitch, opening = self._pose
+        return ToolState.at(x, y, z + self._off[0], yaw + self._off[3], pitch, opening)
 
     @property
     def above(self) -> float:
@@ -102,15 +111,19 @@ class ToolPath:
             raise KinematicsError("expected commanded joints, none yet; wait for joint_states")
         return self._q.copy()
 
-    def anchor(self, q: np.ndarray) -> None:
-        """Start over from joints (n,) [rad], e.g. the measured ones at the start or after a hold."""
+    def anchor(self, q: np.ndarray, opening: float | None = None) -> None:
+        """Start over from joints (n,) [rad], e.g. the measured ones at the start or after a hold; `opening` [m] of the gripper, None:
+        as it was commanded, and open at first.
+        """
         position, rotation = self._kinematics.fk(q)
-        turned = rotation @ self._tool.rotation.T
         self._q = np.array(q, float)
-        measured = np.array([*position, np.arctan2(turned[1, 0], turned[0, 0])])
+        measured = tool_of(position, self._upright(rotation)).values
+        measured[OPENING] = self._pose[OPENING] if opening is None else opening
+        if OPENING in self._axes and not np.isfinite(measured[OPENING]):
+            measured[OPENING] = self._upper[self._axes.index(OPENING)]
         self._pose[self._anchored] = measured[self._anchored]
-        turn = pinocchio.log3(rotation @ self._tool.turned(self._pose[3]).T)
-        self._off = np.array([position[2] - self._pose[2], *turn])
+        turn = pinocchio.log3(rotation @ self._tool.turned(self._pose[YAW], self._pose[PITCH]).T)
+        self._off = np.array([position[UP] - self._pose[UP], *turn])
         self._rest()
 
     def continue_from(self, place: np.ndarray) -> None:
@@ -138,12 +151,13 @@ class ToolPath:
         which the tool is held, meanwhile.
         """
         q0, before, reason = self.joints, self.tool, ""
+        near = q0 if self._rest_joints is None else self._kinematics.relaxed(q0, self._rest_joints, RELAX)
         start = np.concatenate([self.position, self._off])
         end = np.concatenate([self.clipped(displacement), self._nearer() if settle else self._off])
         coasting = np.concatenate([self.clipped(self._displacement[:-4]), (start + self._displacement)[-4:]])
         for _ in range(TRIES):
             try:
-                joints = self._solve(q0, start, end)
+                joints = self._solve(near, start, end)
             except KinematicsError as error:
                 return self.hold(str(error))
             reached, (speed, change) = end, self._excess(q0, joints)
@@ -185,11 +199,15 @@ class ToolPath:
         """Joints (n,) near others with the tool at a place (n + 4,) along the axes and off; raises KinematicsError."""
         pose = self._pose.copy()
         pose[self._axes] = place[:-4]
-        rotation = self._tool.turned(pose[3])
+        rotation = self._tool.turned(pose[YAW], pose[PITCH])
         if place[-4:].any():
-            pose[2] += place[-4]
+            pose[UP] += place[-4]
             rotation = pinocchio.exp3(place[-3:]) @ rotation
         return self._kinematics.ik(pose[:3], rotation, near)
+
+    def _upright(self, rotation: np.ndarray) -> np.ndarray:
+        """A tool's rotation (3, 3) as if its tip at rest had the axes that a tool state is about."""
+        return rotation @ self._tool.rotation.T @ np.diag([1.0, -1.0, -1.0])
 
     def _rest(self) -> None:
         self._velocity, self._displacement = np.zeros_like(self._velocity), np.zeros_like(self._displacement)

@@ -181,9 +181,15 @@ class ArmSim:
         return SceneState.of_pose(*self.object_pose())
 
     def disturb(
-        self, impulse: Sequence[float] = (0, 0, 0), displacement: Sequence[float] = (0, 0, 0), hidden: bool = False
+        self,
+        impulse: Sequence[float] = (0, 0, 0),
+        displacement: Sequence[float] = (0, 0, 0),
+        hidden: bool = False,
+        name: str = "",
     ) -> None:
-        """Kick the object [N s], move it at once [m], or hide it from all cameras until the next call."""
+        """Kick the object [N s], move it at once [m], or hide it from all cameras until the next call; it has one name."""
+        if name not in ("", *self.scene.identities):
+            raise ValueError(f"expected the object '{self.scene.identities[0]}', the only one, got '{name}'")
         position, rotation = self._client.getBasePositionAndOrientation(self._object)
         linear, angular = self._client.getBaseVelocity(self._object)
         if any(displacement):

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wm_sim.arm_sim import PHYSICS_HZ, ArmSim, physics_steps
+from wm_sim.arm_sim import PHYSICS_HZ, physics_steps
 from wm_sim.controller import TrajectoryController
 from wm_sim.lag import ArmLag
 from wm_sim.limit_watch import LimitWatch
+from wm_sim.simulated import Simulated
 
 GIVE_WAY = 0.4  # [rad/s] how fast a person who holds the arm gives way
 
@@ -25,7 +26,7 @@ class Driver:
 
     def __init__(
         self,
-        sim: ArmSim,
+        sim: Simulated,
         control_period: float,
         joint_state_rate: float | None,
         start_ns: int = 0,

@@ -11,10 +11,11 @@ from wm_core.lifecycle import WmNode
 from wm_core.params import ConfigError
 from wm_core.robot import RobotProfile
 from wm_core.stamps import to_msg
-from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
+from wm_sim.arm_sim import PHYSICS_HZ
 from wm_sim.conversions import joint_state_message
 from wm_sim.faults import JOINTS, Faults
 from wm_sim.links import Outgoing
+from wm_sim.simulated import Simulated
 
 BREAK_NS = 250_000_000  # steps farther apart were a pause: nothing was measured meanwhile
 
@@ -36,10 +37,10 @@ class JointOptions:
 
 
 class JointStreams:
-    """Of an ArmSim. Between physics steps the arm is interpolated: real arms are measured more often than this one is computed."""
+    """Of a simulated arm. Between physics steps the arm is interpolated: real arms are measured more often than this one is computed."""
 
     def __init__(
-        self, node: WmNode, sim: ArmSim, robot: RobotProfile, topic: str, options: JointOptions, faults: Faults
+        self, node: WmNode, sim: Simulated, robot: RobotProfile, topic: str, options: JointOptions, faults: Faults
     ) -> None:
         """Raises ConfigError for a gripper without joints."""
         self._sim, self._faults, self._options = sim, faults, options

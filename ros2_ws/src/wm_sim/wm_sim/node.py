@@ -14,17 +14,18 @@ from wm_core.params import ConfigError
 from wm_core.robot_source import ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_msg
 from wm_sim.arm_interface import ArmInterface
-from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
+from wm_sim.arm_sim import PHYSICS_HZ
 from wm_sim.conversions import pose_message
 from wm_sim.driver import Driver
 from wm_sim.faults import Faults
 from wm_sim.following_arm import FollowingArm
+from wm_sim.gripper_interface import GripperInterface
 from wm_sim.limit_watch import LimitWatch
-from wm_sim.parameters import PARAMETERS, arm_lag, camera_profile, camera_rig, frame_period, joint_options
+from wm_sim.parameters import PARAMETERS, arm_lag, camera_profile, frame_period, joint_options
 from wm_sim.resets import Resets
+from wm_sim.scene_arm import SceneArm
 from wm_sim.sensors import Sensors
-from wm_sim.window import Window
-from wm_sim.world import load_world
+from wm_sim.simulated import simulated
 
 TICK = 0.01  # [s] between bursts of physics steps in real time
 MAX_LAG_NS = 250_000_000  # further behind the wall clock than this, simulated time is dropped
@@ -57,16 +58,9 @@ class SimNode(WmNode):
     # -- lifecycle -----------------------------------------------------------------------------------------------
 
     def setup(self) -> None:
-        world = load_world(self.value("world"), self.value("task"))
-        profile = camera_profile(self)
-        rig = camera_rig(self, world, profile)
+        profile, robot = camera_profile(self), robot_of(self)
         self._mode = self.value("mode")
-        robot = robot_of(self)
-        self._sim = ArmSim(world, rig, robot=robot, randomise=self.value("randomise"))
-        self._window = None
-        if self.value("gui"):
-            randomise = self.value("randomise")
-            self._window = Window(world, rig, self.get_logger().warning, robot=robot, randomise=randomise)
+        self._sim, rig, self._window = simulated(self, robot, profile)
         lockstep = self._mode == "lockstep"
         joints = joint_options(self)
         arm = self._sim.kinematics
@@ -90,6 +84,10 @@ class SimNode(WmNode):
             faults=self._faults,
             watch=self._watch,
         )
+        if isinstance(
+            self._sim, SceneArm
+        ):  # before the arm: in lockstep fingers go where the motion that comes with it goes
+            GripperInterface(self, self._sim, robot)
         late = any(camera.sensor is not None and camera.sensor.delayed for camera in rig.cameras)
         if late and lockstep:
             self.get_logger().warning("latency and jitter need time that goes on by itself: in lockstep there are none")
@@ -189,6 +187,7 @@ class SimNode(WmNode):
         before_ns = self._driver.now_ns
         self._driver.reset(seed, object_xy)
         self._watch.placed()
+        self._sensors.begin()
         if self._window is not None:
             self._window.reset(seed, object_xy)
         self._owed = False
@@ -269,7 +268,7 @@ class SimNode(WmNode):
         impulse, displacement = ([v.x, v.y, v.z] for v in (request.impulse, request.displacement))
         if not all(map(isfinite, impulse + displacement)):
             raise ValueError(f"expected finite impulse and displacement, got {impulse} and {displacement}")
-        self._sim.disturb(impulse, displacement, request.hidden)
+        self._sim.disturb(impulse, displacement, request.hidden, request.object)
         response.success, response.message = True, "object hidden" if request.hidden else "object visible"
         return response
 

@@ -2,21 +2,23 @@
 
 from wm_core.lifecycle import WmNode
 from wm_core.params import ConfigError, Param
-from wm_core.paths import rig_path
-from wm_core.rig import CameraRig
 from wm_core.robot_source import ROBOT
-from wm_core.sensor_spec import load_sensor
 from wm_core.task import DEFAULT_TASK, load_task
 from wm_sim.arm_sim import PHYSICS_HZ
 from wm_sim.camera_profile import DEPTH_UNITS, CameraProfile, load_camera_profile
 from wm_sim.joint_streams import JointOptions
 from wm_sim.lag import ArmLag
-from wm_sim.world import World
+from wm_sim.scene_task import PERIOD
 
 AUTO = "auto"
 PARAMETERS = (
     Param("world", "tabletop_block", "World: a name in sim_worlds/worlds or the path of a file"),
     Param("task", "", "Task: a name or the path of a file; objects start where it practises; empty: anywhere"),
+    Param(
+        "scene",
+        False,
+        "Of several objects: a task of wm_tasks/scene_tasks, or without one a world of sim_worlds/scenes",
+    ),
     *ROBOT,
     Param("rig", "", "Camera rig: a name in sim_worlds/rigs or the path of a file; empty: the world's"),
     Param("mode", "real_time", "Pace of time", choices=("real_time", "fast", "lockstep")),
@@ -81,16 +83,10 @@ def camera_profile(node: WmNode) -> CameraProfile:
     return profile if encoding == AUTO else profile.encoded(encoding)
 
 
-def camera_rig(node: WmNode, world: World, profile: CameraProfile) -> CameraRig:
-    """The cameras where the rig has them, with the driver's sizes and the sensor model that is asked for."""
-    rig = CameraRig.load(rig_path(node.value("rig") or world.rig))
-    if sensor := node.value("sensor"):
-        rig = rig.with_sensor(load_sensor(sensor))
-    return profile.applied(rig, node.value("image_width"))
-
-
 def control_period(node: WmNode) -> float:
     """[s] that is asked for, or that of the task; where there is none, of the task that is pursued by default."""
+    if node.value("scene"):
+        return node.value("control_period") or PERIOD
     return node.value("control_period") or load_task(node.value("task") or DEFAULT_TASK).step_duration
 
 

@@ -13,7 +13,6 @@ from wm_core.rig import Camera, CameraRig
 from wm_core.robot import RobotProfile
 from wm_core.sensor_spec import SensorSpec
 from wm_core.stamps import to_msg
-from wm_sim.arm_sim import ArmSim
 from wm_sim.camera_profile import CameraProfile
 from wm_sim.conversions import CameraMessages, arm_watch_message, copied, joint_state_message, stamped_pose
 from wm_sim.faults import COLOUR, DEPTH, Faults
@@ -21,7 +20,10 @@ from wm_sim.joint_streams import JointOptions, JointStreams
 from wm_sim.limit_watch import LimitWatch
 from wm_sim.links import Outgoing
 from wm_sim.outbox import Outbox
+from wm_sim.scene_arm import SceneArm
+from wm_sim.scene_truth import SceneTruth
 from wm_sim.sensor_model import Delays
+from wm_sim.simulated import Simulated
 
 
 class CameraStreams:
@@ -60,12 +62,12 @@ class CameraStreams:
 
 
 class Sensors:
-    """Publishes what is measured in an ArmSim; times are in nanoseconds."""
+    """Publishes what is measured in a simulation; times are in nanoseconds."""
 
     def __init__(
         self,
         node: WmNode,
-        sim: ArmSim,
+        sim: Simulated,
         rig: CameraRig,
         robot: RobotProfile,
         *,
@@ -88,6 +90,7 @@ class Sensors:
         self._placed = node.publisher(JointState, "arm_placed", LATCHED)
         self._watched = node.publisher(ArmWatch, "ground_truth/arm_watch", STATE)
         self._truth = node.publisher(PoseStamped, "ground_truth/object_pose", STATE)
+        self._scene = SceneTruth(node, sim, self._frame) if isinstance(sim, SceneArm) else None
         self._clock = node.publisher(Clock, "clock", SENSOR) if clock else None
         self._outbox = Outbox()
         self._camera_offset_ns = round(1e9 * camera_clock_offset)
@@ -105,6 +108,11 @@ class Sensors:
     def started(self) -> None:
         """Time goes on from elsewhere."""
         self._outbox.clear()
+
+    def begin(self) -> None:
+        """An episode begins."""
+        if self._scene is not None:
+            self._scene.begin()
 
     def publish_placed(self, now_ns: int) -> None:
         """Where a reset has put the arm."""
@@ -127,6 +135,8 @@ class Sensors:
         """The truth, then the images of all cameras."""
         stamp = to_msg(self._faults.clock_ns(now_ns))
         self._truth.publish(stamped_pose(stamp, self._frame, *self._sim.object_pose()))
+        if self._scene is not None:
+            self._scene.publish(stamp)
         seen = to_msg(self._faults.clock_ns(now_ns) + self._camera_offset_ns)
         for name, camera in self._cameras.items():
             camera.publish(seen, self._sim.render(name), now_ns)

@@ -8,10 +8,10 @@ from wm_core.scene_bundle import SceneBundle
 from wm_dynamics.scene_model import SceneModel
 from wm_planner.scene.planner import Mode, SceneSettings
 from wm_planner.scene.refine import Search
+from wm_sim.scene_task import load_scene_task
 from wm_tasks.scenes.loop import SceneLoop
 from wm_tasks.scenes.physics_model import PhysicsModel
 from wm_tasks.scenes.still_model import StillModel
-from wm_tasks.scenes.task import load_scene_task
 
 
 def run(task, seeds, model=lambda sim: StillModel(), **options):

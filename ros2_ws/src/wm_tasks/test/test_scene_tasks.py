@@ -5,16 +5,17 @@ import pytest
 
 from wm_core.goal import PoseGoal
 from wm_core.task import TaskError
+from wm_planner.scene.space import region_within
+from wm_sim.scene_draw import draw_episode
 from wm_sim.scene_sim import SceneSim
-from wm_tasks.scenes.draw import draw_episode
+from wm_sim.scene_task import LIMIT, load_scene_task, scene_task_names, scene_tasks_dir
 from wm_tasks.scenes.experts import RandomMotions, ScriptedExpert
-from wm_tasks.scenes.loop import FARTHEST, SceneLoop
-from wm_tasks.scenes.task import LIMIT, load_scene_task, scene_task_names, scene_tasks_dir
+from wm_tasks.scenes.loop import SceneLoop
 
 
 def expert(loop: SceneLoop) -> ScriptedExpert:
     lower, upper = loop.driver.lower, loop.driver.upper
-    region = (lower[:2] + FARTHEST, upper[:2] - FARTHEST)
+    region = region_within(lower, upper)
     return ScriptedExpert(loop.sim.hand, lower, upper, LIMIT, loop.task.axes, region)
 
 

@@ -196,12 +196,14 @@ class Client(Node):
                 raise ClientError(f"sim/reset: {response.message}")
             self.wait_for_recovery()
 
-    def send_goal(self, goal: Goal, timeout_s: float) -> ClientGoalHandle:
-        """The handle of a goal, accepted or not; `timeout_s` of robot time."""
+    def send_goal(
+        self, goal: Goal, timeout_s: float, on_progress: Callable[[Any], None] | None = None
+    ) -> ClientGoalHandle:
+        """The handle of a goal, accepted or not; `timeout_s` of robot time; `on_progress` gets messages with a `feedback`."""
         if not self._goals.wait_for_server(timeout_sec=ANSWER_S):
             raise ClientError("expected the action wm/pursue_goal, it did not appear")
         request = PursueGoal.Goal(goal=goal, timeout=timeout_s)
-        return self._ask(lambda: self._goals.send_goal_async(request), "wm/pursue_goal")
+        return self._ask(lambda: self._goals.send_goal_async(request, on_progress), "wm/pursue_goal")
 
     def result(self, handle: ClientGoalHandle, seconds: float) -> PursueGoal.Result | None:
         """What became of an accepted goal. It is cancelled when wm restarts a node; None: it was lost with the planner."""

@@ -14,11 +14,11 @@ from wm_core.solid import POINTS
 from wm_core.task import TaskError
 from wm_data.scenes.layout import empty
 from wm_sim.scene_sim import SceneSim
+from wm_sim.scene_task import LIMIT, PERIOD
 from wm_sim.scene_world import load_scene_world
 from wm_sim.tool_driver import ToolDriver
 from wm_sim.world import WorldError
 from wm_tasks.explorers.scene import WEIGHTS, Motion, SceneExplorer
-from wm_tasks.scenes.task import LIMIT, PERIOD
 
 EPISODES_PER_SHARD = 25
 MOTIONS, STEPS = 5, 28  # of an episode: of a start; of a motion

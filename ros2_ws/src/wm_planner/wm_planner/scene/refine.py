@@ -7,6 +7,7 @@ import numpy as np
 
 from wm_planner.planners.base import coloured_noise
 
+KINDS = ("icem", "cem", "mppi")
 KEPT = 3  # plans of an iteration that the next one begins with
 ELITES = 8
 STEPS_LEFT = 2  # shortest plan
@@ -14,7 +15,7 @@ STEPS_LEFT = 2  # shortest plan
 
 @dataclass(frozen=True)
 class Search:
-    """`kind`: icem, cem, or mppi; `samples` in each of `iterations`; `spread` (6,): of displacements [m, rad]."""
+    """`kind`: one of KINDS; `samples` in each of `iterations`; `spread` (6,): of displacements [m, rad]."""
 
     kind: str = "icem"
     samples: int = 64
@@ -23,8 +24,8 @@ class Search:
     temperature: float = 0.004  # [m] of cost, of MPPI
 
     def __post_init__(self) -> None:
-        if self.kind not in ("icem", "cem", "mppi"):
-            raise ValueError(f"expected a search out of icem, cem, mppi, got '{self.kind}'")
+        if self.kind not in KINDS:
+            raise ValueError(f"expected a search out of {', '.join(KINDS)}, got '{self.kind}'")
 
     def best(
         self,

@@ -12,11 +12,11 @@ from gymnasium import spaces
 
 from wm_core.goal import Goal, PoseGoal
 from wm_core.specs_schema import AXES
+from wm_sim.scene_draw import Episode, draw_episode
 from wm_sim.scene_sim import SceneSim
+from wm_sim.scene_task import LIMIT, PERIOD, load_scene_task, scene_task_names
 from wm_sim.tool_driver import ToolDriver
-from wm_tasks.scenes.draw import Episode, draw_episode
 from wm_tasks.scenes.loop import begin
-from wm_tasks.scenes.task import LIMIT, PERIOD, load_scene_task, scene_task_names
 
 OBJECT = 13  # numbers of an object: position, quaternion x y z w, velocity
 GOAL = 4  # numbers of an object's goal: x, y, cosine and sine of the yaw; 0 where it has none

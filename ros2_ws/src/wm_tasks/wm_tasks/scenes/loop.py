@@ -6,21 +6,22 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from wm_core.goal import Goal, GoalError
+from wm_core.pose_noise import PoseNoise, noisy
 from wm_core.robot import RobotProfile
-from wm_core.rotations import uprightness
 from wm_core.scene import SceneState
+from wm_dynamics.scene_adaptation import SceneAdaptation
 from wm_dynamics.scene_model import SceneDynamics, SceneModel
-from wm_dynamics.scene_tracker import Noise, SceneTracker
+from wm_dynamics.scene_tracker import SceneTracker
 from wm_planner.scene.planner import Mode, ScenePlanner, SceneSettings
+from wm_planner.scene.space import region_within
+from wm_sim.scene_draw import Episode, draw_episode
 from wm_sim.scene_sim import SceneSim
+from wm_sim.scene_task import PERIOD, SceneTask
 from wm_sim.tool_driver import ToolDriver
-from wm_tasks.scenes.draw import Episode, draw_episode
-from wm_tasks.scenes.sight import noisy
-from wm_tasks.scenes.task import PERIOD, SceneTask
+from wm_tasks.scenes.verdict import judge
 
 BESIDE_HEIGHT = 0.03  # [m] of the tip where it begins beside the path of what slides
 JUDGED_AFTER = 1.0  # [s] with the hand away
-FARTHEST = 0.04  # [m] objects may be brought from the reach's edge
 
 # The displacement (6,) of the tool for the true scene, the tool state (6,) and the goal.
 Policy = Callable[[SceneState, np.ndarray, Goal], np.ndarray]
@@ -59,14 +60,17 @@ class SceneLoop:
         robot: RobotProfile | None = None,
         *,
         settings: SceneSettings | None = None,
-        noise: Noise | None = None,
+        noise: PoseNoise | None = None,
+        adapt: bool = True,
         change: Callable[[SceneSim, np.random.Generator], None] | None = None,
     ) -> None:
-        """`change`: what is done to the scene after it was drawn, such as another friction."""
-        self.task, self.noise = task, noise or Noise()
+        """`adapt`: friction and mass are inferred from how objects move. `change`: what is done to the scene after it was drawn, such as
+        another friction.
+        """
+        self.task, self.noise = task, noise or PoseNoise()
         self.sim = SceneSim(task.world, robot)
         self.driver = ToolDriver(self.sim, PERIOD)
-        self._change = change
+        self._change, self._adapt = change, adapt
         self._model = None if model is None else model(self.sim)
         given = settings or SceneSettings()
         weights = task.weights or given.weights
@@ -97,8 +101,9 @@ class SceneLoop:
         assert self._model is not None, "expected a model to plan with"
         learned = self._model if isinstance(self._model, SceneModel) else None
         tracker = SceneTracker(learned, self.noise, PERIOD)
+        adaptation = SceneAdaptation(learned) if learned is not None and self._adapt else None
         lower, upper = self.driver.lower, self.driver.upper
-        region = (lower[:2] + FARTHEST, upper[:2] - FARTHEST)
+        region = region_within(lower, upper)
         planner = ScenePlanner(self._model, self.sim.hand, lower, upper, region, self._settings, seed=seed)
         move = before = np.zeros(6)
         tool = self.driver.commanded.values
@@ -107,6 +112,8 @@ class SceneLoop:
         taken = 0
         declared, reason = False, "timeout"
         for step in range(steps):
+            if adaptation is not None and step:
+                tracker.adopt(adaptation.update(tracker.belief, tool, move, before))
             belief = tracker.update(noisy(self.sim.scene, self.noise, rng), tool, move, before)
             tool, before = self.driver.commanded.values, move
             if planner.aim is None:
@@ -143,26 +150,16 @@ class SceneLoop:
             up = np.zeros(6)
             up[2] = min(0.03, max(0.0, away[2] + 0.1 - self.driver.commanded.values[2]))
             self.driver.move(up)
-        scene, task = self.sim.scene, self.task
-        goals = drawn.goal.parts
-        met = all(bool(goal.reached(scene)) for goal in goals)
-        wanted = {goal.identity for goal in goals}  # type: ignore[attr-defined]
-        others = [slot for slot, name in enumerate(drawn.names) if name not in wanted]
-        moved = np.linalg.norm(scene.position[:, :2] - drawn.start, axis=1)
-        farthest = float(moved[others].max()) if others else 0.0
-        cosine = uprightness(scene.rotation)
-        stood = [slot for slot, spec in enumerate(task.objects) if not spec.toppled]
-        tilted = float(np.arccos(np.clip(cosine[stood].min(), -1, 1))) if stood else 0.0
-        success = declared and met and farthest <= task.success.others and tilted < 0.3
+        found = judge(self.task, drawn.goal, drawn.start, self.sim.scene)
         return SceneResult(
             seed,
-            success,
+            declared and found.met,
             declared,
             reason,
             steps,
-            float(drawn.goal.distance(scene)),
-            farthest,
-            tilted,
+            found.distance,
+            found.others,
+            found.tilted,
             tuple(times),
             tuple(modes),
         )

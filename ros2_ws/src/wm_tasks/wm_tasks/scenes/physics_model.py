@@ -7,8 +7,8 @@ from wm_core.object_state import POSITION, ROTATION, STATE, VELOCITY
 from wm_dynamics.scene_belief import SceneBelief
 from wm_dynamics.scene_model import SceneFutures
 from wm_sim.scene_sim import SceneSim
+from wm_sim.scene_task import LIMIT, PERIOD
 from wm_sim.tool_driver import ToolDriver
-from wm_tasks.scenes.task import LIMIT, PERIOD
 
 
 class PhysicsModel:

@@ -4,7 +4,7 @@ import numpy as np
 
 from wm_dynamics.scene_belief import SceneBelief
 from wm_dynamics.scene_model import SceneFutures
-from wm_tasks.scenes.task import LIMIT
+from wm_sim.scene_task import LIMIT
 
 
 class StillModel:

@@ -18,7 +18,7 @@ from wm_core.scene_bundle import FAMILY, SCHEMA_VERSION, SceneBundle, hand_to_di
 from wm_core.solid import POINTS
 from wm_learning.families.scene.network import CODE, SceneNetwork
 from wm_learning.families.scene.training import USUAL_FRICTION, USUAL_MASS
-from wm_tasks.scenes.task import LIMIT, PERIOD
+from wm_sim.scene_task import LIMIT, PERIOD
 
 WEIGHTS = "weights.safetensors"
 INPUTS = ("state", "moves", "tool", "before", "outline", "height", "code", "table", "pairs")

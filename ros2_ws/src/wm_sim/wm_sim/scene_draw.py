@@ -10,8 +10,8 @@ from wm_core.task import TaskError
 from wm_sim.kinds import Body
 from wm_sim.placing import ABOVE, Placed, apart, upright
 from wm_sim.scene_sim import SceneSim
+from wm_sim.scene_task import SceneTask, TaskGoal
 from wm_sim.world import WorldError
-from wm_tasks.scenes.task import SceneTask, TaskGoal
 
 TRIES = 400
 GOAL_GAP = 0.012  # [m] around a goal's place, from what stays

@@ -1,13 +1,27 @@
 """What a robot that sees objects would report, from the truth: poses with noise, nothing of velocities. In simulation only."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from wm_core.scene import SceneState
-from wm_dynamics.scene_tracker import Noise
 
 
-def noisy(scene: SceneState, noise: Noise, rng: np.random.Generator) -> SceneState:
+@dataclass(frozen=True)
+class PoseNoise:
+    """Standard deviations of what is observed in each axis: position [m], rotation [rad]."""
+
+    position: float = 0.003
+    rotation: float = float(np.radians(3.0))
+
+    @property
+    def variance(self) -> np.ndarray:
+        """(2,)"""
+        return np.array([self.position, self.rotation]) ** 2
+
+
+def noisy(scene: SceneState, noise: PoseNoise, rng: np.random.Generator) -> SceneState:
     """The scene with errors of position and rotation drawn anew; velocities are not seen."""
     turn = Rotation.from_rotvec(rng.normal(0, noise.rotation, (scene.slots, 3)))
     return SceneState(

@@ -1,0 +1,150 @@
+"""The description of the graph of scenes of several objects, whose poses come from the simulator's truth: `perception:=truth`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from wm_bringup.graph_checks import checked, params_files, robot_of
+from wm_bringup.graph_parts import (
+    Graph,
+    Node,
+    absolute,
+    config,
+    lifecycle_node,
+    middleware,
+    name_or_file,
+    process,
+    recorders,
+    stop_file,
+    supervisor,
+)
+from wm_bringup.launch_arguments import LaunchError
+from wm_core.bundle import BundleError
+from wm_core.hand import Hand
+from wm_core.paths import bundles_dir
+from wm_core.robot import RobotProfile
+from wm_core.scene_bundle import SceneBundle
+from wm_core.task import DEFAULT_TASK, TaskError
+from wm_planner.scene.refine import KINDS
+from wm_sim.kinds import KindError
+from wm_sim.scene_task import SceneTask, load_scene_task, scene_task_names
+from wm_sim.scene_world import SceneWorld, load_scene_world
+from wm_sim.world import WorldError
+
+ORDER = ("wm_guard", "wm_perception", "wm_dynamics", "wm_planner", "wm_sim")
+TRUTH = "truth"
+NOT_WITH_TRUTH = {"explore": "", "snapshot": "", "composed": "false"}  # and their defaults
+NONE = "none"
+
+
+def scene_graph(values: Mapping[str, str]) -> Graph:
+    """Of the checked arguments of arm_sim.launch.py; raises LaunchError."""
+    for argument, default in NOT_WITH_TRUTH.items():
+        if values[argument] != default:
+            raise LaunchError(f"argument '{argument}': perception:=truth has none of it; leave it out")
+    lockstep, seed = values["real_time"] == "false", int(values["seed"])
+    profile, robot = robot_of(values["robot"])
+    task, world = _task_and_world(values)
+    checked("task" if task else "world", lambda: world.check_reach(profile), WorldError)
+    if task is not None and "grip" in task.axes and profile.gripper is None:
+        raise LaunchError(f"argument 'task': '{task.name}' needs a gripper, robot '{profile.name}' has none; its profile says so")
+    bundle = _bundle(values["bundle"], profile)
+    if values["planner"] not in KINDS:
+        raise LaunchError(
+            f"argument 'planner': expected one of {', '.join(KINDS)} with perception:=truth, got '{values['planner']}'"
+        )
+    clock, body = {"use_sim_time": lockstep}, {"robot": robot}
+    of_task = str(task.path) if task else ""
+    table = np.concatenate(world.table).astype(float).tolist()
+    sim = {
+        **body,
+        "scene": True,
+        "world": name_or_file(values["world"]) if task is None else "",
+        "task": of_task,
+        "rig": name_or_file(values["rig"]),
+        "mode": "lockstep" if lockstep else "real_time",
+        "seed": seed,
+    }
+    planner: dict[str, Any] = {
+        **body,
+        "bundle": bundle,
+        "planner": values["planner"],
+        "seed": seed,
+        "lockstep": lockstep,
+        "table": table,
+        **clock,
+    }
+    if task is not None:
+        planner |= {"axes": ", ".join(task.axes), "timeout": task.time_limit}
+    nodes = [
+        lifecycle_node("wm_sim", sim),
+        lifecycle_node("wm_guard", {**body, "stop_file": stop_file(), **clock}),
+        _node("wm_perception", "wm_perception_truth", "truth", {**body, "bundle": bundle, "seed": seed, **clock}),
+        _node("wm_dynamics", "wm_scene_dynamics", "scene_node", {"bundle": bundle, "table": table, **clock}),
+        _node("wm_planner", "wm_scene_planner", "scene_node", planner),
+    ]
+    if values["episodes"] != NONE:
+        nodes.append(_episodes(values, task, robot, bundle, lockstep, clock))
+    nodes += recorders(values, values["rig"] or world.rig, ORDER)
+    recorded = values["record"] not in ("", "false")
+    nodes.insert(len(ORDER), supervisor(nodes, ORDER, recorded=recorded, simulated=lockstep))
+    namespace = values["namespace"].strip("/")
+    files = [config("scene_sim.yaml"), *params_files(values["params_file"], nodes, namespace)]
+    return Graph(tuple(nodes), tuple(files), namespace, values["log_level"], middleware())
+
+
+def refuse_scene_task(task: str) -> None:
+    """A task about a scene needs to be given where objects are."""
+    if task in scene_task_names():
+        raise LaunchError(
+            f"argument 'task': '{task}' is about a scene of several objects, which is planned from the simulator's truth: give"
+            " perception:=truth, too"
+        )
+
+
+def _task_and_world(values: Mapping[str, str]) -> tuple[SceneTask | None, SceneWorld]:
+    if values["task"] != DEFAULT_TASK:
+        task = checked("task", lambda: load_scene_task(name_or_file(values["task"])), TaskError, WorldError, KindError)
+        return task, task.world
+    if values["episodes"] != NONE:
+        raise LaunchError(
+            f"argument 'task': expected a task about a scene with perception:=truth, one of {', '.join(scene_task_names())} or the path of"
+            " a file; or episodes:=none and a world of sim_worlds/scenes, for goals of your own"
+        )
+    return None, checked("world", lambda: load_scene_world(name_or_file(values["world"])), WorldError, KindError)
+
+
+def _bundle(value: str, robot: RobotProfile) -> str:
+    folder = absolute(value) if value else str(bundles_dir() / "scene")
+
+    def fits() -> None:
+        SceneBundle.load(folder).check_hand(Hand.of(robot))
+
+    checked("bundle", fits, BundleError, OSError)
+    return folder
+
+
+def _node(name: str, executable: str, module: str, parameters: dict[str, Any]) -> Node:
+    """A node with a life cycle under the name of its package, in a module beside the usual one."""
+    return Node(name, executable, f"{name}.{module}", name, parameters, respawn=True)
+
+
+def _episodes(
+    values: Mapping[str, str], task: SceneTask | None, robot: str, bundle: str, lockstep: bool, clock: Mapping[str, Any]
+) -> Node:
+    assert task is not None
+    count = int(values["episodes"] or 0)
+    report = absolute(values["report"]) if values["report"] else ""
+    given: dict[str, Any] = {
+        "robot": robot,
+        "episodes": count,
+        "seed": int(values["seed"]),
+        "task": str(task.path),
+        "report": report,
+        "bundle": bundle,
+        "planner": values["planner"],
+        "lockstep": lockstep,
+        **clock,
+    }
+    return process("wm_tasks", "wm_scene_episodes", given, ends_all=bool(count))
