@@ -24,7 +24,9 @@ def test_scenes_have_nodes_of_the_same_names():
 
 def test_a_world_without_a_task_is_for_goals_of_your_own():
     graph = arm_sim({"perception": "truth", "world": "clutter", "episodes": "none"})
-    assert parameters(graph, "wm_sim")["world"] == "clutter" and "wm_scene_episodes" not in {node.name for node in graph.nodes}
+    assert parameters(graph, "wm_sim")["world"] == "clutter" and "wm_scene_episodes" not in {
+        node.name for node in graph.nodes
+    }
 
 
 @pytest.mark.parametrize(
@@ -33,11 +35,17 @@ def test_a_world_without_a_task_is_for_goals_of_your_own():
         ({"task": "two_poses"}, "'task': 'two_poses' is about a scene .*perception:=truth"),
         ({"perception": "truth"}, "'task': expected a task about a scene .*push_tee.*episodes:=none"),
         ({"perception": "truth", "task": "push_it"}, "'task': expected a task, .*known tasks: .*two_poses"),
-        ({"perception": "truth", "world": "desert", "episodes": "none"}, "'world': expected a file of a scene, .*clutter"),
+        (
+            {"perception": "truth", "world": "desert", "episodes": "none"},
+            "'world': expected a file of a scene, .*clutter",
+        ),
         ({**TRUTH, "explore": "3"}, "'explore': perception:=truth has none"),
         ({**TRUTH, "composed": "true"}, "'composed'"),
         ({**TRUTH, "planner": "policy"}, "'planner': expected one of icem, cem, mppi"),
-        ({**TRUTH, "task": "pick_place", "robot": "ur5e"}, "'task': 'pick_place' needs a gripper, robot 'ur5e' has none"),
+        (
+            {**TRUTH, "task": "pick_place", "robot": "ur5e"},
+            "'task': 'pick_place' needs a gripper, robot 'ur5e' has none",
+        ),
         ({**TRUTH, "bundle": "nowhere"}, "'bundle': expected a model bundle"),
     ],
 )

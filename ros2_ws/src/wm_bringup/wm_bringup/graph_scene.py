@@ -48,7 +48,9 @@ def scene_graph(values: Mapping[str, str]) -> Graph:
     task, world = _task_and_world(values)
     checked("task" if task else "world", lambda: world.check_reach(profile), WorldError)
     if task is not None and "grip" in task.axes and profile.gripper is None:
-        raise LaunchError(f"argument 'task': '{task.name}' needs a gripper, robot '{profile.name}' has none; its profile says so")
+        raise LaunchError(
+            f"argument 'task': '{task.name}' needs a gripper, robot '{profile.name}' has none; its profile says so"
+        )
     bundle = _bundle(values["bundle"], profile)
     if values["planner"] not in KINDS:
         raise LaunchError(

@@ -20,7 +20,9 @@ POSES = st.builds(
     st.floats(0.0625, 0.5, width=32),
     NAMES,
 )
-ZONES = st.builds(lambda low, high, name: ZoneGoal({"x": low}, {"x": high}, name), st.floats(-1, 0), st.floats(0.1, 1), NAMES)
+ZONES = st.builds(
+    lambda low, high, name: ZoneGoal({"x": low}, {"x": high}, name), st.floats(-1, 0), st.floats(0.1, 1), NAMES
+)
 RELATIONS = st.builds(lambda gap: RelationGoal("left_of", "mug", "box", gap), st.floats(0, 0.5, width=32))
 UPRIGHT = st.builds(UprightGoal, NAMES, st.floats(0.125, 1.0, width=32))
 

@@ -41,7 +41,14 @@ def test_openings_are_kept_within_the_gripper():
 
 
 @pytest.mark.parametrize(
-    "given", [{"kind": Kind.REFUSED}, {"kind": Kind.HOLD}, {"opening": np.nan}, {"status": Command.IDLE}, {"robot": load_robot("ur5e")}]
+    "given",
+    [
+        {"kind": Kind.REFUSED},
+        {"kind": Kind.HOLD},
+        {"opening": np.nan},
+        {"status": Command.IDLE},
+        {"robot": load_robot("ur5e")},
+    ],
 )
 def test_what_is_held_is_not_dropped(given):
     assert sent(**given) == []

@@ -188,7 +188,9 @@ def test_in_space_a_tool_stays_within_what_the_profile_says():
     tool, robot = in_space(), load_robot()
     for _ in range(40):
         motion = tool.move(np.array([0.0, 0.0, -0.03, 0.0, 0.0, 0.04]))
-    assert motion.end.position[2] == pytest.approx(robot.reach.lower[2]) and motion.end.opening == robot.gripper.opening[1]
+    assert (
+        motion.end.position[2] == pytest.approx(robot.reach.lower[2]) and motion.end.opening == robot.gripper.opening[1]
+    )
 
 
 def test_a_leaning_tool_is_anchored_as_it_is():

@@ -72,7 +72,9 @@ class SceneEpisodes(SceneClient):
         self.wait_for_reset()
         goals, truths, beliefs = self._goals_heard, self._truths, self.beliefs
         self.reset_world(seed)
-        self.wait(lambda: self._goals_heard > goals and self._truths > truths, ANSWER_S, "ground_truth/goal and objects")
+        self.wait(
+            lambda: self._goals_heard > goals and self._truths > truths, ANSWER_S, "ground_truth/goal and objects"
+        )
         self.wait(lambda: self.beliefs >= beliefs + SETTLE_CYCLES, ANSWER_S, "beliefs after the reset")
         assert self._goal is not None and self._truth is not None
         start, message = self._truth.position[:, :2].copy(), self._goal
