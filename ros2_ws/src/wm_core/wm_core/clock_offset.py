@@ -1,8 +1,8 @@
 """How far the clock behind a topic's stamps is from this node's: measured from the quickest of its messages. Pure: no ROS.
 
 A message cannot arrive before it was sent. Where the quickest one of some seconds did, by its stamp, the sender's clock is ahead by at
-least that much: its controller would take what this machine sends for the past, so commands are timed by that clock. A clock that is behind cannot be distinguished from a
-slow connection, and does the same harm: what is seen is older than it seems.
+least that much: its controller would take what this machine sends for the past, so commands are timed by that clock. A clock that is
+behind cannot be distinguished from a slow connection, and does the same harm: what is seen is older than it seems.
 """
 
 from collections import deque
@@ -43,7 +43,7 @@ class ClockOffset:
 
     @property
     def ahead_ns(self) -> int:
-        """[ns] by which the sender's clock is ahead for certain, as each of the last seconds has shown; 0 where that is no more than chance.
+        """[ns] by which the sender's clock is ahead for certain, as each of the last seconds has shown; else 0.
 
         For who computes by the sender's clock: it is steady, and one wrong stamp does not change it.
         """

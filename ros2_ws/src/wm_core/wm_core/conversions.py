@@ -39,7 +39,8 @@ def object_messages(
 ) -> list[ObjectState]:
     """Messages of the K objects of a scene at one instant, with visibility and seconds out of sight (default 0) of each.
 
-    The shape's code is taken for the outline. `pose_std` (K, 6): deviations, where they are known otherwise than as roots of the scene's variances.
+    The shape's code is taken for the outline. `pose_std` (K, 6): deviations, where they are known otherwise than as roots of the
+    scene's variances.
     """
     std = scene.std(POSE_ERRORS) if pose_std is None else pose_std
     unseen = np.zeros(scene.slots) if time_unseen is None else time_unseen

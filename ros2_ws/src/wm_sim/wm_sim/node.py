@@ -14,7 +14,7 @@ from wm_core.params import ConfigError
 from wm_core.robot_source import ROBOT_RETIRED, robot_of
 from wm_core.stamps import to_msg
 from wm_sim.arm_interface import ArmInterface
-from wm_sim.arm_sim import PHYSICS_HZ
+from wm_sim.arm_sim import PHYSICS_HZ, ArmSim
 from wm_sim.conversions import pose_message
 from wm_sim.driver import Driver
 from wm_sim.faults import Faults
@@ -215,7 +215,7 @@ class SimNode(WmNode):
 
     def _publish_joints(self) -> None:
         self._sensors.publish_joints(self._driver.now_ns)
-        if self._window is not None:
+        if self._window is not None and isinstance(self._sim, ArmSim):
             self._window.show(self._sim)
 
     def _publish_frames(self) -> None:

@@ -88,7 +88,7 @@ def _push(
     through = place + (outline[rng.integers(len(outline))] - place) * rng.uniform(0.0, 0.95)
     height = float(belief.top[slot])
     bottom = float(belief.bottom[slot])
-    tip = max(bottom + LOW, min(height - UNDER_TOP, bottom + 0.4 * (height - bottom)))
+    tip = max(bottom + LOW, float(lower[2]), min(height - UNDER_TOP, bottom + 0.4 * (height - bottom)))
     pitch, yaw = 0.0, heading + (0.0 if rng.random() < 0.75 else np.pi / 2)
     if height - tip > hand.palm_height - 0.004:
         if leaning and rng.random() < 0.8:
