@@ -56,6 +56,21 @@ def test_a_run_is_shown_with_its_interval_command_commit_bundle_and_machine(tmp_
     )
 
 
+def test_rows_that_are_measured_by_themselves_may_be_of_different_commits():
+    rows = [
+        LINE | {"row": name, "commit": commit, "time": time}
+        for name, commit, time in (
+            ("a", "old", "2025-01-01"),
+            ("b", "old", "2025-01-01"),
+            ("b", "new", "2025-01-02"),
+        )
+    ]
+    (shown,) = page.newest(rows, ("row",))
+    assert [(line["row"], line["commit"]) for line in shown] == [("a", "old"), ("b", "new")]
+    (shown,) = page.newest(rows)
+    assert [(line["row"], line["commit"]) for line in shown] == [("b", "new")]
+
+
 def test_of_a_bundle_and_settings_the_newest_commit_is_shown(tmp_path: Path):
     newer = LINE | {"commit": "def", "time": "2025-01-03T00:00:00+00:00"}
     other = LINE | {"settings": {"max_steps": 50, "planner": "icem"}}

@@ -7,7 +7,7 @@ import argparse
 import importlib
 import inspect
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -78,18 +78,25 @@ def section(name: str, lines: list[Line]) -> str:
     """What a benchmark measures, and its newest runs."""
     module = importlib.import_module(name)
     title, _, more = inspect.cleandoc(module.__doc__ or name).partition("\n\n")
-    found = [run(module, each) for each in newest(lines)]
+    found = [run(module, each) for each in newest(lines, getattr(module, "ROWS", ()))]
     return "\n\n".join([f"## {name}", " ".join(title.split()), *([more] if more else []), *found]) + "\n"
 
 
-def newest(lines: Iterable[Line]) -> list[list[Line]]:
-    """Lines by bundle and settings, of each the newest commit; of lines with one identity the last."""
+def newest(lines: Iterable[Line], rows: Sequence[str] = ()) -> list[list[Line]]:
+    """Lines by bundle and settings, of each the newest commit; of lines with one identity the last. `rows`: names of what is measured by
+    itself, for hours: of each of these the newest commit.
+    """
     last = {identity(line): line for line in lines}.values()
-    runs: dict[str, dict[str, list[Line]]] = {}
+    runs: dict[str, dict[str, dict[str, list[Line]]]] = {}
     for line in last:
         of = identity({name: line[name] for name in ("bundle", "bundle_sha256", "settings") if name in line})
-        runs.setdefault(of, {}).setdefault(line["commit"], []).append(line)
-    return [max(by_commit.values(), key=lambda run: max(line["time"] for line in run)) for by_commit in runs.values()]
+        row = identity({name: line[name] for name in rows if name in line})
+        runs.setdefault(of, {}).setdefault(row, {}).setdefault(line["commit"], []).append(line)
+    return [[line for by_commit in by_row.values() for line in _latest(by_commit)] for by_row in runs.values()]
+
+
+def _latest(by_commit: Mapping[str, list[Line]]) -> list[Line]:
+    return max(by_commit.values(), key=lambda run: max(line["time"] for line in run))
 
 
 def run(module: ModuleType, lines: list[Line]) -> str:
@@ -116,7 +123,8 @@ def provenance(lines: list[Line]) -> str:
     days = sorted({line["time"][:10] for line in lines})
     machines = dict.fromkeys(f"{line['machine']['cpu']}, {line['machine']['cores']} cores" for line in lines)
     loads = sorted(line["load"] for line in lines)
-    facts = [f"Commit `{first['commit']}`", " to ".join(dict.fromkeys((days[0], days[-1]))), " and ".join(machines)]
+    commits = " and ".join(f"`{commit}`" for commit in dict.fromkeys(line["commit"] for line in lines))
+    facts = [f"Commit {commits}", " to ".join(dict.fromkeys((days[0], days[-1]))), " and ".join(machines)]
     facts.append(f"load {' to '.join(dict.fromkeys(f'{load:.1f}' for load in (loads[0], loads[-1])))}")
     facts += [
         f"{name} `{first[name]}`"

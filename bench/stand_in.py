@@ -26,6 +26,7 @@ PART = "launch"  # lines about launches, beside those about goals
 REPORT = "report.json"
 ROW = ("success_2cm", "final_distance_m", "steps", "time_s", "message")  # what is kept of a goal
 CLEAN = "none"
+ROWS = ("disturbance",)  # each is measured by itself, and may be of another commit
 # Arguments of robot_stand_in.launch.py; nothing of them is known to arm_real.launch.py.
 DISTURBANCES: dict[str, dict[str, str]] = {
     CLEAN: {},
