@@ -25,6 +25,7 @@ PERSISTENT = 2.2  # the same, of the mean of the last innovations
 MEMORY = 6  # innovations
 LEVEL = np.cos(np.radians(4.0))  # what is tilted by less stands upright
 VELOCITY_GAIN = 0.6
+CERTAIN_SPEED = 6.0  # times a position's noise in a step: what is off by more was not known to move so
 SHIFT = 0.002  # [m] between two looks that is no noise any more where an object was thought to rest
 GONE_BELOW = -0.03  # [m] height of a middle that has left the table
 
@@ -123,7 +124,9 @@ class SceneTracker:
         if (self._moved[slot] < STILL).all() and not surprised.any() and np.linalg.norm(went) < SHIFT:
             state[VELOCITY] = 0.0
         else:  # the way since the last look says as much as the model does
-            state[7:10] += VELOCITY_GAIN * (went / self._step - state[7:10])
+            off_by = went / self._step - state[7:10]
+            expected_by = CERTAIN_SPEED * self._noise.position / self._step
+            state[7:10] += min(1.0, max(VELOCITY_GAIN, float(np.linalg.norm(off_by)) / expected_by)) * off_by
             state[10:] += VELOCITY_GAIN * gain[1] * off[1] / self._step
         self._levelled(belief, slot)
 

@@ -18,11 +18,9 @@ GOAL_GAP = 0.012  # [m] around a goal's place, from what stays
 BESIDE_WAY = 0.09  # [m] from the way at which something is in it or beside it
 INSET = 0.02  # [m] of goals from the edge of the start's region
 FIXED_MASS = 50.0  # [kg]
-EDGE = 0.08  # [m] from an edge at which what slides begins, at least
-HAND_AHEAD, HAND_ASIDE = (
-    (0.25, 0.8),
-    (0.06, 0.12),
-)  # share of the way to the edge, and [m] beside it, where the hand begins then
+HAND_AHEAD, HAND_ASIDE = (0.6, 0.95), (0.02, 0.05)  # share of the way to the edge, and [m] beside its path, where the hand begins then
+REACTION, HAND_SPEED, IN_ITS_WAY = 0.2, 0.25, 0.03  # [s], [m/s], [m] with which a hand gets in its way
+OVER, SLIDES = (1.1, 1.6), 200  # share of the energy that carries it to the edge; tries
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def draw_episode(task: SceneTask, sim: SceneSim, seed: int) -> Episode:
             continue
         names = tuple(each.name for each in task.objects)
         try:
-            sim.reset(seed, placed, names)
+            sim.reset(int(rng.integers(2**31)), placed, names)
         except WorldError:
             continue
         scene = sim.scene
@@ -161,27 +159,31 @@ def _something_between(start: Placed, goal: Placed, others: list[Placed]) -> boo
 def _sliding(
     task: SceneTask, sim: SceneSim, names: tuple[str, ...], rng: np.random.Generator
 ) -> tuple[dict[int, np.ndarray], np.ndarray | None]:
-    """Velocities towards the nearest edge, so fast that it would go over, and where the hand begins: beside its path; none where it
-    would not go over, or the hand cannot be there.
+    """A velocity towards an edge, just so fast that the object would go over, and where the hand begins: beside its path, so that it can
+    get in its way in time. Nothing where no such way was found.
     """
     if task.slide is None:
         return {}, None
-    slot = names.index(task.slide[0])
+    slot, slowest, fastest = names.index(task.slide[0]), *task.slide[1]
     lower, upper = task.world.table
-    place = sim.scene.position[slot, :2]
+    place, reach = sim.scene.position[slot, :2], sim.robot.reach
     edges = np.concatenate([place - lower, upper - place])
-    side = int(np.argmin(edges))
-    ahead = np.zeros(2)
-    ahead[side % 2] = -1.0 if side < 2 else 1.0
-    across = np.array([-ahead[1], ahead[0]])
-    speed = rng.uniform(*task.slide[1])
-    velocity = np.zeros(6)
-    velocity[:2] = speed * ahead + rng.normal(0, 0.1 * speed) * across
-    friction = sim.objects[slot].body.friction * sim.friction
-    goes_over = speed**2 / (2 * 9.81 * friction) > edges[side]
-    hand = (
-        place + rng.uniform(*HAND_AHEAD) * edges[side] * ahead + rng.choice([-1, 1]) * rng.uniform(*HAND_ASIDE) * across
-    )
-    reach = sim.robot.reach
-    within = (hand > reach.lower[:2] + 0.01).all() and (hand < reach.upper[:2] - 0.01).all()
-    return ({slot: velocity}, hand) if edges[side] > EDGE and goes_over and within else ({}, None)
+    slowing = 9.81 * sim.objects[slot].body.friction * sim.friction
+    radius = float(np.linalg.norm(sim.objects[slot].solid.outline, axis=1).max())
+    for _ in range(SLIDES):
+        side = int(rng.integers(4))
+        ahead = np.zeros(2)
+        ahead[side % 2] = -1.0 if side < 2 else 1.0
+        across = np.array([-ahead[1], ahead[0]])
+        speed = float(np.sqrt(2 * slowing * edges[side] * rng.uniform(*OVER)))
+        way, aside = rng.uniform(*HAND_AHEAD) * edges[side], radius + rng.uniform(*HAND_ASIDE)
+        hand = place + way * ahead + rng.choice([-1, 1]) * aside * across
+        front = max(way - radius, 0.0)
+        arrives = (speed - np.sqrt(max(speed**2 - 2 * slowing * front, 0.0))) / slowing  # [s]
+        in_time = arrives > REACTION + (aside - IN_ITS_WAY) / HAND_SPEED
+        within = (hand > reach.lower[:2] + 0.01).all() and (hand < reach.upper[:2] - 0.01).all()
+        if slowest < speed < fastest and in_time and within:
+            velocity = np.zeros(6)
+            velocity[:2] = speed * ahead
+            return {slot: velocity}, hand
+    return {}, None

@@ -1,5 +1,7 @@
 """Get in the way of what slides: straight motions from where the hand is, judged by what the model says becomes of it."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from wm_core.hand import Hand, half_turned
@@ -14,7 +16,7 @@ COUNT = 64
 AHEAD = (0.03, 0.3)  # [m] in front of the object that the hand may go to
 ASIDE = 0.03  # [m] beside its path
 LOW = 0.02  # [m] of the tip over the table
-FRICTION = 0.4  # that it is thought to have, to see how far it will slide at least
+SLIPPERY = -1.5  # logarithm of its friction over the usual one
 WORTH = 0.004  # [m] of cost by which getting in its way must be better than looking on
 
 
@@ -55,7 +57,9 @@ def intercept(
         for step in range(model.horizon):
             moves[number, step] = next_move(at, target, model.limit)
             at = at + moves[number, step]
-    futures = model.imagine(belief, tool, moves, before)
+    # How it slides is not known yet: what would not be stopped in time on the slipperiest table counts.
+    slippery = np.broadcast_to([SLIPPERY, 0.0], belief.code.shape)
+    futures = model.imagine(replace(belief, code=np.minimum(belief.code, slippery)), tool, moves, before)
     cost = total(futures, aim, context)[:, -1] + 0.3 * np.linalg.norm(futures.states.mean(0)[:, -1, slot, 7:9], axis=-1)
     best = int(np.argmin(cost))
     return moves[best, 0] if cost[best] < cost[0] - WORTH else None

@@ -128,6 +128,7 @@ class ScenePlanner:
         def late() -> bool:
             return deadline_s is not None and time.monotonic() > deadline_s
 
+        self.aim = self.aim.at(belief)
         move = np.clip(self._step(self.aim, belief, tool, before, late), -self.model.limit, self.model.limit)
         if self._blocked(tool, move):
             move = self._give_way(tool)

@@ -1,6 +1,6 @@
 """What a goal asks of each object: where to bring it, on what it shall rest, and how exactly. Goals that cannot be met are refused."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,6 +27,7 @@ class Target:
     on: int = TABLE
     within: bool = False
     upright: bool = False  # it shall stand up, wherever
+    zone: tuple[np.ndarray, np.ndarray] | None = None  # lower and upper corner (2,) [m]: anywhere in there; `place` is the nearest
 
     def off(self, states: np.ndarray) -> np.ndarray:
         """How far (...,) [m] states (..., K, 13) are from it; a wrong yaw counts as LEVER says."""
@@ -34,7 +35,8 @@ class Target:
         if self.upright:
             tilt = states[..., self.slot, 3] ** 2 + states[..., self.slot, 4] ** 2  # sin^2 of half the tilt
             return 2 * LEVER * np.sqrt(tilt)
-        off = ((place - self.place) ** 2).sum(-1)
+        nearest = self.place if self.zone is None else np.clip(place, *self.zone)
+        off = ((place - nearest) ** 2).sum(-1)
         if np.isfinite(self.yaw):
             turn = 2 * np.arctan2(states[..., self.slot, 5], states[..., self.slot, 6]) - self.yaw
             off = off + LEVER**2 * 2 * (1 - np.cos(turn))
@@ -45,7 +47,8 @@ class Target:
         state = belief.state[self.slot]
         if self.upright:
             return bool(belief.upright[self.slot] > np.cos(np.radians(8.0)))
-        if np.linalg.norm(state[:2] - self.place) > margin * self.tolerance:
+        nearest = self.place if self.zone is None else np.clip(state[:2], *self.zone)
+        if np.linalg.norm(state[:2] - nearest) > margin * self.tolerance:
             return False
         if np.isfinite(self.yaw):
             turn = belief.yaw[self.slot] - self.yaw
@@ -71,6 +74,16 @@ class Aim:
     def open(self, belief: SceneBelief, margin: float = 1.0) -> list[Target]:
         """Those not reached."""
         return [target for target in self.targets if not target.reached(belief, margin)]
+
+    def at(self, belief: SceneBelief) -> "Aim":
+        """With the nearest places of zones as objects are now."""
+        if all(target.zone is None for target in self.targets):
+            return self
+        near = [
+            each if each.zone is None else replace(each, place=np.clip(belief.state[each.slot, :2], *each.zone))
+            for each in self.targets
+        ]
+        return replace(self, targets=tuple(near))
 
     def progress(self, belief: SceneBelief) -> dict[str, float]:
         """How far off [m] each object is, by its name."""
@@ -104,13 +117,14 @@ def _target(goal: Goal, belief: SceneBelief, lower: np.ndarray, upper: np.ndarra
         return Target(slot, belief.state[slot, :2].copy(), upright=True)
     if isinstance(goal, ZoneGoal):
         slot = _slot(goal.identity, belief)
-        place = belief.state[slot, :2].copy()
+        zone = np.full(2, -np.inf), np.full(2, np.inf)
         for axis, name in enumerate("xy"):
             if name in goal.lower:
                 inset = min(ZONE_INSET, (goal.upper[name] - goal.lower[name]) / 2)
-                place[axis] = np.clip(place[axis], goal.lower[name] + inset, goal.upper[name] - inset)
+                zone[0][axis], zone[1][axis] = goal.lower[name] + inset, goal.upper[name] - inset
+        place = np.clip(belief.state[slot, :2], *zone)
         _check_reach(place, lower, upper, belief.identities[slot])
-        return Target(slot, place, tolerance=ZONE_INSET)
+        return Target(slot, place, tolerance=ZONE_INSET, zone=zone)
     if isinstance(goal, RelationGoal):
         return _related(goal, belief, lower, upper)
     raise GoalError(f"expected goals about objects' poses, zones and relations, got {type(goal).__name__}")
