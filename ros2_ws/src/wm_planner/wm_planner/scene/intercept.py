@@ -6,7 +6,7 @@ import numpy as np
 
 from wm_core.hand import Hand, half_turned
 from wm_dynamics.scene_belief import SceneBelief
-from wm_dynamics.scene_model import SceneDynamics
+from wm_dynamics.scene_model import SceneDynamics, SceneFutures
 from wm_planner.scene.costs import Context, total
 from wm_planner.scene.targets import Aim
 from wm_planner.scene.travel import next_move
@@ -17,6 +17,8 @@ AHEAD = (0.03, 0.3)  # [m] in front of the object that the hand may go to
 ASIDE = 0.03  # [m] beside its path
 LOW = 0.02  # [m] of the tip over the table
 SLIPPERY = -1.5  # logarithm of its friction over the usual one
+BESIDE = 0.06  # [m] beside its path, from where on a hand stops nothing
+BESIDE_COST = 0.3  # [m] of cost for each metre that the hand is beside the path when the object comes
 WORTH = 0.004  # [m] of cost by which getting in its way must be better than looking on
 
 
@@ -61,5 +63,22 @@ def intercept(
     slippery = np.broadcast_to([SLIPPERY, 0.0], belief.code.shape)
     futures = model.imagine(replace(belief, code=np.minimum(belief.code, slippery)), tool, moves, before)
     cost = total(futures, aim, context)[:, -1] + 0.3 * np.linalg.norm(futures.states.mean(0)[:, -1, slot, 7:9], axis=-1)
+    cost = cost + BESIDE_COST * _beside(futures, slot, belief.radius[slot], along, across)
     best = int(np.argmin(cost))
     return moves[best, 0] if cost[best] < cost[0] - WORTH else None
+
+
+def _beside(futures: SceneFutures, slot: int, radius: float, along: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """How far (N,) [m] beside the object's path each hand is when the object comes to it, BESIDE at most, and where that has passed.
+
+    The object goes on as in the first candidate, which looks on. A hand in the middle stops also what slides otherwise than imagined.
+    """
+    start = futures.states[:, 0, 0, slot, :2].mean(0)
+    way = (futures.states[:, 0, :, slot, :2].mean(0) - start) @ along  # (H,)
+    tool = futures.tool[..., :2] - start
+    ahead, aside = tool @ along, np.abs(tool @ across)
+    meets = way + radius >= ahead  # (N, H)
+    first = np.where(meets.any(1), meets.argmax(1), meets.shape[1] - 1)
+    each = np.arange(len(tool))
+    passed = way[first] > ahead[each, first]
+    return np.where(passed, BESIDE, np.minimum(aside[each, first], BESIDE))

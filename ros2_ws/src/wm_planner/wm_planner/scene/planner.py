@@ -23,7 +23,7 @@ from wm_planner.scene.travel import next_move
 
 ENOUGH = 0.65  # share of a tolerance within which a target counts as reached
 STAYS = 0.9  # the same, of one that was reached before
-HELD_CYCLES = 4  # in which all targets are reached until the goal is
+HELD_CYCLES = 10  # in which all targets are reached until the goal is: noise is averaged meanwhile
 IDLE_GAIN = 0.0004  # [m] by which what a push must gain is lowered with each time that nothing was found
 LEAST_WORTH = 0.0004  # [m]
 STUCK = 12  # times that nothing was found, after which the goal is given up

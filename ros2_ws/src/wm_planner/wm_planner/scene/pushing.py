@@ -133,10 +133,13 @@ class Pushing:
         context = self.context(belief, aim, self.slot)
         if self.refining:
 
-            def cost(moves: np.ndarray) -> np.ndarray:
-                return total(self.model.imagine(belief, tool, moves, before), aim, context, self.weights)
+            def cost(moves: np.ndarray, every: bool = False) -> np.ndarray:
+                return total(self.model.imagine(belief, tool, moves, before, every=every), aim, context, self.weights)
 
-            plan, along = self.search.best(self._plan, self.model.limit, cost, self.rng, late)
+            def confirm(moves: np.ndarray) -> np.ndarray:
+                return cost(moves, every=True)
+
+            plan, along = self.search.best(self._plan, self.model.limit, cost, self.rng, late, confirm)
             gained = now(belief, aim) - float(along.min())
         else:
             plan, gained = self._plan, float(np.abs(self._plan).max() > 0)

@@ -9,7 +9,7 @@ from wm_planner.planners.base import coloured_noise
 
 KINDS = ("icem", "cem", "mppi")
 KEPT = 3  # plans of an iteration that the next one begins with
-ELITES = 8
+ELITES, FINALISTS = 8, 5
 STEPS_LEFT = 2  # shortest plan
 
 
@@ -34,10 +34,12 @@ class Search:
         cost: Callable[[np.ndarray], np.ndarray],
         rng: np.random.Generator,
         late: Callable[[], bool] = lambda: False,
+        confirm: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The best displacements (H, 6) around `plan` (H, 6), and their cost at each step (H,). `cost`: (N, H, 6) -> (N, H).
 
-        A plan is judged where it ends: after that its displacements are zero.
+        A plan is judged where it ends: after that its displacements are zero. `confirm`: a cost that is more careful, of which the best
+        candidates of `cost` are judged anew: the best of many is most often one that a member is wrong about.
         """
         horizon = len(plan)
         mean, spread = plan.copy(), np.tile(np.array(self.spread), (horizon, 1))
@@ -60,8 +62,7 @@ class Search:
                 candidates[-len(kept) :] = kept
             candidates = np.clip(candidates, -limit, limit)
             along = cost(candidates)
-            judged = 0.25 * along[:, :-1].mean(1) + 2.0 * along[:, -1]
-            judged += 0.006 * np.abs(np.diff(candidates[..., :2], axis=1)).sum((1, 2))
+            judged = _judged(candidates, along)
             order = np.argsort(judged)
             first = order[0]
             if best is None or judged[first] < best[0]:
@@ -75,4 +76,15 @@ class Search:
                 spread = np.maximum(elites.std(0), 0.3 * spread)
             kept = elites[:KEPT] if self.kind == "icem" else kept
         assert best is not None
-        return best[1], best[2]
+        if confirm is None or late():
+            return best[1], best[2]
+        finalists = np.concatenate([best[1][None], elites[:FINALISTS]])
+        along = confirm(finalists)
+        first = int(np.argmin(_judged(finalists, along)))
+        return finalists[first], along[first]
+
+
+def _judged(candidates: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """One number (N,) for candidates (N, H, 6) with costs at each step (N, H): mostly where they end, and a little how smooth they are."""
+    rough = np.abs(np.diff(candidates[..., :2], axis=1)).sum((1, 2))
+    return 0.25 * along[:, :-1].mean(1) + 2.0 * along[:, -1] + 0.006 * rough
