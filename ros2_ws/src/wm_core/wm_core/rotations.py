@@ -80,3 +80,8 @@ def uprightness(rotation: np.ndarray) -> np.ndarray:
 def angle_between(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Of unit quaternions (..., 4), (...,) [rad]."""
     return 2 * np.arccos(np.clip(np.abs((one * other).sum(-1)), 0, 1))
+
+
+def wrapped(angle: float) -> float:
+    """The same angle [rad] between minus and plus half a turn."""
+    return float(np.arctan2(np.sin(angle), np.cos(angle)))

@@ -10,6 +10,7 @@ import numpy as np
 
 from wm_core.hand import OPENING, Hand, half_turned
 from wm_core.outline import turned
+from wm_core.rotations import wrapped
 from wm_dynamics.scene_belief import SceneBelief
 from wm_planner.scene.clearance import Prism, hand_gaps, least_gap
 from wm_planner.scene.grasps import Grasp, library
@@ -28,6 +29,9 @@ INTO = 0.015  # [m] above the bottom of a box at which it is let go
 DROPPED = 0.03  # [m] that what is held has moved in the hand
 RETREAT = 0.06  # [m] upwards after letting go
 CLOSING, OPENING_STEPS = 4, 3  # steps
+TURNED_IN_HAND = 0.5  # [rad] by which what is held may have turned in the hand
+LEAST_TURN = 0.3  # [rad] for which something is picked up that must be picked up again
+AGAIN = 0.02  # [m] of doubt for each [rad] that is left for another grasp
 PLACE_YAWS = 8  # of a free yaw that are tried
 
 
@@ -71,7 +75,8 @@ class PickAndPlace:
             if place_yaw is None:
                 continue
             turn = abs(at[3] - tool[3]) + abs(place_yaw - at[3])
-            cost = grasp.doubt + 0.01 * turn
+            left = wrapped(self.target.yaw - float(belief.yaw[slot]) - place_yaw + at[3]) if np.isfinite(self.target.yaw) else 0.0
+            cost = grasp.doubt + 0.01 * turn + AGAIN * abs(left)
             if best is None or cost < best[0]:
                 best = cost, grasp, at, place_yaw
         if best is None:
@@ -174,14 +179,14 @@ class PickAndPlace:
         """Yaw of the hand with which it can let go at the target; None where it would hit something."""
         slot, target = self.target.slot, self.target
         if np.isfinite(target.yaw):
-            yaws = [float(half_turned(target.yaw + grasp.yaw, self.lower[3], self.upper[3]))]
+            yaws = self._turned_hands(float(at[3]), wrapped(target.yaw - float(belief.yaw[slot])))
         else:
             spread = np.linspace(-np.pi / 2, np.pi / 2, PLACE_YAWS, endpoint=False)
             yaws = sorted((at[3] + spread).tolist(), key=lambda yaw: abs(yaw - at[3]))
         for yaw in yaws:
             if not self.lower[3] <= yaw <= self.upper[3]:
                 continue
-            off = turned(grasp.place, yaw - grasp.yaw)
+            off = turned(grasp.place, float(belief.yaw[slot]) + yaw - at[3])
             place = at.copy()
             place[:2], place[3] = target.place + off, yaw
             place[2] = at[2] - float(belief.bottom[slot]) + target.rest_height(belief)
@@ -195,6 +200,17 @@ class PickAndPlace:
             if not clear or min(clear) > BESIDE:
                 return yaw
         return None
+
+    def _turned_hands(self, yaw: float, turn: float) -> list[float]:
+        """Yaws of the hand with which the object has turned by `turn` [rad], from `yaw` on. Where the hand does not get so far: as far as
+        it gets, and the rest with another grasp.
+        """
+        low, high = float(self.lower[3]), float(self.upper[3])
+        whole = [each for each in (yaw + turn, yaw + turn - 2 * np.pi, yaw + turn + 2 * np.pi) if low <= each <= high]
+        if whole:
+            return whole
+        left = {bound: abs(wrapped(turn - bound + yaw)) for bound in (low, high)}
+        return [bound for bound in sorted(left, key=lambda each: left[each]) if left[bound] < abs(turn) - LEAST_TURN]
 
     def _carrying(self, belief: SceneBelief, tool: np.ndarray, prisms: Sequence[Prism]) -> list[np.ndarray]:
         """Up, across and down to where it is let go."""
@@ -217,8 +233,8 @@ class PickAndPlace:
         assert self.held is not None
         yaw = self._place_yaw
         if np.isfinite(target.yaw):
-            wanted = half_turned(target.yaw - self.held[3], self.lower[3], self.upper[3])
-            yaw = float(wanted) if abs(np.sin(wanted - self._place_yaw)) < 0.5 else yaw
+            off_by = wrapped(target.yaw - float(self.held[3]) - self._place_yaw)
+            yaw = yaw + off_by if abs(off_by) < TURNED_IN_HAND else yaw
         off = turned(self.held[:2], yaw)
         above = INTO if target.within else ABOVE_REST
         below = tool[2] - float(belief.bottom[slot])

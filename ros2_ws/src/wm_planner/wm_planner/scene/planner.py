@@ -128,7 +128,7 @@ class ScenePlanner:
         def late() -> bool:
             return deadline_s is not None and time.monotonic() > deadline_s
 
-        self.aim = self.aim.at(belief)
+        self.aim, self._seen = self.aim.at(belief), belief
         move = np.clip(self._step(self.aim, belief, tool, before, late), -self.model.limit, self.model.limit)
         if self._blocked(tool, move):
             move = self._give_way(tool)
@@ -255,6 +255,8 @@ class ScenePlanner:
         self._pushing.begin()
         if self._idle > STUCK:
             return self._fail(self._reason or "no motion was found that brings it nearer")
+        if self._idle > STUCK // 2 and self.aim is not None and not self.aim.open(self._seen, STAYS):
+            return self._arrived(tool)  # nothing brings it nearer, and it is near enough
         move = np.zeros(6)
         move[2] = 0.02 if self._idle % 3 == 1 and tool[2] < 0.12 else 0.0
         return move

@@ -17,6 +17,7 @@ SLOW, FAST = 0.008, 0.028  # [m] a step
 NEAR_SLOW = 0.003  # [m] a step, near the target
 LOW = 0.018  # [m] of the tip over the table
 UNDER_TOP = 0.006  # [m] that the tip is at least below an object's top
+SHARES = 0.15, 0.45  # of an object's height at which it is touched
 LEAN = 0.6  # [rad] by which the hand leans back from what is taller than its fingers are long
 DRAWS = 3  # for each proposal that is wanted
 
@@ -88,7 +89,8 @@ def _push(
     through = place + (outline[rng.integers(len(outline))] - place) * rng.uniform(0.0, 0.95)
     height = float(belief.top[slot])
     bottom = float(belief.bottom[slot])
-    tip = max(bottom + LOW, float(lower[2]), min(height - UNDER_TOP, bottom + 0.4 * (height - bottom)))
+    share = rng.uniform(*SHARES)  # outlines say nothing of what is hollow or narrow at some height
+    tip = max(bottom + LOW, float(lower[2]), min(height - UNDER_TOP, bottom + share * (height - bottom)))
     pitch, yaw = 0.0, heading + (0.0 if rng.random() < 0.75 else np.pi / 2)
     if height - tip > hand.palm_height - 0.004:
         if leaning and rng.random() < 0.8:

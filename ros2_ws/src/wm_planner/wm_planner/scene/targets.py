@@ -39,7 +39,7 @@ class Target:
         off = ((place - nearest) ** 2).sum(-1)
         if np.isfinite(self.yaw):
             turn = 2 * np.arctan2(states[..., self.slot, 5], states[..., self.slot, 6]) - self.yaw
-            off = off + LEVER**2 * 2 * (1 - np.cos(turn))
+            off = off + (LEVER * np.arctan2(np.sin(turn), np.cos(turn))) ** 2  # along the arc: the chord says little near half a turn
         return np.sqrt(off + 1e-9)
 
     def reached(self, belief: SceneBelief, margin: float = 1.0) -> bool:
