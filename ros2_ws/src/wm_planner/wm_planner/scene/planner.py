@@ -23,6 +23,7 @@ from wm_planner.scene.travel import next_move
 
 ENOUGH = 0.65  # share of a tolerance within which a target counts as reached
 STAYS = 0.9  # the same, of one that was reached before
+WITHIN = 0.98  # the same, where nothing brings it nearer
 HELD_CYCLES = 10  # in which all targets are reached until the goal is: noise is averaged meanwhile
 IDLE_GAIN = 0.0004  # [m] by which what a push must gain is lowered with each time that nothing was found
 LEAST_WORTH = 0.0004  # [m]
@@ -255,7 +256,7 @@ class ScenePlanner:
         self._pushing.begin()
         if self._idle > STUCK:
             return self._fail(self._reason or "no motion was found that brings it nearer")
-        if self._idle > STUCK // 2 and self.aim is not None and not self.aim.open(self._seen, STAYS):
+        if self._idle > STUCK // 2 and self.aim is not None and not self.aim.open(self._seen, WITHIN):
             return self._arrived(tool)  # nothing brings it nearer, and it is near enough
         move = np.zeros(6)
         move[2] = 0.02 if self._idle % 3 == 1 and tool[2] < 0.12 else 0.0

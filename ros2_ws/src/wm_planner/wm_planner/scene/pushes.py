@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wm_core.hand import Hand, half_turned
-from wm_dynamics.scene_belief import SceneBelief
+from wm_dynamics.scene_belief import STANDS, SceneBelief
 from wm_planner.scene.clearance import Prism, least_gap
 from wm_planner.scene.targets import Target
 
@@ -17,7 +17,8 @@ SLOW, FAST = 0.008, 0.028  # [m] a step
 NEAR_SLOW = 0.003  # [m] a step, near the target
 LOW = 0.018  # [m] of the tip over the table
 UNDER_TOP = 0.006  # [m] that the tip is at least below an object's top
-SHARES = 0.15, 0.45  # of an object's height at which it is touched
+SHARES, LOW_SHARES = (0.15, 0.45), (0.05, 0.2)  # of an object's height at which it is touched; of a slender one
+SLENDER, GENTLE = 1.5, 0.012  # height over width, and [m] a step, of what would topple when it is pushed fast
 LEAN = 0.6  # [rad] by which the hand leans back from what is taller than its fingers are long
 DRAWS = 3  # for each proposal that is wanted
 
@@ -89,11 +90,12 @@ def _push(
     through = place + (outline[rng.integers(len(outline))] - place) * rng.uniform(0.0, 0.95)
     height = float(belief.top[slot])
     bottom = float(belief.bottom[slot])
-    share = rng.uniform(*SHARES)  # outlines say nothing of what is hollow or narrow at some height
+    slender = is_slender(belief, slot)
+    share = rng.uniform(*(LOW_SHARES if slender else SHARES))  # outlines say nothing of what is hollow or narrow at some height
     tip = max(bottom + LOW, float(lower[2]), min(height - UNDER_TOP, bottom + share * (height - bottom)))
     pitch, yaw = 0.0, heading + (0.0 if rng.random() < 0.75 else np.pi / 2)
     if height - tip > hand.palm_height - 0.004:
-        if leaning and rng.random() < 0.8:
+        if leaning and (slender or rng.random() < 0.8):
             pitch, yaw = LEAN, heading + np.pi  # fingers point along -x of a hand that is pitched forwards
         else:
             tip = height - hand.palm_height + 0.004
@@ -110,8 +112,15 @@ def _push(
         reach = np.cos(pitch) * hand.finger[0] / 2 + abs(np.sin(pitch)) * hand.reach_below
     start = through + along * (edge - through @ along - reach - CLEAR)
     slowest = NEAR_SLOW if off < 0.03 else SLOW
-    speed = np.exp(rng.uniform(np.log(slowest), np.log(FAST)))
+    speed = np.exp(rng.uniform(np.log(slowest), np.log(GENTLE if slender else FAST)))
     return np.array([*start, tip, turned, pitch, 0.0]), heading, float(speed)
+
+
+def is_slender(belief: SceneBelief, slot: int) -> bool:
+    """Whether an object is so high for its width that a fast push topples it."""
+    angles = np.pi * np.arange(8) / 8
+    across = belief.outline[slot] @ np.stack([np.cos(angles), np.sin(angles)])
+    return bool(belief.upright[slot] > STANDS and belief.height[slot] > SLENDER * np.ptp(across, axis=0).min())
 
 
 def _moves(heading: float, speed: float, horizon: int, rng: np.random.Generator) -> np.ndarray:

@@ -10,7 +10,7 @@ from wm_dynamics.scene_belief import SceneBelief
 from wm_dynamics.scene_model import SceneDynamics, SceneFutures
 from wm_planner.scene.clearance import Prism, prisms
 from wm_planner.scene.costs import Context, total
-from wm_planner.scene.pushes import Pushes, propose
+from wm_planner.scene.pushes import GENTLE, Pushes, is_slender, propose
 from wm_planner.scene.refine import Search
 from wm_planner.scene.targets import Aim, Target
 from wm_planner.scene.travel import next_move, route, there
@@ -139,7 +139,10 @@ class Pushing:
             def confirm(moves: np.ndarray) -> np.ndarray:
                 return cost(moves, every=True)
 
-            plan, along = self.search.best(self._plan, self.model.limit, cost, self.rng, late, confirm)
+            limit = self.model.limit.copy()
+            if is_slender(belief, self.slot):
+                limit[:2] = GENTLE
+            plan, along = self.search.best(self._plan, limit, cost, self.rng, late, confirm)
             gained = now(belief, aim) - float(along.min())
         else:
             plan, gained = self._plan, float(np.abs(self._plan).max() > 0)
