@@ -49,6 +49,7 @@ SECTIONS = (
     "guard",
     "scenes",
     "scene_predictions",
+    "scene_permanence",
 )
 HEAD = """\
 # Benchmarks

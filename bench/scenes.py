@@ -1,5 +1,7 @@
 """Tasks in scenes of several objects, from true poses with noise: learned model, the simulator as model, script, random."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,9 @@ from wm_dynamics.scene_model import SceneModel
 from wm_planner.scene.planner import SceneSettings
 from wm_planner.scene.refine import Search
 from wm_planner.scene.space import region_within
+from wm_sim.scene_draw import FIXED_MASS
 from wm_sim.scene_sim import SceneSim
-from wm_sim.scene_task import LIMIT, load_scene_task, scene_task_names
+from wm_sim.scene_task import LIMIT, SceneTask, load_scene_task, scene_task_names
 from wm_tasks.scenes.experts import RandomMotions, ScriptedExpert
 from wm_tasks.scenes.loop import SceneLoop
 from wm_tasks.scenes.physics_model import PhysicsModel
@@ -24,6 +27,7 @@ from wm_tasks.scenes.still_model import StillModel
 
 METHODS = {
     "wm": "proposals and search with the learned model",
+    "unadapted": "the same without inferring friction and mass from how objects move",
     "physics": "the same planner with the simulator itself as the model, true friction and mass: fewer candidates, for they cost a second",
     "still": "the same planner with a model in which nothing moves",
     "scripted": "a script that sees the truth",
@@ -38,26 +42,63 @@ with the hand 10 cm away: within the task's tolerances, what has no goal moved l
 95 % Wilson intervals. Seeds {first} to {last}; seeds below 10000 are for training and tuning."""
 
 
+def slippery(sim: SceneSim, rng: np.random.Generator) -> None:
+    _each(sim, lambda slot: sim.set_friction(slot, 0.2))
+
+
+def rough(sim: SceneSim, rng: np.random.Generator) -> None:
+    _each(sim, lambda slot: sim.set_friction(slot, 4.0))
+
+
+def heavy(sim: SceneSim, rng: np.random.Generator) -> None:
+    _each(sim, lambda slot: sim.set_mass(slot, 5.0))
+
+
+def _each(sim: SceneSim, change: Callable[[int], None]) -> None:
+    for slot, body in enumerate(sim.objects):
+        if body.body.mass < FIXED_MASS:
+            change(slot)
+
+
+def off_centre(task: SceneTask) -> SceneTask:
+    return replace(task, world=replace(task.world, off_centre=1 / 3))
+
+
+def fine(task: SceneTask) -> SceneTask:
+    return replace(task, success=replace(task.success, tolerance=0.01))
+
+
+SAME = "as it is"
+# Of the scene after it was drawn; of the task before.
+SCENES: dict[str, Callable[[SceneSim, np.random.Generator], None]] = {
+    "friction x0.2": slippery,
+    "friction x4": rough,
+    "mass x5": heavy,
+}
+TASKS: dict[str, Callable[[SceneTask], SceneTask]] = {"centre of mass off by a third": off_centre, "within 1 cm": fine}
+
+
 @cache
-def loop(task: str, method: str, bundle: Path, robot: str) -> SceneLoop:
-    loaded = load_scene_task(task)
+def loop(task: str, method: str, change: str, bundle: Path, robot: str) -> SceneLoop:
+    loaded = TASKS.get(change, lambda each: each)(load_scene_task(task))
     arm = load_robot(robot)
-    if method == "wm":
+    of_scene = SCENES.get(change)
+    if method in ("wm", "unadapted"):
         model = SceneBundle.load(bundle)
 
         def learned(sim: SceneSim) -> SceneModel:
             model.check_hand(sim.hand)
             return SceneModel(model, np.concatenate(sim.world.table))
 
-        return SceneLoop(loaded, learned, arm)
+        return SceneLoop(loaded, learned, arm, adapt=method != "unadapted", change=of_scene)
     if method == "physics":
-        return SceneLoop(loaded, PhysicsModel, arm, settings=FEW)
-    return SceneLoop(loaded, (lambda sim: StillModel()) if method == "still" else None, arm)
+        return SceneLoop(loaded, PhysicsModel, arm, settings=FEW, change=of_scene)
+    return SceneLoop(loaded, (lambda sim: StillModel()) if method == "still" else None, arm, change=of_scene)
 
 
-def episode(task: str, method: str, seed: int, bundle: Path, robot: str) -> dict[str, Any]:
+def episode(task: str, method: str, change: str, seed: int, bundle: Path, robot: str) -> dict[str, Any]:
     """One episode; a worker builds its loop once."""
-    made = loop(task, method, bundle, robot)
+    made = loop(task, method, change, bundle, robot)
     lower, upper = made.driver.lower, made.driver.upper
     policy: Any = None
     if method == "scripted":
@@ -80,7 +121,7 @@ def episode(task: str, method: str, seed: int, bundle: Path, robot: str) -> dict
 
 def tables(lines: list[Line]) -> str:
     rows = []
-    for (task, method), found in groups(lines, "task", "method").items():
+    for (task, method, change), found in groups(lines, "task", "method", "change").items():
         results = [line["result"] for line in found]
         won = [each for each in results if each["success"]]
         times = np.concatenate([each["plan_ms"] for each in results]) if results else np.zeros(0)
@@ -89,6 +130,7 @@ def tables(lines: list[Line]) -> str:
             (
                 task,
                 method,
+                change,
                 rate(each["success"] for each in results),
                 f"{np.median([each['time_s'] for each in won]):.1f}" if won else "-",
                 f"{100 * np.mean([each['others_m'] < 0.02 for each in results]):.0f} %",
@@ -99,6 +141,7 @@ def tables(lines: list[Line]) -> str:
     header = (
         "task",
         "method",
+        "changed",
         "success",
         "time, median [s]",
         "others < 2 cm",
@@ -113,24 +156,26 @@ def main() -> None:
     options.set_defaults(bundle=bundles_dir() / "scene")
     options.add_argument("--tasks", nargs="+", default=scene_task_names())
     options.add_argument("--methods", nargs="+", default=["wm", "scripted", "random"], choices=list(METHODS))
+    options.add_argument("--changes", nargs="+", default=[SAME], choices=[SAME, *SCENES, *TASKS], metavar="NAME")
     options.add_argument("--robot", default="panda", help="with a gripper")
     args = options.parse_args()
     seeds = range(args.seed, args.seed + args.episodes)
     print(PROTOCOL.format(first=seeds[0], last=seeds[-1]))
     print("\n".join(f"{name}: {METHODS[name]}" for name in args.methods))
     calls = {
-        (task, method, seed): (task, method, seed, args.bundle, args.robot)
+        (task, method, change, seed): (task, method, change, seed, args.bundle, args.robot)
+        for change in args.changes
         for task in args.tasks
         for method in args.methods
         for seed in seeds
     }
     results = recorded("scenes", args, "robot", bundle=args.bundle, robot=False)
     lines = []
-    for line in results.run(episode, calls, ("task", "method", "seed"), args.workers):
+    for line in results.run(episode, calls, ("task", "method", "change", "seed"), args.workers):
         lines.append(line)
         if line["seed"] == seeds[-1]:
             print(
-                f"{line['task']}, {line['method']}: {rate(each['result']['success'] for each in lines[-len(seeds) :])}",
+                f"{line['task']}, {line['method']}, {line['change']}: {rate(each['result']['success'] for each in lines[-len(seeds) :])}",
                 flush=True,
             )
     print("\n" + tables(lines))

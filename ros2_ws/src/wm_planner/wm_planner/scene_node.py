@@ -32,6 +32,7 @@ from wm_planner.scene.space import region_within, tool_bounds
 from wm_planner.scene.targets import aim_of
 from wm_planner.tool_path import ToolPath
 
+VELOCITY_SHARE = 0.6  # of the joints' limits: a wrist that turns faster is too far behind its commands for the guard
 DEADLINE = 0.45  # share of a step, from a belief on
 NO_GOAL = "expected a belief about the scene first, none came yet; wait for wm/belief"
 
@@ -78,7 +79,9 @@ class ScenePlannerNode(PlanningNode):
         planner = ScenePlanner(model, hand, lower, upper, self._region, settings, seed=self.value("seed"))
         home = self._robot.home
         rest = self._kinematics.ik(home.position, self._robot.tool.turned(home.yaw), home.joints)
-        path = ToolPath(self._kinematics, self._bundle.step_duration, axes=AXES, rest=rest)
+        path = ToolPath(
+            self._kinematics, self._bundle.step_duration, axes=AXES, rest=rest, velocity_share=VELOCITY_SHARE
+        )
         self._core = SceneCore(model, planner, path)
         self._belief: SceneBelief | None = None
         self._plans = self.publisher(Plan, "wm/plan", STATE)

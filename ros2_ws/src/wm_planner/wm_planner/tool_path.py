@@ -49,13 +49,15 @@ class ToolPath:
         axes: Sequence[str] = ("x", "y"),
         bounds: Mapping[str, tuple[float, float]] | None = None,
         rest: np.ndarray | None = None,
+        velocity_share: float = VELOCITY_SHARE,
     ) -> None:
         """`bounds` [m, rad]: by axis; default: the robot's reach, pitch and opening. `rest` (n,) [rad]: where joints go that the tool's
-        pose leaves free; None: they stay as they are. Raises ValueError for axes that no tool has.
+        pose leaves free; None: they stay as they are. `velocity_share`: of the joints' limits that is used. Raises ValueError for
+        axes that no tool has.
         """
         if not axes or set(axes) - set(AXES):
             raise ValueError(f"expected axes of a tool path out of {', '.join(AXES)}, got {list(axes)}")
-        self._kinematics = kinematics
+        self._kinematics, self._velocity_share = kinematics, velocity_share
         self._step = step_duration
         robot = kinematics.robot
         self._tool, reach, self._rest_joints = robot.tool, robot.reach, rest
@@ -221,7 +223,7 @@ class ToolPath:
         speeds = self._speeds(q0, joints)
         change = np.abs(speeds[0] - self._velocity) / self._step
         return (
-            float((np.abs(speeds) / (VELOCITY_SHARE * self._kinematics.velocity)).max()),
+            float((np.abs(speeds) / (self._velocity_share * self._kinematics.velocity)).max()),
             float((change / (ACCELERATION_SHARE * self._kinematics.acceleration)).max()),
         )
 

@@ -18,7 +18,10 @@ GOAL_GAP = 0.012  # [m] around a goal's place, from what stays
 BESIDE_WAY = 0.09  # [m] from the way at which something is in it or beside it
 INSET = 0.02  # [m] of goals from the edge of the start's region
 FIXED_MASS = 50.0  # [kg]
-HAND_AHEAD, HAND_ASIDE = (0.6, 0.95), (0.02, 0.05)  # share of the way to the edge, and [m] beside its path, where the hand begins then
+HAND_AHEAD, HAND_ASIDE = (
+    (0.6, 0.95),
+    (0.02, 0.05),
+)  # share of the way to the edge, and [m] beside its path, where the hand begins then
 REACTION, HAND_SPEED, IN_ITS_WAY = 0.2, 0.25, 0.03  # [s], [m/s], [m] with which a hand gets in its way
 OVER, SLIDES = (1.1, 1.6), 200  # share of the energy that carries it to the edge; tries
 

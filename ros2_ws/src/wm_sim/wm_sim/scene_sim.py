@@ -160,6 +160,12 @@ class SceneSim:
         body = self.objects[slot]
         self._client.changeDynamics(body.index, -1, lateralFriction=body.body.friction * factor)
 
+    def set_mass(self, slot: int, factor: float) -> None:
+        """An object's mass as a multiple of what it was drawn with; its inertia grows as much."""
+        body = self.objects[slot]
+        inertia = np.array(self._client.getDynamicsInfo(body.index, -1)[2]) * factor
+        self._client.changeDynamics(body.index, -1, mass=body.body.mass * factor, localInertiaDiagonal=inertia.tolist())
+
     def push(self, slot: int, velocity: np.ndarray) -> None:
         """Set an object's velocity (6,) [m/s, rad/s] at once."""
         body = self.objects[slot]

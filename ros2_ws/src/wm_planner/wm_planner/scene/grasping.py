@@ -75,7 +75,11 @@ class PickAndPlace:
             if place_yaw is None:
                 continue
             turn = abs(at[3] - tool[3]) + abs(place_yaw - at[3])
-            left = wrapped(self.target.yaw - float(belief.yaw[slot]) - place_yaw + at[3]) if np.isfinite(self.target.yaw) else 0.0
+            left = (
+                wrapped(self.target.yaw - float(belief.yaw[slot]) - place_yaw + at[3])
+                if np.isfinite(self.target.yaw)
+                else 0.0
+            )
             cost = grasp.doubt + 0.01 * turn + AGAIN * abs(left)
             if best is None or cost < best[0]:
                 best = cost, grasp, at, place_yaw

@@ -126,8 +126,10 @@ class ScenePlanner:
         began = time.perf_counter()
         tool = np.asarray(tool, float)
 
+        self._deadline_s = deadline_s
+
         def late() -> bool:
-            return deadline_s is not None and time.monotonic() > deadline_s
+            return self._left() < 0
 
         self.aim, self._seen = self.aim.at(belief), belief
         move = np.clip(self._step(self.aim, belief, tool, before, late), -self.model.limit, self.model.limit)
@@ -144,6 +146,10 @@ class ScenePlanner:
             1e3 * (time.perf_counter() - began),
             self._pushing.chosen,
         )
+
+    def _left(self) -> float:
+        """[s] until the deadline of this cycle."""
+        return np.inf if self._deadline_s is None else self._deadline_s - time.monotonic()
 
     def _blocked(self, tool: np.ndarray, move: np.ndarray) -> bool:
         """Whether the tool has not moved for some cycles though it was asked to: the arm cannot be there."""
@@ -234,7 +240,7 @@ class ScenePlanner:
         pushed = [each for each in aim.open(belief, ENOUGH) if each.on == TABLE and not each.upright]
         if target.slot not in [each.slot for each in pushed]:  # what is in the way is put aside first
             pushed = [target]
-        if not self._pushing.look(belief, aim, pushed, tool):
+        if not self._pushing.look(belief, aim, pushed, tool, self._left()):
             return np.zeros(6)
         worth = max(WORTH - IDLE_GAIN * self._idle, LEAST_WORTH)
         if not self._pushing.take(belief, aim, tool, worth):

@@ -91,7 +91,9 @@ def _push(
     height = float(belief.top[slot])
     bottom = float(belief.bottom[slot])
     slender = is_slender(belief, slot)
-    share = rng.uniform(*(LOW_SHARES if slender else SHARES))  # outlines say nothing of what is hollow or narrow at some height
+    share = rng.uniform(
+        *(LOW_SHARES if slender else SHARES)
+    )  # outlines say nothing of what is hollow or narrow at some height
     tip = max(bottom + LOW, float(lower[2]), min(height - UNDER_TOP, bottom + share * (height - bottom)))
     pitch, yaw = 0.0, heading + (0.0 if rng.random() < 0.75 else np.pi / 2)
     if height - tip > hand.palm_height - 0.004:

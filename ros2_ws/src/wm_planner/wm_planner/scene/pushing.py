@@ -1,5 +1,6 @@
 """Pushes from proposal to end: looked at in imagination, travelled to, then searched around step by step."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from wm_planner.scene.refine import Search
 from wm_planner.scene.targets import Aim, Target
 from wm_planner.scene.travel import next_move, route, there
 
+FEWEST = 24  # proposals of a cycle, however late it is
 LOOKED_AT = 12  # proposals that all members are asked about
 WORTH = 0.0015  # [m] of cost that a push must gain
 TRAVEL_COST = 0.004  # [m] of cost for each metre that the hand travels before
@@ -53,7 +55,8 @@ class Pushing:
     chosen: SceneFutures | None = None  # of the push that was taken
     _found: list[tuple[Pushes, np.ndarray]] = field(default_factory=list)
     _avoided: list[np.ndarray] = field(default_factory=list)  # tool states that the arm does not get to
-    _looked: int = 0
+    _looked: int = 0  # proposals
+    _each_s: float = 0.0  # [s] that one takes
     _way: list[np.ndarray] = field(default_factory=list)
     _plan: np.ndarray = field(default_factory=lambda: np.zeros((1, 6)))
     _steps: int = 0
@@ -70,8 +73,16 @@ class Pushing:
         if self._way:
             self._avoided.append(self._way[0])
 
-    def look(self, belief: SceneBelief, aim: Aim, targets: Sequence[Target], tool: np.ndarray) -> bool:
-        """Imagine some proposals; whether that was the last look before one is to be taken."""
+    def look(
+        self, belief: SceneBelief, aim: Aim, targets: Sequence[Target], tool: np.ndarray, left_s: float = np.inf
+    ) -> bool:
+        """Imagine some proposals, so many as there is time for in `left_s` [s]; whether that was the last look before one is taken."""
+        began = time.perf_counter()
+        count = (
+            int(np.clip(left_s / max(self._each_s, 1e-6), FEWEST, self.proposals))
+            if left_s < np.inf
+            else self.proposals
+        )
         pushes = propose(
             belief,
             targets,
@@ -80,15 +91,17 @@ class Pushing:
             self.limits.lower,
             self.limits.upper,
             self.model.horizon,
-            self.proposals,
+            count,
             self.rng,
             leaning=self.leaning,
         )
         if pushes is not None:
             futures = self.model.imagine(belief, pushes.start, pushes.moves)
             self._found.append((pushes, self._judged(belief, aim, pushes, futures, tool)))
-        self._looked += 1
-        return self._looked >= self.looks
+            took = (time.perf_counter() - began) / len(pushes.start)
+            self._each_s = took if self._each_s == 0 else 0.8 * self._each_s + 0.2 * took
+        self._looked += count
+        return self._looked >= self.looks * self.proposals
 
     def take(self, belief: SceneBelief, aim: Aim, tool: np.ndarray, worth: float = WORTH) -> bool:
         """The best prefix of the best proposals, as all members see them; False where none is worth it."""

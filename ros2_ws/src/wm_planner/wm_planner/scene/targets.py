@@ -27,7 +27,9 @@ class Target:
     on: int = TABLE
     within: bool = False
     upright: bool = False  # it shall stand up, wherever
-    zone: tuple[np.ndarray, np.ndarray] | None = None  # lower and upper corner (2,) [m]: anywhere in there; `place` is the nearest
+    zone: tuple[np.ndarray, np.ndarray] | None = (
+        None  # lower and upper corner (2,) [m]: anywhere in there; `place` is the nearest
+    )
 
     def off(self, states: np.ndarray) -> np.ndarray:
         """How far (...,) [m] states (..., K, 13) are from it; a wrong yaw counts as LEVER says."""
@@ -39,7 +41,9 @@ class Target:
         off = ((place - nearest) ** 2).sum(-1)
         if np.isfinite(self.yaw):
             turn = 2 * np.arctan2(states[..., self.slot, 5], states[..., self.slot, 6]) - self.yaw
-            off = off + (LEVER * np.arctan2(np.sin(turn), np.cos(turn))) ** 2  # along the arc: the chord says little near half a turn
+            off = (
+                off + (LEVER * np.arctan2(np.sin(turn), np.cos(turn))) ** 2
+            )  # along the arc: the chord says little near half a turn
         return np.sqrt(off + 1e-9)
 
     def reached(self, belief: SceneBelief, margin: float = 1.0) -> bool:

@@ -63,14 +63,15 @@ class SceneLoop:
         noise: PoseNoise | None = None,
         adapt: bool = True,
         change: Callable[[SceneSim, np.random.Generator], None] | None = None,
+        sight: Callable[[SceneState], SceneState] | None = None,
     ) -> None:
         """`adapt`: friction and mass are inferred from how objects move. `change`: what is done to the scene after it was drawn, such as
-        another friction.
+        another friction. `sight`: what is done to what is seen, in each step: an object whose position is NaN is hidden.
         """
         self.task, self.noise = task, noise or PoseNoise()
         self.sim = SceneSim(task.world, robot)
         self.driver = ToolDriver(self.sim, PERIOD)
-        self._change, self._adapt = change, adapt
+        self._change, self._adapt, self._sight = change, adapt, sight or (lambda seen: seen)
         self._model = None if model is None else model(self.sim)
         given = settings or SceneSettings()
         weights = task.weights or given.weights
@@ -114,7 +115,7 @@ class SceneLoop:
         for step in range(steps):
             if adaptation is not None and step:
                 tracker.adopt(adaptation.update(tracker.belief, tool, move, before))
-            belief = tracker.update(noisy(self.sim.scene, self.noise, rng), tool, move, before)
+            belief = tracker.update(self._sight(noisy(self.sim.scene, self.noise, rng)), tool, move, before)
             tool, before = self.driver.commanded.values, move
             if planner.aim is None:
                 try:
