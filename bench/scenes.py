@@ -14,7 +14,7 @@ from wm_core.paths import bundles_dir
 from wm_core.robot import load_robot
 from wm_core.scene_bundle import SceneBundle
 from wm_dynamics.scene_model import SceneModel
-from wm_planner.scene.planner import SceneSettings
+from wm_planner.scene.decision import SceneSettings
 from wm_planner.scene.refine import Search
 from wm_planner.scene.space import region_within
 from wm_sim.scene_draw import FIXED_MASS

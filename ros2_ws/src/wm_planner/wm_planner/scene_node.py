@@ -26,7 +26,8 @@ from wm_dynamics.scene_model import SceneModel
 from wm_planner.conversions import trajectory_message
 from wm_planner.planning_node import ARM_PARAMETERS, PlanningNode
 from wm_planner.scene.core import SceneCore, SceneStep
-from wm_planner.scene.planner import Mode, SceneDecision, ScenePlanner, SceneSettings
+from wm_planner.scene.decision import Mode, SceneDecision, SceneSettings
+from wm_planner.scene.planner import ScenePlanner
 from wm_planner.scene.refine import KINDS, Search
 from wm_planner.scene.space import region_within, tool_bounds
 from wm_planner.scene.targets import aim_of

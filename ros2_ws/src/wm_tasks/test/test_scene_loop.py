@@ -6,7 +6,7 @@ import pytest
 from wm_core.paths import bundles_dir
 from wm_core.scene_bundle import SceneBundle
 from wm_dynamics.scene_model import SceneModel
-from wm_planner.scene.planner import Mode, SceneSettings
+from wm_planner.scene.decision import Mode, SceneSettings
 from wm_planner.scene.refine import Search
 from wm_sim.scene_task import load_scene_task
 from wm_tasks.scenes.loop import SceneLoop

@@ -11,7 +11,8 @@ from wm_core.scene import ToolState
 from wm_dynamics.scene_belief import SceneBelief
 from wm_dynamics.scene_model import SceneModel
 from wm_dynamics.scene_tracker import mean_state
-from wm_planner.scene.planner import Mode, SceneDecision, ScenePlanner
+from wm_planner.scene.decision import Mode, SceneDecision
+from wm_planner.scene.planner import ScenePlanner
 from wm_planner.tool_path import ToolMotion, ToolPath
 
 NS = 1_000_000_000

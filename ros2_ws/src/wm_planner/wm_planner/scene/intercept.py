@@ -16,6 +16,7 @@ COUNT = 64
 AHEAD = (0.03, 0.3)  # [m] in front of the object that the hand may go to
 ASIDE = 0.03  # [m] beside its path
 LOW = 0.02  # [m] of the tip over the table
+LEAST_SLOWING = 0.5  # [m/s^2] of what slides on the slipperiest table
 SLIPPERY = -1.5  # logarithm of its friction over the usual one
 BESIDE = 0.06  # [m] beside its path, from where on a hand stops nothing
 BESIDE_COST = 0.3  # [m] of cost for each metre that the hand is beside the path when the object comes
@@ -45,6 +46,9 @@ def intercept(
     velocity = belief.state[slot, 7:9]
     along = velocity / np.linalg.norm(velocity)
     across = np.array([-along[1], along[0]])
+    farthest = belief.state[slot, :2] + along * float(velocity @ velocity) / (2 * LEAST_SLOWING)
+    if (farthest > context.lower).all() and (farthest < context.upper).all():
+        return None  # it comes to rest where it may be: a hand in its way would only knock it over
     hand: Hand = context.hand
     moves = np.zeros((COUNT, model.horizon, 6))
     for number in range(1, COUNT):

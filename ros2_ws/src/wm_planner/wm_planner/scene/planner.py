@@ -1,9 +1,7 @@
 """Plans for scenes in two levels: what to touch and how, then the search around it while it is done. One cycle is one call of `plan`."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,13 +9,13 @@ from wm_core.goal import Goal
 from wm_core.hand import Hand
 from wm_core.specs_schema import AXES
 from wm_dynamics.scene_belief import STANDS, SceneBelief
-from wm_dynamics.scene_model import SceneDynamics, SceneFutures
+from wm_dynamics.scene_model import SceneDynamics
 from wm_planner.scene import grasping, righting
 from wm_planner.scene.clearance import Prism, prisms
+from wm_planner.scene.decision import Mode, SceneDecision, SceneSettings
 from wm_planner.scene.intercept import intercept, sliding
 from wm_planner.scene.order import next_target
 from wm_planner.scene.pushing import WORTH, Limits, Pushing
-from wm_planner.scene.refine import Search
 from wm_planner.scene.targets import TABLE, Aim, Target, aim_of
 from wm_planner.scene.travel import next_move
 
@@ -30,45 +28,9 @@ LEAST_WORTH = 0.0004  # [m]
 STUCK = 12  # times that nothing was found, after which the goal is given up
 AWAY = 0.1  # [m] that the hand rises when all is done
 BACK_OFF = 0.02  # [m] away from what was pushed
+TAKING_S = 0.03  # [s] that it takes to decide between proposals: in a cycle of its own where no more is left
 MOST_TRIES = 6  # of a grasp
 UNMOVED, STALLED = 1e-4, 4  # [m, rad] of a tool that stands; cycles of that after which the arm cannot go on
-
-
-class Mode(Enum):
-    CHOOSE = "choose"
-    TRAVEL = "travel"
-    PUSH = "push"
-    PICK = "pick and place"
-    RIGHT = "set upright"
-    CATCH = "intercept"
-    LEAVE = "leave"
-    DONE = "done"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class SceneSettings:
-    """Numbers of the planner."""
-
-    proposals: int = 96  # in each of `looks` cycles
-    looks: int = 2
-    search: Search = field(default_factory=Search)
-    weights: Mapping[str, float] | None = None  # of cost terms; None: the usual ones
-    axes: tuple[str, ...] = AXES  # that may be used
-    refining: bool = True  # False: proposals are carried out as they are
-
-
-@dataclass(frozen=True)
-class SceneDecision:
-    """What one cycle decided. `reason`: why the goal cannot be reached, with mode FAILED."""
-
-    move: np.ndarray  # (6,) displacement of the tool state [m, rad]
-    mode: Mode
-    slot: int  # of what is moved; -1: nothing
-    reason: str
-    progress: Mapping[str, float]  # [m] that each object of the goal is off, by name
-    plan_ms: float
-    futures: SceneFutures | None = None  # of the push that was chosen
 
 
 class ScenePlanner:
@@ -169,7 +131,7 @@ class ScenePlanner:
         self._pushing.begin()
         away = np.zeros(6)
         if self._idle % 2:
-            away[2], away[4] = 0.02, -tool[4]
+            away[2] = 0.02  # as it leans: what it stands beside would be knocked over
         else:  # it does not get up here either
             middle = (self._limits.lower[:2] + self._limits.upper[:2]) / 2
             away[:2] = 0.02 * (middle - tool[:2]) / max(float(np.linalg.norm(middle - tool[:2])), 0.02)
@@ -240,7 +202,9 @@ class ScenePlanner:
         pushed = [each for each in aim.open(belief, ENOUGH) if each.on == TABLE and not each.upright]
         if target.slot not in [each.slot for each in pushed]:  # what is in the way is put aside first
             pushed = [target]
-        if not self._pushing.look(belief, aim, pushed, tool, self._left()):
+        if not self._pushing.ready and (
+            not self._pushing.look(belief, aim, pushed, tool, self._left()) or self._left() < TAKING_S
+        ):
             return np.zeros(6)
         worth = max(WORTH - IDLE_GAIN * self._idle, LEAST_WORTH)
         if not self._pushing.take(belief, aim, tool, worth):

@@ -73,6 +73,11 @@ class Pushing:
         if self._way:
             self._avoided.append(self._way[0])
 
+    @property
+    def ready(self) -> bool:
+        """Whether enough proposals were imagined for one to be taken."""
+        return self._looked >= self.looks * self.proposals
+
     def look(
         self, belief: SceneBelief, aim: Aim, targets: Sequence[Target], tool: np.ndarray, left_s: float = np.inf
     ) -> bool:
@@ -101,7 +106,7 @@ class Pushing:
             took = (time.perf_counter() - began) / len(pushes.start)
             self._each_s = took if self._each_s == 0 else 0.8 * self._each_s + 0.2 * took
         self._looked += count
-        return self._looked >= self.looks * self.proposals
+        return self.ready
 
     def take(self, belief: SceneBelief, aim: Aim, tool: np.ndarray, worth: float = WORTH) -> bool:
         """The best prefix of the best proposals, as all members see them; False where none is worth it."""

@@ -12,7 +12,8 @@ from wm_core.scene import SceneState
 from wm_dynamics.scene_adaptation import SceneAdaptation
 from wm_dynamics.scene_model import SceneDynamics, SceneModel
 from wm_dynamics.scene_tracker import SceneTracker
-from wm_planner.scene.planner import Mode, ScenePlanner, SceneSettings
+from wm_planner.scene.decision import Mode, SceneSettings
+from wm_planner.scene.planner import ScenePlanner
 from wm_planner.scene.space import region_within
 from wm_sim.scene_draw import Episode, draw_episode
 from wm_sim.scene_sim import SceneSim
