@@ -91,6 +91,7 @@ ONLY_IN = {
         "wm_sim/sim_arm.py",
         "wm_sim/arm_sim.py",
         "wm_sim/driver.py",
+        "wm_sim/scene_arm.py",
         "wm_sim/action_driver.py",
         "wm_sim/tool_driver.py",
     },

@@ -99,7 +99,9 @@ def test_every_parameter_in_the_files_exists_and_is_allowed():
             name = node.removeprefix("/**/")
             module = importlib.import_module(f"{name}.node")
             (kind,) = (
-                k for k in vars(module).values() if isinstance(k, type) and issubclass(k, WmNode) and k is not WmNode
+                k
+                for k in vars(module).values()
+                if isinstance(k, type) and issubclass(k, WmNode) and k.__module__ == module.__name__
             )
             declared = {parameter.name: parameter for parameter in kind.PARAMETERS}
             if name == "wm_planner":

@@ -58,3 +58,9 @@ def test_what_is_too_large_or_not_there_is_named(tmp_path):
     file.write_text("parts: [{shape: mesh, file: gone.obj}]\ndensity: [1, 2]\nfriction: [1, 1]")
     with pytest.raises(KindError, match="huge.yaml: parts: .*gone.obj"):
         load_kind(file).draw(np.random.default_rng(0))
+
+
+def test_no_random_mesh_has_more_pieces_than_the_physics_engine_takes():
+    """PyBullet crashes with more than 16."""
+    kind = load_kind("random_mesh")
+    assert max(len(kind.draw(np.random.default_rng(seed)).pieces) for seed in range(80)) <= 16

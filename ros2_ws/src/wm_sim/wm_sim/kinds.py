@@ -20,6 +20,7 @@ TRIES = 20  # to draw an object whose shape is a solid
 HEAVIEST = 0.8  # [kg] what an arm still pushes
 THINNEST = 0.005  # [m]
 WIDEST = 0.2  # [m] what a hand still gets around
+MOST_PIECES = 16  # of an object: MAX_COMPOUND_COLLISION_SHAPES of PyBullet
 MOST_CORNERS = 64  # of a part; a hull needs no more
 
 
@@ -99,6 +100,10 @@ class Kind:
 
     def _drawn(self, rng: np.random.Generator, off_centre: float, mass: float) -> Body:
         pieces = [piece for part in self.parts for piece in self._pieces(part, rng)]
+        if len(pieces) > MOST_PIECES:
+            raise SolidError(
+                f"expected at most {MOST_PIECES} convex pieces, got {len(pieces)}: the physics engine crashes with more"
+            )
         factors = self._factors(rng)
         pieces = [piece.scaled(factors) for piece in pieces]
         solid = Solid.joined(piece.solid for piece in pieces)
