@@ -13,11 +13,13 @@ from wm_core.goal_messages import scene_goal
 from wm_core.hand import Hand
 from wm_core.lifecycle import OK, WARN
 from wm_core.node_process import run
+from wm_core.object_state import OBJECT_STATE
 from wm_core.params import ConfigError, Param
 from wm_core.paths import bundles_dir
 from wm_core.qos import STATE
 from wm_core.scene import ToolState
 from wm_core.scene_bundle import SceneBundle
+from wm_core.solid import Solid
 from wm_core.specs_schema import AXES
 from wm_core.stamps import to_msg
 from wm_dynamics.scene_belief import SceneBelief
@@ -28,7 +30,7 @@ from wm_planner.planning_node import ARM_PARAMETERS, PlanningNode
 from wm_planner.scene.core import SceneCore, SceneStep
 from wm_planner.scene.decision import Mode, SceneDecision, SceneSettings
 from wm_planner.scene.planner import ScenePlanner
-from wm_planner.scene.refine import KINDS, Search
+from wm_planner.scene.refine import FINALISTS, KINDS, Search
 from wm_planner.scene.space import region_within, tool_bounds
 from wm_planner.scene.targets import aim_of
 from wm_planner.tool_path import ToolPath
@@ -84,6 +86,7 @@ class ScenePlannerNode(PlanningNode):
             self._kinematics, self._bundle.step_duration, axes=AXES, rest=rest, velocity_share=VELOCITY_SHARE
         )
         self._core = SceneCore(model, planner, path)
+        _warm_up(model, self.value("proposals"))
         self._belief: SceneBelief | None = None
         self._plans = self.publisher(Plan, "wm/plan", STATE)
         self.prepare(self._bundle.step_duration, self.value("timeout"), 1)
@@ -222,6 +225,18 @@ class ScenePlannerNode(PlanningNode):
             delay_ms=f"{1000 * self._delay.delay_s():.1f}",
             **self.record(),
         )
+
+
+def _warm_up(model: SceneModel, proposals: int) -> None:
+    """Imagine for nothing: first calls are slow, and a robot must not wait for them."""
+    box = Solid.box((0.05, 0.05, 0.05))
+    state = np.zeros((1, OBJECT_STATE.size))
+    state[0, :3], state[0, 6] = [0.5, 0.0, 0.025], 1.0
+    shape = box.outline[None], np.array([box.size[2]])
+    belief = SceneBelief(("box",), state, np.zeros((1, 2)), *shape, np.zeros((1, 2)), np.ones(1, bool))
+    for count, every in ((proposals, False), (FINALISTS, True), (1, True)):
+        steps = 1 if count == 1 else model.horizon
+        model.imagine(belief, np.array([0.4, 0.0, 0.03, 0.0, 0.0, 0.0]), np.zeros((count, steps, 6)), every=every)
 
 
 def main() -> int:
