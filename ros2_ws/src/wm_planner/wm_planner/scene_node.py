@@ -86,7 +86,7 @@ class ScenePlannerNode(PlanningNode):
             self._kinematics, self._bundle.step_duration, axes=AXES, rest=rest, velocity_share=VELOCITY_SHARE
         )
         self._core = SceneCore(model, planner, path)
-        _warm_up(model, self.value("proposals"))
+        _warm_up(model, self.value("proposals"), np.mean(self._region, axis=0))
         self._belief: SceneBelief | None = None
         self._plans = self.publisher(Plan, "wm/plan", STATE)
         self.prepare(self._bundle.step_duration, self.value("timeout"), 1)
@@ -227,16 +227,18 @@ class ScenePlannerNode(PlanningNode):
         )
 
 
-def _warm_up(model: SceneModel, proposals: int) -> None:
-    """Imagine for nothing: first calls are slow, and a robot must not wait for them."""
+def _warm_up(model: SceneModel, proposals: int, place: np.ndarray) -> None:
+    """Imagine a box at a place (2,) [m] for nothing: first calls are slow, and a robot must not wait for them."""
     box = Solid.box((0.05, 0.05, 0.05))
     state = np.zeros((1, OBJECT_STATE.size))
-    state[0, :3], state[0, 6] = [0.5, 0.0, 0.025], 1.0
+    state[0, :2], state[0, 2], state[0, 6] = place, box.size[2] / 2, 1.0
     shape = box.outline[None], np.array([box.size[2]])
     belief = SceneBelief(("box",), state, np.zeros((1, 2)), *shape, np.zeros((1, 2)), np.ones(1, bool))
     for count, every in ((proposals, False), (FINALISTS, True), (1, True)):
         steps = 1 if count == 1 else model.horizon
-        model.imagine(belief, np.array([0.4, 0.0, 0.03, 0.0, 0.0, 0.0]), np.zeros((count, steps, 6)), every=every)
+        model.imagine(
+            belief, np.array([*place - 0.05, box.size[2], 0.0, 0.0, 0.0]), np.zeros((count, steps, 6)), every=every
+        )
 
 
 def main() -> int:
