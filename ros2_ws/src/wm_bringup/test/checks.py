@@ -1,9 +1,19 @@
 """What must hold after arm_sim has run one episode, however it was started."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 ARGUMENTS = {"real_time": "false", "episodes": "1", "seed": "10000"}
+
+
+def launch(*arguments: str, domain: int) -> subprocess.Popen:
+    """arm_sim.launch.py under the embedded runner, in a ROS domain of its own."""
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+    command = [sys.executable, "-m", "wm_bringup.cli", "launch", "arm_sim.launch.py", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
 
 
 def check_report(file: Path) -> None:

@@ -1,10 +1,7 @@
 """arm_sim.launch.py under the embedded runner: the whole stack in processes of its own, over real DDS."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -21,12 +18,6 @@ from wm_core.qos import STATE
 pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-def launch(*arguments, domain):
-    environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-    command = [sys.executable, "-m", "wm_bringup.cli", "launch", "arm_sim.launch.py", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
-
-
 def children(pid):
     return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
@@ -41,7 +32,7 @@ def running(pid):
 def test_one_goal_from_pixels_in_lockstep(tmp_path):
     report, picture = tmp_path / "report.json", tmp_path / "latest.png"
     words = (f"{k}:={v}" for k, v in checks.ARGUMENTS.items())
-    process = launch(*words, "headless:=true", f"report:={report}", f"picture:={picture}", domain=61)
+    process = checks.launch(*words, "headless:=true", f"report:={report}", f"picture:={picture}", domain=61)
     output, _ = process.communicate(timeout=280)
     assert process.returncode == 0, output
     checks.check_report(report)
@@ -53,7 +44,7 @@ def test_one_goal_from_pixels_in_lockstep(tmp_path):
 def test_exploring_moves_the_object_and_ends_by_itself(tmp_path):
     report = tmp_path / "report.json"
     picture = tmp_path / "latest.png"
-    process = launch("explore:=0.2", "real_time:=false", f"report:={report}", f"picture:={picture}", domain=71)
+    process = checks.launch("explore:=0.2", "real_time:=false", f"report:={report}", f"picture:={picture}", domain=71)
     output, _ = process.communicate(timeout=280)
     assert process.returncode == 0, output
     found = json.loads(report.read_text())
@@ -64,7 +55,7 @@ def test_exploring_moves_the_object_and_ends_by_itself(tmp_path):
 
 
 def test_ctrl_c_ends_everything_without_orphans():
-    process = launch("real_time:=false", domain=62)
+    process = checks.launch("real_time:=false", domain=62)
     output = []
     for line in process.stdout:
         output.append(line)
@@ -80,7 +71,7 @@ def test_ctrl_c_ends_everything_without_orphans():
 
 
 def test_a_missing_world_fails_by_name():
-    process = launch("world:=tabletop_nothing", "real_time:=false", domain=63)
+    process = checks.launch("world:=tabletop_nothing", "real_time:=false", domain=63)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 2
     assert "tabletop_nothing" in output and "tabletop_block" in output
@@ -88,7 +79,7 @@ def test_a_missing_world_fails_by_name():
 
 def test_a_corrupt_bundle_fails_by_name_before_anything_starts(tmp_path):
     (tmp_path / "bundle.yaml").write_text("schema: 1\n")
-    process = launch(f"bundle:={tmp_path}", "real_time:=false", domain=64)
+    process = checks.launch(f"bundle:={tmp_path}", "real_time:=false", domain=64)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 2
     assert "argument 'bundle'" in output and "bundle.yaml" in output
@@ -97,7 +88,7 @@ def test_a_corrupt_bundle_fails_by_name_before_anything_starts(tmp_path):
 def test_a_node_that_cannot_be_configured_ends_everything_and_says_why(tmp_path):
     file = tmp_path / "wrong.yaml"
     file.write_text("/**/wm_planner:\n  ros__parameters: {urdf: /nowhere.urdf}\n")
-    process = launch(f"params_file:={file}", "real_time:=false", domain=64)
+    process = checks.launch(f"params_file:={file}", "real_time:=false", domain=64)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "/nowhere.urdf" in output and "could not configure" in output
@@ -107,7 +98,7 @@ def test_an_emergency_stop_is_a_pause(monkeypatch):
     """It failed the episodes, and these took everything with them."""
     monkeypatch.setenv("ROS_DOMAIN_ID", "65")
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    process = launch("episodes:=2", "real_time:=false", domain=65)
+    process = checks.launch("episodes:=2", "real_time:=false", domain=65)
     context = rclpy.Context()
     rclpy.init(context=context)
     node = rclpy.create_node("person", context=context)

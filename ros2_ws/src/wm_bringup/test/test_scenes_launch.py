@@ -1,11 +1,9 @@
 """Scenes of several objects through the nodes: episodes of a task, and goals of one's own by the client in Python."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 
+import checks
 import numpy as np
 import pytest
 
@@ -16,15 +14,9 @@ pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(300)]
 SCENES = ("perception:=truth", "real_time:=false")
 
 
-def launch(*arguments, domain):
-    environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-    command = [sys.executable, "-m", "wm_bringup.cli", "launch", "arm_sim.launch.py", *SCENES, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
-
-
 def test_an_object_is_grasped_and_put_down_behind_the_guard(tmp_path):
     report = tmp_path / "report.json"
-    process = launch("task:=pick_place", "episodes:=1", "seed:=5002", f"report:={report}", domain=78)
+    process = checks.launch(*SCENES, "task:=pick_place", "episodes:=1", "seed:=5002", f"report:={report}", domain=78)
     output, _ = process.communicate(timeout=280)
     assert process.returncode == 0, output
     found = json.loads(report.read_text())
@@ -37,7 +29,7 @@ def test_an_object_is_grasped_and_put_down_behind_the_guard(tmp_path):
 def test_a_client_sends_goals_and_follows_them(monkeypatch):
     for name, value in (("ROS_DOMAIN_ID", "79"), ("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")):
         monkeypatch.setenv(name, value)
-    process = launch("world:=single", "episodes:=none", "seed:=5003", domain=79)
+    process = checks.launch(*SCENES, "world:=single", "episodes:=none", "seed:=5003", domain=79)
     try:
         with connected() as wm:
             scene = wm.objects()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_core.rotations import uprightness
+from wm_core.rotations import uprightness, wrapped
 from wm_core.scene import SceneState
 from wm_core.specs_schema import HELD_FIELDS, POSITION
 
@@ -81,7 +81,7 @@ class PoseGoal(Goal):
         if "yaw" not in self.pose:
             return close
         off = self._yaw_off(scene)
-        return close & (np.abs(np.arctan2(np.sin(off), np.cos(off))) < self.yaw_tolerance)
+        return close & (np.abs(wrapped(off)) < self.yaw_tolerance)
 
     def _position_off(self, scene: SceneState) -> np.ndarray:
         place = scene.position[..., scene.slot(self.identity), :]

@@ -32,8 +32,7 @@ class Hand:
         first, *rest = (_at_rest(box, robot.tool.rotation) for box in robot.tool.boxes)
         palm = _around(rest) if rest else Box(np.array([0.0, 0.0, first.position[2]]), first.size)
         size = first.size / [1, FINGERS, 1]
-        opening = robot.gripper.opening if robot.gripper else (0.0, 0.0)
-        return Hand(size, float(first.position[2]), palm.size, palm.position, opening)
+        return Hand(size, float(first.position[2]), palm.size, palm.position, robot.opening)
 
     @property
     def grips(self) -> bool:

@@ -1,6 +1,6 @@
 """What a robot that sees objects would report, from the truth: poses with noise, nothing of velocities. In simulation only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -24,14 +24,9 @@ class PoseNoise:
 def noisy(scene: SceneState, noise: PoseNoise, rng: np.random.Generator) -> SceneState:
     """The scene with errors of position and rotation drawn anew; velocities are not seen."""
     turn = Rotation.from_rotvec(rng.normal(0, noise.rotation, (scene.slots, 3)))
-    return SceneState(
-        scene.presence,
-        scene.position + rng.normal(0, noise.position, scene.position.shape),
-        (turn * Rotation.from_quat(scene.rotation)).as_quat(),
-        np.full_like(scene.velocity, np.nan),
-        scene.variance,
-        scene.size,
-        scene.shape,
-        scene.appearance,
-        scene.identities,
+    return replace(
+        scene,
+        position=scene.position + rng.normal(0, noise.position, scene.position.shape),
+        rotation=(turn * Rotation.from_quat(scene.rotation)).as_quat(),
+        velocity=np.full_like(scene.velocity, np.nan),
     )

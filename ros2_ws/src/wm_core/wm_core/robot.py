@@ -79,6 +79,17 @@ class RobotProfile:
         """Where the tool may be commanded in the plane of the table."""
         return Region(("x", "y"), tuple(self.reach.lower[:2].tolist()), tuple(self.reach.upper[:2].tolist()))
 
+    @property
+    def opening(self) -> tuple[float, float]:
+        """[m] between the fingers when closed and when open; 0 without a gripper."""
+        return self.gripper.opening if self.gripper else (0.0, 0.0)
+
+    @property
+    def tool_bounds(self) -> Range:
+        """Lower and upper bounds (6,) of tool states to which the tool may be commanded [m, rad]."""
+        low, high = zip(self.pitch, self.opening, strict=True)
+        return Range(np.array([*self.reach.lower, *low]), np.array([*self.reach.upper, *high]))
+
     def published(self, urdf: str) -> "RobotProfile":
         """The robot with the text of a URDF in place of its own, as it comes on a topic."""
         return replace(self, urdf="", urdf_text=urdf)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 def rotation_of(rpy_deg: Sequence[float]) -> np.ndarray:
@@ -82,6 +83,6 @@ def angle_between(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return 2 * np.arccos(np.clip(np.abs((one * other).sum(-1)), 0, 1))
 
 
-def wrapped(angle: float) -> float:
-    """The same angle [rad] between minus and plus half a turn."""
-    return float(np.arctan2(np.sin(angle), np.cos(angle)))
+def wrapped(angle: ArrayLike) -> np.ndarray:
+    """The same angles (...,) [rad] between minus and plus half a turn."""
+    return np.arctan2(np.sin(angle), np.cos(angle))

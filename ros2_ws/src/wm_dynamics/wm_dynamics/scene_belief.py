@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from wm_core.object_state import POSITION, ROTATION, VELOCITY
 from wm_core.outline import turned
-from wm_core.rotations import uprightness
+from wm_core.rotations import uprightness, wrapped
 from wm_core.scene import SceneState
 from wm_core.solid import POINTS
 
@@ -126,8 +126,7 @@ class SceneBelief:
 
 def heading(rotation: np.ndarray) -> np.ndarray:
     """Turns (...,) [rad] about the vertical of quaternions (..., 4) x y z w: the twist of each."""
-    turn = 2 * np.arctan2(rotation[..., 2], rotation[..., 3])
-    return np.arctan2(np.sin(turn), np.cos(turn))
+    return wrapped(2 * np.arctan2(rotation[..., 2], rotation[..., 3]))
 
 
 def _lying(outline: np.ndarray, height: float, rotation: np.ndarray) -> np.ndarray:

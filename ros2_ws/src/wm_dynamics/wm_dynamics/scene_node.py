@@ -1,6 +1,7 @@
 """wm_dynamics for scenes of several objects: observed poses and executed motions in, the belief about the scene out."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -150,8 +151,9 @@ class SceneDynamicsNode(WmNode):
         before_ns, at = self._last
         steps = round((stamp_ns - before_ns) / (1e9 * self._bundle.step_duration))
         move = (tool - at) / steps
+        hidden = replace(seen, position=np.full_like(seen.position, np.nan))
         for _ in range(steps - 1):
-            self._tracker.update(_unseen(seen), at, move, self._move)
+            self._tracker.update(hidden, at, move, self._move)
             at, self._move = at + move, move
         if self._adaptation is not None:
             self._tracker.adopt(self._adaptation.update(self._tracker.belief, at, move, self._move))
@@ -183,21 +185,6 @@ class SceneDynamicsNode(WmNode):
             surprise=f"{self._tracker.surprise:.2f}",
             **self.record(),
         )
-
-
-def _unseen(scene: SceneState) -> SceneState:
-    hidden = SceneState.unknown(scene.identities)
-    return SceneState(
-        hidden.presence,
-        hidden.position,
-        hidden.rotation,
-        hidden.velocity,
-        hidden.variance,
-        scene.size,
-        scene.shape,
-        scene.appearance,
-        scene.identities,
-    )
 
 
 def main() -> int:

@@ -23,9 +23,6 @@ from wm_planner.factory import make_planner_core, warm_up
 from wm_planner.markers import CandidateView
 from wm_planner.planners import PlanningError
 from wm_planner.planning_node import ARM_PARAMETERS, PlanningNode
-from wm_planner.tool_path import ToolPath
-
-DEADLINE = 0.45  # share of a step: what sees and believes needs the rest
 
 
 class PlannerNode(PlanningNode):
@@ -33,12 +30,14 @@ class PlannerNode(PlanningNode):
         Param("bundle", "", "model bundle folder; empty: the shipped one"),
         Param("task", DEFAULT_TASK, "a task of wm_tasks/tasks, or the path of a task file: goals, costs, success"),
         *ARM_PARAMETERS,
-        Param("planning_time", 0.0, f"[s] deadline, from a belief on; 0: {DEADLINE:g} of the bundle's step", 0.0, 10.0),
         Param("defer_patience", 2.0, "[s] of such plans without a break after which the goal is given up", 0.0, 3600.0),
         Param("tolerance", 0.0, "[m] default distance at which a goal is reached; 0: the task's", 0.0, 0.5),
         Param("timeout", 0.0, "[s] default time for a goal; 0: the task's", 0.0, 3600.0),
         *settings.parameters(),
     )
+
+    _core: PlannerCore
+    _bundle: Bundle
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__("wm_planner", **kwargs)
@@ -58,7 +57,7 @@ class PlannerNode(PlanningNode):
         self._deferred_s = 0.0
         self._plans = self.publisher(Plan, "wm/plan", STATE)
         self._candidates = CandidateView(self)
-        self.prepare(self._bundle.step_duration, self.value("timeout") or task.time_limit, task.success.cycles)
+        self.prepare(self.value("timeout") or task.time_limit, task.success.cycles)
         self.every(1.0, self._report, wall=True)
 
     def teardown(self) -> None:
@@ -80,17 +79,6 @@ class PlannerNode(PlanningNode):
         if before is not None:
             self._core.tool_path, self._core.commanded = before.tool_path, before.commanded
             self._core.targets = before.targets
-
-    @property
-    def tool_path(self) -> ToolPath:
-        return self._core.tool_path
-
-    @property
-    def model_id(self) -> str:
-        return self._bundle.id
-
-    def forget_motion(self) -> None:
-        self._core.forget()
 
     def begin_goal(self) -> None:
         self._core.reset()
@@ -142,7 +130,6 @@ class PlannerNode(PlanningNode):
             return self._core.hold(problem, stamp_ns=stamp_ns, delay=delay), Command.HOLD
         if progress.near:
             return self._core.hold(stamp_ns=stamp_ns, delay=delay), Command.ACTIVE
-        budget = self.value("planning_time") or DEADLINE * self._bundle.step_duration
         try:
             decision = self._core.step(
                 np.asarray(belief.mean, np.float32),
@@ -152,7 +139,7 @@ class PlannerNode(PlanningNode):
                 stamp_ns=stamp_ns,
                 delay=delay,
                 time_unseen=belief.objects[0].time_unseen,
-                deadline_s=None if self.value("lockstep") else arrived + budget,
+                deadline_s=self.deadline_s(arrived),
             )
             return decision, Command.HOLD if decision.deferred else Command.ACTIVE
         except (PlanningError, ValueError) as error:

@@ -1,6 +1,7 @@
 """What every planner's node has: the arm and where it is, turns, goals by action, one command for every belief."""
 
 import time
+from typing import Protocol
 
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Header
@@ -25,6 +26,7 @@ from wm_planner.pursuit import DEACTIVATED, E_STOPPED, Pursuit
 from wm_planner.tool_path import ToolPath
 from wm_planner.turns import PATIENCE_S, Turns
 
+DEADLINE = 0.45  # share of a step: what sees and believes needs the rest
 ARM_PARAMETERS = (
     *ROBOT,
     Param("joint_topic", "", "joint states of the arm; empty: as the robot's profile says"),
@@ -36,9 +38,29 @@ ARM_PARAMETERS = (
     Param("arm_lag", 0.0, "[s] that the arm is behind its commands: half of the guard's smoothing and 10 ms", 0.0, 0.5),
     Param("initial_delay", 0.04, "[s] assumed from camera to command before it is measured", 0.0, 1.0),
     Param("belief_timeout", 0.3, "[s] an older belief is answered with a hold", 0.01, 10.0),
+    Param("planning_time", 0.0, f"[s] deadline, from a belief on; 0: {DEADLINE:g} of the bundle's step", 0.0, 10.0),
     *FOLLOW,
     Param("threads", 1, "onnxruntime threads of the rollouts", 1, 64),
 )
+
+
+class Core(Protocol):
+    """What plans: it keeps a path of the tool, and what was commanded."""
+
+    tool_path: ToolPath
+
+    def forget(self) -> None:
+        """The arm is not where it was sent: what was commanded is of no use."""
+
+
+class OfModel(Protocol):
+    """A bundle of any kind."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def step_duration(self) -> float: ...
 
 
 class PlanningNode(WmNode):
@@ -46,20 +68,11 @@ class PlanningNode(WmNode):
 
     RETIRED = ROBOT_RETIRED
 
+    # What plans now, and with which bundle.
+    _core: Core
+    _bundle: OfModel
+
     # -- for subclasses ------------------------------------------------------------------------------------------
-
-    @property
-    def tool_path(self) -> ToolPath:
-        """Of what plans now."""
-        raise NotImplementedError
-
-    @property
-    def model_id(self) -> str:
-        raise NotImplementedError
-
-    def forget_motion(self) -> None:
-        """The arm is not where it was sent: what was commanded is of no use."""
-        raise NotImplementedError
 
     def begin_goal(self) -> None:
         """A goal was accepted."""
@@ -80,10 +93,9 @@ class PlanningNode(WmNode):
     def concluded(self, belief: Belief) -> None:
         """The command is published: everything else that is to be said of it, and the ends of goals."""
 
-    def prepare(self, step_duration: float, time_limit: float, cycles: int) -> None:
+    def prepare(self, time_limit: float, cycles: int) -> None:
         """Everything around the planning; `cycles`: within the tolerances until a goal is reached."""
-        self._step_s = step_duration
-        self._delay = DelayEstimator(self.value("initial_delay"), step_duration)
+        self._delay = DelayEstimator(self.value("initial_delay"), self._bundle.step_duration)
         self._arm = FollowedArm(
             self._kinematics,
             self.value("lockstep"),
@@ -94,7 +106,7 @@ class PlanningNode(WmNode):
         self._stopped, self._robot_clock = False, ClockOffset("joint states")
         self._commands = self.publisher(Command, "wm/command", STATE)
         self._answered = Header()
-        self._pursuit = Pursuit(self, self._accept, time_limit, cycles, lambda: self._answered, lambda: self.model_id)
+        self._pursuit = Pursuit(self, self._accept, time_limit, cycles, lambda: self._answered, lambda: self._bundle.id)
         self._pursuit.on_start = self.begin_goal
         # Beliefs last: the executor serves what has arrived in this order.
         joints = self.value("joint_topic") or self._robot.joint_topic
@@ -109,6 +121,11 @@ class PlanningNode(WmNode):
         """The robot of the parameters."""
         self._robot = robot_of(self)
         self._kinematics, self._others = Kinematics(self._robot), Others(self._robot)
+
+    def deadline_s(self, arrived: float) -> float | None:
+        """When (time.monotonic) the answer to a belief that came at `arrived` is to be ready; None: whenever it is."""
+        budget = self.value("planning_time") or DEADLINE * self._bundle.step_duration
+        return None if self.value("lockstep") else arrived + budget
 
     def age(self, stamp_ns: int) -> float:
         """[s] since a measurement, by the robot's clock where that is ahead; one that seems to come from the future is new."""
@@ -197,11 +214,11 @@ class PlanningNode(WmNode):
         self._take_turn()
 
     def _follow_arm(self, stamp_ns: int) -> None:
-        path = self.tool_path
+        path = self._core.tool_path
         known = path.anchored
         if self._arm.anchor(path, stamp_ns, self._pursuit.progress is not None):
             self.counts["reanchored"] += known
-            self.forget_motion()
+            self._core.forget()
 
     def _on_e_stopped(self, message: Bool) -> None:
         if message.data and not self._stopped:

@@ -26,17 +26,16 @@ from wm_dynamics.scene_belief import SceneBelief
 from wm_dynamics.scene_messages import scene_belief
 from wm_dynamics.scene_model import SceneModel
 from wm_planner.conversions import trajectory_message
-from wm_planner.planning_node import ARM_PARAMETERS, PlanningNode
+from wm_planner.planning_node import ARM_PARAMETERS, DEADLINE, PlanningNode
 from wm_planner.scene.core import SceneCore, SceneStep
 from wm_planner.scene.decision import Mode, SceneDecision, SceneSettings
 from wm_planner.scene.planner import ScenePlanner
 from wm_planner.scene.refine import FINALISTS, KINDS, Search
-from wm_planner.scene.space import region_within, tool_bounds
+from wm_planner.scene.space import region_within
 from wm_planner.scene.targets import aim_of
 from wm_planner.tool_path import ToolPath
 
 VELOCITY_SHARE = 0.6  # of the joints' limits: a wrist that turns faster is too far behind its commands for the guard
-DEADLINE = 0.45  # share of a step, from a belief on
 NO_GOAL = "expected a belief about the scene first, none came yet; wait for wm/belief"
 
 
@@ -49,12 +48,14 @@ class ScenePlannerNode(PlanningNode):
         Param("planner", Search.kind, "the search around a push", choices=KINDS),
         Param("proposals", SceneSettings.proposals, "of pushes imagined in one cycle", 1, 2000),
         Param("looks", SceneSettings.looks, "cycles with proposals before one is taken", 1, 20),
-        Param("planning_time", 0.0, f"[s] deadline, from a belief on; 0: {DEADLINE:g} of the bundle's step", 0.0, 10.0),
         Param("tolerance", 0.02, "[m] default distance at which an object is where it shall be", 0.001, 0.5),
         Param("yaw_tolerance", 0.1, "[rad] default, of goals with a yaw", 0.005, 3.2),
         Param("timeout", 60.0, "[s] default time for a goal", 0.1, 3600.0),
         Param("seed", 0, "seed of proposals and candidates", 0, 2**31),
     )
+
+    _core: SceneCore
+    _bundle: SceneBundle
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__("wm_planner", **kwargs)
@@ -73,13 +74,13 @@ class ScenePlannerNode(PlanningNode):
         axes = [axis.strip() for axis in self.value("axes").split(",")]
         if unknown := set(axes) - set(AXES):
             raise ConfigError(f"parameter 'axes': expected some of {list(AXES)}, got {sorted(unknown)} too")
-        lower, upper = tool_bounds(self._robot)
-        self._region = region_within(lower, upper)
+        bounds = self._robot.tool_bounds
+        self._region = region_within(bounds.lower, bounds.upper)
         model = SceneModel(self._bundle, np.array(self.value("table")))
         settings = SceneSettings(
             self.value("proposals"), self.value("looks"), Search(self.value("planner")), axes=tuple(axes)
         )
-        planner = ScenePlanner(model, hand, lower, upper, self._region, settings, seed=self.value("seed"))
+        planner = ScenePlanner(model, hand, bounds.lower, bounds.upper, self._region, settings, seed=self.value("seed"))
         home = self._robot.home
         rest = self._kinematics.ik(home.position, self._robot.tool.turned(home.yaw), home.joints)
         path = ToolPath(
@@ -89,19 +90,8 @@ class ScenePlannerNode(PlanningNode):
         _warm_up(model, self.value("proposals"), np.mean(self._region, axis=0))
         self._belief: SceneBelief | None = None
         self._plans = self.publisher(Plan, "wm/plan", STATE)
-        self.prepare(self._bundle.step_duration, self.value("timeout"), 1)
+        self.prepare(self.value("timeout"), 1)
         self.every(1.0, self._report, wall=True)
-
-    @property
-    def tool_path(self) -> ToolPath:
-        return self._core.tool_path
-
-    @property
-    def model_id(self) -> str:
-        return self._bundle.id
-
-    def forget_motion(self) -> None:
-        self._core.forget()
 
     def begin_goal(self) -> None:
         progress = self._pursuit.progress
@@ -150,8 +140,7 @@ class ScenePlannerNode(PlanningNode):
         progress.update(scene_state(message.objects), stamp_ns)
         if self._core.planner.aim is None:  # accepted before this node was activated anew
             self._core.pursue(progress.goal, self._belief)
-        budget = self.value("planning_time") or DEADLINE * self._bundle.step_duration
-        deadline_s = None if self.value("lockstep") else arrived + budget
+        deadline_s = self.deadline_s(arrived)
         try:
             step = self._core.step(self._belief, tool_state(message.tool), stamp_ns, delay, deadline_s)
         except ValueError as error:

@@ -60,11 +60,10 @@ class ToolPath:
         self._kinematics, self._velocity_share = kinematics, velocity_share
         self._step = step_duration
         robot = kinematics.robot
-        self._tool, reach, self._rest_joints = robot.tool, robot.reach, rest
+        self._tool, self._rest_joints = robot.tool, rest
         self._axes = [AXES.index(axis) for axis in axes]
         self._anchored = sorted({*self._axes, AXES.index("x"), AXES.index("y")})
-        opening = robot.gripper.opening if robot.gripper else (0.0, 0.0)
-        own = [*zip(reach.lower, reach.upper, strict=True), robot.pitch, opening]
+        own = zip(robot.tool_bounds.lower, robot.tool_bounds.upper, strict=True)
         bounds = dict(zip(AXES, own, strict=True)) | dict(bounds or {})
         self._lower, self._upper = np.array([bounds[axis] for axis in axes]).T
         self._q: np.ndarray | None = None

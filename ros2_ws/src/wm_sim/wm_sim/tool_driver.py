@@ -23,10 +23,8 @@ class ToolDriver:
         """`control_period` [s]: of a move, whole physics steps."""
         self.sim = sim
         self._steps = physics_steps(control_period)
-        robot, opening = sim.robot, sim.hand.opening
-        reach, pitch = robot.reach, robot.pitch
-        self.lower = np.array([*reach.lower, pitch[0], opening[0]])
-        self.upper = np.array([*reach.upper, pitch[1], opening[1]])
+        bounds = sim.robot.tool_bounds
+        self.lower, self.upper = bounds.lower, bounds.upper
         self.anchor()
 
     def anchor(self) -> None:

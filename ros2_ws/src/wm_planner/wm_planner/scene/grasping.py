@@ -76,7 +76,7 @@ class PickAndPlace:
                 continue
             turn = abs(at[3] - tool[3]) + abs(place_yaw - at[3])
             left = (
-                wrapped(self.target.yaw - float(belief.yaw[slot]) - place_yaw + at[3])
+                float(wrapped(self.target.yaw - belief.yaw[slot] - place_yaw + at[3]))
                 if np.isfinite(self.target.yaw)
                 else 0.0
             )
@@ -183,7 +183,7 @@ class PickAndPlace:
         """Yaw of the hand with which it can let go at the target; None where it would hit something."""
         slot, target = self.target.slot, self.target
         if np.isfinite(target.yaw):
-            yaws = self._turned_hands(float(at[3]), wrapped(target.yaw - float(belief.yaw[slot])))
+            yaws = self._turned_hands(float(at[3]), float(wrapped(target.yaw - belief.yaw[slot])))
         else:
             spread = np.linspace(-np.pi / 2, np.pi / 2, PLACE_YAWS, endpoint=False)
             yaws = sorted((at[3] + spread).tolist(), key=lambda yaw: abs(yaw - at[3]))
@@ -213,7 +213,7 @@ class PickAndPlace:
         whole = [each for each in (yaw + turn, yaw + turn - 2 * np.pi, yaw + turn + 2 * np.pi) if low <= each <= high]
         if whole:
             return whole
-        left = {bound: abs(wrapped(turn - bound + yaw)) for bound in (low, high)}
+        left = {bound: abs(float(wrapped(turn - bound + yaw))) for bound in (low, high)}
         return [bound for bound in sorted(left, key=lambda each: left[each]) if left[bound] < abs(turn) - LEAST_TURN]
 
     def _carrying(self, belief: SceneBelief, tool: np.ndarray, prisms: Sequence[Prism]) -> list[np.ndarray]:
@@ -237,7 +237,7 @@ class PickAndPlace:
         assert self.held is not None
         yaw = self._place_yaw
         if np.isfinite(target.yaw):
-            off_by = wrapped(target.yaw - float(self.held[3]) - self._place_yaw)
+            off_by = float(wrapped(target.yaw - self.held[3] - self._place_yaw))
             yaw = yaw + off_by if abs(off_by) < TURNED_IN_HAND else yaw
         off = turned(self.held[:2], yaw)
         above = INTO if target.within else ABOVE_REST

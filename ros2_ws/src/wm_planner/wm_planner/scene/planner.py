@@ -1,7 +1,7 @@
 """Plans for scenes in two levels: what to touch and how, then the search around it while it is done. One cycle is one call of `plan`."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -87,14 +87,8 @@ class ScenePlanner:
             raise ValueError("expected a goal to pursue first, got none")
         began = time.perf_counter()
         tool = np.asarray(tool, float)
-
-        self._deadline_s = deadline_s
-
-        def late() -> bool:
-            return self._left() < 0
-
-        self.aim, self._seen = self.aim.at(belief), belief
-        move = np.clip(self._step(self.aim, belief, tool, before, late), -self.model.limit, self.model.limit)
+        self._deadline_s, self.aim = deadline_s, self.aim.at(belief)
+        move = np.clip(self._step(self.aim, belief, tool, before), -self.model.limit, self.model.limit)
         if self._blocked(tool, move):
             move = self._give_way(tool)
         move = np.clip(tool + move, self._limits.lower, self._limits.upper) - tool
@@ -139,9 +133,7 @@ class ScenePlanner:
 
     # -- modes ---------------------------------------------------------------------------------------------------
 
-    def _step(
-        self, aim: Aim, belief: SceneBelief, tool: np.ndarray, before: np.ndarray, late: Callable[[], bool]
-    ) -> np.ndarray:
+    def _step(self, aim: Aim, belief: SceneBelief, tool: np.ndarray, before: np.ndarray) -> np.ndarray:
         if self.mode in (Mode.DONE, Mode.FAILED):
             return np.zeros(6)
         if gone := [target.slot for target in aim.targets if not belief.present[target.slot]]:
@@ -153,14 +145,12 @@ class ScenePlanner:
                 return self._arrived(tool)
         self._reached = 0
         for _ in range(4):  # a mode may end at once, and another begin
-            move = self._in_mode(aim, belief, tool, before, late)
+            move = self._in_mode(aim, belief, tool, before)
             if move is not None:
                 return move
         return np.zeros(6)
 
-    def _in_mode(
-        self, aim: Aim, belief: SceneBelief, tool: np.ndarray, before: np.ndarray, late: Callable[[], bool]
-    ) -> np.ndarray | None:
+    def _in_mode(self, aim: Aim, belief: SceneBelief, tool: np.ndarray, before: np.ndarray) -> np.ndarray | None:
         """The next displacement (6,), None where another mode has begun."""
         if self.mode is Mode.TRAVEL:
             move = self._pushing.travel(tool)
@@ -168,7 +158,7 @@ class ScenePlanner:
                 self.mode, self._idle = Mode.PUSH, 0
             return move
         if self.mode is Mode.PUSH:
-            move = self._pushing.push(belief, aim, tool, before, late)
+            move = self._pushing.push(belief, aim, tool, before, lambda: self._left() < 0)
             return self._back_off(belief, tool) if move is None else move
         if self.mode is Mode.PICK:
             return self._pick(belief, tool)
@@ -192,13 +182,13 @@ class ScenePlanner:
         self.mode = Mode.CHOOSE
         target = next_target(aim, belief, ENOUGH, self._limits.region)
         if target is None:
-            return self._nothing(tool)
+            return self._nothing(aim, belief, tool)
         if target.upright:
-            return None if self._begin_righting(belief, tool, target) else self._nothing(tool)
+            return None if self._begin_righting(belief, tool, target) else self._nothing(aim, belief, tool)
         if self._wants_grasp(belief, target) and self._begin_pick(belief, tool, target):
             return None
         if target.on != TABLE:
-            return self._nothing(tool)
+            return self._nothing(aim, belief, tool)
         pushed = [each for each in aim.open(belief, ENOUGH) if each.on == TABLE and not each.upright]
         if target.slot not in [each.slot for each in pushed]:  # what is in the way is put aside first
             pushed = [target]
@@ -208,7 +198,7 @@ class ScenePlanner:
             return np.zeros(6)
         worth = max(WORTH - IDLE_GAIN * self._idle, LEAST_WORTH)
         if not self._pushing.take(belief, aim, tool, worth):
-            return self._nothing(tool)
+            return self._nothing(aim, belief, tool)
         self.mode, self._slot = Mode.TRAVEL, self._pushing.slot
         return None
 
@@ -220,13 +210,13 @@ class ScenePlanner:
         stands = bool(belief.upright[target.slot] > STANDS)
         return grips and stands and tries < MOST_TRIES
 
-    def _nothing(self, tool: np.ndarray) -> np.ndarray:
+    def _nothing(self, aim: Aim, belief: SceneBelief, tool: np.ndarray) -> np.ndarray:
         """Nothing worth doing was found: look again from higher up, give up at last."""
         self._idle += 1
         self._pushing.begin()
         if self._idle > STUCK:
             return self._fail(self._reason or "no motion was found that brings it nearer")
-        if self._idle > STUCK // 2 and self.aim is not None and not self.aim.open(self._seen, WITHIN):
+        if self._idle > STUCK // 2 and not aim.open(belief, WITHIN):
             return self._arrived(tool)  # nothing brings it nearer, and it is near enough
         move = np.zeros(6)
         move[2] = 0.02 if self._idle % 3 == 1 and tool[2] < 0.12 else 0.0

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from wm_core.goal import Goal, GoalError, PoseGoal, RelationGoal, UprightGoal, ZoneGoal
+from wm_core.object_state import ROTATION
 from wm_core.outline import distance as outline_distance
-from wm_dynamics.scene_belief import SceneBelief
+from wm_core.rotations import wrapped
+from wm_dynamics.scene_belief import SceneBelief, heading
 
 TABLE = -1  # what an object rests on that rests on nothing else
 APART = 0.012  # [m] between two objects beside each other
@@ -37,27 +39,24 @@ class Target:
         if self.upright:
             tilt = states[..., self.slot, 3] ** 2 + states[..., self.slot, 4] ** 2  # sin^2 of half the tilt
             return 2 * LEVER * np.sqrt(tilt)
-        nearest = self.place if self.zone is None else np.clip(place, *self.zone)
-        off = ((place - nearest) ** 2).sum(-1)
-        if np.isfinite(self.yaw):
-            turn = 2 * np.arctan2(states[..., self.slot, 5], states[..., self.slot, 6]) - self.yaw
-            off = (
-                off + (LEVER * np.arctan2(np.sin(turn), np.cos(turn))) ** 2
-            )  # along the arc: the chord says little near half a turn
+        off = ((place - self._nearest(place)) ** 2).sum(-1)
+        if np.isfinite(self.yaw):  # along the arc: the chord says little near half a turn
+            off = off + (LEVER * wrapped(heading(states[..., self.slot, ROTATION]) - self.yaw)) ** 2
         return np.sqrt(off + 1e-9)
+
+    def _nearest(self, place: np.ndarray) -> np.ndarray:
+        """Where (..., 2) [m] it is to be brought from a place."""
+        return self.place if self.zone is None else np.clip(place, *self.zone)
 
     def reached(self, belief: SceneBelief, margin: float = 1.0) -> bool:
         """Whether a belief is within `margin` of the tolerances."""
         state = belief.state[self.slot]
         if self.upright:
             return bool(belief.upright[self.slot] > np.cos(np.radians(8.0)))
-        nearest = self.place if self.zone is None else np.clip(state[:2], *self.zone)
-        if np.linalg.norm(state[:2] - nearest) > margin * self.tolerance:
+        if np.linalg.norm(state[:2] - self._nearest(state[:2])) > margin * self.tolerance:
             return False
-        if np.isfinite(self.yaw):
-            turn = belief.yaw[self.slot] - self.yaw
-            if abs(np.arctan2(np.sin(turn), np.cos(turn))) > margin * self.yaw_tolerance:
-                return False
+        if np.isfinite(self.yaw) and abs(wrapped(belief.yaw[self.slot] - self.yaw)) > margin * self.yaw_tolerance:
+            return False
         return self.on == TABLE or abs(belief.bottom[self.slot] - self.rest_height(belief)) < 0.012
 
     def rest_height(self, belief: SceneBelief) -> float:
@@ -83,10 +82,7 @@ class Aim:
         """With the nearest places of zones as objects are now."""
         if all(target.zone is None for target in self.targets):
             return self
-        near = [
-            each if each.zone is None else replace(each, place=np.clip(belief.state[each.slot, :2], *each.zone))
-            for each in self.targets
-        ]
+        near = [replace(each, place=each._nearest(belief.state[each.slot, :2])) for each in self.targets]
         return replace(self, targets=tuple(near))
 
     def progress(self, belief: SceneBelief) -> dict[str, float]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from wm_core.goal import Goal, GoalError, ZoneGoal
 from wm_core.hand import Hand, half_turned
+from wm_core.rotations import wrapped
 from wm_core.scene import SceneState
 from wm_dynamics.scene_belief import SceneBelief
 from wm_planner.scene import grasping, righting
@@ -112,8 +113,7 @@ class ScriptedExpert:
         """Tool state before it, displacement in each step, and how many steps."""
         slot = target.slot
         place, outline = belief.state[slot, :2], belief.footprint(slot)
-        turn = target.yaw - belief.yaw[slot] if np.isfinite(target.yaw) else 0.0
-        turn = float(np.arctan2(np.sin(turn), np.cos(turn)))
+        turn = float(wrapped(target.yaw - belief.yaw[slot])) if np.isfinite(target.yaw) else 0.0
         off = target.place - place
         if abs(turn) > TURN_FIRST and np.isfinite(target.yaw_tolerance):
             end = outline[int(np.argmax(np.linalg.norm(outline - place, axis=1)))]
