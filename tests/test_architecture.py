@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import source_files
+from catkin_pkg.package import parse_package
 
 import doctor
 
@@ -54,6 +55,14 @@ def test_nobody_imports_the_node_of_another_package(package: Path):
             continue
         other = {name for name in imports(path) if re.fullmatch(r"wm_\w+\.node", name)}
         assert other <= {f"{package.name}.node"}, path
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_package_xml_is_valid_so_that_colcon_installs_a_ros_package(package: Path):
+    """Of an invalid one colcon installs bare Python, without saying so, and `ros2 launch` does not find the package."""
+    found: list[str] = []
+    parsed = parse_package(str(package), warnings=found)
+    assert parsed.get_build_type() in {"ament_python", "ament_cmake"} and not found
 
 
 @pytest.mark.parametrize("package", PYTHON_PACKAGES, ids=lambda package: package.name)
