@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import rclpy
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -101,6 +102,13 @@ def test_ros_own_names_and_nested_ones_pass(walker):
         "-p", "qos_overrides./tf.publisher.depth:=5",
     )  # fmt: skip
     assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS and node.value("gait.legs") == 4
+
+
+def test_lists_pass_as_launch_ros_writes_them(walker):
+    launched = {"/**/walker": {"ros__parameters": {"friends": ("Tom", "Ann"), "way": (0.5, 0.25)}}}
+    node = walker(yaml.dump(launched))
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert list(node.value("friends")) == ["Tom", "Ann"] and list(node.value("way")) == [0.5, 0.25]
 
 
 def test_the_command_line_is_refused_likewise(walker):

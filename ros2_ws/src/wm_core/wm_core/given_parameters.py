@@ -95,12 +95,13 @@ def load_parameters(file: Path) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2 floats, as libyaml's reader in ROS has them."""
+    """YAML 1.2 floats, as libyaml's reader in ROS has them, and the tag with which launch_ros writes lists."""
 
 
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]*\.?[0-9]+[eE][-+]?[0-9]+"), list("-+.0123456789")
 )
+_Loader.add_constructor("tag:yaml.org,2002:python/tuple", yaml.SafeLoader.construct_yaml_seq)
 
 
 def _problem(name: str, known: list[str], retired: Mapping[str, str]) -> str:
