@@ -77,6 +77,8 @@ def scene_graph(values: Mapping[str, str]) -> Graph:
         "table": table,
         **clock,
     }
+    if len(world.fixture_boxes):
+        planner["fixtures"] = world.fixture_boxes.reshape(-1).astype(float).tolist()
     if task is not None:
         planner |= {"axes": ", ".join(task.axes), "timeout": task.time_limit}
     nodes = [

@@ -94,6 +94,10 @@ def load_parameters(file: Path) -> Any:
     return yaml.load(file.read_text(), _Loader)  # noqa: S506 (a SafeLoader)
 
 
+def _list(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> list:
+    return loader.construct_sequence(node)
+
+
 class _Loader(yaml.SafeLoader):
     """YAML 1.2 floats, as libyaml's reader in ROS has them, and the tag with which launch_ros writes lists."""
 
@@ -101,7 +105,7 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]*\.?[0-9]+[eE][-+]?[0-9]+"), list("-+.0123456789")
 )
-_Loader.add_constructor("tag:yaml.org,2002:python/tuple", yaml.SafeLoader.construct_yaml_seq)
+_Loader.add_constructor("tag:yaml.org,2002:python/tuple", _list)
 
 
 def _problem(name: str, known: list[str], retired: Mapping[str, str]) -> str:

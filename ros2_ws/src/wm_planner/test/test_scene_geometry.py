@@ -5,7 +5,7 @@ import pytest
 from scene_examples import BAR, CUBE, HAND, LIMIT, LOWER, SLAB, UPPER, believed
 
 from wm_core.solid import Solid
-from wm_planner.scene.clearance import hand_gaps, least_gap, moved_gaps, prisms
+from wm_planner.scene.clearance import box_prisms, hand_gaps, least_gap, moved_gaps, prisms
 from wm_planner.scene.grasps import library
 from wm_planner.scene.pushes import propose
 from wm_planner.scene.targets import Target
@@ -46,6 +46,16 @@ def test_outlines_that_are_moved_keep_their_distance():
     gaps = moved_gaps(Solid.box(CUBE).outline, poses, 0.0, 0.05, other)
     assert gaps[1] == pytest.approx(0.005, abs=2e-3) and gaps[2] < 0 and gaps[0] > 0.05
     assert (moved_gaps(Solid.box(CUBE).outline, poses, 0.06, 0.11, other) > 0.1).all()  # above it
+
+
+def test_a_wall_is_hit_anywhere_along_it():
+    (wall,) = box_prisms(np.array([[0.5, -0.3, 0.0, 0.52, 0.3, 0.1]]))
+    for y in (-0.25, 0.003, 0.12):
+        assert hand_gaps(HAND, tool(0.5 - 0.01 - 0.006, y), wall, fingers_only=True)[0] == pytest.approx(
+            0.006, abs=2e-3
+        )
+        assert hand_gaps(HAND, tool(0.51, y), wall)[0] < 0
+    assert hand_gaps(HAND, tool(0.51, 0.0, 0.15), wall)[0] > 0.03  # over it
 
 
 def test_a_way_goes_straight_where_it_is_free_and_over_or_around_where_it_is_not():

@@ -5,6 +5,7 @@ import pytest
 from scene_examples import CUBE, REGION, SLAB, believed
 
 from wm_core.goal import AllOf, GoalError, PoseGoal, RelationGoal, UprightGoal, ZoneGoal
+from wm_planner.scene.clearance import box_prisms
 from wm_planner.scene.order import next_target
 from wm_planner.scene.targets import TABLE, aim_of
 
@@ -61,6 +62,16 @@ def test_a_zone_is_reached_by_the_shortest_way():
 def test_goals_that_cannot_be_met_are_refused_with_the_reason(goal, why):
     with pytest.raises(GoalError, match=why):
         aim(goal)
+
+
+def test_nothing_is_brought_to_where_something_stands_that_does_not_move():
+    wall = box_prisms(np.array([[0.48, -0.3, 0.0, 0.5, 0.3, 0.1]]))
+    with pytest.raises(GoalError, match="something stands there that does not move"):
+        aim_of(PoseGoal({"x": 0.5, "y": 0.0}, 0.02, identity="cube"), TWO, *REGION, wall)
+    place = aim_of(RelationGoal("in_front_of", "cube", "slab"), TWO, *REGION).targets[0].place
+    there = box_prisms(np.array([[*(place - 0.01), 0.0, *(place + 0.01), 0.1]]))
+    beside = aim_of(RelationGoal("in_front_of", "cube", "slab"), TWO, *REGION, there).targets[0].place
+    assert np.linalg.norm(beside - place) > 0.01
 
 
 def test_an_object_that_fell_off_the_table_is_not_a_goal():

@@ -17,6 +17,7 @@ from wm_core.object_state import OBJECT_STATE
 from wm_core.params import ConfigError, Param
 from wm_core.paths import bundles_dir
 from wm_core.qos import STATE
+from wm_core.robot_parts import KeepOutBox
 from wm_core.scene import ToolState
 from wm_core.scene_bundle import SceneBundle
 from wm_core.solid import Solid
@@ -27,6 +28,7 @@ from wm_dynamics.scene_messages import scene_belief
 from wm_dynamics.scene_model import SceneModel
 from wm_planner.conversions import trajectory_message
 from wm_planner.planning_node import ARM_PARAMETERS, DEADLINE, PlanningNode
+from wm_planner.scene.clearance import Prism, box_prisms, prism_around
 from wm_planner.scene.core import SceneCore, SceneStep
 from wm_planner.scene.decision import Mode, SceneDecision, SceneSettings
 from wm_planner.scene.planner import ScenePlanner
@@ -36,6 +38,7 @@ from wm_planner.scene.targets import aim_of
 from wm_planner.tool_path import ToolPath
 
 VELOCITY_SHARE = 0.6  # of the joints' limits: a wrist that turns faster is too far behind its commands for the guard
+NO_BOX = [0.0] * 6
 NO_GOAL = "expected a belief about the scene first, none came yet; wait for wm/belief"
 
 
@@ -44,6 +47,13 @@ class ScenePlannerNode(PlanningNode):
         Param("bundle", "", "bundle of scenes; empty: the shipped one"),
         *ARM_PARAMETERS,
         Param("table", [0.0, -0.6, 1.0, 0.6], "[m] lower and upper corner of the table's top: x, y, x, y", -5.0, 5.0),
+        Param(
+            "fixtures",
+            NO_BOX,
+            "[m] boxes that do not move: x, y, z of lower and upper corner, box after box",
+            -5.0,
+            5.0,
+        ),
         Param("axes", ", ".join(AXES), "of the tool that may be used; text, for in YAML a lone y is a yes"),
         Param("planner", Search.kind, "the search around a push", choices=KINDS),
         Param("proposals", SceneSettings.proposals, "of pushes imagined in one cycle", 1, 2000),
@@ -80,7 +90,18 @@ class ScenePlannerNode(PlanningNode):
         settings = SceneSettings(
             self.value("proposals"), self.value("looks"), Search(self.value("planner")), axes=tuple(axes)
         )
-        planner = ScenePlanner(model, hand, bounds.lower, bounds.upper, self._region, settings, seed=self.value("seed"))
+        self._fixtures = self._standing()
+        planner = ScenePlanner(
+            model,
+            hand,
+            bounds.lower,
+            bounds.upper,
+            self._region,
+            settings,
+            fixtures=self._fixtures,
+            reaches=lambda tool: self._kinematics.reaches(ToolState(tool)),
+            seed=self.value("seed"),
+        )
         home = self._robot.home
         rest = self._kinematics.ik(home.position, self._robot.tool.turned(home.yaw), home.joints)
         path = ToolPath(
@@ -93,6 +114,18 @@ class ScenePlannerNode(PlanningNode):
         self.prepare(self.value("timeout"), 1)
         self.every(1.0, self._report, wall=True)
 
+    def _standing(self) -> list[Prism]:
+        """What does not move: as the parameter says, and the boxes that the robot's profile keeps the arm out of."""
+        given = self.value("fixtures")
+        if len(given) % 6:
+            raise ConfigError(f"parameter 'fixtures': expected six numbers for each box, got {len(given)}")
+        boxes = np.zeros((0, 6)) if list(given) == NO_BOX else np.array(given).reshape(-1, 6)
+        if (boxes[:, 3:] <= boxes[:, :3]).any():
+            raise ConfigError("parameter 'fixtures': expected each lower corner below its upper one, got another order")
+        kept_out = [box for box in self._robot.keep_out if isinstance(box, KeepOutBox)]
+        solids = [Solid.box(box.size.tolist()).turned(box.pose[:3, :3]).moved(box.pose[:3, 3]) for box in kept_out]
+        return [*box_prisms(boxes), *(prism_around(solid.corners) for solid in solids)]
+
     def begin_goal(self) -> None:
         progress = self._pursuit.progress
         if progress is not None and self._belief is not None:
@@ -103,7 +136,7 @@ class ScenePlannerNode(PlanningNode):
         wanted = scene_goal(goal, self._robot.table_frame, self.value("tolerance"), self.value("yaw_tolerance"))
         if self._belief is None:
             raise GoalError(NO_GOAL)
-        aim_of(wanted, self._belief, *self._region)
+        aim_of(wanted, self._belief, *self._region, self._fixtures)
         return wanted
 
     # -- the latency path ----------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ ACCELERATION_SHARE = 0.9  # of the limits: the guard changes velocities within a
 TRIES = 6  # to change a motion until it is within the limits
 RETURN_SPEED, RETURN_TURN = 0.05, 0.3  # [m/s, rad/s] back to the height and the orientation in which the tool is held
 LEVEL, UPRIGHT = 0.01, 0.05  # [m, rad] from there, beyond which nothing is done but to return
-RELAX = 0.01  # [rad] a step, of joints that the tool's pose leaves free, towards where they rest
+RELAX = 0.03  # [rad] a step, of joints that the tool's pose leaves free, towards where they rest
 UP, YAW, PITCH = (AXES.index(axis) for axis in ("z", "yaw", "pitch"))
 
 

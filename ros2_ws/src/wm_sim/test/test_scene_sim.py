@@ -1,16 +1,21 @@
 """Scenes of several objects: stable starts, the same bytes again, and what an arm does to them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from wm_core.robot import load_robot
+from wm_core.rotations import rotation_of_quaternion
 from wm_core.solid import Solid
 from wm_sim.kinds import Body, Piece, load_kind
 from wm_sim.placing import Placed, apart, upright
+from wm_sim.scene_draw import draw_episode
 from wm_sim.scene_sim import SceneSim
+from wm_sim.scene_task import load_scene_task
 from wm_sim.scene_world import load_scene_world
 from wm_sim.tool_driver import ToolDriver
-from wm_sim.world import WorldError
+from wm_sim.world import Part, WorldError
 
 
 def block(size=(0.05, 0.05, 0.05), mass=0.1) -> Body:
@@ -93,6 +98,31 @@ def test_what_has_no_upright_of_its_own_stands_as_it_rests(sim):
     np.testing.assert_allclose(sim.scene.position, scene.position, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "kind", ["box", "can", "tee", "blob", "mug", "duck", "brick", "pybullet_mug", "random_mesh", "wedge"]
+)
+def test_what_is_touched_is_where_the_outline_says(sim, kind):
+    body = load_kind(kind).draw(np.random.default_rng(2))
+    sim.reset(0, [upright(body, (0.5, 0.0), 0.7)])
+    seen, solid = sim.scene, sim.objects[0].solid
+    lower, upper = _touched_box(sim, seen.position[0])
+    around = solid.turned(rotation_of_quaternion(*seen.rotation[0])).moved(seen.position[0])
+    np.testing.assert_allclose(lower[:2], around.lower[:2], atol=0.004)
+    np.testing.assert_allclose(upper, around.upper, atol=0.004)
+
+
+def _touched_box(sim, middle, reach=0.15, spacing=0.002):
+    """Lower and upper corner (3,) of what rays from above hit of the first object."""
+    steps = np.arange(-reach, reach, spacing)
+    grid = np.stack(np.meshgrid(steps, steps, indexing="ij"), -1).reshape(-1, 2) + middle[:2]
+    hits = []
+    for start in range(0, len(grid), 8000):
+        part = grid[start : start + 8000]
+        rays = sim._client.rayTestBatch([[*place, 0.4] for place in part], [[*place, 0.001] for place in part])
+        hits += [hit[3] for hit in rays if hit[0] == sim.objects[0].index]
+    return np.min(hits, 0), np.max(hits, 0)
+
+
 def test_saved_states_come_back(sim):
     sim.reset(2)
     driver, before = ToolDriver(sim, 0.1), sim.scene
@@ -108,6 +138,24 @@ def test_objects_that_do_not_stay_where_they_are_put_are_refused(sim):
     falling = upright(block(), (0.5, 0.0), 0.0, height=0.2)
     with pytest.raises(WorldError, match="the objects placed do not"):
         sim.reset(0, [falling])
+
+
+def test_starts_and_goals_keep_clear_of_what_stands_still():
+    wall = Part("box", (0.02, 0.4, 0.1), (0.5, 0.0, 0.05), (0.5, 0.5, 0.5), True)
+    task = load_scene_task("push_pose")
+    task = replace(task, world=replace(task.world, fixtures=(wall,)))
+    sim = SceneSim(task.world)
+    (box,) = task.world.fixture_boxes
+    for seed in range(5):
+        drawn = draw_episode(task, sim, seed)
+        goal = [drawn.goal.pose[axis] for axis in "xy"]
+        for place in (*drawn.start, goal):
+            beyond = np.maximum(box[:2] - place, place - box[3:5]).max()
+            assert beyond > sim.objects[0].solid.radii.min() - 0.002, (seed, place)
+        sim.reset(seed)
+        places = sim.scene.position[:, :2]
+        assert (np.maximum(box[:2] - places, places - box[3:5]).max(1) > 0).all()
+    sim.close()
 
 
 def test_a_scene_out_of_a_robots_reach_is_refused():

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from wm_core.solid import DIRECTIONS, Solid
 from wm_sim.kinds import Body
-from wm_sim.scene_world import Start
+from wm_sim.scene_world import SceneWorld, Start
 
 TRIES = 200  # for each object
 ABOVE = 0.0005  # [m] at the start, over what it comes to rest on
@@ -39,6 +39,17 @@ def upright(body: Body, place: Sequence[float] | np.ndarray, yaw: float, height:
     """Standing at x, y [m], turned by `yaw` [rad], its bottom at a height [m]."""
     rotation = Rotation.from_euler("z", yaw).as_matrix()
     return Placed(body, np.array([place[0], place[1], height - body.solid.lower[2] + ABOVE]), rotation, on)
+
+
+def standing(world: SceneWorld) -> list[Placed]:
+    """The fixtures of a world that can be touched."""
+    placed = []
+    for part in world.fixtures:
+        if part.collides:
+            place = np.array(part.position)
+            solid, colour = part.solid.moved(-place), np.array(part.colour)
+            placed.append(Placed(Body("fixture", (), solid, np.inf, 1.0, np.zeros(3), colour, True), place, np.eye(3)))
+    return placed
 
 
 def apart(one: Placed, other: Placed, gap: float) -> bool:

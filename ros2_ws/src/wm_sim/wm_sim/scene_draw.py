@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 from wm_core.goal import AllOf, Goal, PoseGoal, RelationGoal, UprightGoal, ZoneGoal
 from wm_core.task import TaskError
 from wm_sim.kinds import Body
-from wm_sim.placing import ABOVE, Placed, apart, upright
+from wm_sim.placing import ABOVE, Placed, apart, standing, upright
 from wm_sim.scene_sim import SceneSim
 from wm_sim.scene_task import SceneTask, TaskGoal
 from wm_sim.world import WorldError
@@ -71,11 +71,12 @@ def _body(body: Body, fixed: bool) -> Body:
 
 def _placed(task: SceneTask, bodies: list[Body], rng: np.random.Generator) -> list[Placed] | None:
     placed: list[Placed] = []
+    fixtures = standing(task.world)
     for body, spec in zip(bodies, task.objects, strict=True):
         for _ in range(60):
             place, yaw = task.world.start.region.draw(rng), rng.uniform(-np.pi, np.pi)
             one = _lying(body, place, yaw) if spec.toppled else upright(body, place, yaw)
-            if all(apart(one, other, task.gap) for other in placed):
+            if all(apart(one, other, task.gap) for other in [*fixtures, *placed]):
                 placed.append(one)
                 break
         else:
@@ -93,7 +94,7 @@ def _goals(task: SceneTask, placed: list[Placed], rng: np.random.Generator) -> l
     found: list[Goal] = []
     taken: list[Placed] = []
     moved = {goal.object for goal in task.goals if goal.distance is not None}
-    staying = [one for name, one in zip(names, placed, strict=True) if name not in moved]
+    staying = [one for name, one in zip(names, placed, strict=True) if name not in moved] + standing(task.world)
     for goal in task.goals:
         slot = names.index(goal.object)
         if goal.distance is None:

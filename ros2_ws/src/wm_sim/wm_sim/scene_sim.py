@@ -16,7 +16,7 @@ from wm_description.physics import connect, disconnect, draw, pybullet
 from wm_sim.arm_sim import PHYSICS_HZ
 from wm_sim.bodies import make_fixtures, make_table, table_box
 from wm_sim.cameras import SimSensor
-from wm_sim.placing import NoRoomError, Placed, draw_start
+from wm_sim.placing import NoRoomError, Placed, draw_start, standing
 from wm_sim.scene_bodies import SceneBody
 from wm_sim.scene_world import SceneWorld
 from wm_sim.sim_arm import SimArm
@@ -182,7 +182,7 @@ class SceneSim:
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _draw(self, rng: np.random.Generator) -> list[Placed]:
-        return draw_start(self.world.draw_bodies(rng), self.world.start, rng)
+        return draw_start(self.world.draw_bodies(rng), self.world.start, rng, standing(self.world))
 
     def _settle(self, start: Sequence[Placed]) -> bool:
         """Put objects down and let them come to rest with the arm at home; whether all stand and stayed where they were put."""

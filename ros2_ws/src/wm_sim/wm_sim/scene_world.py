@@ -99,6 +99,12 @@ class SceneWorld:
         centre, half = np.array(self.table_centre), np.array(self.table_size) / 2
         return centre - half, centre + half
 
+    @property
+    def fixture_boxes(self) -> np.ndarray:
+        """Boxes (F, 6) [m] around the fixtures that can be touched: lower and upper corner of each."""
+        solids = [part.solid for part in self.fixtures if part.collides]
+        return np.array([[*solid.lower, *solid.upper] for solid in solids]).reshape(-1, 6)
+
     def draw_bodies(self, rng: np.random.Generator, count: int | None = None) -> list[Body]:
         """Objects of kinds drawn by their weights; `count`: None for a drawn one."""
         number = int(rng.integers(self.count[0], self.count[1] + 1)) if count is None else count

@@ -12,7 +12,7 @@ from wm_core.specs_schema import TOOL_FIELDS
 from wm_sim.arm_sim import physics_steps
 from wm_sim.scene_sim import SceneSim
 
-RELAX = 0.01  # [rad] a step
+RELAX = 0.03  # [rad] a step
 YAW, PITCH = (TOOL_FIELDS.index(field) for field in ("yaw", "pitch"))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from wm_core.checked_yaml import load_checked
 from wm_core.paths import worlds_dir
 from wm_core.robot import RobotProfile
+from wm_core.solid import Solid
 from wm_core.task import Task, load_task
 
 
@@ -115,6 +116,14 @@ class Part:
     position: tuple[float, float, float]
     colour: tuple[float, float, float]
     collides: bool
+
+    @property
+    def solid(self) -> Solid:
+        """Where it is."""
+        if self.shape == "box":
+            return Solid.box(self.size, self.position)
+        radius, height = self.size
+        return Solid.cylinder(radius, height, self.position)
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,19 @@
 """How near a hand comes to objects, and objects to each other: sweeps of whole candidates at once.
 
-Objects are prisms: a footprint between two heights. Fixtures are boxes.
+Objects are prisms: a footprint between two heights, and so is what stands still.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import ConvexHull
 
 from wm_core.hand import FINGERS, OPENING, Hand
 from wm_dynamics.scene_belief import SceneBelief
 
 FAR = 0.5  # [m] gap of what is too far away to be looked at
+SPACING = 0.01  # [m] at most, between the places of a footprint
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,24 @@ class Prism:
     def radius(self) -> float:
         """[m] of the circle around the middle that holds it."""
         return float(np.linalg.norm(self.footprint - self.middle, axis=1).max())
+
+
+def prism_around(points: np.ndarray) -> Prism:
+    """Of what stands still: around points (N, 3) [m] in the table frame, such as the corners of a box."""
+    corners = points[ConvexHull(points[:, :2]).vertices, :2]
+    edges = np.roll(corners, -1, 0) - corners
+    counts = np.ceil(np.linalg.norm(edges, axis=1) / SPACING).astype(int)
+    footprint = [
+        corner + edge * np.arange(count)[:, None] / count
+        for corner, edge, count in zip(corners, edges, counts, strict=True)
+    ]
+    return Prism(np.concatenate(footprint), float(points[:, 2].min()), float(points[:, 2].max()))
+
+
+def box_prisms(boxes: np.ndarray) -> list[Prism]:
+    """Of boxes (N, 6) along the axes of the table frame: lower and upper corner [m] of each."""
+    pick = np.array(list(np.ndindex(2, 2, 2)))
+    return [prism_around(np.where(pick, box[3:], box[:3])) for box in boxes]
 
 
 def prisms(belief: SceneBelief) -> list[Prism]:

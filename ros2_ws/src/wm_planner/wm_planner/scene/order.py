@@ -1,17 +1,26 @@
 """Which object comes next: one whose place is free, the nearest first; one that is in the way is put aside."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from wm_core.outline import turned
 from wm_dynamics.scene_belief import SceneBelief
-from wm_planner.scene.targets import TABLE, Aim, Target
+from wm_planner.scene.clearance import Prism
+from wm_planner.scene.targets import TABLE, Aim, Target, clear_of
 
 ROOM = 0.006  # [m] around a place
 PARKED = 0.03  # [m] of tolerance of what is put aside
 TRIES = 200
 
 
-def next_target(aim: Aim, belief: SceneBelief, margin: float, region: tuple[np.ndarray, np.ndarray]) -> Target | None:
+def next_target(
+    aim: Aim,
+    belief: SceneBelief,
+    margin: float,
+    region: tuple[np.ndarray, np.ndarray],
+    fixtures: Sequence[Prism] = (),
+) -> Target | None:
     """None where no target is open. What shall stand on another waits for that one."""
     waiting = aim.open(belief, margin)
     if not waiting:
@@ -23,7 +32,7 @@ def next_target(aim: Aim, belief: SceneBelief, margin: float, region: tuple[np.n
     for target in waiting:
         for other in _blocking(target, belief):
             if other in unready or other in aim.kept:
-                place = _aside(other, aim, belief, region)
+                place = _aside(other, aim, belief, region, fixtures)
                 if place is not None:
                     return Target(other, place, tolerance=PARKED)
     return waiting[0]
@@ -51,7 +60,9 @@ def _blocking(target: Target, belief: SceneBelief) -> list[int]:
     return found
 
 
-def _aside(slot: int, aim: Aim, belief: SceneBelief, region: tuple[np.ndarray, np.ndarray]) -> np.ndarray | None:
+def _aside(
+    slot: int, aim: Aim, belief: SceneBelief, region: tuple[np.ndarray, np.ndarray], fixtures: Sequence[Prism]
+) -> np.ndarray | None:
     """The nearest free place (2,) [m] that is nobody's target."""
     rng = np.random.default_rng(slot)
     lower, upper = region
@@ -69,6 +80,7 @@ def _aside(slot: int, aim: Aim, belief: SceneBelief, region: tuple[np.ndarray, n
             if target.slot != slot and not target.upright
         )
         far = float(np.linalg.norm(place - belief.state[slot, :2]))
+        clear = clear and clear_of(fixtures, place, float(radius[slot]) + 0.01)
         if clear and (best is None or far < best[0]):
             best = far, place
     return None if best is None else best[1]

@@ -1,7 +1,7 @@
 """Plans for scenes in two levels: what to touch and how, then the search around it while it is done. One cycle is one call of `plan`."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -20,12 +20,13 @@ from wm_planner.scene.targets import TABLE, Aim, Target, aim_of
 from wm_planner.scene.travel import next_move
 
 ENOUGH = 0.65  # share of a tolerance within which a target counts as reached
-STAYS = 0.9  # the same, of one that was reached before
+STAYS = 0.75  # the same, of one that was reached before
 WITHIN = 0.98  # the same, where nothing brings it nearer
-HELD_CYCLES = 10  # in which all targets are reached until the goal is: noise is averaged meanwhile
+HELD_CYCLES = 15  # in which all targets are reached until the goal is: noise is averaged meanwhile
 IDLE_GAIN = 0.0004  # [m] by which what a push must gain is lowered with each time that nothing was found
 LEAST_WORTH = 0.0004  # [m]
 STUCK = 12  # times that nothing was found, after which the goal is given up
+BESIDE = 0.12  # [m] within which the hand gives way to what it pushes
 AWAY = 0.1  # [m] that the hand rises when all is done
 BACK_OFF = 0.02  # [m] away from what was pushed
 TAKING_S = 0.03  # [s] that it takes to decide between proposals: in a cycle of its own where no more is left
@@ -34,7 +35,9 @@ UNMOVED, STALLED = 1e-4, 4  # [m, rad] of a tool that stands; cycles of that aft
 
 
 class ScenePlanner:
-    """Pursues one goal at a time. `lower`, `upper` (6,): of tool states; `region`: lower and upper corner (2,) of where objects may be."""
+    """Pursues one goal at a time. `lower`, `upper` (6,): of tool states; `region`: lower and upper corner (2,) of where objects may be;
+    `fixtures`: what stands still; `reaches`: whether the arm can hold the tool in a state (6,).
+    """
 
     def __init__(
         self,
@@ -46,21 +49,23 @@ class ScenePlanner:
         settings: SceneSettings | None = None,
         *,
         fixtures: Sequence[Prism] = (),
+        reaches: Callable[[np.ndarray], bool] = lambda tool: True,
         seed: int = 0,
     ) -> None:
         self.model, self.hand, self.settings = model, hand, settings or SceneSettings()
         lower, upper = np.array(lower, float), np.array(upper, float)
         if "pitch" not in self.settings.axes:
             lower[AXES.index("pitch")] = upper[AXES.index("pitch")] = 0.0
-        self._limits, self._fixtures = Limits(lower, upper, region), tuple(fixtures)
+        self._limits, self._fixtures, self._reaches = Limits(lower, upper, region), tuple(fixtures), reaches
         self._rng = np.random.default_rng(seed)
         self.aim: Aim | None = None
         self.mode = Mode.DONE
 
     def pursue(self, goal: Goal, belief: SceneBelief) -> None:
         """From now on; raises GoalError for a goal that cannot be met, and keeps the one before."""
-        self.aim = aim_of(goal, belief, *self._limits.region)
+        self.aim = aim_of(goal, belief, *self._limits.region, self._fixtures)
         self.mode, self._idle, self._reached, self._slot, self._reason = Mode.CHOOSE, 0, 0, -1, ""
+        self._content = False
         self._asked, self._was, self._stalled = np.zeros(6), np.full(6, np.inf), 0
         settings = self.settings
         self._pushing = Pushing(
@@ -75,6 +80,7 @@ class ScenePlanner:
             settings.refining,
             "pitch" in settings.axes,
             self._rng,
+            self._reaches,
         )
         self._picks: dict[int, grasping.PickAndPlace] = {}
         self._rights: dict[int, righting.Righting] = {}
@@ -90,7 +96,7 @@ class ScenePlanner:
         self._deadline_s, self.aim = deadline_s, self.aim.at(belief)
         move = np.clip(self._step(self.aim, belief, tool, before), -self.model.limit, self.model.limit)
         if self._blocked(tool, move):
-            move = self._give_way(tool)
+            move = self._give_way(belief, tool)
         move = np.clip(tool + move, self._limits.lower, self._limits.upper) - tool
         self._asked, self._was = move, tool
         return SceneDecision(
@@ -113,7 +119,7 @@ class ScenePlanner:
         self._stalled = self._stalled + 1 if still and np.abs(move).max() > 10 * UNMOVED else 0
         return self._stalled >= STALLED
 
-    def _give_way(self, tool: np.ndarray) -> np.ndarray:
+    def _give_way(self, belief: SceneBelief, tool: np.ndarray) -> np.ndarray:
         """Leave what the arm cannot do, and look for another way from higher up."""
         self._stalled, self._idle = 0, self._idle + 1
         if self.mode is Mode.PICK:
@@ -127,8 +133,11 @@ class ScenePlanner:
         if self._idle % 2:
             away[2] = 0.02  # as it leans: what it stands beside would be knocked over
         else:  # it does not get up here either
-            middle = (self._limits.lower[:2] + self._limits.upper[:2]) / 2
-            away[:2] = 0.02 * (middle - tool[:2]) / max(float(np.linalg.norm(middle - tool[:2])), 0.02)
+            way = (self._limits.lower[:2] + self._limits.upper[:2]) / 2 - tool[:2]
+            beside = tool[:2] - belief.state[self._slot, :2]
+            if self._slot >= 0 and np.linalg.norm(beside) < BESIDE:
+                way = beside
+            away[:2] = 0.02 * way / max(float(np.linalg.norm(way)), 0.02)
         return away
 
     # -- modes ---------------------------------------------------------------------------------------------------
@@ -141,7 +150,7 @@ class ScenePlanner:
         if self.mode not in (Mode.PICK, Mode.RIGHT):
             if self.mode is not Mode.PUSH and (moving := sliding(belief, aim)):
                 return self._intercept(aim, belief, tool, before, moving[0])
-            if not aim.open(belief, STAYS if self._reached else ENOUGH):
+            if not aim.open(belief, self._margin):
                 return self._arrived(tool)
         self._reached = 0
         for _ in range(4):  # a mode may end at once, and another begin
@@ -166,6 +175,13 @@ class ScenePlanner:
             return self._right(belief, tool)
         return self._choose(aim, belief, tool)
 
+    @property
+    def _margin(self) -> float:
+        """Share of the tolerances within which all is reached now."""
+        if self._content:
+            return WITHIN
+        return STAYS if self._reached else ENOUGH
+
     def _arrived(self, tool: np.ndarray) -> np.ndarray:
         """All targets are reached: leave, and say so after some cycles."""
         self._reached += 1
@@ -180,7 +196,7 @@ class ScenePlanner:
 
     def _choose(self, aim: Aim, belief: SceneBelief, tool: np.ndarray) -> np.ndarray | None:
         self.mode = Mode.CHOOSE
-        target = next_target(aim, belief, ENOUGH, self._limits.region)
+        target = next_target(aim, belief, ENOUGH, self._limits.region, self._fixtures)
         if target is None:
             return self._nothing(aim, belief, tool)
         if target.upright:
@@ -217,7 +233,8 @@ class ScenePlanner:
         if self._idle > STUCK:
             return self._fail(self._reason or "no motion was found that brings it nearer")
         if self._idle > STUCK // 2 and not aim.open(belief, WITHIN):
-            return self._arrived(tool)  # nothing brings it nearer, and it is near enough
+            self._content = True  # nothing brings it nearer, and it is near enough
+            return self._arrived(tool)
         move = np.zeros(6)
         move[2] = 0.02 if self._idle % 3 == 1 and tool[2] < 0.12 else 0.0
         return move

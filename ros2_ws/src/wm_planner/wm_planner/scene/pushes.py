@@ -17,9 +17,14 @@ SLOW, FAST = 0.008, 0.028  # [m] a step
 NEAR_SLOW = 0.003  # [m] a step, near the target
 LOW = 0.018  # [m] of the tip over the table
 UNDER_TOP = 0.006  # [m] that the tip is at least below an object's top
-SHARES, LOW_SHARES = (0.15, 0.45), (0.05, 0.2)  # of an object's height at which it is touched; of a slender one
-SLENDER, GENTLE = 1.5, 0.012  # height over width, and [m] a step, of what would topple when it is pushed fast
-LEAN = 0.6  # [rad] by which the hand leans back from what is taller than its fingers are long
+SHARES, LOW_SHARES, ANY_SHARES = (
+    (0.15, 0.45),
+    (0.05, 0.2),
+    (0.0, 0.6),
+)  # of an object's height at which it is touched; of a slender one
+SLENDER = 1.2  # height over width of what would topple when it is pushed fast
+GENTLE, STEADY = 0.012, 0.03  # [m], [rad] a step, of a hand that pushes that
+LEAN = 0.4, 0.65  # [rad] by which the hand leans back from what is taller than its fingers are long
 DRAWS = 3  # for each proposal that is wanted
 
 
@@ -44,9 +49,11 @@ def propose(
     rng: np.random.Generator,
     *,
     leaning: bool = False,
+    anywhere: frozenset[int] = frozenset(),
 ) -> Pushes | None:
     """`count` pushes at most of the targets' objects, the farther ones more often; `others`: prisms that the hand keeps clear of, one
-    for each object. `lower`, `upper` (6,): of tool states. `leaning`: the hand may be pitched. None where nothing can be touched.
+    for each object. `lower`, `upper` (6,): of tool states. `leaning`: the hand may be pitched. `anywhere`: slots of objects that are
+    touched at any height, for the usual one has moved nothing. None where nothing can be touched.
     """
     if not targets:
         return None
@@ -54,7 +61,7 @@ def propose(
     chosen = rng.choice(len(targets), DRAWS * count, p=off / off.sum())
     starts, headings, slots, speeds = [], [], [], []
     for number in chosen:
-        start, heading, speed = _push(belief, targets[number], off[number], hand, lower, upper, rng, leaning)
+        start, heading, speed = _push(belief, targets[number], off[number], hand, lower, upper, rng, leaning, anywhere)
         starts.append(start)
         headings.append(heading)
         speeds.append(speed)
@@ -78,6 +85,7 @@ def _push(
     upper: np.ndarray,
     rng: np.random.Generator,
     leaning: bool,
+    anywhere: frozenset[int],
 ) -> tuple[np.ndarray, float, float]:
     """Tool state (6,) before, heading [rad] and speed [m a step]."""
     slot, outline = target.slot, belief.footprint(target.slot)
@@ -91,14 +99,16 @@ def _push(
     height = float(belief.top[slot])
     bottom = float(belief.bottom[slot])
     slender = is_slender(belief, slot)
-    share = rng.uniform(
-        *(LOW_SHARES if slender else SHARES)
-    )  # outlines say nothing of what is hollow or narrow at some height
+    usual = LOW_SHARES if slender else SHARES  # outlines say nothing of what is hollow or narrow at some height
+    share = rng.uniform(*(ANY_SHARES if slot in anywhere else usual))
     tip = max(bottom + LOW, float(lower[2]), min(height - UNDER_TOP, bottom + share * (height - bottom)))
     pitch, yaw = 0.0, heading + (0.0 if rng.random() < 0.75 else np.pi / 2)
     if height - tip > hand.palm_height - 0.004:
         if leaning and (slender or rng.random() < 0.8):
-            pitch, yaw = LEAN, heading + np.pi  # fingers point along -x of a hand that is pitched forwards
+            pitch, yaw = (
+                rng.uniform(*LEAN),
+                heading + np.pi,
+            )  # fingers point along -x of a hand that is pitched forwards
         else:
             tip = height - hand.palm_height + 0.004
     turned = float(half_turned(yaw, lower[3], upper[3]))

@@ -7,22 +7,32 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wm_core.hand import Hand
-from wm_dynamics.scene_belief import SceneBelief
+from wm_core.object_state import POSITION, ROTATION
+from wm_core.outline import turned
+from wm_core.rotations import uprightness, wrapped
+from wm_dynamics.scene_belief import SceneBelief, heading
 from wm_dynamics.scene_model import SceneDynamics, SceneFutures
 from wm_planner.scene.clearance import Prism, prisms
 from wm_planner.scene.costs import Context, total
-from wm_planner.scene.pushes import GENTLE, Pushes, is_slender, propose
+from wm_planner.scene.pushes import GENTLE, STEADY, Pushes, is_slender, propose
 from wm_planner.scene.refine import Search
 from wm_planner.scene.targets import Aim, Target
 from wm_planner.scene.travel import next_move, route, there
 
 FEWEST = 24  # proposals of a cycle, however late it is
+MOST_REACHED = 6  # of the best proposals, whose start is asked for
 LOOKED_AT = 12  # proposals that all members are asked about
 WORTH = 0.0015  # [m] of cost that a push must gain
 TRAVEL_COST = 0.004  # [m] of cost for each metre that the hand travels before
 LONGEST_PUSH = 24  # steps
 AVOIDED = 0.02  # [m] around a place that the arm does not get to
 FRUITLESS = 3  # steps of a push that promise nothing, after which it ends
+TIPPING, GENTLER = (
+    float(np.cos(np.radians(4.0))),
+    0.6,
+)  # cosine of a tilt with which a push ends; factor on the speed of the next
+UNMOVED, UNTURNED = 0.004, 0.05  # [m], [rad] of an object that a whole push has left where it was
+SAME_TOUCH = np.array([0.025, 0.025, 0.015])  # [m] in the object's frame, between touches that are alike
 PROGRESS = 0.001  # [m] of cost by which what was reached counts as better than before
 WITHOUT_PROGRESS = 6  # steps after which a push ends, whatever it promises
 
@@ -51,10 +61,14 @@ class Pushing:
     refining: bool
     leaning: bool
     rng: np.random.Generator
+    reaches: Callable[[np.ndarray], bool]  # whether the arm can hold the tool in a state (6,)
     slot: int = -1
     chosen: SceneFutures | None = None  # of the push that was taken
     _found: list[tuple[Pushes, np.ndarray]] = field(default_factory=list)
     _avoided: list[np.ndarray] = field(default_factory=list)  # tool states that the arm does not get to
+    _missed: list[tuple[int, np.ndarray]] = field(default_factory=list)  # slots, and touches (3,) that moved nothing
+    _began: tuple[np.ndarray, np.ndarray] | None = None  # state (13,) and tool (6,) when the push began
+    _speeds: dict[int, float] = field(default_factory=dict)  # factors, by slots, of what was about to fall over
     _looked: int = 0  # proposals
     _each_s: float = 0.0  # [s] that one takes
     _way: list[np.ndarray] = field(default_factory=list)
@@ -99,6 +113,7 @@ class Pushing:
             count,
             self.rng,
             leaning=self.leaning,
+            anywhere=frozenset(slot for slot, _ in self._missed),
         )
         if pushes is not None:
             futures = self.model.imagine(belief, pushes.start, pushes.moves)
@@ -119,13 +134,18 @@ class Pushing:
         cost = np.concatenate([each[1] for each in found])
         for place in self._avoided:
             cost[np.linalg.norm(every.start[:, :2] - place[:2], axis=1) < AVOIDED] += 1.0
+        for slot, touch in self._missed:
+            touches = _touch(belief.state[slot], every.start)
+            cost[(every.slot == slot) & (np.abs(touches - touch) < SAME_TOUCH).all(1)] += 1.0
         order = np.argsort(cost.min(1))[:LOOKED_AT]
         best_of = Pushes(every.start[order], every.moves[order], every.slot[order])
         futures = self.model.imagine(belief, best_of.start, best_of.moves, every=True)
         again = self._judged(belief, aim, best_of, futures, tool)
-        best, length = np.unravel_index(int(np.argmin(again)), again.shape)
-        if now(belief, aim) - again[best, length] < worth:
+        promising = [each for each in np.argsort(again.min(1)) if now(belief, aim) - again[each].min() >= worth]
+        best = next((each for each in promising[:MOST_REACHED] if self.reaches(best_of.start[each])), None)
+        if best is None:
             return False
+        length = int(np.argmin(again[best]))
         self._plan = best_of.moves[best].copy()
         self._plan[length + 1 :] = 0.0
         self.slot = int(best_of.slot[best])
@@ -134,6 +154,7 @@ class Pushing:
         self._way = route(
             self.hand, tool, best_of.start[best], standing, self.limits.lower, self.limits.upper, self.rng
         )
+        self._began = belief.state[self.slot], best_of.start[best]
         self._steps = self._fruitless = self._lasting = 0
         self._least = now(belief, aim)
         return True
@@ -148,6 +169,9 @@ class Pushing:
         self, belief: SceneBelief, aim: Aim, tool: np.ndarray, before: np.ndarray, late: Callable[[], bool]
     ) -> np.ndarray | None:
         """The next displacement (6,); None: it gains no more."""
+        if self._tips(belief):
+            self._speeds[self.slot] = GENTLER * self._speeds.get(self.slot, 1.0)
+            return None
         context = self.context(belief, aim, self.slot)
         if self.refining:
 
@@ -159,7 +183,7 @@ class Pushing:
 
             limit = self.model.limit.copy()
             if is_slender(belief, self.slot):
-                limit[:2] = GENTLE
+                limit[:2], limit[3] = GENTLE * self._speeds.get(self.slot, 1.0), STEADY
             plan, along = self.search.best(self._plan, limit, cost, self.rng, late, confirm)
             gained = now(belief, aim) - float(along.min())
         else:
@@ -170,9 +194,25 @@ class Pushing:
             self._least, self._lasting = least, 0
         self._lasting += 1
         if self._fruitless >= FRUITLESS or self._lasting > WITHOUT_PROGRESS or self._steps > LONGEST_PUSH:
+            self._remember(belief)
             return None
         self._plan = np.concatenate([plan[1:], np.zeros((1, 6))])
         return plan[0]
+
+    def _tips(self, belief: SceneBelief) -> bool:
+        """Whether what stood begins to fall over; it stands again if it is let go early."""
+        stood = self._began is not None and bool(uprightness(self._began[0][ROTATION]) > TIPPING)
+        return stood and bool(belief.upright[self.slot] < TIPPING)
+
+    def _remember(self, belief: SceneBelief) -> None:
+        """A touch that has moved nothing, though it promised to: the outline says nothing of what is hollow or low there."""
+        if self._began is None:
+            return
+        before, tool = self._began
+        after = belief.state[self.slot]
+        turning = abs(wrapped(heading(after[ROTATION]) - heading(before[ROTATION])))
+        if np.linalg.norm(after[:2] - before[:2]) < UNMOVED and turning < UNTURNED:
+            self._missed.append((self.slot, _touch(before, tool)))
 
     def context(self, belief: SceneBelief, aim: Aim, slot: int) -> Context:
         """For the terms of the cost, where one object is to be moved."""
@@ -194,6 +234,12 @@ class Pushing:
 def now(belief: SceneBelief, aim: Aim) -> float:
     """What the scene costs as it is."""
     return float(sum(target.off(belief.state) for target in aim.targets))
+
+
+def _touch(state: np.ndarray, tool: np.ndarray) -> np.ndarray:
+    """Where tool states (..., 6) are in the frame of an object that stands: (..., 3) [m]."""
+    off = tool[..., :3] - state[POSITION]
+    return np.concatenate([turned(off[..., :2], -float(heading(state[ROTATION]))), off[..., 2:]], -1)
 
 
 def only(futures: SceneFutures, chosen: np.ndarray) -> SceneFutures:

@@ -1,5 +1,6 @@
 """What a goal asks of each object: where to bring it, on what it shall rest, and how exactly. Goals that cannot be met are refused."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from wm_core.object_state import ROTATION
 from wm_core.outline import distance as outline_distance
 from wm_core.rotations import wrapped
 from wm_dynamics.scene_belief import SceneBelief, heading
+from wm_planner.scene.clearance import Prism
 
 TABLE = -1  # what an object rests on that rests on nothing else
 APART = 0.012  # [m] between two objects beside each other
@@ -90,9 +92,11 @@ class Aim:
         return {belief.identities[each.slot]: float(each.off(belief.state)) for each in self.targets}
 
 
-def aim_of(goal: Goal, belief: SceneBelief, lower: np.ndarray, upper: np.ndarray) -> Aim:
+def aim_of(
+    goal: Goal, belief: SceneBelief, lower: np.ndarray, upper: np.ndarray, fixtures: Sequence[Prism] = ()
+) -> Aim:
     """What a goal asks for, now. `lower`, `upper` (2,): where objects may be brought [m]. Raises GoalError that says why not."""
-    targets = [_target(each, belief, lower, upper) for each in goal.parts]
+    targets = [_target(each, belief, lower, upper, fixtures) for each in goal.parts]
     slots = [target.slot for target in targets]
     for slot in slots:
         if slots.count(slot) > 1:
@@ -102,11 +106,11 @@ def aim_of(goal: Goal, belief: SceneBelief, lower: np.ndarray, upper: np.ndarray
         if not belief.present[slot]:
             raise GoalError(f"'{belief.identities[slot]}' is not on the table any more")
     kept = tuple(slot for slot in range(belief.slots) if slot not in slots and belief.present[slot])
-    _check_room(targets, kept, belief)
+    _check_room(targets, kept, belief, fixtures)
     return Aim(tuple(targets), kept, belief.position[:, :2].copy())
 
 
-def _target(goal: Goal, belief: SceneBelief, lower: np.ndarray, upper: np.ndarray) -> Target:
+def _target(goal: Goal, belief: SceneBelief, lower: np.ndarray, upper: np.ndarray, fixtures: Sequence[Prism]) -> Target:
     if isinstance(goal, PoseGoal):
         slot = _slot(goal.identity, belief)
         place = np.array([goal.pose.get("x", belief.state[slot, 0]), goal.pose.get("y", belief.state[slot, 1])])
@@ -126,11 +130,13 @@ def _target(goal: Goal, belief: SceneBelief, lower: np.ndarray, upper: np.ndarra
         _check_reach(place, lower, upper, belief.identities[slot])
         return Target(slot, place, tolerance=ZONE_INSET, zone=zone)
     if isinstance(goal, RelationGoal):
-        return _related(goal, belief, lower, upper)
+        return _related(goal, belief, lower, upper, fixtures)
     raise GoalError(f"expected goals about objects' poses, zones and relations, got {type(goal).__name__}")
 
 
-def _related(goal: RelationGoal, belief: SceneBelief, lower: np.ndarray, upper: np.ndarray) -> Target:
+def _related(
+    goal: RelationGoal, belief: SceneBelief, lower: np.ndarray, upper: np.ndarray, fixtures: Sequence[Prism]
+) -> Target:
     slot, other = _slot(goal.identity, belief), _slot(goal.other, belief)
     there, mine, its = belief.state[other, :2], belief.radius[slot], belief.radius[other]
     if goal.relation in ("on", "in"):
@@ -149,17 +155,22 @@ def _related(goal: RelationGoal, belief: SceneBelief, lower: np.ndarray, upper: 
         heading, reach = first + np.linspace(-0.6, 0.6, 7), gap
     places = there + reach * np.stack([np.cos(heading), np.sin(heading)], -1)
     within = ((places > lower) & (places < upper)).all(1)
-    free = within & np.array([_is_free(place, slot, other, belief) for place in places])
+    free = within & np.array([_is_free(place, slot, other, belief, fixtures) for place in places])
     if not free.any():
         raise GoalError(f"no free place within reach for '{goal.identity}' {goal.relation} '{goal.other}'")
     order = np.linalg.norm(places - belief.state[slot, :2], axis=1) + np.where(free, 0.0, np.inf)
     return Target(slot, places[int(np.argmin(order))], tolerance=0.012)
 
 
-def _is_free(place: np.ndarray, slot: int, other: int, belief: SceneBelief) -> bool:
+def _is_free(place: np.ndarray, slot: int, other: int, belief: SceneBelief, fixtures: Sequence[Prism]) -> bool:
     apart = np.linalg.norm(belief.state[:, :2] - place, axis=1) - belief.radius - belief.radius[slot]
     apart[[slot, other]] = np.inf
-    return bool((apart > 0).all())
+    return bool((apart > 0).all()) and clear_of(fixtures, place, float(belief.radius[slot]))
+
+
+def clear_of(fixtures: Sequence[Prism], place: np.ndarray, radius: float) -> bool:
+    """Whether a circle around a place (2,) meets none of what stands still."""
+    return all(float(outline_distance(place[None], each.footprint)[0]) > radius for each in fixtures)
 
 
 def _check_reach(place: np.ndarray, lower: np.ndarray, upper: np.ndarray, name: str) -> None:
@@ -170,12 +181,17 @@ def _check_reach(place: np.ndarray, lower: np.ndarray, upper: np.ndarray, name: 
         )
 
 
-def _check_room(targets: list[Target], kept: tuple[int, ...], belief: SceneBelief) -> None:
+def _check_room(targets: list[Target], kept: tuple[int, ...], belief: SceneBelief, fixtures: Sequence[Prism]) -> None:
     """Goals on top of what stays, or of each other, are refused before anything moves."""
     for number, target in enumerate(targets):
         if target.on != TABLE or target.upright:
             continue
         inner = float(np.linalg.norm(belief.outline[target.slot], axis=1).min())
+        if not clear_of(fixtures, target.place, inner):
+            raise GoalError(
+                f"'{belief.identities[target.slot]}' cannot be at {np.round(target.place, 3).tolist()} m: something stands there that"
+                " does not move"
+            )
         for other in kept:
             if belief.bottom[other] < belief.height[target.slot] and _overlaps(
                 target.place, inner, belief.footprint(other)

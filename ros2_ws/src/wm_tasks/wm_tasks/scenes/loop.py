@@ -8,10 +8,11 @@ import numpy as np
 from wm_core.goal import Goal, GoalError
 from wm_core.pose_noise import PoseNoise, noisy
 from wm_core.robot import RobotProfile
-from wm_core.scene import SceneState
+from wm_core.scene import SceneState, ToolState
 from wm_dynamics.scene_adaptation import SceneAdaptation
 from wm_dynamics.scene_model import SceneDynamics, SceneModel
 from wm_dynamics.scene_tracker import SceneTracker
+from wm_planner.scene.clearance import box_prisms
 from wm_planner.scene.decision import Mode, SceneSettings
 from wm_planner.scene.planner import ScenePlanner
 from wm_planner.scene.space import region_within
@@ -72,6 +73,7 @@ class SceneLoop:
         self.task, self.noise = task, noise or PoseNoise()
         self.sim = SceneSim(task.world, robot)
         self.driver = ToolDriver(self.sim, PERIOD)
+        self._fixtures = box_prisms(task.world.fixture_boxes)
         self._change, self._adapt, self._sight = change, adapt, sight or (lambda seen: seen)
         self._model = None if model is None else model(self.sim)
         given = settings or SceneSettings()
@@ -95,6 +97,9 @@ class SceneLoop:
             return self._by_policy(drawn, seed, policy, steps)
         return self._planned(drawn, seed, rng, steps, watch)
 
+    def _reaches(self, tool: np.ndarray) -> bool:
+        return self.sim.kinematics.reaches(ToolState(tool))
+
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _planned(
@@ -106,7 +111,17 @@ class SceneLoop:
         adaptation = SceneAdaptation(learned) if learned is not None and self._adapt else None
         lower, upper = self.driver.lower, self.driver.upper
         region = region_within(lower, upper)
-        planner = ScenePlanner(self._model, self.sim.hand, lower, upper, region, self._settings, seed=seed)
+        planner = ScenePlanner(
+            self._model,
+            self.sim.hand,
+            lower,
+            upper,
+            region,
+            self._settings,
+            fixtures=self._fixtures,
+            reaches=self._reaches,
+            seed=seed,
+        )
         move = before = np.zeros(6)
         tool = self.driver.commanded.values
         times: list[float] = []
