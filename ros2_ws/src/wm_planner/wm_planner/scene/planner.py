@@ -213,7 +213,7 @@ class ScenePlanner:
         ):
             return np.zeros(6)
         worth = max(WORTH - IDLE_GAIN * self._idle, LEAST_WORTH)
-        if not self._pushing.take(belief, aim, tool, worth):
+        if not self._pushing.take(belief, aim, tool, worth, boldly=self._idle > STUCK // 2):
             return self._nothing(aim, belief, tool)
         self.mode, self._slot = Mode.TRAVEL, self._pushing.slot
         return None

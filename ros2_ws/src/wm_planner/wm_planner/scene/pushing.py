@@ -13,13 +13,14 @@ from wm_core.rotations import uprightness, wrapped
 from wm_dynamics.scene_belief import SceneBelief, heading
 from wm_dynamics.scene_model import SceneDynamics, SceneFutures
 from wm_planner.scene.clearance import Prism, prisms
-from wm_planner.scene.costs import Context, total
+from wm_planner.scene.costs import USUAL, Context, total
 from wm_planner.scene.pushes import GENTLE, STEADY, Pushes, is_slender, propose
 from wm_planner.scene.refine import Search
 from wm_planner.scene.targets import Aim, Target
 from wm_planner.scene.travel import next_move, route, there
 
 FEWEST = 24  # proposals of a cycle, however late it is
+BOLD = {"doubt": 0.0}
 MOST_REACHED = 6  # of the best proposals, whose start is asked for
 LOOKED_AT = 12  # proposals that all members are asked about
 WORTH = 0.0015  # [m] of cost that a push must gain
@@ -123,8 +124,12 @@ class Pushing:
         self._looked += count
         return self.ready
 
-    def take(self, belief: SceneBelief, aim: Aim, tool: np.ndarray, worth: float = WORTH) -> bool:
-        """The best prefix of the best proposals, as all members see them; False where none is worth it."""
+    def take(
+        self, belief: SceneBelief, aim: Aim, tool: np.ndarray, worth: float = WORTH, *, boldly: bool = False
+    ) -> bool:
+        """The best prefix of the best proposals, as all members see them; False where none is worth it. `boldly`: however much the
+        members disagree.
+        """
         found, self._found, self._looked = self._found, [], 0
         if not found:
             return False
@@ -140,7 +145,7 @@ class Pushing:
         order = np.argsort(cost.min(1))[:LOOKED_AT]
         best_of = Pushes(every.start[order], every.moves[order], every.slot[order])
         futures = self.model.imagine(belief, best_of.start, best_of.moves, every=True)
-        again = self._judged(belief, aim, best_of, futures, tool)
+        again = self._judged(belief, aim, best_of, futures, tool, BOLD if boldly else {})
         promising = [each for each in np.argsort(again.min(1)) if now(belief, aim) - again[each].min() >= worth]
         best = next((each for each in promising[:MOST_REACHED] if self.reaches(best_of.start[each])), None)
         if best is None:
@@ -221,13 +226,20 @@ class Pushing:
         return Context(belief, self.hand, *self.limits.region, kept, (slot,))
 
     def _judged(
-        self, belief: SceneBelief, aim: Aim, pushes: Pushes, futures: SceneFutures, tool: np.ndarray
+        self,
+        belief: SceneBelief,
+        aim: Aim,
+        pushes: Pushes,
+        futures: SceneFutures,
+        tool: np.ndarray,
+        changed: Mapping[str, float] | None = None,
     ) -> np.ndarray:
-        """Cost (N, H) of each prefix."""
+        """Cost (N, H) of each prefix; `changed`: other weights of some terms."""
+        weights = {**(USUAL if self.weights is None else self.weights), **(changed or {})}
         cost = np.empty(futures.tool.shape[:2])
         for slot in np.unique(pushes.slot):
             mine = pushes.slot == slot
-            cost[mine] = total(only(futures, mine), aim, self.context(belief, aim, int(slot)), self.weights)
+            cost[mine] = total(only(futures, mine), aim, self.context(belief, aim, int(slot)), weights)
         return cost + TRAVEL_COST * np.linalg.norm(pushes.start[:, :2] - tool[:2], axis=1)[:, None]
 
 
