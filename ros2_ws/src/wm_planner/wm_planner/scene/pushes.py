@@ -23,6 +23,7 @@ SHARES, LOW_SHARES, ANY_SHARES = (
     (0.0, 0.6),
 )  # of an object's height at which it is touched; of a slender one
 SLENDER = 1.2  # height over width of what would topple when it is pushed fast
+STRAIGHT = 0.4  # share of the usual spread of its way
 GENTLE, STEADY = 0.012, 0.03  # [m], [rad] a step, of a hand that pushes that
 LEAN = 0.4, 0.65  # [rad] by which the hand leans back from what is taller than its fingers are long
 DRAWS = 3  # for each proposal that is wanted

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from wm_dynamics.scene_belief import SceneBelief, heading
 from wm_dynamics.scene_model import SceneDynamics, SceneFutures
 from wm_planner.scene.clearance import Prism, prisms
 from wm_planner.scene.costs import USUAL, Context, total
-from wm_planner.scene.pushes import GENTLE, STEADY, Pushes, is_slender, propose
+from wm_planner.scene.pushes import GENTLE, STEADY, STRAIGHT, Pushes, is_slender, propose
 from wm_planner.scene.refine import Search
 from wm_planner.scene.targets import Aim, Target
 from wm_planner.scene.travel import next_move, route, there
@@ -186,10 +186,11 @@ class Pushing:
             def confirm(moves: np.ndarray) -> np.ndarray:
                 return cost(moves, every=True)
 
-            limit = self.model.limit.copy()
+            limit, search = self.model.limit.copy(), self.search
             if is_slender(belief, self.slot):
                 limit[:2], limit[3] = GENTLE * self._speeds.get(self.slot, 1.0), STEADY
-            plan, along = self.search.best(self._plan, limit, cost, self.rng, late, confirm)
+                search = replace(search, spread=tuple(STRAIGHT * each for each in search.spread))
+            plan, along = search.best(self._plan, limit, cost, self.rng, late, confirm)
             gained = now(belief, aim) - float(along.min())
         else:
             plan, gained = self._plan, float(np.abs(self._plan).max() > 0)
