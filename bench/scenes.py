@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from _common import groups, parser, rate, recorded, table, write_json
 from _results import Line
+from _scene_variants import MODELS, SETTINGS, VARIANTS
 
 from wm_core.paths import bundles_dir
 from wm_core.robot import load_robot
@@ -27,7 +28,7 @@ from wm_tasks.scenes.still_model import StillModel
 
 METHODS = {
     "wm": "proposals and search with the learned model",
-    "unadapted": "the same without inferring friction and mass from how objects move",
+    **VARIANTS,
     "physics": "the same planner with the simulator itself as the model, true friction and mass: fewer candidates, for they cost a second",
     "still": "the same planner with a model in which nothing moves",
     "scripted": "a script that sees the truth",
@@ -83,14 +84,15 @@ def loop(task: str, method: str, change: str, bundle: Path, robot: str) -> Scene
     loaded = TASKS.get(change, lambda each: each)(load_scene_task(task))
     arm = load_robot(robot)
     of_scene = SCENES.get(change)
-    if method in ("wm", "unadapted"):
+    if method == "wm" or method in VARIANTS:
         model = SceneBundle.load(bundle)
 
         def learned(sim: SceneSim) -> SceneModel:
             model.check_hand(sim.hand)
-            return SceneModel(model, np.concatenate(sim.world.table))
+            return MODELS.get(method, SceneModel)(model, np.concatenate(sim.world.table))
 
-        return SceneLoop(loaded, learned, arm, adapt=method != "unadapted", change=of_scene)
+        settings = SETTINGS.get(method, lambda usual: usual)(SceneSettings())
+        return SceneLoop(loaded, learned, arm, settings=settings, adapt=method != "unadapted", change=of_scene)
     if method == "physics":
         return SceneLoop(loaded, PhysicsModel, arm, settings=FEW, change=of_scene)
     return SceneLoop(loaded, (lambda sim: StillModel()) if method == "still" else None, arm, change=of_scene)
