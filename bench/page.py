@@ -50,6 +50,7 @@ SECTIONS = (
     "scenes",
     "scene_predictions",
     "scene_permanence",
+    "scene_cost",
 )
 HEAD = """\
 # Benchmarks

@@ -25,6 +25,7 @@ METHODS = {
     "wm": "the learned model: 96 proposals in a cycle, then 2 x 64 candidates of 12 steps",
     "physics": "the simulator as the model: 24 proposals in a cycle, then 10 candidates of 12 steps",
 }
+ROWS = ("method",)  # each may be of another commit
 IMAGINING = {Mode.CHOOSE.value, Mode.PUSH.value}
 PROTOCOL = """\
 Protocol: the task push_past with as many objects, one of which has a goal. Counted are the cycles in which something is imagined, with

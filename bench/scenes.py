@@ -70,6 +70,7 @@ def fine(task: SceneTask) -> SceneTask:
 
 
 SAME = "as it is"
+ROWS = ("task", "method", "change")  # each may be of another commit
 # Of the scene after it was drawn; of the task before.
 SCENES: dict[str, Callable[[SceneSim, np.random.Generator], None]] = {
     "friction x0.2": slippery,

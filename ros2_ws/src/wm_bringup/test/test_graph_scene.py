@@ -1,9 +1,12 @@
 """The graph of scenes: which nodes, and what is refused before anything is started."""
 
+from pathlib import Path
+
 import pytest
 
 from wm_bringup.graph import LIFECYCLE_ORDER, arm_sim
 from wm_bringup.launch_arguments import LaunchError
+from wm_sim.scene_world import scenes_dir
 
 TRUTH = {"perception": "truth", "task": "two_poses"}
 
@@ -27,6 +30,16 @@ def test_a_world_without_a_task_is_for_goals_of_your_own():
     assert parameters(graph, "wm_sim")["world"] == "clutter" and "wm_scene_episodes" not in {
         node.name for node in graph.nodes
     }
+
+
+def test_the_planner_is_given_what_stands_still(tmp_path: Path):
+    world = tmp_path / "walled.yaml"
+    wall = "fixtures: [{shape: box, size: [0.02, 0.4, 0.1], position: [0.5, 0.0, 0.05], colour: [0.5, 0.5, 0.5]}]\n"
+    world.write_text((scenes_dir() / "clutter.yaml").read_text() + "\n" + wall)
+    graph = arm_sim({"perception": "truth", "world": str(world), "episodes": "none"})
+    assert parameters(graph, "wm_planner")["fixtures"] == pytest.approx([0.49, -0.2, 0.0, 0.51, 0.2, 0.1])
+    usual = arm_sim({"perception": "truth", "world": "clutter", "episodes": "none"})
+    assert "fixtures" not in parameters(usual, "wm_planner")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.robot import RobotError, load_robot
 from wm_core.rotations import rotation_of
+from wm_core.scene import ToolState
 
 PANDA = load_robot("panda")
 URDF = Path(PANDA.urdf).read_text()
@@ -32,6 +33,12 @@ def test_inverse_kinematics_reaches_the_table(x, y):
     np.testing.assert_array_equal(tool.position, reached)
     np.testing.assert_allclose([tool.yaw, tool.pitch], 0.0, atol=1e-3)
     assert (q >= ARM.lower).all() and (q <= ARM.upper).all()
+
+
+def test_whether_the_arm_reaches_a_tool_state():
+    assert ARM.reaches(ToolState.at(0.5, 0.0, 0.05, 0.3, 0.4))
+    assert not ARM.reaches(ToolState.at(0.95, 0.0, 0.05))
+    assert not ARM.reaches(ToolState.at(0.3, 0.0, 0.02, 0.0, 1.4))  # leaning far back towards the base
 
 
 def test_the_arm_has_frankas_joints_and_limits():
