@@ -138,7 +138,7 @@ def tables(lines: list[Line]) -> str:
                 f"{np.median([each['time_s'] for each in won]):.1f}" if won else "-",
                 f"{100 * np.mean([each['others_m'] < 0.02 for each in results]):.0f} %",
                 f"{np.percentile(times, 50):.0f}, {np.percentile(times, 99):.0f}" if len(times) else "-",
-                max(set(reasons), key=reasons.count) if reasons else "",
+                max(sorted(set(reasons)), key=reasons.count) if reasons else "",
             )
         )
     header = (

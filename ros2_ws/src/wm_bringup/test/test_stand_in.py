@@ -63,7 +63,7 @@ def test_what_arm_real_explores_becomes_labelled_data_without_ground_truth(tmp_p
     data = load_data([tmp_path / "explored"], tmp_path)
     assert np.isnan(data.objects).all() and not data.video
     assert len(data.episode) > 100 and data.worlds == ["recorded"] and set(data.seeds) == {-1}
-    assert len(labelled(data).episode) > 0.5 * len(data.episode)
+    assert len(labelled(data).episode) > 0.25 * len(data.episode)  # none once it has pushed the object out of its reach
 
 
 def test_arm_real_reaches_a_goal_on_the_stand_in(tmp_path):
