@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -21,16 +22,8 @@ VARIANTS = {
 class OneMember(SceneModel):
     """The first member alone."""
 
-    def imagine(
-        self,
-        belief: SceneBelief,
-        tool: np.ndarray,
-        moves: np.ndarray,
-        before: np.ndarray | None = None,
-        *,
-        every: bool = False,
-    ) -> SceneFutures:
-        futures = super().imagine(belief, tool, moves, before, every=True)
+    def imagine(self, *given: Any, **named: Any) -> SceneFutures:
+        futures = super().imagine(*given, **{**named, "every": True})
         return replace(
             futures, states=futures.states[:1], variances=futures.variances[:1], contacts=futures.contacts[:1]
         )

@@ -8,17 +8,12 @@ from typing import Any
 import numpy as np
 from _common import groups, parser, rate, recorded, table, write_json
 from _results import Line
-from scenes import FEW
+from scenes import loop_of
 
 from wm_core.paths import bundles_dir
-from wm_core.robot import load_robot
-from wm_core.scene_bundle import SceneBundle
-from wm_dynamics.scene_model import SceneModel
-from wm_planner.scene.decision import Mode, SceneSettings
-from wm_sim.scene_sim import SceneSim
+from wm_planner.scene.decision import Mode
 from wm_sim.scene_task import SceneTask, load_scene_task
 from wm_tasks.scenes.loop import SceneLoop
-from wm_tasks.scenes.physics_model import PhysicsModel
 
 OBJECTS = (1, 4, 6)
 METHODS = {
@@ -43,15 +38,7 @@ def crowded(count: int) -> SceneTask:
 
 @cache
 def loop(count: int, method: str, bundle: Path, robot: str) -> SceneLoop:
-    task, arm = crowded(count), load_robot(robot)
-    if method == "physics":
-        return SceneLoop(task, PhysicsModel, arm, settings=FEW)
-    model = SceneBundle.load(bundle)
-
-    def learned(sim: SceneSim) -> SceneModel:
-        return SceneModel(model, np.concatenate(sim.world.table))
-
-    return SceneLoop(task, learned, arm, settings=SceneSettings())
+    return loop_of(crowded(count), method, bundle, robot)
 
 
 def episode(count: int, method: str, seed: int, bundle: Path, robot: str) -> dict[str, Any]:

@@ -69,10 +69,11 @@ def fine(task: SceneTask) -> SceneTask:
     return replace(task, success=replace(task.success, tolerance=0.01))
 
 
+Change = Callable[[SceneSim, np.random.Generator], None]  # of a scene after it was drawn
 SAME = "as it is"
 ROWS = ("task", "method", "change")  # each may be of another commit
 # Of the scene after it was drawn; of the task before.
-SCENES: dict[str, Callable[[SceneSim, np.random.Generator], None]] = {
+SCENES: dict[str, Change] = {
     "friction x0.2": slippery,
     "friction x4": rough,
     "mass x5": heavy,
@@ -83,8 +84,12 @@ TASKS: dict[str, Callable[[SceneTask], SceneTask]] = {"centre of mass off by a t
 @cache
 def loop(task: str, method: str, change: str, bundle: Path, robot: str) -> SceneLoop:
     loaded = TASKS.get(change, lambda each: each)(load_scene_task(task))
+    return loop_of(loaded, method, bundle, robot, SCENES.get(change))
+
+
+def loop_of(task: SceneTask, method: str, bundle: Path, robot: str, change: Change | None = None) -> SceneLoop:
+    """A task as a method plans for it."""
     arm = load_robot(robot)
-    of_scene = SCENES.get(change)
     if method == "wm" or method in VARIANTS:
         model = SceneBundle.load(bundle)
 
@@ -93,10 +98,10 @@ def loop(task: str, method: str, change: str, bundle: Path, robot: str) -> Scene
             return MODELS.get(method, SceneModel)(model, np.concatenate(sim.world.table))
 
         settings = SETTINGS.get(method, lambda usual: usual)(SceneSettings())
-        return SceneLoop(loaded, learned, arm, settings=settings, adapt=method != "unadapted", change=of_scene)
+        return SceneLoop(task, learned, arm, settings=settings, adapt=method != "unadapted", change=change)
     if method == "physics":
-        return SceneLoop(loaded, PhysicsModel, arm, settings=FEW, change=of_scene)
-    return SceneLoop(loaded, (lambda sim: StillModel()) if method == "still" else None, arm, change=of_scene)
+        return SceneLoop(task, PhysicsModel, arm, settings=FEW, change=change)
+    return SceneLoop(task, (lambda sim: StillModel()) if method == "still" else None, arm, change=change)
 
 
 def episode(task: str, method: str, change: str, seed: int, bundle: Path, robot: str) -> dict[str, Any]:

@@ -36,9 +36,9 @@ def test_inverse_kinematics_reaches_the_table(x, y):
 
 
 def test_whether_the_arm_reaches_a_tool_state():
-    assert ARM.reaches(ToolState.at(0.5, 0.0, 0.05, 0.3, 0.4))
-    assert not ARM.reaches(ToolState.at(0.95, 0.0, 0.05))
-    assert not ARM.reaches(ToolState.at(0.3, 0.0, 0.02, 0.0, -1.4))  # leaning far back towards the base
+    assert ARM.reaches(ToolState.at(0.5, 0.0, 0.05, 0.3, 0.4).values)
+    assert not ARM.reaches(ToolState.at(0.95, 0.0, 0.05).values)
+    assert not ARM.reaches(ToolState.at(0.3, 0.0, 0.02, 0.0, -1.4).values)  # leaning far back towards the base
 
 
 def test_the_arm_has_frankas_joints_and_limits():

@@ -20,6 +20,7 @@ HINT = " (limits: of the robot's profile)"
 # Of joints whose profile says nothing: the acceleration is what MoveIt's jerk-limited smoothing takes then.
 CAUTIOUS_ACCELERATION = 10.0  # [rad/s^2]
 CAUTIOUS_JERK = 500.0  # [rad/s^3]: that acceleration is reached in 20 ms
+RELAX = 0.03  # [rad] a step, of joints that the tool's pose leaves free, towards where they rest
 SHORT = 30  # iterations of a search whose failure says enough
 
 
@@ -148,16 +149,16 @@ class Kinematics:
             f"expected a reachable tool pose, {np.round(position, 4)} leaves an error of {size:.2g}; choose a pose within the reach box"
         )
 
-    def reaches(self, tool: ToolState) -> bool:
-        """Whether the arm can hold its tool in a state, as far as a short search from its home says."""
-        x, y, z, yaw, pitch, _ = tool.values
+    def reaches(self, tool: np.ndarray) -> bool:
+        """Whether the arm can hold its tool in a state (6,), as far as a short search from its home says."""
+        x, y, z, yaw, pitch, _ = tool
         try:
             self.ik(np.array([x, y, z]), self.robot.tool.turned(yaw, pitch), self.robot.home.joints, 1e-3, SHORT)
         except KinematicsError:
             return False
         return True
 
-    def relaxed(self, q: np.ndarray, rest: np.ndarray, largest: float) -> np.ndarray:
+    def relaxed(self, q: np.ndarray, rest: np.ndarray, largest: float = RELAX) -> np.ndarray:
         """Joints (n,) a little nearer to `rest` (n,), no joint by more than `largest` [rad], with the tool where it was to first
         order: an arm with more joints than the tool needs does not creep into its limits (null space of the Jacobian).
         """

@@ -99,7 +99,7 @@ class ScenePlannerNode(PlanningNode):
             self._region,
             settings,
             fixtures=self._fixtures,
-            reaches=lambda tool: self._kinematics.reaches(ToolState(tool)),
+            reaches=self._kinematics.reaches,
             seed=self.value("seed"),
         )
         home = self._robot.home

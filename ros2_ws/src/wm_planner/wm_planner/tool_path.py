@@ -16,7 +16,6 @@ ACCELERATION_SHARE = 0.9  # of the limits: the guard changes velocities within a
 TRIES = 6  # to change a motion until it is within the limits
 RETURN_SPEED, RETURN_TURN = 0.05, 0.3  # [m/s, rad/s] back to the height and the orientation in which the tool is held
 LEVEL, UPRIGHT = 0.01, 0.05  # [m, rad] from there, beyond which nothing is done but to return
-RELAX = 0.03  # [rad] a step, of joints that the tool's pose leaves free, towards where they rest
 UP, YAW, PITCH = (AXES.index(axis) for axis in ("z", "yaw", "pitch"))
 
 
@@ -152,7 +151,7 @@ class ToolPath:
         which the tool is held, meanwhile.
         """
         q0, before, reason = self.joints, self.tool, ""
-        near = q0 if self._rest_joints is None else self._kinematics.relaxed(q0, self._rest_joints, RELAX)
+        near = q0 if self._rest_joints is None else self._kinematics.relaxed(q0, self._rest_joints)
         start = np.concatenate([self.position, self._off])
         end = np.concatenate([self.clipped(displacement), self._nearer() if settle else self._off])
         coasting = np.concatenate([self.clipped(self._displacement[:-4]), (start + self._displacement)[-4:]])

@@ -149,8 +149,7 @@ def _written(folder: Path, number: int, piece: Piece) -> str:
     """An OBJ file of a hull in the piece's own frame, under a name that was never used: PyBullet keeps files by their names."""
     global _count
     _count += 1
-    hull = Solid((piece.size,))
-    corners, triangles = hull.parts[0], hull.hulls[0]
+    corners, triangles = piece.size, Solid((piece.size,)).hulls[0]
     file = folder / f"{os.getpid()}_{_count}_{number}.obj"
     lines = [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in corners] + [f"f {a} {b} {c}" for a, b, c in triangles + 1]
     file.write_text("\n".join(lines) + "\n")

@@ -12,7 +12,6 @@ from wm_core.specs_schema import TOOL_FIELDS
 from wm_sim.arm_sim import physics_steps
 from wm_sim.scene_sim import SceneSim
 
-RELAX = 0.03  # [rad] a step
 YAW, PITCH = (TOOL_FIELDS.index(field) for field in ("yaw", "pitch"))
 
 
@@ -85,5 +84,5 @@ class ToolDriver:
     def _joints_at(self, tool: np.ndarray, near: np.ndarray | None = None) -> np.ndarray:
         rotation, kinematics = self.sim.robot.tool.turned(float(tool[YAW]), float(tool[PITCH])), self.sim.kinematics
         if near is None:
-            near = kinematics.relaxed(self._q, self.sim.arm.home, RELAX)
+            near = kinematics.relaxed(self._q, self.sim.arm.home)
         return kinematics.ik(tool[:3], rotation, near)

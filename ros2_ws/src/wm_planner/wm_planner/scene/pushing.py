@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from wm_core.hand import Hand
-from wm_core.object_state import POSITION, ROTATION
+from wm_core.object_state import POSITION, ROTATION, STATE
 from wm_core.outline import turned
 from wm_core.rotations import uprightness, wrapped
 from wm_dynamics.scene_belief import SceneBelief, heading
@@ -68,7 +68,10 @@ class Pushing:
     _found: list[tuple[Pushes, np.ndarray]] = field(default_factory=list)
     _avoided: list[np.ndarray] = field(default_factory=list)  # tool states that the arm does not get to
     _missed: list[tuple[int, np.ndarray]] = field(default_factory=list)  # slots, and touches (3,) that moved nothing
-    _began: tuple[np.ndarray, np.ndarray] | None = None  # state (13,) and tool (6,) when the push began
+    _began: tuple[np.ndarray, np.ndarray] = (
+        np.zeros(STATE),
+        np.zeros(6),
+    )  # state (13,) and tool (6,) when the push began
     _speeds: dict[int, float] = field(default_factory=dict)  # factors, by slots, of what was about to fall over
     _looked: int = 0  # proposals
     _each_s: float = 0.0  # [s] that one takes
@@ -145,7 +148,7 @@ class Pushing:
         order = np.argsort(cost.min(1))[:LOOKED_AT]
         best_of = Pushes(every.start[order], every.moves[order], every.slot[order])
         futures = self.model.imagine(belief, best_of.start, best_of.moves, every=True)
-        again = self._judged(belief, aim, best_of, futures, tool, BOLD if boldly else {})
+        again = self._judged(belief, aim, best_of, futures, tool, BOLD if boldly else None)
         promising = [each for each in np.argsort(again.min(1)) if now(belief, aim) - again[each].min() >= worth]
         best = next((each for each in promising[:MOST_REACHED] if self.reaches(best_of.start[each])), None)
         if best is None:
@@ -207,13 +210,11 @@ class Pushing:
 
     def _tips(self, belief: SceneBelief) -> bool:
         """Whether what stood begins to fall over; it stands again if it is let go early."""
-        stood = self._began is not None and bool(uprightness(self._began[0][ROTATION]) > TIPPING)
+        stood = bool(uprightness(self._began[0][ROTATION]) > TIPPING)
         return stood and bool(belief.upright[self.slot] < TIPPING)
 
     def _remember(self, belief: SceneBelief) -> None:
         """A touch that has moved nothing, though it promised to: the outline says nothing of what is hollow or low there."""
-        if self._began is None:
-            return
         before, tool = self._began
         after = belief.state[self.slot]
         turning = abs(wrapped(heading(after[ROTATION]) - heading(before[ROTATION])))

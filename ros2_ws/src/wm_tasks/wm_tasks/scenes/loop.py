@@ -8,7 +8,7 @@ import numpy as np
 from wm_core.goal import Goal, GoalError
 from wm_core.pose_noise import PoseNoise, noisy
 from wm_core.robot import RobotProfile
-from wm_core.scene import SceneState, ToolState
+from wm_core.scene import SceneState
 from wm_dynamics.scene_adaptation import SceneAdaptation
 from wm_dynamics.scene_model import SceneDynamics, SceneModel
 from wm_dynamics.scene_tracker import SceneTracker
@@ -97,9 +97,6 @@ class SceneLoop:
             return self._by_policy(drawn, seed, policy, steps)
         return self._planned(drawn, seed, rng, steps, watch)
 
-    def _reaches(self, tool: np.ndarray) -> bool:
-        return self.sim.kinematics.reaches(ToolState(tool))
-
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _planned(
@@ -119,7 +116,7 @@ class SceneLoop:
             region,
             self._settings,
             fixtures=self._fixtures,
-            reaches=self._reaches,
+            reaches=self.sim.kinematics.reaches,
             seed=seed,
         )
         move = before = np.zeros(6)
