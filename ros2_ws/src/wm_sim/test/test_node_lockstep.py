@@ -82,6 +82,16 @@ def test_an_answer_to_an_older_frame_does_not_advance_time(fresh):
     assert fresh.now_ns == second_ns
 
 
+def test_where_nothing_is_sent_any_more_time_goes_on_at_last(fresh):
+    """The guard sends nothing while the arm ends its motion by itself, and judges by this clock when that is over."""
+    start_ns, q = fresh.now_ns, fresh.first["joint_states"].position[:7]
+    fresh.move(q, start_ns)
+    fresh.frame(start_ns)
+    second_ns = fresh.now_ns
+    fresh.frame(second_ns)
+    assert fresh.now_ns - second_ns == pytest.approx(100_000_000, abs=1)
+
+
 def test_a_trajectory_from_before_a_reset_does_not_reach_the_new_scene(fresh):
     old_ns, q = fresh.now_ns, np.array(fresh.first["joint_states"].position[:7])
     assert fresh.ask(ResetWorld, "sim/reset", seed=4).success

@@ -32,6 +32,8 @@ MAX_LAG_NS = 250_000_000  # further behind the wall clock than this, simulated t
 # The same where the arm goes by the wall clock: pictures of it must not have earlier stamps than what they show.
 FOLLOWER_LAG_NS = 50_000_000
 REPEAT_AFTER = 1.0  # [s] without a trajectory in lockstep until the frames are sent again: sensor topics may lose some
+# Then, where trajectories came before, a period passes without one: the guard may send nothing, and waits by this clock.
+REPEATS = 2
 MAX_STEP_PERIODS = 100
 WATCH_STEPS = 3  # physics steps between what the arm's observer says in real time: rest is known to within 13 ms
 
@@ -137,7 +139,7 @@ class SimNode(WmNode):
         # One that answers an older frame moves the arm but no time: else an extra one, say a hold of the guard, would
         # leave two frames under way for ever.
         if self._mode == "lockstep" and (stamp_ns == 0 or stamp_ns >= self._driver.now_ns):
-            self._owed = True
+            self._owed, self._repeats_left = True, REPEATS
             self._advance_if_owed()
 
     # -- time ----------------------------------------------------------------------------------------------------
@@ -191,6 +193,7 @@ class SimNode(WmNode):
         if self._window is not None:
             self._window.reset(seed, object_xy)
         self._owed = False
+        self._repeats_left: int | None = None  # in lockstep; None until a trajectory is accepted
         self._go_on(before_ns)
         if self._follower is not None:
             self._follower.place()
@@ -208,8 +211,14 @@ class SimNode(WmNode):
             self._pacer.reset()  # physics ticks in phase with the frames: these are published when they are due
 
     def _repeat_frames(self) -> None:
-        if time.monotonic() - self._published_at >= REPEAT_AFTER and not self._paused:
-            self._publish_frames()
+        if self._paused or time.monotonic() - self._published_at < REPEAT_AFTER:
+            return
+        if self._repeats_left == 0:
+            self._advance()
+            return
+        if self._repeats_left is not None:
+            self._repeats_left -= 1
+        self._publish_frames()
 
     # -- publishing ----------------------------------------------------------------------------------------------
 
@@ -229,18 +238,10 @@ class SimNode(WmNode):
         factor = (simulated - self._reported[1]) / max(1, wall - self._reported[0])
         refused = self._arm.rejected > self._arm.rejected_before
         slow = self._mode == "real_time" and not self._paused and factor < 0.95
-        summary = (
-            "paused"
-            if self._paused
-            else "too slow for real time"
-            if slow
-            else "trajectories refused"
-            if refused
-            else "running"
-        )
+        problem = "too slow for real time" if slow else "trajectories refused" if refused else ""
         self.diagnose(
-            WARN if slow or refused else OK,
-            summary,
+            WARN if problem else OK,
+            problem or ("paused" if self._paused else "running"),
             mode=self._mode,
             world=self._sim.world.name,
             real_time_factor=f"{factor:.2f}",
