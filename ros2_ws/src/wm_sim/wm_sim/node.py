@@ -193,7 +193,7 @@ class SimNode(WmNode):
         if self._window is not None:
             self._window.reset(seed, object_xy)
         self._owed = False
-        self._repeats_left: int | None = None  # in lockstep; None until a trajectory is accepted
+        self._repeats_left = -1  # in lockstep; below 0 until a trajectory is accepted
         self._go_on(before_ns)
         if self._follower is not None:
             self._follower.place()
@@ -216,7 +216,7 @@ class SimNode(WmNode):
         if self._repeats_left == 0:
             self._advance()
             return
-        if self._repeats_left is not None:
+        if self._repeats_left > 0:
             self._repeats_left -= 1
         self._publish_frames()
 
