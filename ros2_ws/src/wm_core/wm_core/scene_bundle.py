@@ -32,6 +32,9 @@ FAMILY = "scene"
 SCHEMA_VERSION = 2
 GRAPHS = ("rollout", "step")
 SAME = 0.006  # [m] by which sizes of two hands may differ
+# What a model of scenes says of an object that no box of the hand is as near to [m], that does not move and that nothing pushes: it
+# stays, with this logarithm of variances [m^2, rad^2] in a step.
+NEAR, STILL = 0.03, -11.0
 
 _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
 _COUNT = {"type": "integer", "minimum": 1}

@@ -7,7 +7,7 @@ from scene_of_one import scene
 from wm_core.pose_noise import PoseNoise
 from wm_core.scene import SceneState, rotation_of
 from wm_dynamics.scene_belief import SceneBelief
-from wm_dynamics.scene_model import near_pairs
+from wm_dynamics.scene_concern import near_pairs
 from wm_dynamics.scene_tracker import SceneTracker
 
 STILL = np.zeros(6)

@@ -94,6 +94,11 @@ class SceneBelief:
             raise KeyError(f"expected an object out of {list(self.identities)}, got '{identity}'")
         return self.identities.index(identity)
 
+    def only(self, slots: np.ndarray) -> "SceneBelief":
+        """Some of the objects."""
+        arrays = (self.state, self.variance, self.outline, self.height, self.code, self.present)
+        return SceneBelief(tuple(self.identities[slot] for slot in slots), *(each[slots] for each in arrays))
+
     def at(self, state: np.ndarray) -> "SceneBelief":
         """The same objects elsewhere: states (K, 13)."""
         return replace(self, state=state)

@@ -5,12 +5,10 @@ from typing import Protocol
 
 import numpy as np
 
-from wm_core.object_state import STATE
-from wm_core.scene_bundle import SceneBundle
+from wm_core.object_state import STATE, VELOCITY
+from wm_core.scene_bundle import STILL, SceneBundle
 from wm_dynamics.scene_belief import SceneBelief
-
-REACH = 0.06  # [m] between two objects' circles within which one may move the other in a rollout
-MOST_PAIRS = 12
+from wm_dynamics.scene_concern import concerned, near_pairs
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,11 @@ class SceneDynamics(Protocol):
 
 
 class SceneModel:
-    """Futures by a SceneBundle over a table with lower and upper corner (4,) [m]."""
+    """Futures by a SceneBundle over a table with lower and upper corner (4,) [m].
+
+    The graph sees the objects that a candidate can change; the others stay where they are. So its cost goes with how many are
+    near, not with how many there are.
+    """
 
     def __init__(self, bundle: SceneBundle, table: np.ndarray) -> None:
         self.bundle = bundle
@@ -88,9 +90,11 @@ class SceneModel:
                 return np.broadcast_to(values, (members, *values.shape))
             return np.swapaxes(values.reshape(groups, members, *values.shape[1:]), 0, 1)
 
-        result = self.bundle.run(
+        result = self._run(
             graph,
-            **self._facts(belief, belief.code[None, None]),
+            belief,
+            concerned(belief, self.bundle.hand, tool, moves),
+            belief.code[None, None],
             moves=np.ascontiguousarray(spread(padded).transpose(2, 0, 3, 1)),
             tool=np.ascontiguousarray(spread(tools).transpose(0, 2, 1)),
             before=np.zeros((1, 6, 1), np.float32) if before is None else before.reshape(1, 6, 1).astype(np.float32),
@@ -117,14 +121,38 @@ class SceneModel:
         members, steps = self.bundle.ensemble, len(moves)
         padded = np.zeros((self.horizon, members, 6, len(codes)), np.float32)
         padded[:steps] = moves[:, None, :, None]
-        result = self.bundle.run(
+        result = self._run(
             "rollout",
-            **self._facts(belief, codes[None]),
+            belief,
+            concerned(belief, self.bundle.hand, tool, moves[None]),
+            codes[None],
             moves=padded,
             tool=tool.reshape(1, 6, 1).astype(np.float32),
             before=before.reshape(1, 6, 1).astype(np.float32),
         )
         return result["states"][:steps].mean(1).transpose(3, 0, 2, 1)
+
+    def _run(
+        self, graph: str, belief: SceneBelief, slots: np.ndarray, code: np.ndarray, **inputs: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """The graph's outputs for all objects, imagined for those in `slots` only; `code` (1, m, K, 2)."""
+        steps, members, _, count = inputs["moves"].shape
+        still = belief.state.T.astype(np.float32)
+        still[VELOCITY] = 0.0
+        spread = np.exp(STILL) * np.arange(1, steps + 1, dtype=np.float32)
+        shape = (steps, members, 1, belief.slots, count)
+        result = {
+            "states": np.broadcast_to(
+                still[None, None, :, :, None], (steps, members, STATE, belief.slots, count)
+            ).copy(),
+            "variances": np.broadcast_to(spread.reshape(-1, 1, 1, 1, 1), shape).repeat(2, 2),
+            "contacts": np.zeros((steps, members, belief.slots, count), np.float32),
+        }
+        if len(slots):
+            imagined = self.bundle.run(graph, **self._facts(belief.only(slots), code[:, :, slots]), **inputs)
+            for name, axis in (("states", 3), ("variances", 3), ("contacts", 2)):
+                result[name][(slice(None),) * axis + (slots,)] = imagined[name]
+        return result
 
     def _facts(self, belief: SceneBelief, code: np.ndarray) -> dict[str, np.ndarray]:
         """Inputs that all candidates share; `code` (1, m, K, 2)."""
@@ -136,13 +164,3 @@ class SceneModel:
             "table": self._table,
             "pairs": near_pairs(belief),
         }
-
-
-def near_pairs(belief: SceneBelief) -> np.ndarray:
-    """Slots (2, R) of the objects that may move each other within a rollout, receiver and sender, the nearest ones; at least (0, 0)."""
-    place, radius = belief.position[:, :2], belief.radius
-    apart = np.linalg.norm(place[:, None] - place[None], axis=-1) - radius[:, None] - radius[None]
-    to, of = np.nonzero((apart < REACH) & ~np.eye(len(place), dtype=bool))
-    order = np.argsort(apart[to, of], kind="stable")[:MOST_PAIRS]
-    found = np.stack([to[order], of[order]]).astype(np.int64)
-    return found if found.shape[1] else np.zeros((2, 1), np.int64)

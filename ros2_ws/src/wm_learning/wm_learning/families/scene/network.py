@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wm_core.hand import Hand
+from wm_core.scene_bundle import NEAR, STILL
 from wm_core.solid import POINTS
 from wm_learning.families.scene.config import SceneConfig
 from wm_learning.families.scene.geometry import (
@@ -28,10 +29,10 @@ from wm_learning.families.scene.geometry import (
 
 CODE = 2  # inputs about what an object is made of: logarithms of friction and mass
 STEP = 0.1  # [s]
-NEAR = 0.03  # [m] of a hand's box within which it may move an object
 ROOM = 0.02  # [m] between two objects within which they may touch
 SCALE = (0.02, 0.02, 0.02, 0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 2.0, 2.0, 2.0)  # of what is predicted
 STATIC = 2 * POINTS + 1 + CODE
+UNTOUCHED = -8.0  # logit of contact of what nothing is near to
 # By what the inputs about an object are multiplied: of each of three boxes the gap, coarse and fine, and place and normal; ...
 INPUT_SCALE = (
     *(30.0,) * 3,
@@ -183,9 +184,9 @@ class SceneNetwork(nn.Module):
         moved = out[:, : len(SCALE)] * self._scale
         if here is not None:
             moved = moved * here.unsqueeze(1)
-        floor = -11.0
-        growth = torch.where(active > 0, out[:, 12:14].clamp(-6, 6) - 9.0, torch.full_like(out[:, 12:14], floor))
-        return displaced(state, pose, moved, active), growth, out[:, 14]
+        growth = torch.where(active > 0, out[:, 12:14].clamp(-6, 6) - 9.0, torch.full_like(out[:, 12:14], STILL))
+        touches = torch.where(active[:, 0] > 0, out[:, 14], torch.full_like(out[:, 14], UNTOUCHED))
+        return displaced(state, pose, moved, active), growth, touches
 
     def _own(
         self,

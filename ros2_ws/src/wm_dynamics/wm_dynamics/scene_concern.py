@@ -1,0 +1,66 @@
+"""Which objects a rollout can change: what the hand comes near to, what moves by itself, and what those may push."""
+
+import numpy as np
+
+from wm_core.hand import OPENING, Hand
+from wm_core.object_state import VELOCITY
+from wm_core.scene_bundle import NEAR
+from wm_dynamics.scene_belief import SceneBelief
+
+RESTS = 0.002, 0.02  # [m/s, rad/s] below which an object does not move by itself
+REACH = 0.06  # [m] between two objects' circles within which one may move the other in a rollout
+MOST_PAIRS = 12
+
+
+def concerned(belief: SceneBelief, hand: Hand, tool: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """Slots in increasing order of the objects that may move, or that what moves may meet, in one of N candidates.
+
+    `tool` (6,) or (N, 6): tool states before displacements `moves` (N, H, 6) [m, rad]. All others stay where they are in each of them.
+    """
+    path = np.asarray(tool, float).reshape(-1, 1, 6) + np.cumsum(moves, 1)
+    linear, angular = belief.state[:, VELOCITY].reshape(-1, 2, 3).swapaxes(0, 1)
+    moves_itself = (np.linalg.norm(linear, axis=-1) > RESTS[0]) | (np.linalg.norm(angular, axis=-1) > RESTS[1])
+    found = moves_itself | met(belief, hand, path.reshape(-1, 6))
+    near = _near(belief)
+    for _ in range(belief.slots - 1):  # what is pushed pushes on
+        found = found | (near & found[None]).any(1)
+    return np.flatnonzero(found)
+
+
+def near_pairs(belief: SceneBelief) -> np.ndarray:
+    """Slots (2, R) of the objects that may move each other within a rollout, receiver and sender, the nearest ones; at least (0, 0)."""
+    to, of = np.nonzero(_near(belief))
+    order = np.argsort(_apart(belief)[to, of], kind="stable")[:MOST_PAIRS]
+    found = np.stack([to[order], of[order]]).astype(np.int64)
+    return found if found.shape[1] else np.zeros((2, 1), np.int64)
+
+
+def met(belief: SceneBelief, hand: Hand, tool: np.ndarray) -> np.ndarray:
+    """(K,) bool: whether a box of the hand is within NEAR of the cylinder around an object, in one of the tool states (N, 6)."""
+    yaw, pitch = tool[:, 3, None], tool[:, 4, None]
+    centre, half = hand.centres(tool[:, OPENING]), hand.halves  # (N, 3 boxes, 3), (3 boxes, 3)
+    cos, sin = np.cos(pitch), np.sin(pitch)
+    ahead = cos * centre[..., 0] + sin * centre[..., 2]
+    up = tool[:, 2, None] - sin * centre[..., 0] + cos * centre[..., 2]
+    half_ahead = np.abs(cos) * half[:, 0] + np.abs(sin) * half[:, 2]
+    half_up = np.abs(sin) * half[:, 0] + np.abs(cos) * half[:, 2]
+    away = belief.position[None, :, :2] - tool[:, None, :2]  # (N, K, 2)
+    along = np.cos(yaw) * away[..., 0] + np.sin(yaw) * away[..., 1]
+    aside = np.cos(yaw) * away[..., 1] - np.sin(yaw) * away[..., 0]
+    beyond = np.maximum(np.abs(along[:, None] - ahead[..., None]) - half_ahead[..., None], 0)  # (N, 3, K)
+    beside = np.maximum(np.abs(aside[:, None] - centre[..., 1, None]) - half[:, 1, None], 0)
+    flat = np.hypot(beyond, beside) - belief.radius
+    reach = np.hypot(belief.radius, belief.height / 2)  # however it lies
+    over = np.abs(up[..., None] - belief.position[:, 2]) - half_up[..., None] - reach
+    return ((flat < NEAR) & (over < NEAR)).any((0, 1))
+
+
+def _apart(belief: SceneBelief) -> np.ndarray:
+    """(K, K) [m] between the circles around objects."""
+    place, radius = belief.position[:, :2], belief.radius
+    return np.linalg.norm(place[:, None] - place[None], axis=-1) - radius[:, None] - radius[None]
+
+
+def _near(belief: SceneBelief) -> np.ndarray:
+    """(K, K) bool: which two objects may move each other."""
+    return (_apart(belief) < REACH) & ~np.eye(belief.slots, dtype=bool)
