@@ -70,14 +70,19 @@ def test_a_pusher_is_as_the_pandas_closed_fingers(name):
     assert rod == pytest.approx(palm, abs=1e-9)
 
 
-def test_the_profile_says_where_the_pandas_fingers_and_palm_are():
+GRIPPERS = {
+    "panda": (["panda_leftfinger", "panda_rightfinger"], ["panda_hand"]),
+    "xarm6": (["left_finger", "right_finger"], ["gripper_palm"]),
+}
+
+
+@pytest.mark.parametrize("name", GRIPPERS)
+def test_the_profile_says_where_fingers_and_palm_are(name):
     """The boxes of the tool are the collision shapes of its URDF, gripper closed."""
-    kinematics = Kinematics(load_robot("panda"))
+    kinematics = Kinematics(load_robot(name))
     q = home_joints(kinematics)
     tip = np.linalg.inv(kinematics.link_pose(kinematics.robot.tool.link, q))
-    for box, links in zip(
-        kinematics.robot.tool.boxes, (["panda_leftfinger", "panda_rightfinger"], ["panda_hand"]), strict=True
-    ):
+    for box, links in zip(kinematics.robot.tool.boxes, GRIPPERS[name], strict=True):
         shapes = link_shapes(kinematics.description, links, "collision")
         places = [tip @ kinematics.link_pose(shape.link, q) @ shape.pose for shape in shapes]
         points = np.concatenate(
