@@ -24,10 +24,13 @@ class Speaker:
         self._executor.spin_once(timeout_sec=seconds)
 
     def call(self, kind: type, service: str, owner: str, request: Any) -> Any:
-        """The answer of a service that the lifecycle node `owner` offers; raises ValueError when it does not answer or refuses."""
+        """The answer of a service that the lifecycle node `owner` offers; raises ValueError when it does not answer or refuses.
+
+        The request may come twice.
+        """
         from lifecycle_msgs.srv import GetState
 
-        from wm_core.services import await_answers
+        from wm_core.services import ask, await_answers
 
         client = self.node.create_client(kind, service)
         if not await_answers(self.node.create_client(GetState, f"{owner}/get_state"), self.spin, FOUND_S):
@@ -37,11 +40,9 @@ class Speaker:
                 f"expected {where}/{owner}, which offers {service}, it does not answer: start it with ./wm launch arm_sim.launch.py,"
                 f" or give its --namespace; ROS_DOMAIN_ID is {domain}"
             )
-        future = client.call_async(request)
-        self._executor.spin_until_future_complete(future, timeout_sec=ANSWER_S)
-        if not future.done():
+        answer = ask(client, request, self.spin, ANSWER_S)
+        if answer is None:
             raise ValueError(f"{service}: expected an answer, none came for {ANSWER_S:g} s")
-        answer = future.result()
         if not answer.success:
             raise ValueError(f"{service}: {answer.message}")
         return answer
