@@ -58,6 +58,28 @@ class Hand:
         at[..., 2, :] = self.palm_position
         return at
 
+    def gaps(self, tools: np.ndarray, middles: np.ndarray, radii: np.ndarray, heights: np.ndarray) -> np.ndarray:
+        """Gaps (N, K) [m] between any box at tool states (N, 6) and upright cylinders, negative where they may overlap.
+
+        `middles` (K, 2), `radii` (K,), `heights` (K, 2) of bottoms and tops [m], in the table frame. Never more than the true gap: a
+        box that is pitched counts as the one along the table around it.
+        """
+        tools = np.asarray(tools, float)
+        yaw, pitch = tools[:, 3, None], tools[:, 4, None]
+        centre, half = self.centres(tools[:, OPENING]), self.halves
+        cos, sin = np.cos(pitch), np.sin(pitch)
+        ahead, up = cos * centre[..., 0] + sin * centre[..., 2], cos * centre[..., 2] - sin * centre[..., 0]
+        half_ahead = np.abs(cos) * half[:, 0] + np.abs(sin) * half[:, 2]
+        half_up = np.abs(sin) * half[:, 0] + np.abs(cos) * half[:, 2]
+        dx, dy = (middles[:, axis] - tools[:, axis, None] for axis in (0, 1))  # (N, K)
+        along, aside = np.cos(yaw) * dx + np.sin(yaw) * dy, np.cos(yaw) * dy - np.sin(yaw) * dx
+        beyond = np.abs(along[:, None] - ahead[..., None]) - half_ahead[..., None]  # (N, boxes, K)
+        beside = np.abs(aside[:, None] - centre[..., 1, None]) - half[:, 1, None]
+        flat = np.hypot(np.maximum(beyond, 0), np.maximum(beside, 0)) - radii
+        at = (tools[:, 2, None] + up)[..., None]
+        over = np.maximum(heights[:, 0] - at, at - heights[:, 1]) - half_up[..., None]
+        return np.maximum(flat, over).min(1)
+
     @property
     def halves(self) -> np.ndarray:
         """Half extents (3 boxes, 3) [m]."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from wm_core.hand import OPENING, Hand
+from wm_core.hand import Hand
 from wm_core.object_state import VELOCITY
 from wm_core.scene_bundle import NEAR
 from wm_dynamics.scene_belief import SceneBelief
@@ -37,22 +37,9 @@ def near_pairs(belief: SceneBelief) -> np.ndarray:
 
 def met(belief: SceneBelief, hand: Hand, tool: np.ndarray) -> np.ndarray:
     """(K,) bool: whether a box of the hand is within NEAR of the cylinder around an object, in one of the tool states (N, 6)."""
-    yaw, pitch = tool[:, 3, None], tool[:, 4, None]
-    centre, half = hand.centres(tool[:, OPENING]), hand.halves  # (N, 3 boxes, 3), (3 boxes, 3)
-    cos, sin = np.cos(pitch), np.sin(pitch)
-    ahead = cos * centre[..., 0] + sin * centre[..., 2]
-    up = tool[:, 2, None] - sin * centre[..., 0] + cos * centre[..., 2]
-    half_ahead = np.abs(cos) * half[:, 0] + np.abs(sin) * half[:, 2]
-    half_up = np.abs(sin) * half[:, 0] + np.abs(cos) * half[:, 2]
-    away = belief.position[None, :, :2] - tool[:, None, :2]  # (N, K, 2)
-    along = np.cos(yaw) * away[..., 0] + np.sin(yaw) * away[..., 1]
-    aside = np.cos(yaw) * away[..., 1] - np.sin(yaw) * away[..., 0]
-    beyond = np.maximum(np.abs(along[:, None] - ahead[..., None]) - half_ahead[..., None], 0)  # (N, 3, K)
-    beside = np.maximum(np.abs(aside[:, None] - centre[..., 1, None]) - half[:, 1, None], 0)
-    flat = np.hypot(beyond, beside) - belief.radius
     reach = np.hypot(belief.radius, belief.height / 2)  # however it lies
-    over = np.abs(up[..., None] - belief.position[:, 2]) - half_up[..., None] - reach
-    return ((flat < NEAR) & (over < NEAR)).any((0, 1))
+    heights = belief.position[:, 2:] + reach[:, None] * np.array([-1.0, 1.0])
+    return (hand.gaps(tool, belief.position[:, :2], belief.radius, heights) < NEAR).any(0)
 
 
 def _apart(belief: SceneBelief) -> np.ndarray:

@@ -12,7 +12,7 @@ from scipy.spatial import ConvexHull
 from wm_core.hand import FINGERS, OPENING, Hand
 from wm_dynamics.scene_belief import SceneBelief
 
-FAR = 0.5  # [m] gap of what is too far away to be looked at
+LOOKED_AT, FAR = 0.25, 0.5  # [m] gaps that are looked at; that of what is further away
 SPACING = 0.01  # [m] at most, between the places of a footprint
 
 
@@ -58,12 +58,14 @@ def prisms(belief: SceneBelief) -> list[Prism]:
     return [Prism(belief.footprint(slot), float(bottom[slot]), float(top[slot])) for slot in range(belief.slots)]
 
 
-def hand_gaps(hand: Hand, tools: np.ndarray, prism: Prism, *, fingers_only: bool = False) -> np.ndarray:
-    """Gaps (N,) [m] between any box of a hand at tool states (N, 6) and a prism; negative where they overlap."""
+def hand_gaps(
+    hand: Hand, tools: np.ndarray, prism: Prism, *, fingers_only: bool = False, within: float = LOOKED_AT
+) -> np.ndarray:
+    """Gaps (N,) [m] between any box of a hand at tool states (N, 6) and a prism; negative where they overlap, FAR above `within`."""
     tools = np.asarray(tools, float)
     gaps = np.full(len(tools), FAR)
-    reach = prism.radius + np.linalg.norm(hand.palm) + hand.opening[1] + np.linalg.norm(hand.palm_position)
-    near = np.linalg.norm(tools[:, :2] - prism.middle, axis=1) < reach
+    around = prism.middle[None], np.array([prism.radius]), np.array([[prism.bottom, prism.top]])
+    near = hand.gaps(tools, *around)[:, 0] < within
     if not near.any():
         return gaps
     at = tools[near]

@@ -110,7 +110,7 @@ def clearance(futures: SceneFutures, aim: Aim, context: Context) -> np.ndarray:
     for slot, prism in context.others.items():
         if slot in context.touched:
             continue
-        hit |= (hand_gaps(context.hand, flat, prism) < MARGIN).reshape(count, steps)
+        hit |= (hand_gaps(context.hand, flat, prism, within=MARGIN) < MARGIN).reshape(count, steps)
         for moved in context.touched:
             states = futures.states.mean(0)[..., moved, :]
             yaw = 2 * np.arctan2(states[..., 5], states[..., 6])

@@ -29,7 +29,6 @@ STUCK = 12  # times that nothing was found, after which the goal is given up
 BESIDE = 0.12  # [m] within which the hand gives way to what it pushes
 AWAY = 0.1  # [m] that the hand rises when all is done
 BACK_OFF = 0.02  # [m] away from what was pushed
-TAKING_S = 0.03  # [s] that it takes to decide between proposals: in a cycle of its own where no more is left
 MOST_TRIES = 6  # of a grasp
 UNMOVED, STALLED = 1e-4, 4  # [m, rad] of a tool that stands; cycles of that after which the arm cannot go on
 
@@ -208,9 +207,8 @@ class ScenePlanner:
         pushed = [each for each in aim.open(belief, ENOUGH) if each.on == TABLE and not each.upright]
         if target.slot not in [each.slot for each in pushed]:  # what is in the way is put aside first
             pushed = [target]
-        if not self._pushing.ready and (
-            not self._pushing.look(belief, aim, pushed, tool, self._left()) or self._left() < TAKING_S
-        ):
+        if not self._pushing.ready:  # to decide between proposals takes a cycle of its own
+            self._pushing.look(belief, aim, pushed, tool, self._left())
             return np.zeros(6)
         worth = max(WORTH - IDLE_GAIN * self._idle, LEAST_WORTH)
         if not self._pushing.take(belief, aim, tool, worth, boldly=self._idle > STUCK // 2):

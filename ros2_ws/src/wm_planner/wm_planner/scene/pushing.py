@@ -98,8 +98,8 @@ class Pushing:
 
     def look(
         self, belief: SceneBelief, aim: Aim, targets: Sequence[Target], tool: np.ndarray, left_s: float = np.inf
-    ) -> bool:
-        """Imagine some proposals, so many as there is time for in `left_s` [s]; whether that was the last look before one is taken."""
+    ) -> None:
+        """Imagine some proposals, so many as there is time for in `left_s` [s]."""
         began = time.perf_counter()
         count = (
             int(np.clip(left_s / max(self._each_s, 1e-6), FEWEST, self.proposals))
@@ -125,7 +125,6 @@ class Pushing:
             took = (time.perf_counter() - began) / len(pushes.start)
             self._each_s = took if self._each_s == 0 else 0.8 * self._each_s + 0.2 * took
         self._looked += count
-        return self.ready
 
     def take(
         self, belief: SceneBelief, aim: Aim, tool: np.ndarray, worth: float = WORTH, *, boldly: bool = False
