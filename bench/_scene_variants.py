@@ -15,7 +15,7 @@ VARIANTS = {
     "one member": "wm with one member of the ensemble",
     "no messages": "wm with a model in which objects do not move each other",
     "as proposed": "wm without a search: the best proposal is carried out as it is",
-    "few proposals": "wm with 8 proposals in place of 192",
+    "few proposals": "wm with 8 proposals in place of 112",
 }
 
 

@@ -39,7 +39,7 @@ def met(belief: SceneBelief, hand: Hand, tool: np.ndarray) -> np.ndarray:
     """(K,) bool: whether a box of the hand is within NEAR of the cylinder around an object, in one of the tool states (N, 6)."""
     reach = np.hypot(belief.radius, belief.height / 2)  # however it lies
     heights = belief.position[:, 2:] + reach[:, None] * np.array([-1.0, 1.0])
-    return (hand.gaps(tool, belief.position[:, :2], belief.radius, heights) < NEAR).any(0)
+    return np.any(hand.gaps(tool, belief.position[:, :2], belief.radius, heights) < NEAR, axis=0)
 
 
 def _apart(belief: SceneBelief) -> np.ndarray:

@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from wm_core.hand import Hand
 from wm_core.robot import load_robot
+from wm_core.rotations import wrapped
 from wm_core.scene_bundle import SceneBundle
 from wm_core.solid import Solid
 from wm_data.scenes.collect import collect_scenes
@@ -53,10 +54,10 @@ def network():
 )
 def test_gaps_are_those_of_the_planner(network, tool):
     state = states((0.5, 0.01, 0.025, 0, 0, 25))
-    shape, pose = Shape.of(*shapes()), Pose.of(state)
-    gaps, _ = touches(
-        shape, pose, lines(shape, pose), Tool.of(torch.tensor(tool).view(1, 6, 1)), Boxes(*network._boxes)
-    )
+    shape, pose = Shape.of(*shapes()), Pose.of(state.unsqueeze(3))
+    at = Tool.of(torch.tensor(tool).view(1, 6, 1, 1, 1))
+    gaps, _, (cos, sin) = touches(shape, pose, lines(shape, pose), at, Boxes(*network._boxes))
+    assert np.arctan2(float(sin), float(cos)) == pytest.approx(wrapped(np.radians(25) - tool[3]), abs=1e-5)
     solid = Solid.box(SIZE).turned(Rotation.from_euler("z", 25, degrees=True).as_matrix()).moved([0.5, 0.01, 0.025])
     outline = Solid.box(SIZE).outline @ Rotation.from_euler("z", -25, degrees=True).as_matrix()[:2, :2] + [0.5, 0.01]
     prism = Prism(outline, 0.0, solid.upper[2])
@@ -65,15 +66,16 @@ def test_gaps_are_those_of_the_planner(network, tool):
 
 def test_boxes_beside_each_other_are_apart_by_their_gap():
     state = states((0.5, 0.0, 0.025, 0, 0, 0), (0.565, 0.0, 0.025, 0, 0, 0), (0.5, 0.06, 0.025, 0, 0, 90))
-    shape, pose = Shape.of(*shapes(3)), Pose.of(state)
-    reach = supports(pose, lines(shape, pose), shape.height)
-    gaps = apart(pose, reach, torch.tensor([0, 0]), torch.tensor([1, 2]))
-    assert gaps[0, 0, 0] == pytest.approx(0.005, abs=2e-3) and gaps[0, 1, 0] == pytest.approx(0.01, abs=2e-3)
+    shape, pose = Shape.of(*shapes(3)), Pose.of(state.unsqueeze(3))
+    reach, others = supports(pose, lines(shape, pose)), [1, 2]
+    dx, dy, _ = (pose.place[:, :, others] - pose.place[:, :, :1]).split(1, 1)
+    gaps = apart(dx, dy, reach[:, :, [0, 0]], reach[:, :, others]).flatten()
+    assert gaps[0] == pytest.approx(0.005, abs=2e-3) and gaps[1] == pytest.approx(0.01, abs=2e-3)
 
 
 def test_an_object_on_its_side_reaches_as_low_as_it_is_thick():
     state = states((0.5, 0.0, 0.02, 90, 0, 0))
-    shape, pose = Shape.of(*shapes()), Pose.of(state)
+    shape, pose = Shape.of(*shapes()), Pose.of(state.unsqueeze(3))
     assert float(lines(shape, pose).lowest) == pytest.approx(-0.02, abs=1e-3)
 
 

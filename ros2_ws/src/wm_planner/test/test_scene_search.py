@@ -27,8 +27,9 @@ def test_a_search_that_is_late_gives_the_best_of_what_it_saw():
         calls.append(len(moves))
         return to_place(moves)
 
-    Search(iterations=5).best(np.zeros((12, 6)), LIMIT, cost, np.random.default_rng(0), late=lambda: True)
-    assert calls == [64]
+    search = Search(iterations=5)
+    search.best(np.zeros((12, 6)), LIMIT, cost, np.random.default_rng(0), late=lambda: True)
+    assert calls == [search.samples]
 
 
 def test_an_unknown_search_is_refused():

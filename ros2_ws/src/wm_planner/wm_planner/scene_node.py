@@ -32,7 +32,7 @@ from wm_planner.scene.clearance import Prism, box_prisms, prism_around
 from wm_planner.scene.core import SceneCore, SceneStep
 from wm_planner.scene.decision import Mode, SceneDecision, SceneSettings
 from wm_planner.scene.planner import ScenePlanner
-from wm_planner.scene.refine import FINALISTS, KINDS, Search
+from wm_planner.scene.refine import KINDS, Search
 from wm_planner.scene.space import region_within
 from wm_planner.scene.targets import aim_of
 from wm_planner.tool_path import ToolPath
@@ -256,10 +256,10 @@ def _warm_up(model: SceneModel, proposals: int, place: np.ndarray) -> None:
     state[0, :2], state[0, 2], state[0, 6] = place, box.size[2] / 2, 1.0
     shape = box.outline[None], np.array([box.size[2]])
     belief = SceneBelief(("box",), state, np.zeros((1, 2)), *shape, np.zeros((1, 2)), np.ones(1, bool))
-    for count, every in ((proposals, False), (FINALISTS, True), (1, True)):
+    for count, every in ((proposals, False), (Search().samples, True), (1, True)):
         steps = 1 if count == 1 else model.horizon
         model.imagine(
-            belief, np.array([*place - 0.05, box.size[2], 0.0, 0.0, 0.0]), np.zeros((count, steps, 6)), every=every
+            belief, np.array([*place - 0.03, box.size[2], 0.0, 0.0, 0.0]), np.zeros((count, steps, 6)), every=every
         )
 
 

@@ -63,12 +63,31 @@ def hand_gaps(
 ) -> np.ndarray:
     """Gaps (N,) [m] between any box of a hand at tool states (N, 6) and a prism; negative where they overlap, FAR above `within`."""
     tools = np.asarray(tools, float)
+    gaps, near = np.full(len(tools), FAR), _bounds(hand, tools, [prism])[:, 0] < within
+    if near.any():
+        gaps[near] = _exact_gaps(hand, tools[near], prism, fingers_only=fingers_only)
+    return gaps
+
+
+def least_gap(hand: Hand, tools: np.ndarray, others: Sequence[Prism], within: float = LOOKED_AT) -> np.ndarray:
+    """The smallest of the gaps (N,) [m] to several prisms, FAR above `within`."""
     gaps = np.full(len(tools), FAR)
-    around = prism.middle[None], np.array([prism.radius]), np.array([[prism.bottom, prism.top]])
-    near = hand.gaps(tools, *around)[:, 0] < within
-    if not near.any():
+    if not others:
         return gaps
-    at = tools[near]
+    for prism, near in zip(others, (_bounds(hand, tools, others) < within).T, strict=True):
+        if near.any():
+            gaps[near] = np.minimum(gaps[near], _exact_gaps(hand, tools[near], prism))
+    return gaps
+
+
+def _bounds(hand: Hand, tools: np.ndarray, others: Sequence[Prism]) -> np.ndarray:
+    """Gaps (N, K) [m] to the cylinders around prisms: never more than the true gaps."""
+    middles, radii = (np.array([getattr(prism, name) for prism in others]) for name in ("middle", "radius"))
+    return hand.gaps(tools, middles, radii, np.array([[prism.bottom, prism.top] for prism in others]))
+
+
+def _exact_gaps(hand: Hand, at: np.ndarray, prism: Prism, *, fingers_only: bool = False) -> np.ndarray:
+    """See `hand_gaps`; of all tool states (n, 6)."""
     boxes = FINGERS if fingers_only else len(hand.halves)
     centres, halves = hand.centres(at[:, OPENING])[:, :boxes], hand.halves[:boxes]  # (n, B, 3), (B, 3)
     c, s, pc, ps = np.cos(at[:, 3]), np.sin(at[:, 3]), np.cos(at[:, 4]), np.sin(at[:, 4])
@@ -83,9 +102,7 @@ def hand_gaps(
     off = np.maximum(off, np.abs(z + along * axis_z) - halves[:, 2, None])
     gap = off.min((1, 2))
     # An outline around the whole of a finger has no place within it.
-    within = _covers(prism, at, centres, c, s, pc, ps)
-    gaps[near] = np.where(within, np.minimum(gap, -0.002), gap)
-    return gaps
+    return np.where(_covers(prism, at, centres, c, s, pc, ps), np.minimum(gap, -0.002), gap)
 
 
 def _covers(
@@ -104,14 +121,6 @@ def _covers(
     left = edge[:, 0] * to[..., 1] - edge[:, 1] * to[..., 0] >= 0
     low = (tools[:, None, 2] + z - 0.02 < prism.top) & (tools[:, None, 2] + z + 0.02 > prism.bottom)
     return (left.all(-1) & low).any(1)
-
-
-def least_gap(hand: Hand, tools: np.ndarray, others: Sequence[Prism]) -> np.ndarray:
-    """The smallest of the gaps (N,) [m] to several prisms."""
-    gaps = np.full(len(tools), FAR)
-    for prism in others:
-        gaps = np.minimum(gaps, hand_gaps(hand, tools, prism))
-    return gaps
 
 
 def moved_gaps(outline: np.ndarray, poses: np.ndarray, bottom: float, top: float, other: Prism) -> np.ndarray:

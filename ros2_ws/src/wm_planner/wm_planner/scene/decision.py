@@ -27,7 +27,7 @@ class Mode(Enum):
 class SceneSettings:
     """Numbers of the planner."""
 
-    proposals: int = 64  # in each of `looks` cycles
+    proposals: int = 56  # in each of `looks` cycles
     looks: int = 2
     search: Search = field(default_factory=Search)
     weights: Mapping[str, float] | None = None  # of cost terms; None: the usual ones

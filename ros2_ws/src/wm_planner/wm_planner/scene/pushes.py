@@ -61,15 +61,18 @@ def propose(
     off = np.array([float(target.off(belief.state)) for target in targets])
     chosen = rng.choice(len(targets), DRAWS * count, p=off / off.sum())
     starts, headings, slots, speeds = [], [], [], []
+    pushed = [_Pushed.of(belief, target.slot, target.slot in anywhere) for target in targets]
     for number in chosen:
-        start, heading, speed = _push(belief, targets[number], off[number], hand, lower, upper, rng, leaning, anywhere)
+        start, heading, speed = _push(
+            pushed[number], targets[number].place, off[number], hand, lower, upper, rng, leaning
+        )
         starts.append(start)
         headings.append(heading)
         speeds.append(speed)
         slots.append(targets[number].slot)
     start, slot = np.array(starts), np.array(slots)
     free = ((start >= lower) & (start <= upper)).all(1)
-    free &= least_gap(hand, start, others) > CLEAR / 3
+    free &= least_gap(hand, start, others, CLEAR) > CLEAR / 3
     kept = np.flatnonzero(free)[:count]
     if not len(kept):
         return None
@@ -77,35 +80,54 @@ def propose(
     return Pushes(start[kept], moves, slot[kept])
 
 
+@dataclass(frozen=True)
+class _Pushed:
+    """An object that may be pushed, in the table frame [m]; `shares` of its height at which it is touched."""
+
+    place: np.ndarray  # (2,)
+    outline: np.ndarray  # (P, 2)
+    bottom: float
+    top: float
+    slender: bool
+    shares: tuple[float, float]
+
+    @staticmethod
+    def of(belief: SceneBelief, slot: int, anywhere: bool) -> "_Pushed":
+        slender = is_slender(belief, slot)
+        usual = LOW_SHARES if slender else SHARES  # outlines say nothing of what is hollow or narrow at some height
+        return _Pushed(
+            belief.state[slot, :2],
+            belief.footprint(slot),
+            float(belief.bottom[slot]),
+            float(belief.top[slot]),
+            slender,
+            ANY_SHARES if anywhere else usual,
+        )
+
+
 def _push(
-    belief: SceneBelief,
-    target: Target,
+    pushed: _Pushed,
+    target: np.ndarray,
     off: float,
     hand: Hand,
     lower: np.ndarray,
     upper: np.ndarray,
     rng: np.random.Generator,
     leaning: bool,
-    anywhere: frozenset[int],
 ) -> tuple[np.ndarray, float, float]:
-    """Tool state (6,) before, heading [rad] and speed [m a step]."""
-    slot, outline = target.slot, belief.footprint(target.slot)
-    place = belief.state[slot, :2]
-    ahead = target.place - place
+    """Tool state (6,) before, heading [rad] and speed [m a step]; `target` (2,): where it shall be."""
+    place, outline, bottom, height = pushed.place, pushed.outline, pushed.bottom, pushed.top
+    ahead = target - place
     heading = rng.uniform(-np.pi, np.pi)
     if np.linalg.norm(ahead) > 1e-3 and rng.random() < TOWARDS:
         heading = np.arctan2(ahead[1], ahead[0]) + rng.normal(0, SPREAD)
     along = np.array([np.cos(heading), np.sin(heading)])
     through = place + (outline[rng.integers(len(outline))] - place) * rng.uniform(0.0, 0.95)
-    height = float(belief.top[slot])
-    bottom = float(belief.bottom[slot])
-    slender = is_slender(belief, slot)
-    usual = LOW_SHARES if slender else SHARES  # outlines say nothing of what is hollow or narrow at some height
-    share = rng.uniform(*(ANY_SHARES if slot in anywhere else usual))
+    share = rng.uniform(*pushed.shares)
     tip = max(bottom + LOW, float(lower[2]), min(height - UNDER_TOP, bottom + share * (height - bottom)))
     pitch, yaw = 0.0, heading + (0.0 if rng.random() < 0.75 else np.pi / 2)
     if height - tip > hand.palm_height - 0.004:
-        if leaning and (slender or rng.random() < 0.8):
+        if leaning and (pushed.slender or rng.random() < 0.8):
             pitch, yaw = (
                 rng.uniform(*LEAN),
                 heading + np.pi,
@@ -125,7 +147,7 @@ def _push(
         reach = np.cos(pitch) * hand.finger[0] / 2 + abs(np.sin(pitch)) * hand.reach_below
     start = through + along * (edge - through @ along - reach - CLEAR)
     slowest = NEAR_SLOW if off < 0.03 else SLOW
-    speed = np.exp(rng.uniform(np.log(slowest), np.log(GENTLE if slender else FAST)))
+    speed = np.exp(rng.uniform(np.log(slowest), np.log(GENTLE if pushed.slender else FAST)))
     return np.array([*start, tip, turned, pitch, 0.0]), heading, float(speed)
 
 

@@ -182,17 +182,15 @@ class Pushing:
         context = self.context(belief, aim, self.slot)
         if self.refining:
 
-            def cost(moves: np.ndarray, every: bool = False) -> np.ndarray:
-                return total(self.model.imagine(belief, tool, moves, before, every=every), aim, context, self.weights)
-
-            def confirm(moves: np.ndarray) -> np.ndarray:
-                return cost(moves, every=True)
+            def cost(moves: np.ndarray) -> np.ndarray:
+                """By all members: the best of many is most often one that a single member is wrong about."""
+                return total(self.model.imagine(belief, tool, moves, before, every=True), aim, context, self.weights)
 
             limit, search = self.model.limit.copy(), self.search
             if is_slender(belief, self.slot):
                 limit[:2], limit[3] = GENTLE * self._speeds.get(self.slot, 1.0), STEADY
                 search = replace(search, spread=tuple(STRAIGHT * each for each in search.spread))
-            plan, along = search.best(self._plan, limit, cost, self.rng, late, confirm)
+            plan, along = search.best(self._plan, limit, cost, self.rng, late)
             gained = now(belief, aim) - float(along.min())
         else:
             plan, gained = self._plan, float(np.abs(self._plan).max() > 0)

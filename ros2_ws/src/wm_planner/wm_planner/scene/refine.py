@@ -9,7 +9,7 @@ from wm_planner.planners.base import coloured_noise
 
 KINDS = ("icem", "cem", "mppi")
 KEPT = 3  # plans of an iteration that the next one begins with
-ELITES, FINALISTS = 8, 5
+ELITES = 8
 STEPS_LEFT = 2  # shortest plan
 
 
@@ -18,7 +18,7 @@ class Search:
     """`kind`: one of KINDS; `samples` in each of `iterations`; `spread` (6,): of displacements [m, rad]."""
 
     kind: str = "icem"
-    samples: int = 64
+    samples: int = 28
     iterations: int = 1
     spread: tuple[float, ...] = (0.010, 0.010, 0.0, 0.1, 0.0, 0.0)
     temperature: float = 0.004  # [m] of cost, of MPPI
@@ -34,12 +34,10 @@ class Search:
         cost: Callable[[np.ndarray], np.ndarray],
         rng: np.random.Generator,
         late: Callable[[], bool] = lambda: False,
-        confirm: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The best displacements (H, 6) around `plan` (H, 6), and their cost at each step (H,). `cost`: (N, H, 6) -> (N, H).
 
-        A plan is judged where it ends: after that its displacements are zero. `confirm`: a cost that is more careful, of which the best
-        candidates of `cost` are judged anew: the best of many is most often one that a member is wrong about.
+        A plan is judged where it ends: after that its displacements are zero.
         """
         horizon = len(plan)
         mean, spread = plan.copy(), np.tile(np.array(self.spread), (horizon, 1))
@@ -76,12 +74,7 @@ class Search:
                 spread = np.maximum(elites.std(0), 0.3 * spread)
             kept = elites[:KEPT] if self.kind == "icem" else kept
         assert best is not None
-        if confirm is None or late():
-            return best[1], best[2]
-        finalists = np.concatenate([best[1][None], elites[:FINALISTS]])
-        along = confirm(finalists)
-        first = int(np.argmin(_judged(finalists, along)))
-        return finalists[first], along[first]
+        return best[1], best[2]
 
 
 def _judged(candidates: np.ndarray, along: np.ndarray) -> np.ndarray:

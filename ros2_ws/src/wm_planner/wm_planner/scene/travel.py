@@ -72,7 +72,7 @@ def _free(hand: Hand, way: Sequence[np.ndarray], prisms: Sequence[Prism]) -> boo
         count = max(2, int(np.ceil(np.linalg.norm((end - begin)[:3]) / STEP)) + 1)
         places.append(begin + np.linspace(0, 1, count)[:, None] * (end - begin))
     every = np.concatenate(places)
-    gaps = least_gap(hand, every, prisms)
+    gaps = least_gap(hand, every, prisms, 2 * MARGIN)
     needed = np.full(len(gaps), MARGIN)
     far = np.linalg.norm(every[:, :3] - way[0][:3], axis=1)
     needed[far < 0.03] = min(MARGIN, float(gaps[0]) - 0.001)

@@ -1,5 +1,6 @@
 """Export of a scene network as a bundle: two ONNX graphs, the weights and bundle.yaml, written completely or not at all."""
 
+import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from wm_core.hand import Hand
 from wm_core.object_state import STATE
 from wm_core.scene_bundle import FAMILY, SCHEMA_VERSION, SceneBundle, hand_to_dict
 from wm_core.solid import POINTS
+from wm_learning.families.scene.config import SceneConfig
 from wm_learning.families.scene.network import CODE, SceneNetwork
 from wm_learning.families.scene.training import USUAL_FRICTION, USUAL_MASS
 from wm_sim.scene_task import LIMIT, PERIOD
@@ -101,6 +103,23 @@ def export_scene_bundle(
     return Path(folder)
 
 
+def export_again(folder: Path, bundle_id: str) -> None:
+    """Write the graphs of a bundle anew from its weights, in place: after a change of how the network is written down."""
+    bundle = SceneBundle.load(folder)
+    network = SceneNetwork(SceneConfig(members=bundle.ensemble, horizon=bundle.horizon), bundle.hand)
+    load_weights(network, folder)
+    spec = bundle.spec
+    export_scene_bundle(
+        network,
+        bundle.hand,
+        folder,
+        bundle_id,
+        intervals=bundle.intervals,
+        data=spec.get("data", {}),
+        metrics=spec.get("metrics", {}),
+    )
+
+
 def load_weights(network: SceneNetwork, bundle: Path) -> None:
     """Those of a bundle, into a network of the same configuration; raises ValueError."""
     try:
@@ -127,3 +146,11 @@ def _example(members: int, steps: int) -> tuple[Tensor, ...]:
         torch.tensor([[[0.0, -1.0, 1.0, 1.0]]]),
         torch.tensor([[0, 1], [1, 0]]),
     )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=export_again.__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--id", required=True, help="of the new bundle")
+    options = parser.parse_args()
+    export_again(options.folder, options.id)

@@ -1,8 +1,9 @@
 """Where the boxes of a hand are to an object that is known by its outline, and objects to each other; differentiable, in torch.
 
-Layout: members, objects, places P of outlines, candidates: (E, K, P, M). Objects have a *heading*: their turn about the vertical (the
-twist of their rotation). What is left of the rotation is their *tilt*. On the robot the time goes with the number of operations more
-than with their size: what is alike is stacked.
+Layout: members, numbers, objects, places P of outlines, candidates: (E, n, K, P, M); where nothing differs along an axis it has size
+1. Objects have a *heading*: their turn about the vertical (the twist of their rotation). What is left of the rotation is their *tilt*.
+On the robot the time goes with the number of operations more than with their size: what is alike is done at once, and no axis is added
+or taken away on the way.
 """
 
 import math
@@ -17,11 +18,9 @@ SPARSE = 2  # every so many places of an outline are looked at for that
 
 
 class Pose(NamedTuple):
-    """Position, cosine and sine of the heading, tilt quaternion (x, y, 0, w): each (E, K, M)."""
+    """Position (E, 3, K, 1, M); cosine and sine of the heading, tilt quaternion (x, y, 0, w): each (E, 1, K, 1, M)."""
 
-    x: Tensor
-    y: Tensor
-    z: Tensor
+    place: Tensor
     cos: Tensor
     sin: Tensor
     tilt_x: Tensor
@@ -30,15 +29,11 @@ class Pose(NamedTuple):
 
     @staticmethod
     def of(state: Tensor) -> "Pose":
-        """Of states (E, 13, K, M): position, quaternion x y z w, velocity."""
-        x, y, z, qx, qy, qz, qw = state[:, :7].unbind(1)
+        """Of states (E, 13, K, 1, M): position, quaternion x y z w, velocity."""
+        qx, qy, qz, qw = state[:, 3:7].split(1, 1)
         length = (qz * qz + qw * qw + 1e-9).rsqrt()
         c, s = qw * length, qz * length  # of half the heading
-        return Pose(x, y, z, c * c - s * s, 2 * c * s, c * qx + s * qy, c * qy - s * qx, c * qw + s * qz)
-
-    def at(self, slots: Tensor) -> "Pose":
-        """Of some objects (R,)."""
-        return Pose(*(each[:, slots] for each in self))
+        return Pose(state[:, :3], c * c - s * s, 2 * c * s, c * qx + s * qy, c * qy - s * qx, c * qw + s * qz)
 
     def turn(self, ahead: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
         """x and y in the table's axes of a vector in the heading's."""
@@ -50,19 +45,18 @@ class Pose(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """An object's side as lines from its bottom to its top, in the heading's axes from its position: (E, K, P, M), and (E, K, M)."""
+    """An object's side as lines from its bottom to its top, in the heading's axes from its position."""
 
-    x: Tensor
-    y: Tensor
-    z: Tensor
-    axis: tuple[Tensor, Tensor, Tensor]  # unit vector from bottom to top
-    lowest: Tensor  # of all, seen from the position
+    bottom: Tensor  # (E, 3, K, P, M)
+    axis: Tensor  # (E, 3, K, 1, M) unit vector from bottom to top
+    rise: Tensor  # the same, as long as the object is high
+    lowest: Tensor  # (E, 1, K, 1, M) height of the lowest of all places, seen from the position
 
 
 class Shape(NamedTuple):
-    """Of objects: outline `px`, `py` (e, K, P, m), `facts` (e, K, 5, P, m): 1, places and outward normals; `height` (e, K, m); metres.
+    """Of objects: outline `px`, `py` (e, 1, K, P, m), `facts` (e, K, 5, P, m): 1, places and outward normals; `height` (e, 1, K, 1, m).
 
-    e in {1, E}, m in {1, M}.
+    Metres; e in {1, E}, m in {1, M}.
     """
 
     px: Tensor
@@ -77,147 +71,138 @@ class Shape(NamedTuple):
         length = (along.square().sum(-1) + 1e-12).rsqrt()
         px, py = outline[..., 0], outline[..., 1]
         facts = torch.stack([torch.ones_like(px), px, py, along[..., 1] * length, -along[..., 0] * length], 3)
-        return Shape(
-            px.permute(0, 2, 3, 1), py.permute(0, 2, 3, 1), facts.permute(0, 2, 3, 4, 1), height.transpose(1, 2)
-        )
+        px, py = (each.permute(0, 2, 3, 1).unsqueeze(1) for each in (px, py))
+        return Shape(px, py, facts.permute(0, 2, 3, 4, 1), height.transpose(1, 2).unsqueeze(1).unsqueeze(3))
 
 
 def lines(shape: Shape, pose: Pose) -> Lines:
     """The side of each object as it is tilted."""
     tx, ty, tw = pose.tilt_x, pose.tilt_y, pose.tilt_w
-    ax, ay, az = 2 * ty * tw, -2 * tx * tw, 2 * tw.square() - 1
-    half = 0.5 * shape.height
-    xx, xy, yy = 1 - 2 * ty.square(), 2 * tx * ty, 1 - 2 * tx.square()
-    xx, xy, yy, low_x, low_y, low_z, ax_, ay_ = (
-        each.unsqueeze(2) for each in (xx, xy, yy, half * ax, half * ay, half * az, ax, ay)
-    )
-    px, py = shape.px, shape.py
-    x, y, z = xx * px + xy * py - low_x, xy * px + yy * py - low_y, -ax_ * px - ay_ * py - low_z
-    lowest = z.amin(2) + (shape.height * az).clamp(max=0)
-    return Lines(x, y, z, (ax, ay, az), lowest)
+    ax, ay, az, xy = 2 * ty * tw, -2 * tx * tw, 2 * tw * tw - 1, 2 * tx * ty
+    axis = torch.cat([ax, ay, az], 1)
+    ahead, left = torch.cat([1 - 2 * ty * ty, xy, -ax], 1), torch.cat([xy, 1 - 2 * tx * tx, -ay], 1)
+    rise = shape.height * axis
+    bottom = ahead * shape.px + left * shape.py - 0.5 * rise
+    return Lines(bottom, axis, rise, bottom[:, 2:].amin(3, keepdim=True) + rise[:, 2:].clamp(max=0))
 
 
 class Tool(NamedTuple):
-    """A tool state: position, cosine and sine of yaw and pitch, opening; each (E, 1, M)."""
+    """A tool state: `place` (E, 3, 1, 1, M); the table's axes in the tool's `ahead`, `left`, `up`, each (E, 3, 1, 1, M); the sine of the
+    pitch and the opening (E, 1, 1, 1, M).
+    """
 
-    x: Tensor
-    y: Tensor
-    z: Tensor
-    cos: Tensor
-    sin: Tensor
-    pitch_cos: Tensor
+    place: Tensor
+    ahead: Tensor
+    left: Tensor
+    up: Tensor
     pitch_sin: Tensor
     opening: Tensor
 
     @staticmethod
     def of(tool: Tensor) -> "Tool":
-        """Of states (E, 6, M)."""
-        x, y, z, _, _, opening = tool.unsqueeze(2).unbind(1)
-        turns = tool[:, 3:5].unsqueeze(2)
-        cos, sin = turns.cos(), turns.sin()
-        return Tool(x, y, z, cos[:, 0], sin[:, 0], cos[:, 1], sin[:, 1], opening)
+        """Of states (E, 6, 1, 1, M)."""
+        (yaw_cos, pitch_cos), (yaw_sin, pitch_sin) = (
+            turned.split(1, 1) for turned in (tool[:, 3:5].cos(), tool[:, 3:5].sin())
+        )
+        ahead = torch.cat([pitch_cos * yaw_cos, -yaw_sin, pitch_sin * yaw_cos], 1)
+        left = torch.cat([pitch_cos * yaw_sin, yaw_cos, pitch_sin * yaw_sin], 1)
+        up = torch.cat([-pitch_sin, torch.zeros_like(pitch_sin), pitch_cos], 1)
+        return Tool(tool[:, :3], ahead, left, up, pitch_sin, tool[:, 5:])
+
+    def heading_of(self, pose: Pose) -> tuple[Tensor, Tensor]:
+        """The first two axes of objects' headings in the tool's, each (E, 3, K, 1, M)."""
+        return self.ahead * pose.cos + self.left * pose.sin, self.left * pose.cos - self.ahead * pose.sin
 
 
 class Boxes(NamedTuple):
-    """The boxes of a hand at rest: middles and half extents [m], each (1, B, 1, 1, 1); `opens`: how much of half the opening moves a
-    middle along y."""
+    """The B boxes of a hand at rest: middles and half extents [m], each (1, 3, B, 1, 1, 1); `opens`: how much half the opening moves a
+    middle.
+    """
 
-    x: Tensor
-    y: Tensor
-    z: Tensor
+    middle: Tensor
     opens: Tensor
-    half_x: Tensor
-    half_y: Tensor
-    half_z: Tensor
+    half: Tensor
 
 
-def touches(shape: Shape, pose: Pose, side: Lines, tool: Tool, boxes: Boxes) -> tuple[Tensor, Tensor]:
+def touches(
+    shape: Shape, pose: Pose, side: Lines, tool: Tool, boxes: Boxes
+) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
     """How near each box of a hand is to an object, and where.
 
-    Gaps (E, B, K, M) [m], negative inside; and (E, B, K, 4, M) the nearest place of the outline and its outward normal.
+    Gaps (E, B, K, 1, M) [m], negative inside; the nearest place of the outline and its outward normal (E, B, K, 4, M); and cosine and
+    sine of the object's heading in the tool's (E, 1, K, 1, M).
     """
-    cos = pose.cos * tool.cos + pose.sin * tool.sin
-    sin = pose.sin * tool.cos - pose.cos * tool.sin
-    dx, dy, dz = pose.x - tool.x, pose.y - tool.y, pose.z - tool.z
-    off_x, off_y = tool.cos * dx + tool.sin * dy, tool.cos * dy - tool.sin * dx
-    ax, ay, az = side.axis
-    flat_axis, axis_y = cos * ax - sin * ay, sin * ax + cos * ay
-    pc, ps = tool.pitch_cos, tool.pitch_sin
-    axis_x, axis_z = pc * flat_axis - ps * az, ps * flat_axis + pc * az
-    off_x, off_z = pc * off_x - ps * dz, ps * off_x + pc * dz
-    c, s, p, q = (each.unsqueeze(2) for each in (cos, sin, pc, ps))
-    off_x, off_y, off_z, axis_x, axis_y, axis_z, height = (
-        each.unsqueeze(2) for each in (off_x, off_y, off_z, axis_x, axis_y, axis_z, shape.height)
-    )
-    flat = c * side.x - s * side.y
-    x = p * flat - q * side.z + off_x
-    y = s * side.x + c * side.y + off_y
-    z = q * flat + p * side.z + off_z
-    # From here on for all boxes at once: (E, B, K, P, M).
-    middle_y = boxes.opens * (0.5 * tool.opening).unsqueeze(1).unsqueeze(1) + boxes.y
-    x, y, z = x.unsqueeze(1) - boxes.x, y.unsqueeze(1) - middle_y, z.unsqueeze(1) - boxes.z
-    axis_x, axis_y, axis_z = axis_x.unsqueeze(1), axis_y.unsqueeze(1), axis_z.unsqueeze(1)
-    along = (-(x * axis_x + y * axis_y + z * axis_z)).clamp(min=0).minimum(height.unsqueeze(1))
-    gap = torch.maximum(
-        torch.maximum((x + along * axis_x).abs() - boxes.half_x, (y + along * axis_y).abs() - boxes.half_y),
-        (z + along * axis_z).abs() - boxes.half_z,
-    )
-    nearest = gap.amin(3)
-    weight = ((nearest.unsqueeze(3) - gap) * SHARP).exp()
+    ahead, left = tool.heading_of(pose)
+    dx, dy, dz = (pose.place - tool.place).split(1, 1)
+    x, y, z = side.bottom.split(1, 1)
+    ax, ay, az = side.axis.split(1, 1)
+    at = ahead * x + left * y + tool.up * z + (tool.ahead * dx + tool.left * dy + tool.up * dz)
+    axis = (ahead * ax + left * ay + tool.up * az).unsqueeze(2)
+    at = at.unsqueeze(2) - (boxes.middle + boxes.opens * (0.5 * tool.opening).unsqueeze(2))  # (E, 3, B, K, P, M)
+    along = (-(at * axis).sum(1, keepdim=True)).clamp(min=0).minimum(shape.height.unsqueeze(2))
+    gap = ((at + along * axis).abs() - boxes.half).amax(1)
+    nearest = gap.amin(3, keepdim=True)
+    weight = ((nearest - gap) * SHARP).exp()
     if shape.facts.shape[-1] == 1:  # one outline for all candidates: a matrix product
         sums = torch.matmul(shape.facts[..., 0].unsqueeze(1), weight)
     else:
         sums = (shape.facts.unsqueeze(1) * weight.unsqueeze(3)).sum(4)
-    return nearest, sums[:, :, :, 1:] / sums[:, :, :, :1]
+    return nearest, sums[:, :, :, 1:] / sums[:, :, :, :1], (left[:, 1:2], ahead[:, 1:2])
 
 
-def supports(pose: Pose, side: Lines, height: Tensor) -> Tensor:
-    """How far objects reach from their position in each of DIRECTIONS of the table (E, K, DIRECTIONS, M) [m]."""
-    ax, ay, _ = side.axis
-    c, s = pose.cos.unsqueeze(2), pose.sin.unsqueeze(2)
-    sparse_x, sparse_y = side.x[:, :, ::SPARSE], side.y[:, :, ::SPARSE]
-    x, y = c * sparse_x - s * sparse_y, s * sparse_x + c * sparse_y
-    rise_x, rise_y = pose.turn(height * ax, height * ay)
-    cos, sin = (each[: DIRECTIONS // 2].view(1, 1, -1, 1) for each in directions(x))
-    places = cos.unsqueeze(3) * x.unsqueeze(2) + sin.unsqueeze(3) * y.unsqueeze(2)  # (E, K, D, P, M)
-    rise = cos * rise_x.unsqueeze(2) + sin * rise_y.unsqueeze(2)
-    return torch.cat([places.amax(3) + rise.clamp(min=0), -places.amin(3) - rise.clamp(max=0)], 2)
+def supports(pose: Pose, side: Lines) -> Tensor:
+    """How far objects reach from their position in each of DIRECTIONS of the table (E, DIRECTIONS, K, 1, M) [m]."""
+    ahead, left, _ = side.bottom[:, :, :, ::SPARSE].split(1, 1)
+    x, y = pose.turn(ahead, left)
+    rise_x, rise_y = pose.turn(side.rise[:, :1], side.rise[:, 1:2])
+    cos, sin = directions(x)
+    places, rise = cos * x + sin * y, cos * rise_x + sin * rise_y
+    ends = places.amax(3, keepdim=True) + rise.clamp(min=0), -places.amin(3, keepdim=True) - rise.clamp(max=0)
+    return torch.cat(ends, 1)
 
 
 def directions(like: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosines and sines (DIRECTIONS,) of the directions in which objects are held apart."""
-    angles = [2 * math.pi * number / DIRECTIONS for number in range(DIRECTIONS)]
-    return like.new_tensor([math.cos(angle) for angle in angles]), like.new_tensor(
-        [math.sin(angle) for angle in angles]
-    )
+    """Cosines and sines of the first half of the directions in which objects are held apart: (1, DIRECTIONS / 2, 1, 1, 1)."""
+    angles = [2 * math.pi * number / DIRECTIONS for number in range(DIRECTIONS // 2)]
+    cos, sin = (like.new_tensor([f(angle) for angle in angles]) for f in (math.cos, math.sin))
+    return cos.view(1, -1, 1, 1, 1), sin.view(1, -1, 1, 1, 1)
 
 
-def apart(pose: Pose, reach: Tensor, to: Tensor, of: Tensor) -> Tensor:
-    """Gaps (E, R, M) [m] between pairs of objects as seen from above, negative where they overlap; `reach`: their `supports`."""
-    dx, dy = (pose.x[:, of] - pose.x[:, to]).unsqueeze(2), (pose.y[:, of] - pose.y[:, to]).unsqueeze(2)
-    cos, sin = (each.view(1, 1, -1, 1) for each in directions(dx))
-    return (cos * dx + sin * dy - reach[:, to] - reach[:, of].roll(DIRECTIONS // 2, 2)).amax(2)
+def apart(dx: Tensor, dy: Tensor, reach: Tensor, other: Tensor) -> Tensor:
+    """Gaps (E, 1, R, 1, M) [m] between pairs of objects as seen from above, negative where they overlap.
+
+    `dx`, `dy`: from one to the other; `reach`, `other` (E, DIRECTIONS, R, 1, M): the `supports` of both.
+    """
+    cos, sin = directions(dx)
+    way = cos * dx + sin * dy
+    half = DIRECTIONS // 2
+    there, back = way - reach[:, :half] - other[:, half:], -way - reach[:, half:] - other[:, :half]
+    return torch.maximum(there, back).amax(1, keepdim=True)
 
 
 def displaced(state: Tensor, pose: Pose, moved: Tensor, active: Tensor) -> Tensor:
-    """States (E, 13, K, M) after a step; `moved`: displacement, rotation vector and new velocity in the heading's axes."""
-    ahead, left = pose.turn(moved[:, [0, 3, 6, 9]].transpose(0, 1), moved[:, [1, 4, 7, 10]].transpose(0, 1))
-    place = state[:, :3] + torch.stack([ahead[0], left[0], moved[:, 2]], 1)
-    rotation = turned(state[:, 3:7], torch.stack([ahead[1], left[1], moved[:, 5]], 1))
-    velocity = torch.stack([ahead[2], left[2], moved[:, 8], ahead[3], left[3], moved[:, 11]], 1) * active
+    """States (E, 13, K, 1, M) after a step; `moved` (E, 12, K, 1, M): displacement, rotation vector and new velocity in the heading's
+    axes.
+    """
+    m = moved.split(1, 1)
+    ahead, left = pose.turn(torch.cat([m[0], m[3], m[6], m[9]], 1), torch.cat([m[1], m[4], m[7], m[10]], 1))
+    a, b = ahead.split(1, 1), left.split(1, 1)
+    place = state[:, :3] + torch.cat([a[0], b[0], m[2]], 1)
+    rotation = turned(state[:, 3:7], torch.cat([a[1], b[1], m[5]], 1))
+    velocity = torch.cat([a[2], b[2], m[8], a[3], b[3], m[11]], 1) * active
     return torch.cat([place, rotation, velocity], 1)
 
 
 def turned(rotation: Tensor, by: Tensor) -> Tensor:
-    """Quaternions (E, 4, K, M) turned by rotation vectors (E, 3, K, M) [rad] in the table's axes; small angles."""
-    rx, ry, rz = (by / 2).unbind(1)
-    x, y, z, w = rotation.unbind(1)
-    found = torch.stack(
+    """Quaternions (E, 4, ...) turned by rotation vectors (E, 3, ...) [rad] in the table's axes; small angles."""
+    rx, ry, rz = (by / 2).split(1, 1)
+    x, y, z, w = rotation.split(1, 1)
+    found = rotation + torch.cat(
         [
-            x + rx * w + ry * z - rz * y,
-            y + ry * w + rz * x - rx * z,
-            z + rz * w + rx * y - ry * x,
-            w - rx * x - ry * y - rz * z,
+            rx * w + ry * z - rz * y,
+            ry * w + rz * x - rx * z,
+            rz * w + rx * y - ry * x,
+            -rx * x - ry * y - rz * z,
         ],
         1,
     )

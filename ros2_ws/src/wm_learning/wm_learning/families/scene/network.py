@@ -4,7 +4,7 @@ Each object is seen from its own heading. First each is moved as if it were alon
 those moves, put that right (after Battaglia et al. 2016, and the prototypes in docs/scenes.md). What nothing touches stays.
 """
 
-import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from wm_core.scene_bundle import NEAR, STILL
 from wm_core.solid import POINTS
 from wm_learning.families.scene.config import SceneConfig
 from wm_learning.families.scene.geometry import (
+    DIRECTIONS,
     Boxes,
     Lines,
     Pose,
@@ -26,6 +27,7 @@ from wm_learning.families.scene.geometry import (
     supports,
     touches,
 )
+from wm_learning.families.scene.layers import EnsembleLinear
 
 CODE = 2  # inputs about what an object is made of: logarithms of friction and mass
 STEP = 0.1  # [s]
@@ -47,21 +49,24 @@ INPUT_SCALE = (
 )
 # The inputs about a pair: the gap, coarse and fine; ahead and to the left: where the other is, its move, its velocity; ...
 PAIR_SCALE = (30.0, 200.0, *(10.0, 40.0, 4.0) * 2, 10.0, 40.0, 40.0, 1.0, 1.0, 40.0, 5.0, 4.0, 0.4)
-OWN, BETWEEN = len(INPUT_SCALE), len(PAIR_SCALE)
+OWN, BETWEEN, OUT = len(INPUT_SCALE), len(PAIR_SCALE), len(SCALE) + 3
+SPEEDS = (400.0,) * 3 + (4.0,) * 3  # of squares of velocities [m/s, rad/s]; a quarter: it moves
 CLIP_GAP, CLIP_NEAR = (-0.03, 0.06), (-0.0075, 0.0075)  # [m] of gaps, coarse and fine
 
 
-class EnsembleLinear(nn.Module):
-    """One linear layer for each member: (E, inputs, n) -> (E, outputs, n)."""
+class _Facts(NamedTuple):
+    """What does not change in a rollout."""
 
-    def __init__(self, members: int, inputs: int, outputs: int, gain: float = 1.0) -> None:
-        super().__init__()
-        bound = gain * math.sqrt(3 / inputs)
-        self.weight = nn.Parameter(torch.empty(members, outputs, inputs).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.zeros(members, outputs, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias, self.weight, x)
+    shape: Shape
+    about: Tensor  # (E, hidden, K M) of each object
+    about_pair: Tensor  # (E, messages, R, 1, m) of each pair
+    lower: Tensor  # (e, 2, 1, 1, m) corners of the table
+    upper: Tensor
+    to: Tensor  # (R,) slots: of receivers
+    of: Tensor  # of senders
+    both: Tensor  # (e, 1, R, 1, m) 1 where there are two
+    onto: Tensor  # (K, R) 1 where a pair's receiver is
+    here: Tensor | None  # (e, 1, K, 1, m)
 
 
 class SceneNetwork(nn.Module):
@@ -72,6 +77,7 @@ class SceneNetwork(nn.Module):
     _scale: Tensor
     _input_scale: Tensor
     _pair_scale: Tensor
+    _speeds: Tensor
 
     def __init__(self, config: SceneConfig, hand: Hand) -> None:
         super().__init__()
@@ -81,25 +87,32 @@ class SceneNetwork(nn.Module):
         self.first = EnsembleLinear(members, OWN, hidden)
         self.second = EnsembleLinear(members, hidden, hidden)
         self.third = EnsembleLinear(members, hidden, hidden)
-        self.alone = EnsembleLinear(members, hidden, len(SCALE) + 3, 0.1)
+        self.alone = EnsembleLinear(members, hidden, OUT, 0.1)
         self.about_receiver = EnsembleLinear(members, STATIC, messages)
         self.about_sender = EnsembleLinear(members, STATIC, messages)
         self.of_sender = EnsembleLinear(members, hidden, messages)
         self.between = EnsembleLinear(members, BETWEEN, messages)
         self.sent = EnsembleLinear(members, messages, messages)
         self.heard = EnsembleLinear(members, hidden + messages, hidden)
-        self.changed = EnsembleLinear(members, hidden, len(SCALE) + 3, 0.1)
+        self.changed = EnsembleLinear(members, hidden, OUT, 0.1)
         finger, palm = hand.finger.tolist(), hand.palm.tolist()
         px, py, pz = hand.palm_position.tolist()
-        boxes = (  # x, y, z, opens, half extents
-            (0.0, finger[1] / 2, hand.finger_z, 1.0, *(side / 2 for side in finger)),
-            (0.0, -finger[1] / 2, hand.finger_z, -1.0, *(side / 2 for side in finger)),
-            (px, py, pz, 0.0, *(side / 2 for side in palm)),
+        sides = [(0.0, finger[1] / 2, hand.finger_z), (0.0, -finger[1] / 2, hand.finger_z), (px, py, pz)]
+        boxes = torch.tensor(
+            [
+                sides,
+                [(0.0, 1.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, 0.0)],
+                [[side / 2 for side in size] for size in (finger, finger, palm)],
+            ]
         )
-        self.register_buffer("_boxes", torch.tensor(boxes).t().reshape(7, 1, 3, 1, 1, 1), persistent=False)
-        self.register_buffer("_scale", torch.tensor(SCALE).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("_input_scale", torch.tensor(INPUT_SCALE).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("_pair_scale", torch.tensor(PAIR_SCALE).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("_boxes", boxes.transpose(1, 2).reshape(3, 1, 3, 3, 1, 1, 1), persistent=False)
+        for name, values in (
+            ("_scale", SCALE),
+            ("_input_scale", INPUT_SCALE),
+            ("_pair_scale", PAIR_SCALE),
+            ("_speeds", SPEEDS),
+        ):
+            self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1, 1), persistent=False)
 
     def forward(
         self,
@@ -124,187 +137,181 @@ class SceneNetwork(nn.Module):
         Returns states (H, E, 13, K, M), logarithms of variances of position and rotation (H, E, 2, K, M), and logits of
         contact with the tool (H, E, K, M).
         """
-        shape = Shape.of(outline, height)
-        about = self._about(outline, height, code)
-        static = self.about(about)
-        slots, count = state.shape[2], state.shape[3]
-        facts = [
-            each.reshape(self.config.members, size, slots, -1)
-            for each, size in (
-                (static, self.config.hidden),
-                (self.about_receiver(about), self.config.messages),
-                (self.about_sender(about), self.config.messages),
-            )
-        ]
-        here = None if present is None else present.transpose(1, 2).to(state.dtype)  # (e, K, M)
+        facts = self._facts(outline, height, code, table, pairs, present, state)
+        state, tool, before = state.unsqueeze(3), *(each.unsqueeze(2).unsqueeze(3) for each in (tool, before))
+        steps = moves.unsqueeze(3).unsqueeze(4)
         states, variances, contacts = [], [], []
         spread = torch.zeros_like(state[:, :2])
         for step in range(moves.shape[0]):
-            after = tool + moves[step]
-            state, growth, contact = self._step(
-                state, tool, after, moves[step], before, shape, facts, table, pairs, here, slots, count
-            )
+            move, after = steps[step], tool + steps[step]
+            state, growth, contact = self._step(state, after, move, before, facts)
             spread = spread + growth.exp()
             states.append(state)
             variances.append(spread.log())
             contacts.append(contact)
-            tool, before = after, moves[step]
-        return torch.stack(states), torch.stack(variances), torch.stack(contacts)
+            tool, before = after, move
+        outputs = (torch.stack(each).squeeze(-2) for each in (states, variances, contacts))
+        states_, variances_, contacts_ = outputs
+        return states_, variances_, contacts_.squeeze(2)
 
     # -- one step ------------------------------------------------------------------------------------------------
 
     def _step(
-        self,
-        state: Tensor,
-        tool: Tensor,
-        after: Tensor,
-        move: Tensor,
-        before: Tensor,
-        shape: Shape,
-        facts: list[Tensor],
-        table: Tensor,
-        pairs: Tensor,
-        here: Tensor | None,
-        slots: int,
-        count: int,
+        self, state: Tensor, tool: Tensor, move: Tensor, before: Tensor, facts: "_Facts"
     ) -> tuple[Tensor, Tensor, Tensor]:
+        """After a `move` to `tool` (E, 6, 1, 1, M): states, growths of variances (E, 2, K, 1, M), logits of contact (E, 1, K, 1, M)."""
         pose = Pose.of(state)
-        side = lines(shape, pose)
-        own, near = self._own(state, pose, side, shape, tool, after, move, before, table)
-        members, size = self.config.members, self.config.hidden
-        hidden = self.first(own.reshape(members, OWN, slots * count)).reshape(members, size, slots, count) + facts[0]
-        hidden = functional.relu(hidden).reshape(members, size, slots * count)
+        side = lines(facts.shape, pose)
+        own, near = self._own(state, pose, side, Tool.of(tool), move, before, facts)
+        hidden = functional.relu(self.first(self._flat(own, OWN)) + facts.about)
         hidden = functional.relu(self.third(functional.relu(self.second(hidden))))
-        moving = state[:, 7:10].square().sum(1) * 400 + state[:, 10:].square().sum(1) * 4
-        active = torch.maximum(near, (moving * 4).clamp(max=1)).unsqueeze(1)
-        out = self.alone(hidden).reshape(members, len(SCALE) + 3, slots, count) * active
-        change, gate = self._messages(state, pose, side, shape, out, hidden, facts, pairs, here, slots, count)
+        moving = (state[:, 7:].square() * self._speeds).sum(1, keepdim=True)
+        active = torch.maximum(near, (moving * 4).clamp(max=1))
+        out = self._deep(self.alone(hidden), OUT, state) * active
+        change, gate = self._messages(state, pose, side, out, hidden, facts)
         out = out + change * gate
         active = torch.maximum(active, gate)
         moved = out[:, : len(SCALE)] * self._scale
-        if here is not None:
-            moved = moved * here.unsqueeze(1)
-        growth = torch.where(active > 0, out[:, 12:14].clamp(-6, 6) - 9.0, torch.full_like(out[:, 12:14], STILL))
-        touches = torch.where(active[:, 0] > 0, out[:, 14], torch.full_like(out[:, 14], UNTOUCHED))
-        return displaced(state, pose, moved, active), growth, touches
+        if facts.here is not None:
+            moved = moved * facts.here
+        still = active <= 0
+        growth = (out[:, 12:14].clamp(-6, 6) - 9.0).masked_fill(still, STILL)
+        return displaced(state, pose, moved, active), growth, out[:, 14:].masked_fill(still, UNTOUCHED)
 
     def _own(
-        self,
-        state: Tensor,
-        pose: Pose,
-        side: Lines,
-        shape: Shape,
-        tool: Tensor,
-        after: Tensor,
-        move: Tensor,
-        before: Tensor,
-        table: Tensor,
+        self, state: Tensor, pose: Pose, side: Lines, tool: Tool, move: Tensor, before: Tensor, facts: "_Facts"
     ) -> tuple[Tensor, Tensor]:
-        """The inputs about each object (E, OWN, K, M), and how near the hand is to it (E, K, M): 1 touches, 0 does not matter."""
-        end, slots = Tool.of(after), pose.x.shape[1]
-        gaps, places = touches(shape, pose, side, end, Boxes(*self._boxes))
-        near = ((NEAR - gaps.amin(1)) * 100).clamp(0, 1)
-        move, before = (each.unsqueeze(2).expand(-1, -1, slots, -1) for each in (move, before))
-        dx, dy = end.x - pose.x, end.y - pose.y
+        """The inputs about each object (E, OWN, K, 1, M), and how near the hand is to it (E, 1, K, 1, M): 1 touches, 0 does not matter."""
+        gaps, places, (cos, sin) = touches(facts.shape, pose, side, tool, Boxes(*self._boxes))
+        near = ((NEAR - gaps.amin(1, keepdim=True)) * 100).clamp(0, 1)
+        of_tool = torch.cat([move, before, tool.pitch_sin, tool.opening], 1) + torch.zeros_like(pose.cos)
+        moved, before_ = of_tool[:, :6].split(1, 1), of_tool[:, 6:12].split(1, 1)
+        dx, dy, dz = (tool.place - pose.place).split(1, 1)
         ahead, left = pose.turned_back(
-            torch.stack([dx, move[:, 0], before[:, 0], state[:, 7], state[:, 10]]),
-            torch.stack([dy, move[:, 1], before[:, 1], state[:, 8], state[:, 11]]),
+            torch.cat([dx, moved[0], before_[0], state[:, 7:8], state[:, 10:11]], 1),
+            torch.cat([dy, moved[1], before_[1], state[:, 8:9], state[:, 11:12]], 1),
         )
-        cos, sin = pose.cos * end.cos + pose.sin * end.sin, pose.sin * end.cos - pose.cos * end.sin
-        more = [
-            end.z - pose.z,
-            *move[:, 2:].unbind(1),
-            *(before[:, axis] for axis in (2, 3, 5)),
-            cos * cos - sin * sin,
-            2 * cos * sin,
-            cos * end.pitch_sin,
-            sin * end.pitch_sin,
-            end.pitch_sin.expand_as(cos),
-            end.opening.expand_as(cos),
-            state[:, 9],
-            state[:, 12],
-            pose.tilt_x,
-            pose.tilt_y,
-            (pose.z + side.lowest).clamp(-0.1, 0.15),
-            *self._edges(pose, table),
-        ]
         inputs = [
             gaps.clamp(*CLIP_GAP),
             gaps.clamp(*CLIP_NEAR),
-            places.transpose(2, 3).flatten(1, 2),
-            ahead.transpose(0, 1),
-            left.transpose(0, 1),
-            torch.stack(more, 1),
+            self._deep(places.transpose(2, 3), 4 * 3, state),
+            ahead,
+            left,
+            dz,
+            of_tool[:, 2:6],
+            *(before_[axis] for axis in (2, 3, 5)),
+            cos * cos - sin * sin,
+            2 * cos * sin,
+            cos * tool.pitch_sin,
+            sin * tool.pitch_sin,
+            of_tool[:, 12:],
+            state[:, 9:10],
+            state[:, 12:],
+            pose.tilt_x,
+            pose.tilt_y,
+            (pose.place[:, 2:] + side.lowest).clamp(-0.1, 0.15),
+            *self._edges(pose, facts),
         ]
         return torch.cat(inputs, 1) * self._input_scale, near
 
     @staticmethod
-    def _edges(pose: Pose, table: Tensor) -> list[Tensor]:
+    def _edges(pose: Pose, facts: "_Facts") -> list[Tensor]:
         """How far the object is over the table's edges, which way that is, in its heading; far from them all is 0."""
-        low_x, low_y, high_x, high_y = (each.unsqueeze(1) for each in table.unbind(2))
-        over_x = ((pose.x - high_x) * 20 + 1).clamp(0, 2) - ((low_x - pose.x) * 20 + 1).clamp(0, 2)
-        over_y = ((pose.y - high_y) * 20 + 1).clamp(0, 2) - ((low_y - pose.y) * 20 + 1).clamp(0, 2)
-        ahead, left = pose.turned_back(over_x, over_y)
-        return [ahead, left, torch.maximum(over_x.abs(), over_y.abs())]
+        place = pose.place[:, :2]
+        over = ((place - facts.upper) * 20 + 1).clamp(0, 2) - ((facts.lower - place) * 20 + 1).clamp(0, 2)
+        ahead, left = pose.turned_back(*over.split(1, 1))
+        return [ahead, left, over.abs().amax(1, keepdim=True)]
 
     def _messages(
-        self,
-        state: Tensor,
-        pose: Pose,
-        side: Lines,
-        shape: Shape,
-        out: Tensor,
-        hidden: Tensor,
-        facts: list[Tensor],
-        pairs: Tensor,
-        here: Tensor | None,
-        slots: int,
-        count: int,
+        self, state: Tensor, pose: Pose, side: Lines, out: Tensor, hidden: Tensor, facts: "_Facts"
     ) -> tuple[Tensor, Tensor]:
-        """How neighbours change what objects do (E, numbers, K, M), and whether there are any (E, 1, K, M)."""
-        to, of = pairs[0], pairs[1]
-        members, number = self.config.members, pairs.shape[1]
-        gap = apart(pose, supports(pose, side, shape.height), to, of)
-        bottom, top = pose.z + side.lowest, pose.z - side.lowest  # it reaches as high above its middle as below, nearly
-        over, under = bottom[:, of] - top[:, to], bottom[:, to] - top[:, of]
-        gate = ((ROOM - gap) * 100).clamp(0, 1) * ((ROOM - torch.maximum(over, under)) * 100).clamp(0, 1)
-        gate = gate * (to != of).to(gate.dtype).view(1, -1, 1)  # a pair of one stands in where there is none
-        if here is not None:
-            gate = gate * here[:, to] * here[:, of]
-        receiver, sender = pose.at(to), pose.at(of)
-        scaled = (out[:, : len(SCALE)] * self._scale)[:, :, of]
-        its_x, its_y = sender.turn(scaled[:, 0], scaled[:, 1])
-        speed = state[:, 7:][:, :, of]
-        ahead, left = receiver.turned_back(
-            torch.stack([sender.x - receiver.x, its_x, speed[:, 0]]),
-            torch.stack([sender.y - receiver.y, its_y, speed[:, 1]]),
+        """How neighbours change what objects do (E, numbers, K, 1, M), and whether there are any (E, 1, K, 1, M)."""
+        z = pose.place[:, 2:]
+        bottom, top = z + side.lowest, z - side.lowest  # it reaches as high above its middle as below, nearly
+        scaled = out[:, : len(SCALE)] * self._scale
+        each = [pose.place, pose.cos, pose.sin, bottom, top, state[:, 7:], scaled, supports(pose, side)]
+        known, sizes = torch.cat(each, 1), [3, 1, 1, 1, 1, 6, len(SCALE), DIRECTIONS]
+        place, cos, sin, low, high, _, _, reach = known.index_select(2, facts.to).split(sizes, 1)
+        its_place, its_cos, its_sin, its_low, its_high, speed, its, its_reach = known.index_select(2, facts.of).split(
+            sizes, 1
         )
-        more = [
-            sender.z - receiver.z,
+        dx, dy, dz = (its_place - place).split(1, 1)
+        gap = apart(dx, dy, reach, its_reach)
+        over, under = its_low - high, low - its_high
+        gate = ((ROOM - gap) * 100).clamp(0, 1) * ((ROOM - torch.maximum(over, under)) * 100).clamp(0, 1)
+        gate = gate * facts.both
+        i, v = its.split(1, 1), speed.split(1, 1)
+        x = torch.cat([dx, its_cos * i[0] - its_sin * i[1], v[0]], 1)
+        y = torch.cat([dy, its_sin * i[0] + its_cos * i[1], v[1]], 1)
+        inputs = [
+            gap.clamp(*CLIP_GAP),
+            gap.clamp(*CLIP_NEAR),
+            cos * x + sin * y,
+            cos * y - sin * x,
+            dz,
             over.clamp(-0.05, 0.05),
             under.clamp(-0.05, 0.05),
-            receiver.cos * sender.cos + receiver.sin * sender.sin,
-            sender.sin * receiver.cos - sender.cos * receiver.sin,
-            scaled[:, 2],
-            scaled[:, 5],
-            speed[:, 2],
-            speed[:, 5],
+            cos * its_cos + sin * its_sin,
+            its_sin * cos - its_cos * sin,
+            i[2],
+            i[5],
+            v[2],
+            v[5],
         ]
-        gaps = torch.stack([gap.clamp(*CLIP_GAP), gap.clamp(*CLIP_NEAR)], 1)
-        inputs = (
-            torch.cat([gaps, ahead.transpose(0, 1), left.transpose(0, 1), torch.stack(more, 1)], 1) * self._pair_scale
+        size = self.config.messages
+        message = self._deep(self.between(self._flat(torch.cat(inputs, 1) * self._pair_scale, BETWEEN)), size, state)
+        of_sender = self._deep(self.of_sender(hidden), size, state).index_select(2, facts.of)
+        message = functional.relu(message + of_sender + facts.about_pair)
+        message = functional.relu(self.sent(self._flat(message, size))) * self._flat(gate, 1)
+        heard = torch.matmul(facts.onto, self._deep(message, size, state).squeeze(3))
+        gates = torch.matmul(facts.onto, gate.squeeze(3)).clamp(max=1).unsqueeze(3)
+        both = torch.cat([hidden, self._flat(heard, size)], 1)
+        return self._deep(self.changed(functional.relu(self.heard(both))), OUT, state), gates
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _flat(self, values: Tensor, size: int) -> Tensor:
+        """(E, size, ...) -> (E, size, n), for a layer."""
+        return values.reshape(self.config.members, size, -1)
+
+    def _deep(self, values: Tensor, size: int, like: Tensor) -> Tensor:
+        """(E, size, n) -> (E, size, n / M, 1, M)."""
+        return values.reshape(self.config.members, size, -1, 1, like.shape[4])
+
+    def _facts(
+        self,
+        outline: Tensor,
+        height: Tensor,
+        code: Tensor,
+        table: Tensor,
+        pairs: Tensor,
+        present: Tensor | None,
+        state: Tensor,
+    ) -> "_Facts":
+        """See `forward`; `state` (E, 13, K, M)."""
+        about, slots, to, of = self._about(outline, height, code), state.shape[2], pairs[0], pairs[1]
+
+        def each(layer: EnsembleLinear, size: int) -> Tensor:
+            return layer(about).reshape(self.config.members, size, slots, 1, -1)
+
+        here = None if present is None else present.transpose(1, 2).to(state.dtype).unsqueeze(1).unsqueeze(3)
+        both = (to != of).to(state.dtype).view(1, 1, -1, 1, 1)  # a pair of one stands in where there is none
+        if here is not None:
+            both = both * here[:, :, to] * here[:, :, of]
+        size, corners = self.config.messages, table.transpose(1, 2).unsqueeze(2).unsqueeze(3)
+        whole = each(self.about, self.config.hidden) + torch.zeros_like(state[:, :1].unsqueeze(3))
+        return _Facts(
+            Shape.of(outline, height),
+            self._flat(whole, self.config.hidden),
+            each(self.about_receiver, size).index_select(2, to) + each(self.about_sender, size).index_select(2, of),
+            corners[:, :2],
+            corners[:, 2:],
+            to,
+            of,
+            both,
+            functional.one_hot(to, slots).to(state.dtype).t(),
+            here,
         )
-        size, flat = self.config.messages, number * count
-        message = self.between(inputs.reshape(members, BETWEEN, flat)).reshape(members, size, number, count)
-        of_sender = self.of_sender(hidden).reshape(members, size, slots, count)
-        message = functional.relu(message + of_sender[:, :, of] + facts[1][:, :, to] + facts[2][:, :, of])
-        message = functional.relu(self.sent(message.reshape(members, size, flat))).reshape(members, size, number, count)
-        onto = functional.one_hot(to, slots).to(state.dtype).t()  # (K, R)
-        heard = torch.einsum("kr,efrm->efkm", onto, message * gate.unsqueeze(1))
-        gates = torch.einsum("kr,erm->ekm", onto, gate).clamp(max=1).unsqueeze(1)
-        both = torch.cat([hidden, heard.reshape(members, size, slots * count)], 1)
-        change = self.changed(functional.relu(self.heard(both))).reshape(members, len(SCALE) + 3, slots, count)
-        return change, gates
 
     def _about(self, outline: Tensor, height: Tensor, code: Tensor) -> Tensor:
         """What does not change (E, STATIC, K m)."""
