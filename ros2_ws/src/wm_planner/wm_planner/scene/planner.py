@@ -147,9 +147,12 @@ class ScenePlanner:
         if gone := [target.slot for target in aim.targets if not belief.present[target.slot]]:
             return self._fail(f"'{belief.identities[gone[0]]}' has fallen off the table")
         if self.mode not in (Mode.PICK, Mode.RIGHT):
+            fallen = aim.fallen(belief)
+            if fallen and not (self._grips and "pitch" in self.settings.axes):
+                return self._fail(f"'{belief.identities[fallen[0]]}' has fallen over")
             if self.mode is not Mode.PUSH and (moving := sliding(belief, aim)):
                 return self._intercept(aim, belief, tool, before, moving[0])
-            if not aim.open(belief, self._margin):
+            if not fallen and not aim.open(belief, self._margin):
                 return self._arrived(tool)
         self._reached = 0
         for _ in range(4):  # a mode may end at once, and another begin
@@ -175,6 +178,10 @@ class ScenePlanner:
         return self._choose(aim, belief, tool)
 
     @property
+    def _grips(self) -> bool:
+        return {"z", "grip"} <= set(self.settings.axes) and self.hand.grips
+
+    @property
     def _margin(self) -> float:
         """Share of the tolerances within which all is reached now."""
         if self._content:
@@ -196,6 +203,8 @@ class ScenePlanner:
     def _choose(self, aim: Aim, belief: SceneBelief, tool: np.ndarray) -> np.ndarray | None:
         self.mode = Mode.CHOOSE
         target = next_target(aim, belief, ENOUGH, self._limits.region, self._fixtures)
+        if fallen := aim.fallen(belief):  # first of all, for what lies is hard to move
+            target = Target(fallen[0], belief.state[fallen[0], :2].copy(), upright=True)
         if target is None:
             return self._nothing(aim, belief, tool)
         if target.upright:
@@ -217,7 +226,7 @@ class ScenePlanner:
         return None
 
     def _wants_grasp(self, belief: SceneBelief, target: Target) -> bool:
-        grips = {"z", "grip"} <= set(self.settings.axes) and self.hand.grips
+        grips = self._grips
         if target.on != TABLE and not grips:
             self._reason = "nothing here can lift it"
         tries = self._picks[target.slot].tries if target.slot in self._picks else 0

@@ -47,7 +47,7 @@ class Righting:
             return False
         heading = np.arctan2(axis[1], axis[0])  # towards its own top
         place = belief.state[self.slot, :2] + TOWARDS_TOP * (self.tries % 3) * belief.height[self.slot] * axis[:2]
-        thick = 2 * float(np.linalg.norm(belief.outline[self.slot], axis=1).min())
+        thick, rise = _extents(belief, self.slot, heading)
         if thick > self.hand.opening[1] - 0.006:
             self.reason = f"it is {1000 * thick:.0f} mm thick, the hand opens {1000 * self.hand.opening[1]:.0f} mm"
             return False
@@ -55,7 +55,7 @@ class Righting:
         # Pitched forwards the hand turns its own x axis down: the object's top must go up.
         along = np.cos(yaw - heading)
         self._pitch = -np.sign(along) * min(abs(self.lower[4]), self.upper[4], np.pi / 2)
-        top = float(belief.state[self.slot, 2]) + thick / 2
+        top = float(belief.state[self.slot, 2]) + rise
         tip = max(LOW, top - DEEP, self.lower[2])
         at = np.array([*place, tip, yaw, 0.0, self.hand.opening[1]])
         others = [prism for other, prism in enumerate(prisms) if other != self.slot]
@@ -131,3 +131,12 @@ class Righting:
 def _axis(belief: SceneBelief, slot: int) -> np.ndarray:
     """The object's own z axis (3,) in the table frame."""
     return Rotation.from_quat(belief.state[slot, ROTATION]).apply([0.0, 0.0, 1.0])
+
+
+def _extents(belief: SceneBelief, slot: int, heading: float) -> tuple[float, float]:
+    """How wide an object is across a heading as it lies, and how high it reaches above its position [m]."""
+    outline, half = belief.outline[slot], belief.height[slot] / 2
+    ends = np.concatenate([np.insert(outline, 2, end, axis=1) for end in (-half, half)])
+    places = Rotation.from_quat(belief.state[slot, ROTATION]).apply(ends)
+    across = places[:, 1] * np.cos(heading) - places[:, 0] * np.sin(heading)
+    return float(np.ptp(across)), float(places[:, 2].max())

@@ -9,10 +9,11 @@ from wm_core.goal import Goal, GoalError, PoseGoal, RelationGoal, UprightGoal, Z
 from wm_core.object_state import ROTATION
 from wm_core.outline import distance as outline_distance
 from wm_core.rotations import wrapped
-from wm_dynamics.scene_belief import SceneBelief, heading
+from wm_dynamics.scene_belief import STANDS, SceneBelief, heading
 from wm_planner.scene.clearance import Prism
 
 TABLE = -1  # what an object rests on that rests on nothing else
+LIES = 0.7  # cosine of the tilt below which what stood has fallen over
 APART = 0.012  # [m] between two objects beside each other
 ZONE_INSET = 0.015  # [m] within a zone's edge that is aimed at
 LEVER = 0.08  # [m] by which a wrong yaw counts as a wrong position
@@ -75,10 +76,17 @@ class Aim:
     targets: tuple[Target, ...]
     kept: tuple[int, ...]  # slots
     places: np.ndarray = field(repr=False)  # (K, 2) [m] where all were at the beginning
+    stood: np.ndarray = field(repr=False)  # (K,) bool: which ones stood then
 
     def open(self, belief: SceneBelief, margin: float = 1.0) -> list[Target]:
         """Those not reached."""
         return [target for target in self.targets if not target.reached(belief, margin)]
+
+    def fallen(self, belief: SceneBelief) -> list[int]:
+        """Slots of what stood at the beginning and lies now, but for what shall be on or in another object."""
+        elsewhere = [target.slot for target in self.targets if target.on != TABLE]
+        lies = self.stood & belief.present & (belief.upright < LIES)
+        return [slot for slot in np.flatnonzero(lies).tolist() if slot not in elsewhere]
 
     def at(self, belief: SceneBelief) -> "Aim":
         """With the nearest places of zones as objects are now."""
@@ -107,7 +115,7 @@ def aim_of(
             raise GoalError(f"'{belief.identities[slot]}' is not on the table any more")
     kept = tuple(slot for slot in range(belief.slots) if slot not in slots and belief.present[slot])
     _check_room(targets, kept, belief, fixtures)
-    return Aim(tuple(targets), kept, belief.position[:, :2].copy())
+    return Aim(tuple(targets), kept, belief.position[:, :2].copy(), belief.upright > STANDS)
 
 
 def _target(goal: Goal, belief: SceneBelief, lower: np.ndarray, upper: np.ndarray, fixtures: Sequence[Prism]) -> Target:
