@@ -19,7 +19,7 @@ class Search:
 
     kind: str = "icem"
     samples: int = 28
-    iterations: int = 1
+    iterations: int = 2
     spread: tuple[float, ...] = (0.010, 0.010, 0.0, 0.1, 0.0, 0.0)
     temperature: float = 0.004  # [m] of cost, of MPPI
 

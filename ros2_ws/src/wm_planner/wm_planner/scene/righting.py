@@ -47,7 +47,8 @@ class Righting:
             return False
         heading = np.arctan2(axis[1], axis[0])  # towards its own top
         place = belief.state[self.slot, :2] + TOWARDS_TOP * (self.tries % 3) * belief.height[self.slot] * axis[:2]
-        thick, rise = _extents(belief, self.slot, heading)
+        rise = float(np.linalg.norm(belief.outline[self.slot], axis=1).min())
+        thick = _width(belief, self.slot, heading, rise - DEEP)
         if thick > self.hand.opening[1] - 0.006:
             self.reason = f"it is {1000 * thick:.0f} mm thick, the hand opens {1000 * self.hand.opening[1]:.0f} mm"
             return False
@@ -133,10 +134,12 @@ def _axis(belief: SceneBelief, slot: int) -> np.ndarray:
     return Rotation.from_quat(belief.state[slot, ROTATION]).apply([0.0, 0.0, 1.0])
 
 
-def _extents(belief: SceneBelief, slot: int, heading: float) -> tuple[float, float]:
-    """How wide an object is across a heading as it lies, and how high it reaches above its position [m]."""
+def _width(belief: SceneBelief, slot: int, heading: float, above: float) -> float:
+    """How wide [m] an object that lies is across a heading, of all that is higher over its position than `above` [m]: a handle at its
+    side is not between the fingers.
+    """
     outline, half = belief.outline[slot], belief.height[slot] / 2
     ends = np.concatenate([np.insert(outline, 2, end, axis=1) for end in (-half, half)])
     places = Rotation.from_quat(belief.state[slot, ROTATION]).apply(ends)
-    across = places[:, 1] * np.cos(heading) - places[:, 0] * np.sin(heading)
-    return float(np.ptp(across)), float(places[:, 2].max())
+    high = places[places[:, 2] > above]
+    return float(np.ptp(high[:, 1] * np.cos(heading) - high[:, 0] * np.sin(heading)))
