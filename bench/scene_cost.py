@@ -17,7 +17,7 @@ from wm_tasks.scenes.loop import SceneLoop
 
 OBJECTS = (1, 4, 6)
 METHODS = {
-    "wm": "the learned model: 56 proposals in each of two cycles, one to decide, then 2 x 28 candidates of 12 steps by four members",
+    "wm": "two cycles of 56 proposals, one to decide, then 28 candidates of 12 steps by four members, twice with up to three objects",
     "physics": "the simulator as the model: 24 proposals in a cycle, then 10 candidates of 12 steps",
 }
 ROWS = ("method",)  # each may be of another commit

@@ -217,7 +217,11 @@ class ScenePlanner:
         if target.slot not in [each.slot for each in pushed]:  # what is in the way is put aside first
             pushed = [target]
         if not self._pushing.ready:  # to decide between proposals takes a cycle of its own
-            self._pushing.look(belief, aim, pushed, tool, self._left())
+            if self._pushing.looked == 0:
+                standing = [*prisms(belief), *self._fixtures]
+                self.aim = aim = aim.with_ways(belief, standing, self._limits.region)
+                pushed = [each for each in aim.targets if each.slot in [p.slot for p in pushed]] or pushed
+            self._pushing.look(belief, aim, pushed, tool, self._left(), anywhere=self._idle > STUCK // 4)
             return np.zeros(6)
         worth = max(WORTH - IDLE_GAIN * self._idle, LEAST_WORTH)
         if not self._pushing.take(belief, aim, tool, worth, boldly=self._idle > STUCK // 2):

@@ -20,7 +20,7 @@ UNDER_TOP = 0.006  # [m] that the tip is at least below an object's top
 SHARES, LOW_SHARES, ANY_SHARES = (
     (0.15, 0.45),
     (0.05, 0.2),
-    (0.0, 0.6),
+    (0.0, 0.85),
 )  # of an object's height at which it is touched; of a slender one
 SLENDER = 1.2  # height over width of what would topple when it is pushed fast
 STRAIGHT = 0.4  # share of the usual spread of its way
@@ -62,10 +62,9 @@ def propose(
     chosen = rng.choice(len(targets), DRAWS * count, p=off / off.sum())
     starts, headings, slots, speeds = [], [], [], []
     pushed = [_Pushed.of(belief, target.slot, target.slot in anywhere) for target in targets]
+    ahead = [target.ahead(belief.state[target.slot, :2]) for target in targets]
     for number in chosen:
-        start, heading, speed = _push(
-            pushed[number], targets[number].place, off[number], hand, lower, upper, rng, leaning
-        )
+        start, heading, speed = _push(pushed[number], ahead[number], off[number], hand, lower, upper, rng, leaning)
         starts.append(start)
         headings.append(heading)
         speeds.append(speed)
@@ -107,7 +106,7 @@ class _Pushed:
 
 def _push(
     pushed: _Pushed,
-    target: np.ndarray,
+    ahead: np.ndarray,
     off: float,
     hand: Hand,
     lower: np.ndarray,
@@ -115,9 +114,8 @@ def _push(
     rng: np.random.Generator,
     leaning: bool,
 ) -> tuple[np.ndarray, float, float]:
-    """Tool state (6,) before, heading [rad] and speed [m a step]; `target` (2,): where it shall be."""
+    """Tool state (6,) before, heading [rad] and speed [m a step]; `ahead` (2,): where it shall go."""
     place, outline, bottom, height = pushed.place, pushed.outline, pushed.bottom, pushed.top
-    ahead = target - place
     heading = rng.uniform(-np.pi, np.pi)
     if np.linalg.norm(ahead) > 1e-3 and rng.random() < TOWARDS:
         heading = np.arctan2(ahead[1], ahead[0]) + rng.normal(0, SPREAD)

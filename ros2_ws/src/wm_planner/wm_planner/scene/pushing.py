@@ -19,6 +19,7 @@ from wm_planner.scene.refine import Search
 from wm_planner.scene.targets import Aim, Target
 from wm_planner.scene.travel import next_move, route, there
 
+FEW = 3  # objects with which there is time for more than one iteration of the search
 FEWEST = 24  # proposals of a cycle, however late it is
 BOLD = {"doubt": 0.0}
 MOST_REACHED = 6  # of the best proposals, whose start is asked for
@@ -73,7 +74,7 @@ class Pushing:
         np.zeros(6),
     )  # state (13,) and tool (6,) when the push began
     _speeds: dict[int, float] = field(default_factory=dict)  # factors, by slots, of what was about to fall over
-    _looked: int = 0  # proposals
+    looked: int = 0  # proposals
     _each_s: float = 0.0  # [s] that one takes
     _way: list[np.ndarray] = field(default_factory=list)
     _plan: np.ndarray = field(default_factory=lambda: np.zeros((1, 6)))
@@ -84,7 +85,7 @@ class Pushing:
 
     def begin(self) -> None:
         """Look anew."""
-        self._found, self._looked = [], 0
+        self._found, self.looked = [], 0
 
     def avoid(self) -> None:
         """The arm does not get to where it was going to."""
@@ -94,12 +95,19 @@ class Pushing:
     @property
     def ready(self) -> bool:
         """Whether enough proposals were imagined for one to be taken."""
-        return self._looked >= self.looks * self.proposals
+        return self.looked >= self.looks * self.proposals
 
     def look(
-        self, belief: SceneBelief, aim: Aim, targets: Sequence[Target], tool: np.ndarray, left_s: float = np.inf
+        self,
+        belief: SceneBelief,
+        aim: Aim,
+        targets: Sequence[Target],
+        tool: np.ndarray,
+        left_s: float = np.inf,
+        *,
+        anywhere: bool = False,
     ) -> None:
-        """Imagine some proposals, so many as there is time for in `left_s` [s]."""
+        """Imagine some proposals, so many as there is time for in `left_s` [s]; `anywhere`: that touch at any height."""
         began = time.perf_counter()
         count = (
             int(np.clip(left_s / max(self._each_s, 1e-6), FEWEST, self.proposals))
@@ -117,14 +125,14 @@ class Pushing:
             count,
             self.rng,
             leaning=self.leaning,
-            anywhere=frozenset(slot for slot, _ in self._missed),
+            anywhere=frozenset([each.slot for each in targets] if anywhere else [slot for slot, _ in self._missed]),
         )
         if pushes is not None:
             futures = self.model.imagine(belief, pushes.start, pushes.moves)
             self._found.append((pushes, self._judged(belief, aim, pushes, futures, tool)))
             took = (time.perf_counter() - began) / len(pushes.start)
             self._each_s = took if self._each_s == 0 else 0.8 * self._each_s + 0.2 * took
-        self._looked += count
+        self.looked += count
 
     def take(
         self, belief: SceneBelief, aim: Aim, tool: np.ndarray, worth: float = WORTH, *, boldly: bool = False
@@ -132,7 +140,7 @@ class Pushing:
         """The best prefix of the best proposals, as all members see them; False where none is worth it. `boldly`: however much the
         members disagree.
         """
-        found, self._found, self._looked = self._found, [], 0
+        found, self._found, self.looked = self._found, [], 0
         if not found:
             return False
         every = Pushes(
@@ -187,6 +195,8 @@ class Pushing:
                 return total(self.model.imagine(belief, tool, moves, before, every=True), aim, context, self.weights)
 
             limit, search = self.model.limit.copy(), self.search
+            if belief.slots > FEW:
+                search = replace(search, iterations=1)
             if is_slender(belief, self.slot):
                 limit[:2], limit[3] = GENTLE * self._speeds.get(self.slot, 1.0), STEADY
                 search = replace(search, spread=tuple(STRAIGHT * each for each in search.spread))

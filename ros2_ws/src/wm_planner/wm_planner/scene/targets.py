@@ -10,6 +10,7 @@ from wm_core.object_state import ROTATION
 from wm_core.outline import distance as outline_distance
 from wm_core.rotations import wrapped
 from wm_dynamics.scene_belief import STANDS, SceneBelief, heading
+from wm_planner.scene.around import WORTH, Around
 from wm_planner.scene.clearance import Prism
 
 TABLE = -1  # what an object rests on that rests on nothing else
@@ -17,6 +18,7 @@ LIES = 0.7  # cosine of the tilt below which what stood has fallen over
 APART = 0.012  # [m] between two objects beside each other
 ZONE_INSET = 0.015  # [m] within a zone's edge that is aimed at
 LEVER = 0.08  # [m] by which a wrong yaw counts as a wrong position
+NEXT = 0.01  # [m] to both sides, between which the way to go is looked for
 PLACES = 24  # around another object that are tried
 
 
@@ -35,6 +37,7 @@ class Target:
     zone: tuple[np.ndarray, np.ndarray] | None = (
         None  # lower and upper corner (2,) [m]: anywhere in there; `place` is the nearest
     )
+    around: Around | None = field(default=None, repr=False)  # ways to `place` where the straight one is blocked
 
     def off(self, states: np.ndarray) -> np.ndarray:
         """How far (...,) [m] states (..., K, 13) are from it; a wrong yaw counts as LEVER says."""
@@ -43,9 +46,34 @@ class Target:
             tilt = states[..., self.slot, 3] ** 2 + states[..., self.slot, 4] ** 2  # sin^2 of half the tilt
             return 2 * LEVER * np.sqrt(tilt)
         off = ((place - self._nearest(place)) ** 2).sum(-1)
+        if self.around is not None:
+            off = (np.sqrt(off) + self.around.at(place)) ** 2
         if np.isfinite(self.yaw):  # along the arc: the chord says little near half a turn
             off = off + (LEVER * wrapped(heading(states[..., self.slot, ROTATION]) - self.yaw)) ** 2
         return np.sqrt(off + 1e-9)
+
+    def ahead(self, place: np.ndarray) -> np.ndarray:
+        """Which way (2,) it is to be brought from a place, not of unit length; 0 where it is there."""
+        if self.around is None or self.around.at(place) == 0:
+            return self._nearest(place) - place
+        steps = NEXT * np.array([[1.0, 0.0], [0.0, 1.0]])
+        lengths = [
+            np.linalg.norm(at - self.place, axis=-1) + self.around.at(at) for at in (place + steps, place - steps)
+        ]
+        return lengths[1] - lengths[0]
+
+    def with_ways(
+        self, belief: SceneBelief, others: Sequence[Prism], region: tuple[np.ndarray, np.ndarray]
+    ) -> "Target":
+        """The same, with ways around `others`, prisms of all but its object, where these are in the way."""
+        if self.on != TABLE or self.upright or self.zone is not None:
+            return self
+        here, norms = belief.state[self.slot, :2], np.linalg.norm(belief.outline[self.slot], axis=1)
+        radius = float(norms.min() + norms.max()) / 2
+        if all(_beside(here, self.place, each.middle) > radius + each.radius for each in others):
+            return replace(self, around=None)
+        around = Around.to(self.place, radius, others, region)
+        return replace(self, around=around if around.at(here) > WORTH else None)
 
     def _nearest(self, place: np.ndarray) -> np.ndarray:
         """Where (..., 2) [m] it is to be brought from a place."""
@@ -95,9 +123,18 @@ class Aim:
         near = [replace(each, place=each._nearest(belief.state[each.slot, :2])) for each in self.targets]
         return replace(self, targets=tuple(near))
 
+    def with_ways(self, belief: SceneBelief, standing: Sequence[Prism], region: tuple[np.ndarray, np.ndarray]) -> "Aim":
+        """With ways around what is in the way of its targets; `standing`: prisms of all objects by slot, then of what stands still."""
+        found = [
+            each.with_ways(belief, [*standing[: each.slot], *standing[each.slot + 1 :]], region)
+            for each in self.targets
+        ]
+        return replace(self, targets=tuple(found))
+
     def progress(self, belief: SceneBelief) -> dict[str, float]:
         """How far off [m] each object is, by its name."""
-        return {belief.identities[each.slot]: float(each.off(belief.state)) for each in self.targets}
+        plain = [replace(each, around=None) for each in self.targets]
+        return {belief.identities[each.slot]: float(each.off(belief.state)) for each in plain}
 
 
 def aim_of(
@@ -213,6 +250,13 @@ def _check_room(targets: list[Target], kept: tuple[int, ...], belief: SceneBelie
             if later.on == TABLE and not later.upright and np.linalg.norm(later.place - target.place) < both:
                 names = [belief.identities[each.slot] for each in (target, later)]
                 raise GoalError(f"'{names[0]}' and '{names[1]}' cannot be in the same place")
+
+
+def _beside(begin: np.ndarray, end: np.ndarray, place: np.ndarray) -> float:
+    """How far [m] a place (2,) is from a line between two others."""
+    along = end - begin
+    share = np.clip(((place - begin) @ along) / max(float(along @ along), 1e-9), 0, 1)
+    return float(np.linalg.norm(place - begin - share * along))
 
 
 def _overlaps(place: np.ndarray, inner: float, footprint: np.ndarray) -> bool:

@@ -1,0 +1,71 @@
+"""Ways of an object around what stands on the table: how long they are from everywhere, as a grid."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import dijkstra
+
+from wm_core.outline import distance
+from wm_planner.scene.clearance import Prism
+
+SPACING = 0.01  # [m] of the grid
+ROOM = 0.008  # [m] that is kept between the object and the others
+NARROW, BLOCKED = 4.0, 30.0  # times the length, of what passes within that room, and through what stands there
+BEYOND = 0.05  # [m] around the region
+STAIRS, CELL = (
+    1.09,
+    0.01,
+)  # by how much a way over a grid's eight neighbours may be longer than a straight one: factor, [m]
+WORTH = 0.01  # [m] by which a way must be longer than the straight one
+
+
+@dataclass(frozen=True)
+class Around:
+    """`extra` (X, Y) [m]: by how much the way to one place is longer than the straight line, at the nodes of a grid from `lower`."""
+
+    lower: np.ndarray  # (2,) [m]
+    extra: np.ndarray
+
+    @staticmethod
+    def to(
+        place: np.ndarray, radius: float, others: Sequence[Prism], region: tuple[np.ndarray, np.ndarray]
+    ) -> "Around":
+        """Ways to `place` (2,) of a circle of `radius` [m] between `others`, within the region: lower and upper corner (2,)."""
+        lower, upper = region[0] - BEYOND, region[1] + BEYOND
+        shape = tuple(np.ceil((upper - lower) / SPACING).astype(int) + 1)
+        nodes = lower + SPACING * np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1)
+        weight = np.ones(shape)
+        for other in others:
+            near = np.abs(nodes - other.middle).max(-1) < other.radius + radius + ROOM
+            gap = distance(nodes[near], other.footprint) - radius
+            cost = np.where(gap < -ROOM, BLOCKED, np.where(gap < ROOM, NARROW, 1.0))
+            weight[near] = np.maximum(weight[near], cost)
+        goal = np.clip(np.round((place - lower) / SPACING).astype(int), 0, np.array(shape) - 1)
+        length = dijkstra(_graph(weight), indices=int(np.ravel_multi_index(tuple(goal), shape))).reshape(shape)
+        straight = np.linalg.norm(nodes - place, axis=-1)
+        return Around(lower, np.maximum(length - STAIRS * straight - CELL, 0.0))
+
+    def at(self, places: np.ndarray) -> np.ndarray:
+        """`extra` (...,) [m] at places (..., 2)."""
+        nodes = np.moveaxis((places - self.lower) / SPACING, -1, 0)
+        return map_coordinates(self.extra, nodes.reshape(2, -1), order=1, mode="nearest").reshape(nodes.shape[1:])
+
+
+def _graph(weight: np.ndarray) -> coo_array:
+    """Edges between neighbours of a grid; each as long as it is, times the mean of both weights."""
+    number = np.arange(weight.size).reshape(weight.shape)
+    rows, columns, lengths = [], [], []
+    for here, there, length in (
+        (np.s_[:-1, :], np.s_[1:, :], 1.0),
+        (np.s_[:, :-1], np.s_[:, 1:], 1.0),
+        (np.s_[:-1, :-1], np.s_[1:, 1:], np.sqrt(2)),
+        (np.s_[1:, :-1], np.s_[:-1, 1:], np.sqrt(2)),
+    ):
+        rows += [number[here].ravel(), number[there].ravel()]
+        columns += [number[there].ravel(), number[here].ravel()]
+        lengths += 2 * [(SPACING * length * (weight[here] + weight[there]) / 2).ravel()]
+    ends = np.concatenate(rows), np.concatenate(columns)
+    return coo_array((np.concatenate(lengths), ends), shape=(weight.size, weight.size)).tocsr()
