@@ -13,7 +13,10 @@ from wm_planner.scene.clearance import Prism
 
 SPACING = 0.01  # [m] of the grid
 ROOM = 0.008  # [m] that is kept between the object and the others
-NARROW, BLOCKED = 4.0, 30.0  # times the length, of what passes within that room, and through what stands there
+NARROW, BLOCKED = (
+    4.0,
+    30.0,
+)  # times the length, by which a way is chosen: within that room, and through what stands there
 BEYOND = 0.05  # [m] around the region
 STAIRS, CELL = (
     1.09,
@@ -44,7 +47,9 @@ class Around:
             cost = np.where(gap < -ROOM, BLOCKED, np.where(gap < ROOM, NARROW, 1.0))
             weight[near] = np.maximum(weight[near], cost)
         goal = np.clip(np.round((place - lower) / SPACING).astype(int), 0, np.array(shape) - 1)
-        length = dijkstra(_graph(weight), indices=int(np.ravel_multi_index(tuple(goal), shape))).reshape(shape)
+        begin = int(np.ravel_multi_index(tuple(goal), shape))
+        cost, before = dijkstra(_graph(weight), indices=begin, return_predecessors=True)
+        length = _lengths(nodes.reshape(-1, 2), np.argsort(cost), before).reshape(shape)
         straight = np.linalg.norm(nodes - place, axis=-1)
         return Around(lower, np.maximum(length - STAIRS * straight - CELL, 0.0))
 
@@ -52,6 +57,18 @@ class Around:
         """`extra` (...,) [m] at places (..., 2)."""
         nodes = np.moveaxis((places - self.lower) / SPACING, -1, 0)
         return map_coordinates(self.extra, nodes.reshape(2, -1), order=1, mode="nearest").reshape(nodes.shape[1:])
+
+
+def _lengths(nodes: np.ndarray, order: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """How long the chosen ways are (N,) [m], whatever they cost: else much would be gained by pushing others aside a little.
+
+    `nodes` (N, 2); `order` (N,): by cost; `before` (N,): the next node of the way.
+    """
+    found = np.zeros(len(nodes))
+    steps = np.linalg.norm(nodes - nodes[np.maximum(before, 0)], axis=-1)
+    for node in order[1:]:
+        found[node] = found[before[node]] + steps[node]
+    return found
 
 
 def _graph(weight: np.ndarray) -> coo_array:
