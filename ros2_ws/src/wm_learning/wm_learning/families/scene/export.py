@@ -1,6 +1,5 @@
 """Export of a scene network as a bundle: two ONNX graphs, the weights and bundle.yaml, written completely or not at all."""
 
-import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -146,11 +145,3 @@ def _example(members: int, steps: int) -> tuple[Tensor, ...]:
         torch.tensor([[[0.0, -1.0, 1.0, 1.0]]]),
         torch.tensor([[0, 1], [1, 0]]),
     )
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=export_again.__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--id", required=True, help="of the new bundle")
-    options = parser.parse_args()
-    export_again(options.folder, options.id)
