@@ -8,7 +8,6 @@ import torch
 from _common import conclude, parser, recorded, table
 from _results import Line
 
-from wm_core.hand import Hand
 from wm_core.paths import bundles_dir
 from wm_core.robot import load_robot
 from wm_core.scene_bundle import SceneBundle
@@ -16,8 +15,7 @@ from wm_data.scenes.collect import collect_scenes
 from wm_data.scenes.dataset import load_scenes
 from wm_dynamics.scene_belief import SceneBelief
 from wm_dynamics.scene_model import SceneModel
-from wm_learning.families.scene import SceneConfig, SceneNetwork
-from wm_learning.families.scene.export import load_weights
+from wm_learning.families.scene.export import network_of
 from wm_learning.figures.scene_judgements import contact_auroc, coverage, falling_auroc
 from wm_learning.figures.scenes import HORIZONS, KINDS, errors
 from wm_sim.scene_sim import SceneSim
@@ -105,10 +103,7 @@ def main() -> int:
     collect_scenes(list(WORLDS), args.episodes, args.folder, args.seed, args.workers, args.robot)
     torch.set_num_threads(1)
     bundle = SceneBundle.load(args.bundle)
-    network = SceneNetwork(
-        SceneConfig(members=bundle.ensemble, horizon=bundle.horizon), Hand.of(load_robot(args.robot))
-    ).eval()
-    load_weights(network, args.bundle)
+    network = network_of(bundle)
     results = recorded("scene_predictions", args, "robot", "episodes", bundle=args.bundle, robot=False)
     line = results.done(seed=args.seed)
     if line is None:

@@ -24,19 +24,17 @@ def ask(
     """
     deadline, again = time.monotonic() + seconds, 0.0
     sent: list[Any] = []
-    while time.monotonic() < deadline and not stop():
+    found = None
+    while found is None and time.monotonic() < deadline and not stop():
         if client.service_is_ready() and time.monotonic() >= again:
             sent.append(client.call_async(request))
             again = time.monotonic() + ASK_AGAIN_S
         spin(0.05)
-        if found := [future for future in sent if future.done()]:
-            break
-    else:
-        found = []
+        found = next((future for future in sent if future.done()), None)
     for future in sent:
         if not future.done():
             client.remove_pending_request(future)
-    return found[0].result() if found else None
+    return None if found is None else found.result()
 
 
 def await_answers(

@@ -86,7 +86,13 @@ class SceneBelief:
         """(POINTS, 2) [m] of one object in the table frame; of one that lies the rectangle around its length."""
         if self.upright[slot] > STANDS:
             return turned(self.outline[slot], float(self.yaw[slot])) + self.state[slot, :2]
-        return _lying(self.outline[slot], float(self.height[slot]), self.state[slot, ROTATION]) + self.state[slot, :2]
+        return _lying(self.ends(slot)[:, :2]) + self.state[slot, :2]
+
+    def ends(self, slot: int) -> np.ndarray:
+        """(2 POINTS, 3) [m] from one object's position: the outlines of its bottom and its top, as it is turned."""
+        outline, half = self.outline[slot], self.height[slot] / 2
+        ends = [np.concatenate([outline, np.full((len(outline), 1), side * half)], 1) for side in (-1, 1)]
+        return Rotation.from_quat(self.state[slot, ROTATION]).apply(np.concatenate(ends))
 
     def slot(self, identity: str) -> int:
         """Raises KeyError."""
@@ -134,9 +140,8 @@ def heading(rotation: np.ndarray) -> np.ndarray:
     return wrapped(2 * np.arctan2(rotation[..., 2], rotation[..., 3]))
 
 
-def _lying(outline: np.ndarray, height: float, rotation: np.ndarray) -> np.ndarray:
-    ends = [np.concatenate([outline, np.full((len(outline), 1), side * height / 2)], 1) for side in (-1, 1)]
-    seen = Rotation.from_quat(rotation).apply(np.concatenate(ends))[:, :2]
+def _lying(seen: np.ndarray) -> np.ndarray:
+    """(POINTS, 2) around places (N, 2) seen from above."""
     hull = seen[ConvexHull(seen).vertices]
     closed = np.concatenate([hull, hull[:1]])
     way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])

@@ -21,7 +21,7 @@ def concerned(belief: SceneBelief, hand: Hand, tool: np.ndarray, moves: np.ndarr
     linear, angular = belief.state[:, VELOCITY].reshape(-1, 2, 3).swapaxes(0, 1)
     moves_itself = (np.linalg.norm(linear, axis=-1) > RESTS[0]) | (np.linalg.norm(angular, axis=-1) > RESTS[1])
     found = moves_itself | met(belief, hand, path.reshape(-1, 6))
-    near = _near(belief)
+    near = _apart(belief) < REACH
     for _ in range(belief.slots - 1):  # what is pushed pushes on
         found = found | (near & found[None]).any(1)
     return np.flatnonzero(found)
@@ -29,8 +29,9 @@ def concerned(belief: SceneBelief, hand: Hand, tool: np.ndarray, moves: np.ndarr
 
 def near_pairs(belief: SceneBelief) -> np.ndarray:
     """Slots (2, R) of the objects that may move each other within a rollout, receiver and sender, the nearest ones; at least (0, 0)."""
-    to, of = np.nonzero(_near(belief))
-    order = np.argsort(_apart(belief)[to, of], kind="stable")[:MOST_PAIRS]
+    apart = _apart(belief)
+    to, of = np.nonzero(apart < REACH)
+    order = np.argsort(apart[to, of], kind="stable")[:MOST_PAIRS]
     found = np.stack([to[order], of[order]]).astype(np.int64)
     return found if found.shape[1] else np.zeros((2, 1), np.int64)
 
@@ -43,11 +44,8 @@ def met(belief: SceneBelief, hand: Hand, tool: np.ndarray) -> np.ndarray:
 
 
 def _apart(belief: SceneBelief) -> np.ndarray:
-    """(K, K) [m] between the circles around objects."""
+    """(K, K) [m] between the circles around two objects; of one with itself infinite."""
     place, radius = belief.position[:, :2], belief.radius
-    return np.linalg.norm(place[:, None] - place[None], axis=-1) - radius[:, None] - radius[None]
-
-
-def _near(belief: SceneBelief) -> np.ndarray:
-    """(K, K) bool: which two objects may move each other."""
-    return (_apart(belief) < REACH) & ~np.eye(belief.slots, dtype=bool)
+    apart = np.linalg.norm(place[:, None] - place[None], axis=-1) - radius[:, None] - radius[None]
+    np.fill_diagonal(apart, np.inf)
+    return apart

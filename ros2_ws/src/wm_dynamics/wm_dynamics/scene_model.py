@@ -140,19 +140,15 @@ class SceneModel:
         still = belief.state.T.astype(np.float32)
         still[VELOCITY] = 0.0
         spread = np.exp(STILL) * np.arange(1, steps + 1, dtype=np.float32)
-        shape = (steps, members, 1, belief.slots, count)
-        result = {
-            "states": np.broadcast_to(
-                still[None, None, :, :, None], (steps, members, STATE, belief.slots, count)
-            ).copy(),
-            "variances": np.broadcast_to(spread.reshape(-1, 1, 1, 1, 1), shape).repeat(2, 2),
-            "contacts": np.zeros((steps, members, belief.slots, count), np.float32),
-        }
+        states = np.empty((steps, members, STATE, belief.slots, count), np.float32)
+        variances = np.empty((steps, members, 2, belief.slots, count), np.float32)
+        contacts = np.zeros((steps, members, belief.slots, count), np.float32)
+        states[:], variances[:] = still[..., None], spread[:, None, None, None, None]
         if len(slots):
             imagined = self.bundle.run(graph, **self._facts(belief.only(slots), code[:, :, slots]), **inputs)
-            for name, axis in (("states", 3), ("variances", 3), ("contacts", 2)):
-                result[name][(slice(None),) * axis + (slots,)] = imagined[name]
-        return result
+            states[:, :, :, slots], variances[:, :, :, slots] = imagined["states"], imagined["variances"]
+            contacts[:, :, slots] = imagined["contacts"]
+        return {"states": states, "variances": variances, "contacts": contacts}
 
     def _facts(self, belief: SceneBelief, code: np.ndarray) -> dict[str, np.ndarray]:
         """Inputs that all candidates share; `code` (1, m, K, 2)."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import map_coordinates
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from wm_core.outline import distance
@@ -13,15 +13,10 @@ from wm_planner.scene.clearance import Prism
 
 SPACING = 0.01  # [m] of the grid
 ROOM = 0.008  # [m] that is kept between the object and the others
-NARROW, BLOCKED = (
-    4.0,
-    30.0,
-)  # times the length, by which a way is chosen: within that room, and through what stands there
+# By how many times its length a way is chosen: within that room, and through what stands there.
+NARROW, BLOCKED = 4.0, 30.0
 BEYOND = 0.05  # [m] around the region
-STAIRS, CELL = (
-    1.09,
-    0.01,
-)  # by how much a way over a grid's eight neighbours may be longer than a straight one: factor, [m]
+STAIRS = 1.09  # by how much a way over a grid's eight neighbours, and one cell, may be longer than a straight one
 WORTH = 0.01  # [m] by which a way must be longer than the straight one
 
 
@@ -44,14 +39,13 @@ class Around:
         for other in others:
             near = np.abs(nodes - other.middle).max(-1) < other.radius + radius + ROOM
             gap = distance(nodes[near], other.footprint) - radius
-            cost = np.where(gap < -ROOM, BLOCKED, np.where(gap < ROOM, NARROW, 1.0))
-            weight[near] = np.maximum(weight[near], cost)
+            weight[near] = np.maximum(weight[near], np.where(gap < -ROOM, BLOCKED, np.where(gap < ROOM, NARROW, 1.0)))
         goal = np.clip(np.round((place - lower) / SPACING).astype(int), 0, np.array(shape) - 1)
         begin = int(np.ravel_multi_index(tuple(goal), shape))
         cost, before = dijkstra(_graph(weight), indices=begin, return_predecessors=True)
         length = _lengths(nodes.reshape(-1, 2), np.argsort(cost), before).reshape(shape)
         straight = np.linalg.norm(nodes - place, axis=-1)
-        return Around(lower, np.maximum(length - STAIRS * straight - CELL, 0.0))
+        return Around(lower, np.maximum(length - STAIRS * straight - SPACING, 0.0))
 
     def at(self, places: np.ndarray) -> np.ndarray:
         """`extra` (...,) [m] at places (..., 2)."""
@@ -71,7 +65,7 @@ def _lengths(nodes: np.ndarray, order: np.ndarray, before: np.ndarray) -> np.nda
     return found
 
 
-def _graph(weight: np.ndarray) -> coo_array:
+def _graph(weight: np.ndarray) -> csr_array:
     """Edges between neighbours of a grid; each as long as it is, times the mean of both weights."""
     number = np.arange(weight.size).reshape(weight.shape)
     rows, columns, lengths = [], [], []

@@ -58,36 +58,32 @@ def prisms(belief: SceneBelief) -> list[Prism]:
     return [Prism(belief.footprint(slot), float(bottom[slot]), float(top[slot])) for slot in range(belief.slots)]
 
 
-def hand_gaps(
-    hand: Hand, tools: np.ndarray, prism: Prism, *, fingers_only: bool = False, within: float = LOOKED_AT
+def hand_gaps(hand: Hand, tools: np.ndarray, prism: Prism, *, fingers_only: bool = False) -> np.ndarray:
+    """Gaps (N,) [m] between any box of a hand at tool states (N, 6) and a prism; negative where they overlap, FAR above LOOKED_AT."""
+    return least_gap(hand, tools, [prism], fingers_only=fingers_only)
+
+
+def least_gap(
+    hand: Hand, tools: np.ndarray, others: Sequence[Prism], within: float = LOOKED_AT, *, fingers_only: bool = False
 ) -> np.ndarray:
-    """Gaps (N,) [m] between any box of a hand at tool states (N, 6) and a prism; negative where they overlap, FAR above `within`."""
-    tools = np.asarray(tools, float)
-    gaps, near = np.full(len(tools), FAR), _bounds(hand, tools, [prism])[:, 0] < within
-    if near.any():
-        gaps[near] = _exact_gaps(hand, tools[near], prism, fingers_only=fingers_only)
-    return gaps
-
-
-def least_gap(hand: Hand, tools: np.ndarray, others: Sequence[Prism], within: float = LOOKED_AT) -> np.ndarray:
     """The smallest of the gaps (N,) [m] to several prisms, FAR above `within`."""
+    tools = np.asarray(tools, float)
     gaps = np.full(len(tools), FAR)
     if not others:
         return gaps
-    for prism, near in zip(others, (_bounds(hand, tools, others) < within).T, strict=True):
+    middles, radii = (np.array([getattr(prism, name) for prism in others]) for name in ("middle", "radius"))
+    heights = np.array([[prism.bottom, prism.top] for prism in others])
+    looked_at = (
+        hand.gaps(tools, middles, radii, heights) < within
+    )  # to the cylinders around them: never more than the true gaps
+    for prism, near in zip(others, looked_at.T, strict=True):
         if near.any():
-            gaps[near] = np.minimum(gaps[near], _exact_gaps(hand, tools[near], prism))
+            gaps[near] = np.minimum(gaps[near], _gaps(hand, tools[near], prism, fingers_only))
     return gaps
 
 
-def _bounds(hand: Hand, tools: np.ndarray, others: Sequence[Prism]) -> np.ndarray:
-    """Gaps (N, K) [m] to the cylinders around prisms: never more than the true gaps."""
-    middles, radii = (np.array([getattr(prism, name) for prism in others]) for name in ("middle", "radius"))
-    return hand.gaps(tools, middles, radii, np.array([[prism.bottom, prism.top] for prism in others]))
-
-
-def _exact_gaps(hand: Hand, at: np.ndarray, prism: Prism, *, fingers_only: bool = False) -> np.ndarray:
-    """See `hand_gaps`; of all tool states (n, 6)."""
+def _gaps(hand: Hand, at: np.ndarray, prism: Prism, fingers_only: bool) -> np.ndarray:
+    """See `hand_gaps`; at tool states (n, 6) however far away."""
     boxes = FINGERS if fingers_only else len(hand.halves)
     centres, halves = hand.centres(at[:, OPENING])[:, :boxes], hand.halves[:boxes]  # (n, B, 3), (B, 3)
     c, s, pc, ps = np.cos(at[:, 3]), np.sin(at[:, 3]), np.cos(at[:, 4]), np.sin(at[:, 4])

@@ -13,7 +13,7 @@ from wm_core.object_state import ROTATION
 from wm_core.rotations import uprightness
 from wm_dynamics.scene_belief import SceneBelief
 from wm_dynamics.scene_model import SceneFutures
-from wm_planner.scene.clearance import Prism, hand_gaps, moved_gaps
+from wm_planner.scene.clearance import Prism, least_gap, moved_gaps
 from wm_planner.scene.targets import Aim
 
 UNMOVED = 0.003  # [m] by which what shall stay may be off
@@ -106,11 +106,9 @@ def clearance(futures: SceneFutures, aim: Aim, context: Context) -> np.ndarray:
     """Steps so far in which the hand, or what it moves, is within a margin of what shall stay."""
     count, steps = futures.tool.shape[:2]
     hit = np.zeros((count, steps), bool)
-    flat = futures.tool.reshape(-1, 6)
-    for slot, prism in context.others.items():
-        if slot in context.touched:
-            continue
-        hit |= (hand_gaps(context.hand, flat, prism, within=MARGIN) < MARGIN).reshape(count, steps)
+    others = [prism for slot, prism in context.others.items() if slot not in context.touched]
+    hit |= (least_gap(context.hand, futures.tool.reshape(-1, 6), others, MARGIN) < MARGIN).reshape(count, steps)
+    for prism in others:
         for moved in context.touched:
             states = futures.states.mean(0)[..., moved, :]
             yaw = 2 * np.arctan2(states[..., 5], states[..., 6])

@@ -202,9 +202,11 @@ class ScenePlanner:
 
     def _choose(self, aim: Aim, belief: SceneBelief, tool: np.ndarray) -> np.ndarray | None:
         self.mode = Mode.CHOOSE
-        target = next_target(aim, belief, ENOUGH, self._limits.region, self._fixtures)
+        target: Target | None
         if fallen := aim.fallen(belief):  # first of all, for what lies is hard to move
             target = Target(fallen[0], belief.state[fallen[0], :2].copy(), upright=True)
+        else:
+            target = next_target(aim, belief, ENOUGH, self._limits.region, self._fixtures)
         if target is None:
             return self._nothing(aim, belief, tool)
         if target.upright:
@@ -213,14 +215,12 @@ class ScenePlanner:
             return None
         if target.on != TABLE:
             return self._nothing(aim, belief, tool)
+        if self._pushing.looked == 0:
+            self.aim = aim = aim.with_ways(belief, [*prisms(belief), *self._fixtures], self._limits.region)
         pushed = [each for each in aim.open(belief, ENOUGH) if each.on == TABLE and not each.upright]
         if target.slot not in [each.slot for each in pushed]:  # what is in the way is put aside first
             pushed = [target]
         if not self._pushing.ready:  # to decide between proposals takes a cycle of its own
-            if self._pushing.looked == 0:
-                standing = [*prisms(belief), *self._fixtures]
-                self.aim = aim = aim.with_ways(belief, standing, self._limits.region)
-                pushed = [each for each in aim.targets if each.slot in [p.slot for p in pushed]] or pushed
             self._pushing.look(belief, aim, pushed, tool, self._left(), anywhere=self._idle > STUCK // 4)
             return np.zeros(6)
         worth = max(WORTH - IDLE_GAIN * self._idle, LEAST_WORTH)
@@ -230,12 +230,11 @@ class ScenePlanner:
         return None
 
     def _wants_grasp(self, belief: SceneBelief, target: Target) -> bool:
-        grips = self._grips
-        if target.on != TABLE and not grips:
+        if target.on != TABLE and not self._grips:
             self._reason = "nothing here can lift it"
         tries = self._picks[target.slot].tries if target.slot in self._picks else 0
         stands = bool(belief.upright[target.slot] > STANDS)
-        return grips and stands and tries < MOST_TRIES
+        return self._grips and stands and tries < MOST_TRIES
 
     def _nothing(self, aim: Aim, belief: SceneBelief, tool: np.ndarray) -> np.ndarray:
         """Nothing worth doing was found: look again from higher up, give up at last."""

@@ -138,8 +138,6 @@ def _width(belief: SceneBelief, slot: int, heading: float, above: float) -> floa
     """How wide [m] an object that lies is across a heading, of all that is higher over its position than `above` [m]: a handle at its
     side is not between the fingers.
     """
-    outline, half = belief.outline[slot], belief.height[slot] / 2
-    ends = np.concatenate([np.insert(outline, 2, end, axis=1) for end in (-half, half)])
-    places = Rotation.from_quat(belief.state[slot, ROTATION]).apply(ends)
+    places = belief.ends(slot)
     high = places[places[:, 2] > above]
     return float(np.ptp(high[:, 1] * np.cos(heading) - high[:, 0] * np.sin(heading)))

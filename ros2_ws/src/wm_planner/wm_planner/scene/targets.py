@@ -70,7 +70,8 @@ class Target:
             return self
         here, norms = belief.state[self.slot, :2], np.linalg.norm(belief.outline[self.slot], axis=1)
         radius = float(norms.min() + norms.max()) / 2
-        if all(_beside(here, self.place, each.middle) > radius + each.radius for each in others):
+        straight = np.stack([here, self.place])
+        if all(float(outline_distance(each.middle, straight)) > radius + each.radius for each in others):
             return replace(self, around=None)
         around = Around.to(self.place, radius, others, region)
         return replace(self, around=around if around.at(here) > WORTH else None)
@@ -250,13 +251,6 @@ def _check_room(targets: list[Target], kept: tuple[int, ...], belief: SceneBelie
             if later.on == TABLE and not later.upright and np.linalg.norm(later.place - target.place) < both:
                 names = [belief.identities[each.slot] for each in (target, later)]
                 raise GoalError(f"'{names[0]}' and '{names[1]}' cannot be in the same place")
-
-
-def _beside(begin: np.ndarray, end: np.ndarray, place: np.ndarray) -> float:
-    """How far [m] a place (2,) is from a line between two others."""
-    along = end - begin
-    share = np.clip(((place - begin) @ along) / max(float(along @ along), 1e-9), 0, 1)
-    return float(np.linalg.norm(place - begin - share * along))
 
 
 def _overlaps(place: np.ndarray, inner: float, footprint: np.ndarray) -> bool:

@@ -105,11 +105,9 @@ def export_scene_bundle(
 def export_again(folder: Path, bundle_id: str) -> None:
     """Write the graphs of a bundle anew from its weights, in place: after a change of how the network is written down."""
     bundle = SceneBundle.load(folder)
-    network = SceneNetwork(SceneConfig(members=bundle.ensemble, horizon=bundle.horizon), bundle.hand)
-    load_weights(network, folder)
     spec = bundle.spec
     export_scene_bundle(
-        network,
+        network_of(bundle),
         bundle.hand,
         folder,
         bundle_id,
@@ -117,6 +115,13 @@ def export_again(folder: Path, bundle_id: str) -> None:
         data=spec.get("data", {}),
         metrics=spec.get("metrics", {}),
     )
+
+
+def network_of(bundle: SceneBundle) -> SceneNetwork:
+    """The network that a bundle was exported from, with its weights; raises ValueError."""
+    network = SceneNetwork(SceneConfig(members=bundle.ensemble, horizon=bundle.horizon), bundle.hand).eval()
+    load_weights(network, bundle.path)
+    return network
 
 
 def load_weights(network: SceneNetwork, bundle: Path) -> None:

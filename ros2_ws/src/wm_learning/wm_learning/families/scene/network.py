@@ -150,14 +150,13 @@ class SceneNetwork(nn.Module):
             variances.append(spread.log())
             contacts.append(contact)
             tool, before = after, move
-        outputs = (torch.stack(each).squeeze(-2) for each in (states, variances, contacts))
-        states_, variances_, contacts_ = outputs
-        return states_, variances_, contacts_.squeeze(2)
+        imagined, spreads, touched = (torch.stack(each).squeeze(-2) for each in (states, variances, contacts))
+        return imagined, spreads, touched.squeeze(2)
 
     # -- one step ------------------------------------------------------------------------------------------------
 
     def _step(
-        self, state: Tensor, tool: Tensor, move: Tensor, before: Tensor, facts: "_Facts"
+        self, state: Tensor, tool: Tensor, move: Tensor, before: Tensor, facts: _Facts
     ) -> tuple[Tensor, Tensor, Tensor]:
         """After a `move` to `tool` (E, 6, 1, 1, M): states, growths of variances (E, 2, K, 1, M), logits of contact (E, 1, K, 1, M)."""
         pose = Pose.of(state)
@@ -179,7 +178,7 @@ class SceneNetwork(nn.Module):
         return displaced(state, pose, moved, active), growth, out[:, 14:].masked_fill(still, UNTOUCHED)
 
     def _own(
-        self, state: Tensor, pose: Pose, side: Lines, tool: Tool, move: Tensor, before: Tensor, facts: "_Facts"
+        self, state: Tensor, pose: Pose, side: Lines, tool: Tool, move: Tensor, before: Tensor, facts: _Facts
     ) -> tuple[Tensor, Tensor]:
         """The inputs about each object (E, OWN, K, 1, M), and how near the hand is to it (E, 1, K, 1, M): 1 touches, 0 does not matter."""
         gaps, places, (cos, sin) = touches(facts.shape, pose, side, tool, Boxes(*self._boxes))
@@ -215,7 +214,7 @@ class SceneNetwork(nn.Module):
         return torch.cat(inputs, 1) * self._input_scale, near
 
     @staticmethod
-    def _edges(pose: Pose, facts: "_Facts") -> list[Tensor]:
+    def _edges(pose: Pose, facts: _Facts) -> list[Tensor]:
         """How far the object is over the table's edges, which way that is, in its heading; far from them all is 0."""
         place = pose.place[:, :2]
         over = ((place - facts.upper) * 20 + 1).clamp(0, 2) - ((facts.lower - place) * 20 + 1).clamp(0, 2)
@@ -223,7 +222,7 @@ class SceneNetwork(nn.Module):
         return [ahead, left, over.abs().amax(1, keepdim=True)]
 
     def _messages(
-        self, state: Tensor, pose: Pose, side: Lines, out: Tensor, hidden: Tensor, facts: "_Facts"
+        self, state: Tensor, pose: Pose, side: Lines, out: Tensor, hidden: Tensor, facts: _Facts
     ) -> tuple[Tensor, Tensor]:
         """How neighbours change what objects do (E, numbers, K, 1, M), and whether there are any (E, 1, K, 1, M)."""
         z = pose.place[:, 2:]
@@ -287,7 +286,7 @@ class SceneNetwork(nn.Module):
         pairs: Tensor,
         present: Tensor | None,
         state: Tensor,
-    ) -> "_Facts":
+    ) -> _Facts:
         """See `forward`; `state` (E, 13, K, M)."""
         about, slots, to, of = self._about(outline, height, code), state.shape[2], pairs[0], pairs[1]
 
