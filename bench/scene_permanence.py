@@ -19,6 +19,7 @@ from wm_sim.scene_task import LIMIT, PERIOD
 from wm_sim.scene_world import load_scene_world
 from wm_sim.tool_driver import ToolDriver
 from wm_tasks.explorers.scene import SceneExplorer
+from wm_tasks.scenes.physics_model import PhysicsModel
 
 SEEN, HIDDEN = 6, 20  # steps of 0.1 s
 MOVED = 0.05  # [m] that it must have been pushed meanwhile, to count
@@ -27,6 +28,7 @@ TRIES = 40  # of a motion that pushes far enough
 METHODS = {
     "wm": "the tracker with the learned model",
     "stays": "where it was seen last",
+    "physics": "the simulator itself, with the true frictions and masses, from where the objects were believed then: the ceiling",
     "goes on": "with the velocity at which it was seen last",
 }
 PROTOCOL = """\
@@ -36,28 +38,33 @@ seconds. The error is that of its place when it would be seen again. Seeds {firs
 
 
 @cache
-def made(world: str, bundle: Path) -> tuple[SceneSim, ToolDriver, SceneModel]:
+def made(world: str, bundle: Path) -> tuple[SceneSim, ToolDriver, SceneModel, PhysicsModel]:
     sim = SceneSim(load_scene_world(world))
     model = SceneModel(SceneBundle.load(bundle), np.concatenate(sim.world.table))
-    return sim, ToolDriver(sim, PERIOD), model
+    return sim, ToolDriver(sim, PERIOD), model, PhysicsModel(sim)
 
 
 def episode(world: str, seed: int, bundle: Path) -> dict[str, Any]:
     """The errors [m] of all methods; nothing where no push was far enough."""
-    sim, driver, model = made(world, bundle)
+    sim, driver, model, physics = made(world, bundle)
     rng = np.random.default_rng([seed, 79])
     explorer = SceneExplorer(sim.hand, driver.lower, driver.upper, LIMIT, SEEN + HIDDEN, weights={"push": 1.0})
     sim.reset(seed)
     driver.anchor()
     for _ in range(TRIES):
-        result = _push(sim, driver, model, explorer, rng)
+        result = _push(sim, driver, model, physics, explorer, rng)
         if result:
             return result
     return {}
 
 
 def _push(
-    sim: SceneSim, driver: ToolDriver, model: SceneModel, explorer: SceneExplorer, rng: np.random.Generator
+    sim: SceneSim,
+    driver: ToolDriver,
+    model: SceneModel,
+    physics: PhysicsModel,
+    explorer: SceneExplorer,
+    rng: np.random.Generator,
 ) -> dict[str, Any]:
     noise = PoseNoise()
     tracker = SceneTracker(model, noise, PERIOD)
@@ -66,7 +73,7 @@ def _push(
         return {}
     tracker.update(noisy(sim.scene, noise, rng), driver.commanded.values, np.zeros(6), np.zeros(6))
     before, slot = np.zeros(6), -1
-    start = last = np.zeros((0, 3))
+    start = last = ceiling = np.zeros((0, 3))
     for step, wanted in enumerate(motion.moves):
         tool = driver.commanded.values
         if step == SEEN:
@@ -75,6 +82,7 @@ def _push(
             if not contacts.any():
                 return {}
             slot = int(np.argmax(contacts))
+            ceiling = physics.imagine(tracker.belief, tool, motion.moves[None, step:]).states[0, 0, -1, slot, :3]
         driver.move(wanted)
         move = driver.commanded.values - tool
         move[OPENING] = wanted[OPENING]
@@ -89,6 +97,7 @@ def _push(
         return {}
     guesses = {
         "wm": tracker.belief.position[slot],
+        "physics": ceiling,
         "stays": last[slot, :3],
         "goes on": last[slot, :3] + HIDDEN * PERIOD * last[slot, 7:10],
     }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scene_examples import LIMIT
 
-from wm_planner.scene.refine import Search
+from wm_planner.scene.refine import KINDS, Search
 
 
 def to_place(moves: np.ndarray) -> np.ndarray:
@@ -12,7 +12,7 @@ def to_place(moves: np.ndarray) -> np.ndarray:
     return np.linalg.norm(np.cumsum(moves[..., :2], 1) - [0.08, 0.03], axis=-1)
 
 
-@pytest.mark.parametrize("kind", ["icem", "cem", "mppi"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_search_comes_nearer_than_the_plan_that_it_begins_with(kind):
     plan = np.zeros((12, 6))
     plan[:, 0] = 0.005
@@ -33,5 +33,5 @@ def test_a_search_that_is_late_gives_the_best_of_what_it_saw():
 
 
 def test_an_unknown_search_is_refused():
-    with pytest.raises(ValueError, match="out of icem, cem, mppi, got 'newton'"):
+    with pytest.raises(ValueError, match="out of icem, cem, mppi, gradient, got 'newton'"):
         Search("newton")

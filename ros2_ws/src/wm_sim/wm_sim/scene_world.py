@@ -1,7 +1,7 @@
 """Worlds of several objects as data: which kinds, how many, how they start. Read from sim_worlds/scenes/*.yaml."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ SCHEMA: dict[str, Any] = {
         "randomise": {
             "type": "object",
             "additionalProperties": False,
-            "properties": {"friction": _RANGE, "mass": _RANGE, "off_centre": _SHARE},
+            "properties": {"friction": _RANGE, "object_friction": _RANGE, "mass": _RANGE, "off_centre": _SHARE},
         },
     },
 }
@@ -90,6 +90,7 @@ class SceneWorld:
     light: Light
     fixtures: tuple[Part, ...]
     friction: tuple[float, float]  # factors, drawn for each scene
+    object_friction: tuple[float, float]  # factors, drawn for each object, halves as often as doubles
     mass: tuple[float, float]  # factors, drawn for each object
     off_centre: float  # share of an object's half extents by which its centre of mass may be off
 
@@ -110,7 +111,12 @@ class SceneWorld:
         number = int(rng.integers(self.count[0], self.count[1] + 1)) if count is None else count
         kinds, weights = list(self.kinds), np.array(list(self.kinds.values()))
         chosen = rng.choice(len(kinds), number, p=weights / weights.sum())
-        return [kinds[i].draw(rng, self.off_centre, self.mass) for i in chosen]
+        return [self._resisting(kinds[i].draw(rng, self.off_centre, self.mass), rng) for i in chosen]
+
+    def _resisting(self, body: Body, rng: np.random.Generator) -> Body:
+        """With another friction, where the world asks for it."""
+        lower, upper = np.log(self.object_friction)
+        return replace(body, friction=body.friction * float(np.exp(rng.uniform(lower, upper)))) if lower < upper else body
 
     def check_reach(self, robot: RobotProfile) -> None:
         """Raise WorldError unless objects start where the robot's tool can be commanded."""
@@ -160,6 +166,7 @@ def load_scene_world(name_or_path: str | Path) -> SceneWorld:
         light_of(data),
         tuple(part_of(part) for part in data.get("fixtures", [])),
         _span(file, "randomise.friction", vary.get("friction", [1.0, 1.0])),
+        _span(file, "randomise.object_friction", vary.get("object_friction", [1.0, 1.0])),
         _span(file, "randomise.mass", vary.get("mass", [1.0, 1.0])),
         vary.get("off_centre", 0.0),
     )

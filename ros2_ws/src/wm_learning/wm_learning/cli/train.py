@@ -38,11 +38,12 @@ def run(options: argparse.Namespace) -> int:
     work = Path(f"{out}.run")
     if general.family == "scene":
         from wm_core.config import SettingError
+        from wm_data.scenes.dataset import load_scenes
         from wm_learning.pipelines.train_scene import train_scene_bundle
 
         if len(places) != 1 or films:
             raise SettingError("expected one folder of scenes as data= (./wm collect --states), and no pretrain=")
-        train_scene_bundle(places[0], out, general, own)
+        train_scene_bundle(load_scenes(places[0]), out, general, own)
         return 0
     video = load_data(films, work, video=True, steps=steps) if films else None
     train_bundle(load_data(places, work, steps=steps), out, general, own, video)

@@ -143,10 +143,11 @@ def errors(
 
 
 def intervals(network: SceneNetwork, data: SceneDataset, horizon: int) -> np.ndarray:
-    """By what deviations of position and rotation (H, 2) are to be multiplied so that 90 % intervals hold 90 % of what moves."""
+    """By what deviations of position and rotation (H, 2) are to be multiplied so that 90 % intervals hold 90 % of what moves, with friction and
+    mass not known."""
     window = windows(data, horizon)
     states = truth(data, window, horizon)
-    imagine = imagined(network, data, window, horizon)
+    imagine = imagined(network, data, window, horizon, known=False)
     kinds = what_happens(data, window, horizon)
     moves = np.any([kinds[kind] for kind in KINDS], axis=0)
     scale = np.ones((horizon, 2))

@@ -12,7 +12,7 @@ from wm_core.config import configure
 from wm_core.hand import Hand
 from wm_core.revision import revision
 from wm_core.robot import load_robot
-from wm_data.scenes.dataset import load_scenes
+from wm_data.scenes.dataset import SceneDataset
 from wm_learning.families.scene import SceneConfig, SceneNetwork
 from wm_learning.families.scene.export import export_scene_bundle
 from wm_learning.families.scene.training import SceneTraining
@@ -21,14 +21,15 @@ from wm_learning.pipelines.train import RunSettings, remember
 from wm_learning.training.trainer import Trainer
 
 
-def train_scene_bundle(data: Path, folder: Path, settings: RunSettings, own: dict[str, Any] | None = None) -> Path:
-    """Train on the shards of a folder and export the bundle to `folder`; `own`: settings of the family, and `robot`."""
+def train_scene_bundle(
+    dataset: SceneDataset, folder: Path, settings: RunSettings, own: dict[str, Any] | None = None
+) -> Path:
+    """Train on motions and export the bundle to `folder`; `own`: settings of the family, and `robot`."""
     own = dict(own or {})
     robot = load_robot(own.pop("robot", "panda"))
     config: SceneConfig = configure(SceneConfig, own)
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    dataset = load_scenes(data)
     training, held_out = dataset.split(settings.validation_share, settings.seed)
     hand = Hand.of(robot)
     network = SceneNetwork(config, hand)

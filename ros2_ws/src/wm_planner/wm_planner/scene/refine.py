@@ -1,4 +1,4 @@
-"""The search around a plan while it is carried out: iCEM, CEM or MPPI over a few displacements of the tool."""
+"""The search around a plan while it is carried out: iCEM, CEM, MPPI or gradient descent over a few displacements of the tool."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,10 +7,11 @@ import numpy as np
 
 from wm_planner.planners.base import coloured_noise
 
-KINDS = ("icem", "cem", "mppi")
+KINDS = ("icem", "cem", "mppi", "gradient")
 KEPT = 3  # plans of an iteration that the next one begins with
 ELITES = 8
 STEPS_LEFT = 2  # shortest plan
+GIVEN = 5  # first candidates, which are not drawn
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ class Search:
         for iteration in range(self.iterations):
             if best is not None and late():
                 break
-            noise = coloured_noise(rng, self.samples, horizon, 6, 2.0 if self.kind == "icem" else 0.0)
+            noise = coloured_noise(rng, self.samples, horizon, 6, 0.0 if self.kind in ("cem", "mppi") else 2.0)
+            if self.kind == "gradient":
+                noise = _paired(noise)
             candidates = mean + spread * noise
             candidates[0] = mean
             if iteration == 0:
@@ -54,7 +57,9 @@ class Search:
                 candidates[2, :-1], candidates[2, -1] = plan[1:], 0.0
                 candidates[3], candidates[4] = 0.5 * mean, 1.3 * mean
             lasting = rng.integers(STEPS_LEFT, horizon + 1, self.samples)
-            lasting[:5] = horizon
+            lasting[:GIVEN] = horizon
+            if self.kind == "gradient":
+                lasting[:] = horizon
             candidates *= (np.arange(horizon) < lasting[:, None])[..., None]
             if len(kept):
                 candidates[-len(kept) :] = kept
@@ -66,7 +71,9 @@ class Search:
             if best is None or judged[first] < best[0]:
                 best = float(judged[first]), candidates[first], along[first]
             elites = candidates[order[:ELITES]]
-            if self.kind == "mppi":
+            if self.kind == "gradient":
+                mean = candidates[first] - spread * _slope(judged, noise)
+            elif self.kind == "mppi":
                 weight = np.exp(-(judged - judged[first]) / self.temperature)
                 mean = (weight[:, None, None] * candidates).sum(0) / weight.sum()
             else:
@@ -75,6 +82,20 @@ class Search:
             kept = elites[:KEPT] if self.kind == "icem" else kept
         assert best is not None
         return best[1], best[2]
+
+
+def _paired(noise: np.ndarray) -> np.ndarray:
+    """Noise (N, H, 6) whose second half is the first one in the opposite direction."""
+    half = len(noise) // 2
+    return np.concatenate([noise[:half], -noise[:half], noise[2 * half :]])
+
+
+def _slope(judged: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """The direction (H, 6) in which costs (N,) rise, of largest entry 1, from differences of pairs (Spall 1992: simultaneous perturbation)."""
+    half = len(noise) // 2
+    pairs = np.arange(GIVEN, half)
+    slope = ((judged[pairs] - judged[pairs + half])[:, None, None] * noise[pairs]).sum(0)
+    return slope / max(float(np.abs(slope).max()), 1e-12)
 
 
 def _judged(candidates: np.ndarray, along: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 
 from wm_core.goal import Goal, PoseGoal
+from wm_core.scene import SceneState
 from wm_core.specs_schema import AXES
 from wm_sim.scene_draw import Episode, draw_episode
 from wm_sim.scene_sim import SceneSim
@@ -33,11 +34,11 @@ class SceneEnv(gymnasium.Env):
 
     def __init__(self, task: str, robot: Any = None) -> None:
         """`task`: by name or path; `robot`: a RobotProfile, None for the default one."""
-        self._task = load_scene_task(task)
-        self._sim = SceneSim(self._task.world, robot)
+        self.task = load_scene_task(task)
+        self._sim = SceneSim(self.task.world, robot)
         self._driver = ToolDriver(self._sim, PERIOD)
-        self._axes = [AXES.index(axis) for axis in self._task.axes]
-        count = len(self._task.objects)
+        self._axes = [AXES.index(axis) for axis in self.task.axes]
+        count = len(self.task.objects)
         self.action_space = spaces.Box(-1.0, 1.0, (len(self._axes),), np.float32)
         far = np.inf
         self.observation_space = spaces.Dict(
@@ -53,7 +54,7 @@ class SceneEnv(gymnasium.Env):
         """`options`: `scene`, the seed of the start, in place of a drawn one."""
         super().reset(seed=seed)
         scene = (options or {}).get("scene", int(self.np_random.integers(2**31)))
-        self._drawn = draw_episode(self._task, self._sim, scene)
+        self._drawn = draw_episode(self.task, self._sim, scene)
         begin(self._driver, self._drawn)
         for slot, velocity in self._drawn.velocity.items():
             self._sim.push(slot, velocity)
@@ -72,26 +73,37 @@ class SceneEnv(gymnasium.Env):
     def close(self) -> None:
         self._sim.close()
 
+    @property
+    def scene(self) -> SceneState:
+        """All objects where they truly are."""
+        return self._sim.scene
+
+    @property
+    def tool(self) -> np.ndarray:
+        """The commanded tool state (6,)."""
+        return self._driver.commanded.values
+
+    @property
+    def goal(self) -> Goal:
+        """Of this episode."""
+        if self._drawn is None:
+            raise ValueError("expected a reset first")
+        return self._drawn.goal
+
     def _observe(self) -> dict[str, np.ndarray]:
-        scene = self._sim.scene
+        scene = self.scene
         goal = np.zeros((scene.slots, GOAL))
-        for each in self._goal.parts:
+        for each in self.goal.parts:
             if isinstance(each, PoseGoal):
                 yaw = each.pose.get("yaw")
                 turn = (0.0, 0.0) if yaw is None else (np.cos(yaw), np.sin(yaw))
                 goal[scene.slot(each.identity)] = each.pose["x"], each.pose["y"], *turn
         objects = np.concatenate([scene.position, scene.rotation, scene.velocity], -1)
-        return {"tool": self._driver.commanded.values, "objects": objects.ravel(), "goal": goal.ravel()}
+        return {"tool": self.tool, "objects": objects.ravel(), "goal": goal.ravel()}
 
     def _info(self) -> dict[str, Any]:
-        scene = self._sim.scene
-        return {"distance": float(self._goal.distance(scene)), "is_success": bool(self._goal.reached(scene))}
-
-    @property
-    def _goal(self) -> Goal:
-        if self._drawn is None:
-            raise ValueError("expected a reset first")
-        return self._drawn.goal
+        scene = self.scene
+        return {"distance": float(self.goal.distance(scene)), "is_success": bool(self.goal.reached(scene))}
 
 
 for _name in scene_task_names():

@@ -18,13 +18,13 @@ class Stage:
 @dataclass(frozen=True)
 class SceneConfig:
     members: int = 4
-    hidden: int = 64
+    hidden: int = 96
     messages: int = 48
     horizon: int = 12  # steps of one call of the exported graph
     effort: float = 1.0  # by which the steps of all stages are multiplied
-    short: Stage = field(default_factory=lambda: Stage(10000, 3, 96, 2e-3))
-    middle: Stage = field(default_factory=lambda: Stage(10000, 6, 64, 1e-3))
-    long: Stage = field(default_factory=lambda: Stage(8000, 10, 48, 5e-4))
+    short: Stage = field(default_factory=lambda: Stage(12000, 3, 128, 2e-3))
+    middle: Stage = field(default_factory=lambda: Stage(11000, 6, 96, 1e-3))
+    long: Stage = field(default_factory=lambda: Stage(9000, 10, 72, 5e-4))
     position_noise: float = 0.003  # [m] standard deviation of what a belief is off
     rotation_noise: float = 0.04  # [rad]
     velocity_noise: float = 0.02  # [m/s]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -119,9 +120,20 @@ def export_again(folder: Path, bundle_id: str) -> None:
 
 def network_of(bundle: SceneBundle) -> SceneNetwork:
     """The network that a bundle was exported from, with its weights; raises ValueError."""
-    network = SceneNetwork(SceneConfig(members=bundle.ensemble, horizon=bundle.horizon), bundle.hand).eval()
+    sizes = _sizes(bundle.path / WEIGHTS)
+    network = SceneNetwork(SceneConfig(members=bundle.ensemble, horizon=bundle.horizon, **sizes), bundle.hand).eval()
     load_weights(network, bundle.path)
     return network
+
+
+def _sizes(weights: Path) -> dict[str, int]:
+    """Hidden sizes of the network that a file of weights is of, by their names in SceneConfig; raises ValueError."""
+    layers = {"hidden": "first.bias", "messages": "sent.bias"}
+    try:
+        with safe_open(weights, "pt") as file:
+            return {name: file.get_slice(layer).get_shape()[1] for name, layer in layers.items()}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{weights}: expected the weights of a scene network, got {error}") from error
 
 
 def load_weights(network: SceneNetwork, bundle: Path) -> None:
