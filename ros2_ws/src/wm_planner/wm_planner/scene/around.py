@@ -14,7 +14,7 @@ from wm_planner.scene.clearance import Prism
 SPACING = 0.01  # [m] of the grid
 ROOM = 0.008  # [m] that is kept between the object and the others
 # By how many times its length a way is chosen: within that room, and through what stands there.
-NARROW, BLOCKED = 4.0, 30.0
+NARROW, BLOCKED = 8.0, 30.0
 BEYOND = 0.05  # [m] around the region
 STAIRS = 1.09  # by how much a way over a grid's eight neighbours, and one cell, may be longer than a straight one
 WORTH = 0.01  # [m] by which a way must be longer than the straight one
@@ -35,7 +35,8 @@ class Around:
         lower, upper = region[0] - BEYOND, region[1] + BEYOND
         shape = tuple(np.ceil((upper - lower) / SPACING).astype(int) + 1)
         nodes = lower + SPACING * np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1)
-        weight = np.ones(shape)
+        outside = (nodes < region[0]) | (nodes > region[1])
+        weight = np.where(outside.any(-1), BLOCKED, 1.0)  # from there the hand brings nothing back
         for other in others:
             near = np.abs(nodes - other.middle).max(-1) < other.radius + radius + ROOM
             gap = distance(nodes[near], other.footprint) - radius

@@ -19,6 +19,8 @@ from wm_planner.scene.targets import Aim
 UNMOVED = 0.003  # [m] by which what shall stay may be off
 TILT = 0.25  # [m] that an object that has fallen over costs
 MARGIN = 0.005  # [m] that hand and what is pushed keep from what shall stay
+TOUCHES, SLACK = 0.001, 0.003  # [m] within which they touch it; by which what is that near may come nearer
+NEAR_STEP, TOUCH_STEP = 0.02, 0.08  # [m] that each step within the margin costs, and what a touch costs beyond that
 FREE = 0.04  # [m] inside an edge of the table that costs nothing
 
 
@@ -103,29 +105,23 @@ def workspace(futures: SceneFutures, aim: Aim, context: Context) -> np.ndarray:
 
 @term
 def clearance(futures: SceneFutures, aim: Aim, context: Context) -> np.ndarray:
-    """Steps so far in which the hand, or what it moves, is within a margin of what shall stay."""
+    """Steps so far in which the hand, or what it moves, is within a margin of what shall stay, or touches it."""
     count, steps = futures.tool.shape[:2]
-    hit = np.zeros((count, steps), bool)
     others = [prism for slot, prism in context.others.items() if slot not in context.touched]
-    hit |= (least_gap(context.hand, futures.tool.reshape(-1, 6), others, MARGIN) < MARGIN).reshape(count, steps)
+    gap = least_gap(context.hand, futures.tool.reshape(-1, 6), others, MARGIN).reshape(count, steps)
+    near, touches = gap < MARGIN, gap < TOUCHES
+    belief = context.belief
     for prism in others:
         for moved in context.touched:
             states = futures.states.mean(0)[..., moved, :]
             yaw = 2 * np.arctan2(states[..., 5], states[..., 6])
             poses = np.concatenate([states[..., :2], yaw[..., None]], -1).reshape(-1, 3)
-            belief = context.belief
-            gaps = moved_gaps(
-                belief.outline[moved], poses, float(belief.bottom[moved]), float(belief.top[moved]), prism
-            )
-            now = moved_gaps(
-                belief.outline[moved],
-                _pose(belief, moved),
-                float(belief.bottom[moved]),
-                float(belief.top[moved]),
-                prism,
-            )
-            hit |= (gaps < min(MARGIN, float(now[0]) - 0.001)).reshape(count, steps)
-    return 0.02 * np.cumsum(hit, 1)
+            body = belief.outline[moved], float(belief.bottom[moved]), float(belief.top[moved])
+            between = moved_gaps(body[0], poses, *body[1:], prism).reshape(count, steps)
+            now = float(moved_gaps(body[0], _pose(belief, moved), *body[1:], prism)[0]) - SLACK
+            near |= between < min(MARGIN, now)
+            touches |= between < min(TOUCHES, now)
+    return NEAR_STEP * np.cumsum(near, 1) + TOUCH_STEP * np.cumsum(touches, 1)
 
 
 @term

@@ -12,6 +12,7 @@ from wm_planner.scene.targets import TABLE, Aim, Target, clear_of
 ROOM = 0.006  # [m] around a place
 PARKED = 0.03  # [m] of tolerance of what is put aside
 TRIES = 200
+TURNS = np.pi * np.arange(8) / 4  # [rad] of a free yaw that are tried
 
 
 def next_target(
@@ -26,25 +27,24 @@ def next_target(
     if not waiting:
         return None
     unready = {target.slot for target in waiting}
-    free = [target for target in waiting if target.on not in unready and not _blocking(target, belief)]
+    free = [target for target in waiting if target.on not in unready and not _blocking(target, aim, belief)]
     if free:
         return min(free, key=lambda target: (target.on != TABLE, float(target.off(belief.state))))
     for target in waiting:
-        for other in _blocking(target, belief):
-            if other in unready or other in aim.kept:
-                place = _aside(other, aim, belief, region, fixtures)
-                if place is not None:
-                    return Target(other, place, tolerance=PARKED)
+        for other in _blocking(target, aim, belief):
+            place = _aside(other, aim, belief, region, fixtures)
+            if place is not None:
+                return Target(other, place, tolerance=PARKED)
     return waiting[0]
 
 
-def _blocking(target: Target, belief: SceneBelief) -> list[int]:
-    """Slots of the objects that stand where the target's object shall be, or on it."""
+def _blocking(target: Target, aim: Aim, belief: SceneBelief) -> list[int]:
+    """Slots of the objects that stand on the target's object, and of those with a target that stand where it shall be."""
     if target.upright:
         return []
     mine = target.slot
-    yaw = target.yaw if np.isfinite(target.yaw) else float(belief.yaw[mine])
-    wanted = turned(belief.outline[mine], yaw) + target.place
+    turns = (target.yaw,) if np.isfinite(target.yaw) else belief.yaw[mine] + TURNS
+    wanted = [turned(belief.outline[mine], float(yaw)) + target.place for yaw in turns]
     bottom = target.rest_height(belief)
     found = []
     for other in range(belief.slots):
@@ -55,7 +55,8 @@ def _blocking(target: Target, belief: SceneBelief) -> list[int]:
             and np.linalg.norm(belief.state[other, :2] - belief.state[mine, :2]) < belief.radius[mine]
         )
         level = belief.top[other] > bottom + 0.003 and belief.bottom[other] < bottom + belief.height[mine]
-        if carried or (level and _overlap(wanted, belief.footprint(other))):
+        stays = other in aim.kept  # goals on top of these were refused
+        if carried or (level and not stays and all(_overlap(each, belief.footprint(other)) for each in wanted)):
             found.append(other)
     return found
 

@@ -76,7 +76,14 @@ def propose(
     if not len(kept):
         return None
     moves = np.stack([_moves(headings[i], speeds[i], horizon, rng) for i in kept])
-    return Pushes(start[kept], moves, slot[kept])
+    return Pushes(start[kept], within(start[kept], moves, lower, upper), slot[kept])
+
+
+def within(tool: np.ndarray, moves: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """Displacements (..., H, 6) from a tool state (..., 6) as they are carried out: at its bounds (6,) the tool stays."""
+    tool = np.asarray(tool, float)[..., None, :]
+    path = np.clip(tool + np.cumsum(moves, -2), lower, upper)
+    return np.diff(np.concatenate([np.broadcast_to(tool, (*path.shape[:-2], 1, path.shape[-1])), path], -2), axis=-2)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from wm_dynamics.scene_belief import SceneBelief, heading
 from wm_dynamics.scene_model import SceneDynamics, SceneFutures
 from wm_planner.scene.clearance import Prism, prisms
 from wm_planner.scene.costs import USUAL, Context, total
-from wm_planner.scene.pushes import GENTLE, STEADY, STRAIGHT, Pushes, is_slender, propose
+from wm_planner.scene.pushes import GENTLE, STEADY, STRAIGHT, Pushes, is_slender, propose, within
 from wm_planner.scene.refine import Search
 from wm_planner.scene.targets import Aim, Target
 from wm_planner.scene.travel import next_move, route, there
@@ -192,6 +192,7 @@ class Pushing:
 
             def cost(moves: np.ndarray) -> np.ndarray:
                 """By all members: the best of many is most often one that a single member is wrong about."""
+                moves = within(tool, moves, self.limits.lower, self.limits.upper)
                 return total(self.model.imagine(belief, tool, moves, before, every=True), aim, context, self.weights)
 
             limit, search = self.model.limit.copy(), self.search
