@@ -1,6 +1,6 @@
 """Predictive sampling in MuJoCo, the planner that a user could pick in wm's place (after Howell et al. 2022, MJPC, and judo).
 
-It knows meshes, masses and frictions, and is told the true poses. Each cycle it rolls out noisy splines around its last plan and
+It is given meshes, masses, frictions and the true poses. Each cycle it rolls out noisy splines around its last plan and
 takes the best.
 """
 

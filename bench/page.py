@@ -51,6 +51,9 @@ SECTIONS = (
     "scene_predictions",
     "scene_permanence",
     "scene_cost",
+    "scene_nodes",
+    "scene_data",
+    "peers",
 )
 HEAD = """\
 # Benchmarks

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from _common import groups, parser, rate, recorded, table, write_json
-from _mujoco_mpc import PredictiveSampling
 from _results import Line
 from scenes import FEW, loop_of
 
@@ -22,7 +21,7 @@ from wm_tasks.scenes.loop import SceneLoop
 from wm_tasks.scenes.physics_model import PhysicsModel
 
 METHODS = {
-    "wm": "proposals and search with the learned model, from poses with noise; it is not told frictions and masses",
+    "wm": "proposals and search with the learned model, from poses with noise; frictions and masses are not given",
     "physics": "the same planner with the simulator itself as the model: meshes, friction and mass are true, fewer candidates",
     "physics, wrong by 2": "the same with each object's friction and mass twice or half of what they are",
     "mujoco": "predictive sampling in MuJoCo with meshes, friction and mass, from true poses without noise",
@@ -30,7 +29,7 @@ METHODS = {
 }
 WRONG = 2.0
 PROTOCOL = """\
-Protocol: as in the benchmark `scenes`: the same starts, goals, time limits and judgement for all. What a method is told beyond that
+Protocol: as in the benchmark `scenes`: the same starts, goals, time limits and judgement for all. What a method knows beyond that
 stands beside its name. mujoco and scripted declare the goal within 65 % of its tolerances. Seeds {first} to {last}."""
 
 
@@ -80,6 +79,8 @@ def episode(task: str, method: str, seed: int, bundle: Path, robot: str) -> dict
     if method == "scripted":
         policy = ScriptedExpert(made.sim.hand, lower, upper, LIMIT, made.task.axes, region_within(lower, upper))
     elif method == "mujoco":
+        from _mujoco_mpc import PredictiveSampling
+
         policy = PredictiveSampling(made.sim, lower, upper, LIMIT, seed)
     result = made.episode(seed, policy)
     times = policy.plan_ms if method == "mujoco" else result.plan_ms

@@ -110,7 +110,7 @@ def tables(lines: list[Line]) -> str:
     for (world,), found in groups(lines, "world").items():
         counted = [line["result"] for line in found if line["result"]]
         for method in METHODS:
-            off = np.array([each["off_m"][method] for each in counted])
+            off = np.array([each["off_m"][method] for each in counted if method in each["off_m"]])
             if len(off):
                 median, most = 1000 * np.median(off), 1000 * np.quantile(off, 0.9)
                 near = f"{100 * np.mean(off < NEAR):.0f} %"
