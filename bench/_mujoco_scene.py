@@ -78,7 +78,14 @@ def _hand(sim: SceneSim, root: ElementTree.Element, world: ElementTree.Element) 
     def box(body: ElementTree.Element, size: np.ndarray, middle: tuple[float, ...]) -> None:
         friction = f"{FINGER_FRICTION * 0.6:.3g} 0.01 0.0003"  # with an object of usual friction
         ElementTree.SubElement(
-            body, "geom", type="box", size=_text(size / 2), pos=_text(middle), mass="0.3", friction=friction, priority="2"
+            body,
+            "geom",
+            type="box",
+            size=_text(size / 2),
+            pos=_text(middle),
+            mass="0.3",
+            friction=friction,
+            priority="2",
         )
 
     body = ElementTree.SubElement(world, "body", name="hand", gravcomp="1")
@@ -105,5 +112,3 @@ def _object(sim: SceneSim, slot: int, assets: ElementTree.Element, world: Elemen
         ElementTree.SubElement(
             body, "geom", type="mesh", mesh=name, mass=f"{made.body.mass * share:.5g}", friction=friction, priority="1"
         )
-
-

@@ -102,7 +102,7 @@ class Learner:
 
 
 class _Policy:
-    """For one episode of a SceneLoop: (true scene, tool (6,), goal) -> displacement (6,), NaN when the goal has been reached for a while."""
+    """For one episode of a SceneLoop: (true scene, tool (6,), goal) -> displacement (6,), NaN when the goal was reached for a while."""
 
     def __init__(self, model: Any, axes: list[int]) -> None:
         self._model, self._axes, self._reached = model, axes, 0

@@ -1,4 +1,4 @@
-"""Peers in one run: wm, the simulator as model with true and with wrong parameters, MuJoCo sampling, a script (see requirements-bench.txt)."""
+"""Peers in one run: wm, the simulator as model, true and wrong, MuJoCo sampling, a script (see requirements-bench.txt)."""
 
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,6 @@ from wm_core.robot import load_robot
 from wm_dynamics.scene_belief import SceneBelief
 from wm_dynamics.scene_model import SceneFutures
 from wm_planner.scene.space import region_within
-from wm_sim.scene_sim import SceneSim
 from wm_sim.scene_task import LIMIT, load_scene_task
 from wm_tasks.scenes.experts import ScriptedExpert
 from wm_tasks.scenes.loop import SceneLoop

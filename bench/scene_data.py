@@ -29,7 +29,9 @@ def drawn(data: SceneDataset, minutes: float, seed: int) -> SceneDataset:
     """Motions that last so long together; raises ValueError where there are fewer."""
     wanted = round(60 * minutes / (PERIOD * data.steps))
     if wanted > data.motions:
-        raise ValueError(f"expected {minutes:g} minutes of data, there are {data.motions * data.steps * PERIOD / 60:.0f}")
+        raise ValueError(
+            f"expected {minutes:g} minutes of data, there are {data.motions * data.steps * PERIOD / 60:.0f}"
+        )
     return data.only(np.random.default_rng(seed).permutation(data.motions)[:wanted])
 
 
@@ -44,7 +46,9 @@ def trained(data: SceneDataset, minutes: float, share: float, folder: Path) -> P
 
 def judged(task: str, method: str, made: Any, seed: int) -> dict[str, Any]:
     """One episode; `made`: a bundle's folder, or a Learner."""
-    loop = loop_of(load_scene_task(task), "wm" if method == "wm" else "scripted", made if method == "wm" else Path(), "panda")
+    loop = loop_of(
+        load_scene_task(task), "wm" if method == "wm" else "scripted", made if method == "wm" else Path(), "panda"
+    )
     try:
         result = loop.episode(seed, None if method == "wm" else made.policy())
     finally:
@@ -62,7 +66,9 @@ def tables(lines: list[Line]) -> str:
     minutes = sorted({line["minutes"] for line in lines})
     rows = []
     for (task, method), found in groups(lines, "task", "method").items():
-        points = {amount: [line["result"]["success"] for line in each] for (amount,), each in groups(found, "minutes").items()}
+        points = {
+            amount: [line["result"]["success"] for line in each] for (amount,), each in groups(found, "minutes").items()
+        }
         rows.append((task, method, *(rate(points[amount]) if amount in points else "not run" for amount in minutes)))
     return table(("task", "method", *(f"{amount:g} min" for amount in minutes)), rows)
 

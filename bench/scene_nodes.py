@@ -16,7 +16,10 @@ from wm_core.atomic import die_with_parent
 from wm_core.paths import bundles_dir
 from wm_sim.scene_task import load_scene_task, scene_task_names
 
-START_S, SETTLED_S = 90.0, 30.0  # of the wall clock, that a launch takes; that a reset and the judgement of an episode take
+START_S, SETTLED_S = (
+    90.0,
+    30.0,
+)  # of the wall clock, that a launch takes; that a reset and the judgement of an episode take
 SLOWED = 3.0  # by how much longer than the robot's time an episode may take
 PROTOCOL = """\
 Protocol: scenes, goals and judgement of the benchmark `scenes`, through `arm_sim.launch.py perception:=truth`: poses are the simulator's
@@ -50,7 +53,9 @@ def launch(task: str, clock: str, robot: str, seeds: list[int], folder: Path, re
         return 0
     episodes = json.loads(report.read_text())["episodes"]
     for row in episodes:
-        results.add({k: v for k, v in row.items() if k != "seed"}, task=task, clock=clock, robot=robot, seed=row["seed"])
+        results.add(
+            {k: v for k, v in row.items() if k != "seed"}, task=task, clock=clock, robot=robot, seed=row["seed"]
+        )
     return len(episodes)
 
 
@@ -71,7 +76,15 @@ def tables(lines: list[Line]) -> str:
                 max(sorted(set(missed)), key=missed.count) if missed else "",
             )
         )
-    header = ("task", "clock", "robot", "success", "time, median [s]", "others < 2 cm", "most frequent reason of the missed")
+    header = (
+        "task",
+        "clock",
+        "robot",
+        "success",
+        "time, median [s]",
+        "others < 2 cm",
+        "most frequent reason of the missed",
+    )
     return table(header, rows)
 
 
@@ -94,7 +107,9 @@ def main() -> int:
     for task in options.tasks:
         common = {"task": task, "clock": options.clock, "robot": options.robot}
         mine = [{**common, "seed": seed} for seed in seeds]
-        for index, run in enumerate(missing_runs(seeds, lambda seed, common=common: bool(results.done(**common, seed=seed)))):
+        for index, run in enumerate(
+            missing_runs(seeds, lambda seed, common=common: bool(results.done(**common, seed=seed)))
+        ):
             folder = options.folder / time.strftime(f"%Y_%m_%d-%H_%M_%S-{task}-{index}")
             if not launch(task, options.clock, options.robot, run, folder, results):
                 raise SystemExit(f"no episode was tried; look at {folder / 'launch.log'}")

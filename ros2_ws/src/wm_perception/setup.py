@@ -17,6 +17,10 @@ setup(
     description="Cameras and joints to observation embedding and object geometry.",
     license="Apache-2.0",
     entry_points={
-        "console_scripts": ["wm_perception = wm_perception.node:main", "wm_perception_truth = wm_perception.truth:main"]
+        "console_scripts": [
+            "wm_perception = wm_perception.node:main",
+            "wm_perception_truth = wm_perception.truth:main",
+            "wm_scene_perception = wm_perception.scene_node:main",
+        ]
     },
 )

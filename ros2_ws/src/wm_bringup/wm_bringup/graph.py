@@ -19,7 +19,7 @@ from wm_bringup.graph_parts import (
     stop_file,
     supervisor,
 )
-from wm_bringup.graph_scene import TRUTH, refuse_scene_task, scene_graph
+from wm_bringup.graph_scene import OF_SCENES, refuse_scene_task, scene_graph
 from wm_bringup.launch_arguments import PICTURE, LaunchError, check_arguments
 from wm_bringup.launch_files import tool_speed_of
 from wm_core.params import ConfigError
@@ -37,7 +37,7 @@ LIFECYCLE_ORDER = ("wm_guard", "wm_perception", "wm_dynamics", "wm_planner", "wm
 def arm_sim(given: Mapping[str, str]) -> Graph:
     """The graph of arm_sim.launch.py for launch arguments; raises LaunchError before anything is started."""
     values = check_arguments(given)
-    if values["perception"] == TRUTH:
+    if values["perception"] in OF_SCENES:
         return scene_graph(values)
     refuse_scene_task(values["task"])
     if values["explore"] and values["episodes"]:

@@ -1,4 +1,4 @@
-"""The description of the graph of scenes of several objects, whose poses come from the simulator's truth: `perception:=truth`."""
+"""The description of the graph of scenes of several objects: `perception:=geometry`, or `truth`, the simulator's."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,16 +33,19 @@ from wm_sim.scene_world import SceneWorld, load_scene_world
 from wm_sim.world import WorldError
 
 ORDER = ("wm_guard", "wm_perception", "wm_dynamics", "wm_planner", "wm_sim")
-TRUTH = "truth"
-NOT_WITH_TRUTH = {"explore": "", "snapshot": "", "composed": "false"}  # and their defaults
+TRUTH, GEOMETRY = "truth", "geometry"
+OF_SCENES = (GEOMETRY, TRUTH)  # perception:=
+FINE_RIG = "two_cameras_fine"  # where none is named
+NOT_WITH_SCENES = {"explore": "", "snapshot": "", "composed": "false"}  # and their defaults
 NONE = "none"
 
 
 def scene_graph(values: Mapping[str, str]) -> Graph:
     """Of the checked arguments of arm_sim.launch.py; raises LaunchError."""
-    for argument, default in NOT_WITH_TRUTH.items():
+    seeing = values["perception"]
+    for argument, default in NOT_WITH_SCENES.items():
         if values[argument] != default:
-            raise LaunchError(f"argument '{argument}': perception:=truth has none of it; leave it out")
+            raise LaunchError(f"argument '{argument}': perception:={seeing} has none of it; leave it out")
     lockstep, seed = values["real_time"] == "false", int(values["seed"])
     profile, robot = robot_of(values["robot"])
     task, world = _task_and_world(values)
@@ -54,9 +57,10 @@ def scene_graph(values: Mapping[str, str]) -> Graph:
     bundle = _bundle(values["bundle"], profile)
     if values["planner"] not in KINDS:
         raise LaunchError(
-            f"argument 'planner': expected one of {', '.join(KINDS)} with perception:=truth, got '{values['planner']}'"
+            f"argument 'planner': expected one of {', '.join(KINDS)} with perception:={seeing}, got '{values['planner']}'"
         )
     clock, body = {"use_sim_time": lockstep}, {"robot": robot}
+    rig = name_or_file(values["rig"]) or (FINE_RIG if seeing == GEOMETRY else "")
     of_task = str(task.path) if task else ""
     table = np.concatenate(world.table).astype(float).tolist()
     sim = {
@@ -64,7 +68,7 @@ def scene_graph(values: Mapping[str, str]) -> Graph:
         "scene": True,
         "world": name_or_file(values["world"]) if task is None else "",
         "task": of_task,
-        "rig": name_or_file(values["rig"]),
+        "rig": rig,
         "mode": "lockstep" if lockstep else "real_time",
         "seed": seed,
     }
@@ -84,13 +88,13 @@ def scene_graph(values: Mapping[str, str]) -> Graph:
     nodes = [
         lifecycle_node("wm_sim", sim),
         lifecycle_node("wm_guard", {**body, "stop_file": stop_file(), **clock}),
-        _node("wm_perception", "wm_perception_truth", "truth", {**body, "bundle": bundle, "seed": seed, **clock}),
+        _perception(seeing, {**body, "bundle": bundle, **clock}, rig, seed),
         _node("wm_dynamics", "wm_scene_dynamics", "scene_node", {"bundle": bundle, "table": table, **clock}),
         _node("wm_planner", "wm_scene_planner", "scene_node", planner),
     ]
     if values["episodes"] != NONE:
         nodes.append(_episodes(values, task, robot, bundle, lockstep, clock))
-    nodes += recorders(values, values["rig"] or world.rig, ORDER)
+    nodes += recorders(values, rig or world.rig, ORDER)
     recorded = values["record"] not in ("", "false")
     nodes.insert(len(ORDER), supervisor(nodes, ORDER, recorded=recorded, simulated=lockstep))
     namespace = values["namespace"].strip("/")
@@ -98,11 +102,17 @@ def scene_graph(values: Mapping[str, str]) -> Graph:
     return Graph(tuple(nodes), tuple(files), namespace, values["log_level"], middleware())
 
 
+def _perception(seeing: str, parameters: dict[str, Any], rig: str, seed: int) -> Node:
+    if seeing == TRUTH:
+        return _node("wm_perception", "wm_perception_truth", "truth", {**parameters, "seed": seed})
+    return _node("wm_perception", "wm_scene_perception", "scene_node", {**parameters, "rig": rig})
+
+
 def refuse_scene_task(task: str) -> None:
     """A task about a scene needs to be given where objects are."""
     if task in scene_task_names():
         raise LaunchError(
-            f"argument 'task': '{task}' is about a scene of several objects, which is planned from the simulator's truth: give"
+            f"argument 'task': '{task}' is about a scene of several objects: give perception:=geometry, which sees them, or"
             " perception:=truth, too"
         )
 
@@ -113,7 +123,7 @@ def _task_and_world(values: Mapping[str, str]) -> tuple[SceneTask | None, SceneW
         return task, task.world
     if values["episodes"] != NONE:
         raise LaunchError(
-            f"argument 'task': expected a task about a scene with perception:=truth, one of {', '.join(scene_task_names())} or the path of"
+            f"argument 'task': expected a task about a scene, one of {', '.join(scene_task_names())} or the path of"
             " a file; or episodes:=none and a world of sim_worlds/scenes, for goals of your own"
         )
     return None, checked("world", lambda: load_scene_world(name_or_file(values["world"])), WorldError, KindError)
@@ -149,6 +159,7 @@ def _episodes(
         "bundle": bundle,
         "planner": values["planner"],
         "lockstep": lockstep,
+        "perception": values["perception"],
         **clock,
     }
     return process("wm_tasks", "wm_scene_episodes", given, ends_all=bool(count))

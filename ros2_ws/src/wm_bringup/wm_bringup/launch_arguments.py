@@ -65,9 +65,9 @@ ARGUMENTS = (
     Argument(
         "perception",
         "pixels",
-        "truth: scenes of several objects, known by the simulator's truth with noise: task:= one of wm_tasks/scene_tasks, or world:= one of"
-        " sim_worlds/scenes with episodes:=none",
-        ("pixels", "truth"),
+        "geometry: scenes of several objects, seen by the cameras' depth: task:= one of wm_tasks/scene_tasks, or world:= one of"
+        " sim_worlds/scenes with episodes:=none; truth: the same, known by the simulator's truth with noise",
+        ("pixels", "geometry", "truth"),
     ),
     Argument("rig", "", "a camera rig of sim_worlds/rigs, or the path of a rig file; empty: the world's"),
     BUNDLE,

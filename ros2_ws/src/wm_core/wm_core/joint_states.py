@@ -45,6 +45,27 @@ def of_gripper(robot: RobotProfile, names: Sequence[str]) -> bool:
     return bool(names) and robot.gripper is not None and set(names) <= set(robot.gripper.joints)
 
 
+class Fingers:
+    """How far a robot's fingers are apart, by what was heard of their joints, in whichever messages."""
+
+    def __init__(self, robot: RobotProfile) -> None:
+        self._gripper = robot.gripper
+        self._heard: dict[str, float] = {}
+
+    def heard(self, names: Sequence[str], positions: Sequence[float]) -> None:
+        """Joint positions [rad, m]; those of other joints are left alone."""
+        if self._gripper is not None:
+            found = dict(zip(names, positions, strict=False))
+            self._heard |= {name: found[name] for name in self._gripper.joints if name in found}
+
+    @property
+    def opening(self) -> float:
+        """[m] measured; NaN without a gripper, or before all its joints were heard of."""
+        if self._gripper is None or len(self._heard) < len(self._gripper.joints):
+            return float("nan")
+        return self._gripper.opening_at(float(np.mean(list(self._heard.values()))))
+
+
 class Others:
     """Which joint states on the arm's topic are of other joints alone: a gripper that the profile does not know, another arm.
 

@@ -151,6 +151,12 @@ def bundle_id(folder: Path) -> str:
     return str(_spec_of(folder)["id"])
 
 
+def bundle_facts(folder: Path) -> tuple[str, float]:
+    """Id and duration of a step [s] of a bundle of scenes, without loading its graphs; raises BundleError."""
+    spec = _spec_of(folder)
+    return str(spec["id"]), float(spec["step_duration"])
+
+
 def _spec_of(folder: Path) -> dict[str, Any]:
     file = folder / "bundle.yaml"
     if not file.is_file():

@@ -49,6 +49,10 @@ class SceneTracker:
     def reset(self) -> None:
         self._belief = None
 
+    def expected(self, tool: np.ndarray, move: np.ndarray, before: np.ndarray) -> SceneBelief:
+        """What `update` would start from: the belief a step later, before anything is seen of it."""
+        return self._predicted(tool, move, before)
+
     def adopt(self, code: np.ndarray) -> None:
         """What is known by now of friction and mass (K, 2)."""
         self._belief = replace(self.belief, code=code)

@@ -11,7 +11,7 @@ from sensor_msgs.msg import JointState
 from wm_msgs.msg import ObjectStates, Observation
 
 from wm_core.conversions import object_messages, scene_state, tool_message
-from wm_core.joint_states import Others
+from wm_core.joint_states import Fingers, Others
 from wm_core.kinematics import Kinematics, KinematicsError
 from wm_core.lifecycle import OK, WARN, WmNode
 from wm_core.node_process import run
@@ -52,7 +52,7 @@ class TruthNode(WmNode):
         self._noise = PoseNoise(self.value("position_noise"), self.value("rotation_noise"))
         self._joints = JointHistory()
         self._waiting: ObjectStates | None = None  # for its joint state
-        self._fingers: dict[str, float] = {}
+        self._fingers = Fingers(self._robot)
         self._observations = self.publisher(Observation, "wm/observation", STATE)
         # Joint states first: the executor serves what has arrived in this order.
         joints = self.value("joint_topic") or self._robot.joint_topic
@@ -68,10 +68,7 @@ class TruthNode(WmNode):
         self._waiting = None
 
     def _on_joints(self, message: JointState) -> None:
-        gripper = self._robot.gripper
-        if gripper is not None:
-            found = dict(zip(message.name, message.position, strict=False))
-            self._fingers |= {name: found[name] for name in gripper.joints if name in found}
+        self._fingers.heard(message.name, message.position)
         if self._others.alone(message.name):
             return
         try:
@@ -79,7 +76,7 @@ class TruthNode(WmNode):
         except KinematicsError as error:
             self.reject("bad_joint_state", f"{self._joint_topic}: {error}")
             return
-        self._joints.add(to_ns(message.header.stamp), np.append(q, self._opening()))
+        self._joints.add(to_ns(message.header.stamp), np.append(q, self._fingers.opening))
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None
             self._on_truth(waiting)
@@ -111,13 +108,6 @@ class TruthNode(WmNode):
         scene.position[~visible] = math.nan
         scene.variance[:, :3], scene.variance[:, 3:6] = self._noise.variance
         return scene
-
-    def _opening(self) -> float:
-        """[m] measured between the fingers; NaN without a gripper, or before it was measured."""
-        gripper = self._robot.gripper
-        if gripper is None or len(self._fingers) < len(gripper.joints):
-            return math.nan
-        return gripper.opening_at(float(np.mean(list(self._fingers.values()))))
 
     def _report(self) -> None:
         seen = self.counts["observations"]

@@ -116,7 +116,9 @@ class SceneWorld:
     def _resisting(self, body: Body, rng: np.random.Generator) -> Body:
         """With another friction, where the world asks for it."""
         lower, upper = np.log(self.object_friction)
-        return replace(body, friction=body.friction * float(np.exp(rng.uniform(lower, upper)))) if lower < upper else body
+        return (
+            replace(body, friction=body.friction * float(np.exp(rng.uniform(lower, upper)))) if lower < upper else body
+        )
 
     def check_reach(self, robot: RobotProfile) -> None:
         """Raise WorldError unless objects start where the robot's tool can be commanded."""

@@ -15,22 +15,34 @@ from wm_sim.scene_task import load_scene_task
 from wm_tasks.client import ANSWER_S, StopRequestedError, run_client
 from wm_tasks.report import wilson, write_json
 from wm_tasks.scene_client import SceneClient
+from wm_tasks.scenes.seen_goal import goal_as_seen
 from wm_tasks.scenes.verdict import judge
 
 SETTLE_CYCLES = 8  # beliefs after a reset before the goal is given: noise is averaged meanwhile
 JUDGED_AFTER = 10  # messages of the truth, a second, after the planner says that it is done
-SEEING = "the simulator's truth with 3 mm and 3 degrees of noise (perception:=truth)"
+SEEING = {
+    "truth": "the simulator's truth with 3 mm and 3 degrees of noise (perception:=truth)",
+    "geometry": "the cameras' depth (perception:=geometry)",
+}
 
 
 class SceneEpisodes(SceneClient):
     """One episode for each seed. A success is what the planner declares and the truth confirms a second later."""
 
     NAME = "wm_scene_episodes"
-    PARAMETERS = {"episodes": 0, "seed": 10000, "task": "push_place", "bundle": "", "planner": "", "lockstep": False}
+    PARAMETERS = {
+        "episodes": 0,
+        "seed": 10000,
+        "task": "push_place",
+        "bundle": "",
+        "planner": "",
+        "lockstep": False,
+    } | {"perception": "truth"}
 
     def __init__(self) -> None:
         super().__init__()
         self.task = load_scene_task(self.value["task"])
+        self.seeing = SEEING[self.value["perception"]]
         self.report_file = Path(self.value["report"]) if self.value["report"] else None
         self.rows: list[dict[str, Any]] = []
         self._truth: SceneState | None = None
@@ -40,7 +52,7 @@ class SceneEpisodes(SceneClient):
         self.create_subscription(Goal, "ground_truth/goal", self._on_goal, LATCHED)
 
     def run(self) -> int:
-        self.get_logger().info(f"task {self.task.name} in {self.task.world.name}; objects are known by {SEEING}")
+        self.get_logger().info(f"task {self.task.name} in {self.task.world.name}; objects are known by {self.seeing}")
         self.wait_for_bringup()
         index, wanted = 0, self.value["episodes"]
         while not wanted or index < wanted:
@@ -59,10 +71,10 @@ class SceneEpisodes(SceneClient):
             return
         won = sum(row["success"] for row in self.rows)
         low, high = wilson(won, len(self.rows))
-        self.get_logger().info(f"{won} of {len(self.rows)} done ({100 * low:.0f}..{100 * high:.0f} %), {SEEING}")
+        self.get_logger().info(f"{won} of {len(self.rows)} done ({100 * low:.0f}..{100 * high:.0f} %), {self.seeing}")
         if self.report_file is not None:
             document = {name: self.value[name] for name in ("robot", "bundle", "planner", "lockstep", "seed")}
-            document |= {"task": self.task.name, "world": self.task.world.name, "perception": SEEING}
+            document |= {"task": self.task.name, "world": self.task.world.name, "perception": self.seeing}
             document |= {"successes": won, "success_interval": [low, high], "episodes": self.rows}
             write_json(document, self.report_file)
 
@@ -79,10 +91,11 @@ class SceneEpisodes(SceneClient):
         assert self._goal is not None and self._truth is not None
         start, message = self._truth.position[:, :2].copy(), self._goal
         goal = scene_goal(message, self.frame, self.task.success.tolerance, self.task.success.yaw_tolerance)
+        truth = self._truth
         name = self.task.world.name
         self.announce(EpisodeEvent.BEGIN, EpisodeEvent.TASK, name, seed, "", None)
         try:
-            pursuit = self.pursue(goal, self.task.time_limit)
+            pursuit = self.pursue(goal_as_seen(goal, truth, self.objects()), self.task.time_limit)
             result = pursuit.result
             declared, said, steps, time_s = result.success, result.message, result.steps, result.duration
         except GoalError as error:

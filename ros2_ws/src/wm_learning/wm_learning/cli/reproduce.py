@@ -7,7 +7,9 @@ REQUIREMENTS = "requirements-dev.txt"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("which", nargs="?", default="default", choices=("default", "scene"), help="of the shipped bundles")
+    parser.add_argument(
+        "which", nargs="?", default="default", choices=("default", "scene"), help="of the shipped bundles"
+    )
     parser.add_argument("--work", type=Path, default=Path("runs/reproduce"), help="folder for bags and dataset")
     parser.add_argument("--out", type=Path, default=None, help="bundle folder (default: in the folder for bags)")
     parser.add_argument("--episodes", type=int, default=360, help="episodes per world, of the default bundle")

@@ -143,8 +143,10 @@ def errors(
 
 
 def intervals(network: SceneNetwork, data: SceneDataset, horizon: int) -> np.ndarray:
-    """By what deviations of position and rotation (H, 2) are to be multiplied so that 90 % intervals hold 90 % of what moves, with friction and
-    mass not known."""
+    """By what deviations of position and rotation (H, 2) are to be multiplied so that 90 % intervals hold 90 % of what moves.
+
+    Friction and mass are not known.
+    """
     window = windows(data, horizon)
     states = truth(data, window, horizon)
     imagine = imagined(network, data, window, horizon, known=False)

@@ -91,7 +91,7 @@ def _paired(noise: np.ndarray) -> np.ndarray:
 
 
 def _slope(judged: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """The direction (H, 6) in which costs (N,) rise, of largest entry 1, from differences of pairs (Spall 1992: simultaneous perturbation)."""
+    """The direction (H, 6) in which costs (N,) rise, of largest entry 1: simultaneous perturbation (Spall 1992)."""
     half = len(noise) // 2
     pairs = np.arange(GIVEN, half)
     slope = ((judged[pairs] - judged[pairs + half])[:, None, None] * noise[pairs]).sum(0)

@@ -7,6 +7,7 @@ import numpy as np
 
 from wm_core.goal import Goal, GoalError
 from wm_core.pose_noise import PoseNoise, noisy
+from wm_core.rig import CameraRig
 from wm_core.robot import RobotProfile
 from wm_core.scene import SceneState
 from wm_dynamics.scene_adaptation import SceneAdaptation
@@ -20,6 +21,7 @@ from wm_sim.scene_draw import Episode, draw_episode
 from wm_sim.scene_sim import SceneSim
 from wm_sim.scene_task import PERIOD, SceneTask
 from wm_sim.tool_driver import ToolDriver
+from wm_tasks.scenes.sight import SEEN, CameraSight, SightError
 from wm_tasks.scenes.verdict import judge
 
 BESIDE_HEIGHT = 0.03  # [m] of the tip where it begins beside the path of what slides
@@ -66,13 +68,17 @@ class SceneLoop:
         adapt: bool = True,
         change: Callable[[SceneSim, np.random.Generator], None] | None = None,
         sight: Callable[[SceneState], SceneState] | None = None,
+        rig: CameraRig | None = None,
     ) -> None:
         """`adapt`: friction and mass are inferred from how objects move. `change`: what is done to the scene after it was drawn, such as
         another friction. `sight`: what is done to what is seen, in each step: an object whose position is NaN is hidden.
         """
-        self.task, self.noise = task, noise or PoseNoise()
-        self.sim = SceneSim(task.world, robot)
+        self.task, self.noise = task, noise or (PoseNoise() if rig is None else SEEN)
+        self.sim = SceneSim(task.world, robot, rig=rig)
         self.driver = ToolDriver(self.sim, PERIOD)
+        self._camera = (
+            None if rig is None else CameraSight(self.sim, rig, *region_within(self.driver.lower, self.driver.upper))
+        )
         self._fixtures = box_prisms(task.world.fixture_boxes)
         self._change, self._adapt, self._sight = change, adapt, sight or (lambda seen: seen)
         self._model = None if model is None else model(self.sim)
@@ -125,10 +131,19 @@ class SceneLoop:
         modes: list[str] = []
         taken = 0
         declared, reason = False, "timeout"
+        try:
+            seen = None if self._camera is None else self._camera.begin(tool)
+        except SightError as error:
+            return self._judged(drawn, seed, False, str(error), 0, times, modes)
         for step in range(steps):
             if adaptation is not None and step:
                 tracker.adopt(adaptation.update(tracker.belief, tool, move, before))
-            belief = tracker.update(self._sight(noisy(self.sim.scene, self.noise, rng)), tool, move, before)
+            if self._camera is None:
+                seen = noisy(self.sim.scene, self.noise, rng)
+            elif step:
+                seen = self._camera.look(self.driver.commanded.values, tracker.expected(tool, move, before))
+            assert seen is not None
+            belief = tracker.update(self._sight(seen), tool, move, before)
             tool, before = self.driver.commanded.values, move
             if planner.aim is None:
                 try:

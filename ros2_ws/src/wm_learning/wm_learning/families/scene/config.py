@@ -13,6 +13,8 @@ class Stage:
     horizon: int
     batch: int  # windows for each member
     rate: float
+    outline_noise: float = 0.0  # [m] by which outlines are seen wrongly, each place and all together
+    turned: float = 0.0  # share of the objects whose frame is turned by any angle: cameras know no other
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class SceneConfig:
     effort: float = 1.0  # by which the steps of all stages are multiplied
     short: Stage = field(default_factory=lambda: Stage(12000, 3, 128, 2e-3))
     middle: Stage = field(default_factory=lambda: Stage(11000, 6, 96, 1e-3))
-    long: Stage = field(default_factory=lambda: Stage(9000, 10, 72, 5e-4))
+    long: Stage = field(default_factory=lambda: Stage(11000, 10, 72, 7e-4, 0.001, 0.6))
     position_noise: float = 0.003  # [m] standard deviation of what a belief is off
     rotation_noise: float = 0.04  # [rad]
     velocity_noise: float = 0.02  # [m/s]

@@ -120,18 +120,19 @@ def export_again(folder: Path, bundle_id: str) -> None:
 
 def network_of(bundle: SceneBundle) -> SceneNetwork:
     """The network that a bundle was exported from, with its weights; raises ValueError."""
-    sizes = _sizes(bundle.path / WEIGHTS)
-    network = SceneNetwork(SceneConfig(members=bundle.ensemble, horizon=bundle.horizon, **sizes), bundle.hand).eval()
+    hidden, messages = _sizes(bundle.path / WEIGHTS)
+    config = SceneConfig(members=bundle.ensemble, hidden=hidden, messages=messages, horizon=bundle.horizon)
+    network = SceneNetwork(config, bundle.hand).eval()
     load_weights(network, bundle.path)
     return network
 
 
-def _sizes(weights: Path) -> dict[str, int]:
-    """Hidden sizes of the network that a file of weights is of, by their names in SceneConfig; raises ValueError."""
-    layers = {"hidden": "first.bias", "messages": "sent.bias"}
+def _sizes(weights: Path) -> tuple[int, int]:
+    """Hidden sizes, of objects and of messages, of the network that a file of weights is of; raises ValueError."""
     try:
         with safe_open(weights, "pt") as file:
-            return {name: file.get_slice(layer).get_shape()[1] for name, layer in layers.items()}
+            hidden, messages = (file.get_slice(layer).get_shape()[1] for layer in ("first.bias", "sent.bias"))
+            return hidden, messages
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{weights}: expected the weights of a scene network, got {error}") from error
 

@@ -66,6 +66,10 @@ class SceneTraining:
     def _loss(self, draw: Draw, stage: Stage, windows: "_Windows") -> tuple[Tensor, dict[str, float]]:
         config, members = self._config, self._config.members
         batch = windows.draw(draw.rng, members, stage.batch, stage.horizon, config)
+        if stage.turned:
+            frames_turned(batch, stage.turned, draw.rng)
+        if stage.outline_noise:
+            batch["outline"] = _as_seen(batch["outline"], stage.outline_noise, draw.rng)
         facts = {name: torch.as_tensor(values) for name, values in batch.items()}
 
         def each(values: Tensor) -> Tensor:
@@ -187,6 +191,46 @@ class _Windows:
         weight = np.where(moves, config.moving, 1 - config.moving) * np.where(hit, RARE, 1.0)
         chosen = rng.choice(4 * count, count, replace=False, p=weight / weight.sum())
         return motion[chosen], first[chosen]
+
+
+def frames_turned(batch: dict[str, np.ndarray], share: float, rng: np.random.Generator) -> None:
+    """Turn the frames of a share of the objects about the vertical, in place: outlines (..., K, P, 2) begin on the x axis of the new
+    frame, states (..., T, K, 13) say how that is turned.
+    """
+    outline, objects = batch["outline"], batch["objects"]
+    angle = rng.uniform(-np.pi, np.pi, outline.shape[:-2]) * (rng.random(outline.shape[:-2]) < share)
+    batch["outline"] = begun_ahead(outline, angle)
+    x, y, z, w = np.moveaxis(objects[..., ROTATION], -1, 0)
+    sin, cos = np.sin(angle / 2)[..., None, :], np.cos(angle / 2)[..., None, :]
+    turned_frames = np.stack([x * cos + y * sin, y * cos - x * sin, z * cos + w * sin, w * cos - z * sin], -1)
+    batch["objects"] = np.concatenate([objects[..., :3], turned_frames, objects[..., 7:]], -1).astype(np.float32)
+
+
+def begun_ahead(outline: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Outlines (..., P, 2) against the clock in frames turned by angles (...,) [rad]; the first place is on the new x axis."""
+    cos, sin = np.cos(angle)[..., None], np.sin(angle)[..., None]
+    x, y = cos * outline[..., 0] + sin * outline[..., 1], cos * outline[..., 1] - sin * outline[..., 0]
+    at, after = np.arctan2(y, x), np.arctan2(np.roll(y, -1, -1), np.roll(x, -1, -1))
+    crosses = (at < 0) & (after >= 0) & (after - at < np.pi)
+    first = np.argmax(crosses, -1)[..., None]
+    here, there = np.take_along_axis(at, first, -1), np.take_along_axis(after, first, -1)
+    begin = first + np.where(crosses.any(-1, keepdims=True), -here / np.maximum(there - here, 1e-9), 0.0)
+    count = outline.shape[-2]
+    wanted = begin + np.arange(count)
+    low = np.floor(wanted).astype(int)
+    share = wanted - low
+    places = [
+        np.take_along_axis(each, low % count, -1) * (1 - share)
+        + np.take_along_axis(each, (low + 1) % count, -1) * share
+        for each in (x, y)
+    ]
+    return np.stack(places, -1).astype(np.float32)
+
+
+def _as_seen(outline: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
+    """Outlines (..., P, 2) [m] further out or in, all their places by one distance and each by its own."""
+    off = rng.normal(0, noise, (*outline.shape[:-1], 1)) + rng.normal(0, noise, (*outline.shape[:-2], 1, 1))
+    return (outline * (1 + off / np.maximum(np.linalg.norm(outline, axis=-1, keepdims=True), noise))).astype(np.float32)
 
 
 def pairs_of(objects: int) -> Tensor:

@@ -1,0 +1,217 @@
+"""Objects of a scene, frame by frame: each one's pose from what is seen of it, new ones, hidden ones, and those that are gone.
+
+What is seen is shared out among the objects that are known; where nobody looks, an object may be; where a look finds nothing, it is not.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from wm_core.outline import turned
+from wm_core.rotations import wrapped
+from wm_core.scene import SceneState
+from wm_core.solid import POINTS
+from wm_perception.scene.surface import Surface
+from wm_perception.scene.template import Template, fitted, seen_template
+
+REACH = 0.012  # [m] beside its outline at which a cell may belong to an object that rested
+MOVING = 0.03  # [m] the same, of one that is near the hand
+NEAR_HAND = 0.08  # [m] within which the hand may move an object
+LEAST_SEEN, LEAST_FILLED = 0.2, 0.35  # shares of its places that are looked at; of these that must be occupied
+SMALLEST, LARGEST = 1.5e-4, 0.03  # [m^2] of an object
+LOOKS = 3  # in which something new must be seen
+SAME = 0.015  # [m] between looks at the same new thing
+LOST, GONE = 3, 25  # looks at an empty place after which an object is looked for elsewhere; is gone
+HALF, WHOLE = 0.5, 0.95  # shares of what is around something new that is looked at: to begin with; to know its shape
+ALIKE = 0.3  # share by which area and height of what is found again may differ
+TOP = 0.9  # quantile of heights that is an object's top
+STEP = 0.015  # [m] of height between two objects that touch
+
+
+@dataclass
+class Seen:
+    """One object: pose (3,) of its template, `top` [m] its height over the table, what of it was seen lately."""
+
+    name: str
+    template: Template
+    pose: np.ndarray
+    top: float
+    visible: bool = True
+    whole: bool = True  # nothing of it was hidden when its template was made
+    empty: int = 0  # looks that found nothing at its place
+    present: bool = True
+
+
+@dataclass
+class _New:
+    """Something that belongs to no object, so far."""
+
+    middle: np.ndarray
+    cells: np.ndarray
+    looks: int = 1
+
+
+class SceneEye:
+    """Keeps the objects of one scene. Names are object_0, object_1, ... in the order in which they were first seen."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """The scene is another one: what the first look finds is taken for its objects."""
+        self.objects: list[Seen] = []
+        self._new: list[_New] = []
+        self._begun = False
+
+    def look(self, surface: Surface, tool: np.ndarray, expected: dict[str, np.ndarray] | None = None) -> SceneState:
+        """All objects after a look, `tool` (6,): where the hand is. `expected`: poses (3,) by name, from what moved meanwhile."""
+        occupied = surface.occupied
+        index = np.argwhere(occupied)
+        places, heights = surface.places(index), surface.height[occupied]
+        poses = [np.asarray((expected or {}).get(each.name, each.pose), float) for each in self.objects]
+        owner = self._owners(places, heights, poses, tool)
+        for number, (each, pose) in enumerate(zip(self.objects, poses, strict=True)):
+            mine = owner == number
+            self._follow(each, surface, occupied, index, places, heights, mine, pose)
+        self._births(surface, index, places, heights, owner < 0)
+        self._begun = True
+        return self._state()
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _owners(self, places: np.ndarray, heights: np.ndarray, poses: list[np.ndarray], tool: np.ndarray) -> np.ndarray:
+        """Which object each place (n, 2) belongs to (n,), -1: to none."""
+        owner, least = np.full(len(places), -1), np.full(len(places), np.inf)
+        for number, (each, pose) in enumerate(zip(self.objects, poses, strict=True)):
+            if not each.present:
+                continue
+            radius = float(np.linalg.norm(each.template.outline, axis=1).max())
+            moving = np.linalg.norm(tool[:2] - pose[:2]) < radius + NEAR_HAND
+            near = np.linalg.norm(places - pose[:2], axis=1) < radius + MOVING
+            off = np.full(len(places), np.inf)
+            off[near] = each.template.beside(places[near], pose)
+            better = (off < (MOVING if moving else REACH)) & (np.maximum(off, 0) < least)
+            owner[better], least[better] = number, np.maximum(off[better], 0)
+        return owner
+
+    def _follow(
+        self,
+        each: Seen,
+        surface: Surface,
+        occupied: np.ndarray,
+        index: np.ndarray,
+        places: np.ndarray,
+        heights: np.ndarray,
+        mine: np.ndarray,
+        pose: np.ndarray,
+    ) -> None:
+        """One object's pose after a look; `mine`: which of the occupied cells are its own."""
+        if not each.present:
+            return
+        within = each.template.at(pose)
+        looked = surface.at(surface.seen, within, 0.0) > 0.5
+        each.visible = bool(looked.mean() > LEAST_SEEN)
+        filled = mine.sum() * surface.cell**2 / max(each.template.area * float(looked.mean()), 1e-9)
+        if each.visible and filled > LEAST_FILLED:
+            free = np.where(surface.seen, 0.0, 1.0)
+            free[tuple(index[mine].T)] = 1.0
+            found = fitted(each.template, surface, free, places[mine], pose)
+            each.pose = np.array([found[0], found[1], wrapped(found[2])])
+            each.top, each.empty = float(np.quantile(heights[mine], TOP)), 0
+            if not each.whole:
+                self._completed(each, surface, index[mine])
+            return
+        each.pose = pose
+        if each.visible:
+            each.visible, each.empty = False, each.empty + 1
+            each.present = each.empty < GONE
+
+    def _completed(self, each: Seen, surface: Surface, index: np.ndarray) -> None:
+        """The shape of an object of which something was hidden at first, now that nothing is; its frame stays."""
+        cells = np.zeros(surface.seen.shape, bool)
+        cells[tuple(index.T)] = True
+        if _looked_around(surface, cells) > WHOLE:
+            template, origin = seen_template(surface, cells, each.top)
+            outline = turned(template.outline + origin - each.pose[:2], -float(each.pose[2]))
+            each.template, each.whole = Template.of(outline, each.top), True
+
+    def _births(
+        self,
+        surface: Surface,
+        index: np.ndarray,
+        places: np.ndarray,
+        heights: np.ndarray,
+        free: np.ndarray,
+    ) -> None:
+        """New objects, and lost ones that are found again, out of the cells that belong to nobody."""
+        left = np.zeros(surface.seen.shape, bool)
+        left[tuple(index[free].T)] = True
+        labels, count = ndimage.label(left, np.ones((3, 3)))
+        number = labels[tuple(index.T)]
+        found: list[_New] = []
+        for label in range(1, count + 1):
+            mine = number == label
+            area = mine.sum() * surface.cell**2
+            looked_around = _looked_around(surface, labels == label)
+            if not SMALLEST < area < LARGEST or looked_around < HALF:
+                continue
+            middle = places[mine].mean(0)
+            height = float(np.quantile(heights[mine], TOP))
+            if self._again(places[mine], middle, height, area, surface, occupied=labels == label):
+                continue
+            before = next((new for new in self._new if np.linalg.norm(new.middle - middle) < SAME), None)
+            new = _New(middle, mine, 1 if before is None else before.looks + 1)
+            if new.looks < LOOKS and self._begun:
+                found.append(new)
+                continue
+            template, origin = seen_template(surface, labels == label, height)
+            pose, whole = np.array([*origin, 0.0]), looked_around > WHOLE
+            self.objects.append(Seen(f"object_{len(self.objects)}", template, pose, height, whole=whole))
+        self._new = found
+
+    def _again(
+        self, places: np.ndarray, middle: np.ndarray, height: float, area: float, surface: Surface, occupied: np.ndarray
+    ) -> bool:
+        """Whether it is an object that is not any more where it was."""
+        for each in self.objects:
+            if each.empty < LOST or each.visible:
+                continue
+            alike = abs(area / each.template.area - 1) < ALIKE and abs(height / each.template.height - 1) < ALIKE
+            if alike:
+                free = np.where(surface.seen, occupied.astype(float), 1.0)
+                turns = each.pose[2] + np.arange(0, 2 * np.pi, np.pi / 4)
+                tried = [fitted(each.template, surface, free, places, np.array([*middle, turn])) for turn in turns]
+                off = [np.maximum(each.template.beside(places, pose), 0).mean() for pose in tried]
+                each.pose, each.visible, each.empty, each.present = tried[int(np.argmin(off))], True, 0, True
+                each.top = height
+                return True
+        return False
+
+    def _state(self) -> SceneState:
+        state = SceneState.unknown(tuple(each.name for each in self.objects))
+        count = len(self.objects)
+        outlines = np.array([each.template.outline for each in self.objects]).reshape(count, 2 * POINTS)
+        for slot, each in enumerate(self.objects):
+            height = each.template.height
+            state.presence[slot] = float(each.present)
+            state.position[slot] = (*each.pose[:2], each.top - height / 2) if each.visible else np.nan
+            state.rotation[slot] = 0.0, 0.0, np.sin(each.pose[2] / 2), np.cos(each.pose[2] / 2)
+            state.size[slot] = (*np.ptp(each.template.outline, axis=0), height)
+        return SceneState(
+            state.presence,
+            state.position,
+            state.rotation,
+            np.full((count, 6), np.nan),
+            state.variance,
+            state.size,
+            outlines,
+            np.zeros((count, 0)),
+            state.identities,
+        )
+
+
+def _looked_around(surface: Surface, cells: np.ndarray) -> float:
+    """Share of what is around some cells (X, Y) that is looked at: all of it, where nothing of the object is hidden."""
+    ring = ndimage.binary_dilation(cells, iterations=2) & ~cells
+    return float(surface.seen[ring].mean()) if ring.any() else 0.0

@@ -1,0 +1,98 @@
+"""What the cameras see of the table from above, without the robot: how high it is there, and where nobody looked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+
+from wm_core.hand import Hand
+from wm_core.kinematics import Kinematics
+from wm_core.rig import CameraRig
+from wm_core.rotations import pose_of
+from wm_core.specs import BevSpec
+from wm_perception.bev import Box, Projector, fuse
+from wm_perception.pipeline import CameraFrame, shrink
+from wm_perception.robot_mask import RobotMask
+
+CELL = 0.004  # [m]
+HIGHEST = 0.4  # [m] of what is looked at
+FINGER_MARGIN = 0.008  # [m] around the fingers
+LOW = 0.010  # [m] above which something stands on the table
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A map of cells: `height` (X, Y) [m], 0 where nobody looked; `seen` (X, Y) bool; `lower` (2,) [m]: its corner."""
+
+    lower: np.ndarray
+    height: np.ndarray
+    seen: np.ndarray
+    cell: float = CELL
+
+    @property
+    def occupied(self) -> np.ndarray:
+        """Where something stands (X, Y) bool."""
+        return self.seen & (self.height > LOW)
+
+    def places(self, cells: np.ndarray) -> np.ndarray:
+        """Middles (n, 2) [m] of cells (n, 2)."""
+        return self.lower + (cells + 0.5) * self.cell
+
+    def at(self, values: np.ndarray, places: np.ndarray, beyond: float) -> np.ndarray:
+        """A map (X, Y) between its cells, at places (..., 2) [m]; `beyond` outside of it."""
+        cells = np.moveaxis((places - self.lower) / self.cell - 0.5, -1, 0)
+        found = map_coordinates(
+            np.asarray(values, np.float32), cells.reshape(2, -1), order=1, mode="constant", cval=beyond
+        )
+        return found.reshape(cells.shape[1:])
+
+
+class SurfaceCamera:
+    """Makes surfaces of the depth images of a rig, over a region: lower and upper corner (2,) [m]."""
+
+    def __init__(self, rig: CameraRig, kinematics: Kinematics, lower: np.ndarray, upper: np.ndarray) -> None:
+        self._rig = {camera.name: camera for camera in rig.cameras}
+        self._mask, self._kinematics = RobotMask(kinematics), kinematics
+        self._hand = Hand.of(kinematics.robot)
+        rows, columns = np.ceil((upper - lower) / CELL).astype(int)
+        self._spec = BevSpec(float(lower[0]), float(lower[1]), CELL, int(rows), int(columns), HIGHEST)
+        self._projectors: dict[tuple, Projector] = {}
+
+    def look(self, frames: Mapping[str, CameraFrame], q: np.ndarray, opening: float) -> Surface:
+        """Frames of one instant by camera, at arm joints `q` (n,) [rad] and an opening [m] of the fingers.
+
+        Raises ValueError without frames, or for a camera that is not in the rig.
+        """
+        boxes = [*self._mask.boxes(q), *self._fingers(q, opening)]
+        maps = []
+        for name, frame in frames.items():
+            small = shrink(frame)
+            maps.append(self._projector(name, small).project(small.rgb, small.depth, boxes))
+        fused = fuse(maps)
+        return Surface(
+            np.array([self._spec.x_min, self._spec.y_min]), fused[0] * HIGHEST, fused[4] > 0, self._spec.cell
+        )
+
+    def _fingers(self, q: np.ndarray, opening: float) -> list[Box]:
+        """Boxes around the fingers as they are open, which the robot's mask takes for closed."""
+        tool, hand = self._kinematics.tool(q).values, self._hand
+        opening = opening if np.isfinite(opening) else hand.opening[0]
+        cos, sin, pitch_cos, pitch_sin = np.cos(tool[3]), np.sin(tool[3]), np.cos(tool[4]), np.sin(tool[4])
+        yaw = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+        rotation = yaw @ np.array([[pitch_cos, 0, pitch_sin], [0, 1, 0], [-pitch_sin, 0, pitch_cos]])
+        return [
+            (pose_of(rotation, tool[:3] + rotation @ centre), half + FINGER_MARGIN)
+            for centre, half in zip(hand.centres(np.array(opening)), hand.halves, strict=True)
+        ]
+
+    def _projector(self, name: str, frame: CameraFrame) -> Projector:
+        if name not in self._rig:
+            raise ValueError(f"expected a camera of the rig ({', '.join(self._rig)}), got '{name}'")
+        height, width = frame.depth.shape
+        key = (name, height, width, *np.round(frame.K[[0, 1, 0, 1], [0, 1, 2, 2]], 3))
+        if key not in self._projectors:
+            if len(self._projectors) > 4 * len(self._rig):  # intrinsics that never settle must not fill the memory
+                self._projectors.clear()
+            self._projectors[key] = Projector(frame.K, self._rig[name].T_table_optical, height, width, self._spec)
+        return self._projectors[key]

@@ -1,0 +1,82 @@
+"""What cameras see of a simulated scene, by the names and in the frames of the truth: for judging, where goals are about these."""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from wm_core.outline import turned
+from wm_core.pose_noise import PoseNoise
+from wm_core.rig import CameraRig
+from wm_core.rotations import quaternion_of
+from wm_core.scene import SceneState
+from wm_core.solid import POINTS
+from wm_dynamics.scene_belief import SceneBelief
+from wm_perception.pipeline import CameraFrame
+from wm_perception.scene.eye import SceneEye
+from wm_perception.scene.surface import SurfaceCamera
+from wm_sim.scene_sim import SceneSim
+
+SEEN = PoseNoise(0.0015, float(np.radians(1.2)))  # of what is seen
+AROUND = 0.09  # [m] beyond where objects may be brought that is looked at
+NEAREST = 0.04  # [m] between what is seen at first and the object that it is
+
+
+class SightError(ValueError):
+    """Objects that were not found at the start."""
+
+
+class CameraSight:
+    """Sees the objects of a SceneSim with its cameras. Begin when all objects are in view and at rest."""
+
+    def __init__(self, sim: SceneSim, rig: CameraRig, lower: np.ndarray, upper: np.ndarray) -> None:
+        """`lower`, `upper` (2,) [m]: of where objects may be brought; a little beyond is looked at."""
+        self._sim, self._rig = sim, {camera.name: camera for camera in rig.cameras}
+        self._camera = SurfaceCamera(rig, sim.kinematics, lower - AROUND, upper + AROUND)
+        self.eye = SceneEye()
+        self._order: list[int] = []
+
+    def begin(self, tool: np.ndarray) -> SceneState:
+        """The first look of an episode; raises SightError unless each object is seen as one."""
+        self.eye.reset()
+        seen, truth = self._look(tool), self._sim.scene
+        self._order, self._turns, self._offsets = [], [], []
+        for slot in range(truth.slots):
+            far = np.linalg.norm(seen.position[:, :2] - truth.position[slot, :2], axis=1) if seen.slots else np.zeros(0)
+            nearest = int(np.argmin(far)) if len(far) else -1
+            if nearest < 0 or far[nearest] > NEAREST or nearest in self._order:
+                raise SightError(f"'{truth.identities[slot]}' was not seen as one object")
+            turn = float(truth.yaw[slot])
+            self._order.append(nearest)
+            self._turns.append(turn)
+            off = truth.position[slot] - seen.position[nearest]
+            self._offsets.append(np.array([*turned(off[None, :2], -turn)[0], off[2]]))
+        return self._named(seen, truth)
+
+    def look(self, tool: np.ndarray, expected: SceneBelief) -> SceneState:
+        """What is seen now of the objects found at the beginning; `tool` (6,): where the hand is; `expected`: where they may be."""
+        poses = {}
+        for slot, (one, turn, off) in enumerate(zip(self._order, self._turns, self._offsets, strict=True)):
+            yaw = float(expected.yaw[slot])
+            poses[self.eye.objects[one].name] = np.array(
+                [*(expected.position[slot, :2] - turned(off[None, :2], yaw)[0]), yaw - turn]
+            )
+        return self._named(self._look(tool, poses), self._sim.scene)
+
+    def _look(self, tool: np.ndarray, expected: dict[str, np.ndarray] | None = None) -> SceneState:
+        frames = {name: CameraFrame(*self._sim.render(name), camera.K) for name, camera in self._rig.items()}
+        q = np.asarray(self._sim.arm.joint_state()[1][: len(self._sim.kinematics.joint_names)])
+        return self.eye.look(self._camera.look(frames, q, self._sim.arm.opening()), tool, expected)
+
+    def _named(self, seen: SceneState, truth: SceneState) -> SceneState:
+        """By the names of the truth, and in the frames in which the truth says how objects are turned."""
+        made = SceneState.unknown(truth.identities)
+        shape = np.zeros((truth.slots, 2 * POINTS))
+        for slot, (one, turn, off) in enumerate(zip(self._order, self._turns, self._offsets, strict=True)):
+            yaw = float(seen.yaw[one]) + turn
+            made.presence[slot] = seen.presence[one]
+            made.position[slot] = seen.position[one] + [*turned(off[None, :2], yaw)[0], off[2]]
+            made.rotation[slot] = quaternion_of(Rotation.from_euler("z", yaw).as_matrix())
+            made.size[slot] = seen.size[one]
+            shape[slot] = turned(seen.shape[one].reshape(POINTS, 2), -turn).ravel() - np.tile(off[:2], POINTS)
+        return replace(made, shape=shape, velocity=np.full_like(made.velocity, np.nan))
