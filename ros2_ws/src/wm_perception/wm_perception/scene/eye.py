@@ -26,7 +26,7 @@ LOST, GONE = 3, 25  # looks at an empty place after which an object is looked fo
 HALF, WHOLE = 0.5, 0.95  # shares of what is around something new that is looked at: to begin with; to know its shape
 ALIKE = 0.3  # share by which area and height of what is found again may differ
 TOP = 0.9  # quantile of heights that is an object's top
-STEP = 0.015  # [m] of height between two objects that touch
+ROUNDS = 2  # of sharing out what several objects may cover
 
 
 @dataclass
@@ -38,6 +38,7 @@ class Seen:
     pose: np.ndarray
     top: float
     visible: bool = True
+    found: bool = True  # in the last look
     whole: bool = True  # nothing of it was hidden when its template was made
     empty: int = 0  # looks that found nothing at its place
     present: bool = True
@@ -67,22 +68,27 @@ class SceneEye:
     def look(self, surface: Surface, tool: np.ndarray, expected: dict[str, np.ndarray] | None = None) -> SceneState:
         """All objects after a look, `tool` (6,): where the hand is. `expected`: poses (3,) by name, from what moved meanwhile."""
         occupied = surface.occupied
-        index = np.argwhere(occupied)
-        places, heights = surface.places(index), surface.height[occupied]
+        index, heights = np.argwhere(occupied), surface.height[occupied]
+        places = surface.places(index)
         poses = [np.asarray((expected or {}).get(each.name, each.pose), float) for each in self.objects]
-        owner = self._owners(places, heights, poses, tool)
-        for number, (each, pose) in enumerate(zip(self.objects, poses, strict=True)):
-            mine = owner == number
-            self._follow(each, surface, occupied, index, places, heights, mine, pose)
+        for _ in range(ROUNDS):
+            owner, shared = self._owners(places, poses, tool)
+            for number, (each, pose) in enumerate(zip(self.objects, poses, strict=True)):
+                self._follow(each, surface, index, places, heights, owner == number, pose)
+            if not shared:
+                break
+            poses = [each.pose for each in self.objects]  # by which they share better
+        self._looked_for()
         self._births(surface, index, places, heights, owner < 0)
         self._begun = True
         return self._state()
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _owners(self, places: np.ndarray, heights: np.ndarray, poses: list[np.ndarray], tool: np.ndarray) -> np.ndarray:
-        """Which object each place (n, 2) belongs to (n,), -1: to none."""
+    def _owners(self, places: np.ndarray, poses: list[np.ndarray], tool: np.ndarray) -> tuple[np.ndarray, bool]:
+        """Which object each place (n, 2) belongs to (n,), -1: to none; whether some might belong to several."""
         owner, least = np.full(len(places), -1), np.full(len(places), np.inf)
+        shared = False
         for number, (each, pose) in enumerate(zip(self.objects, poses, strict=True)):
             if not each.present:
                 continue
@@ -91,15 +97,16 @@ class SceneEye:
             near = np.linalg.norm(places - pose[:2], axis=1) < radius + MOVING
             off = np.full(len(places), np.inf)
             off[near] = each.template.beside(places[near], pose)
-            better = (off < (MOVING if moving else REACH)) & (np.maximum(off, 0) < least)
-            owner[better], least[better] = number, np.maximum(off[better], 0)
-        return owner
+            mine = off < (MOVING if moving else REACH)
+            shared |= bool((mine & (owner >= 0)).any())
+            better = mine & (off < least)
+            owner[better], least[better] = number, off[better]
+        return owner, shared
 
     def _follow(
         self,
         each: Seen,
         surface: Surface,
-        occupied: np.ndarray,
         index: np.ndarray,
         places: np.ndarray,
         heights: np.ndarray,
@@ -118,14 +125,20 @@ class SceneEye:
             free[tuple(index[mine].T)] = 1.0
             found = fitted(each.template, surface, free, places[mine], pose)
             each.pose = np.array([found[0], found[1], wrapped(found[2])])
-            each.top, each.empty = float(np.quantile(heights[mine], TOP)), 0
+            each.top, each.found = float(np.quantile(heights[mine], TOP)), True
             if not each.whole:
                 self._completed(each, surface, index[mine])
             return
-        each.pose = pose
-        if each.visible:
-            each.visible, each.empty = False, each.empty + 1
-            each.present = each.empty < GONE
+        each.pose, each.found = pose, False
+
+    def _looked_for(self) -> None:
+        """Count the looks at places where an object is not."""
+        for each in self.objects:
+            if each.found:
+                each.empty = 0
+            elif each.visible:
+                each.visible, each.empty = False, each.empty + 1
+                each.present &= each.empty < GONE
 
     def _completed(self, each: Seen, surface: Surface, index: np.ndarray) -> None:
         """The shape of an object of which something was hidden at first, now that nothing is; its frame stays."""
@@ -184,7 +197,7 @@ class SceneEye:
                 tried = [fitted(each.template, surface, free, places, np.array([*middle, turn])) for turn in turns]
                 off = [np.maximum(each.template.beside(places, pose), 0).mean() for pose in tried]
                 each.pose, each.visible, each.empty, each.present = tried[int(np.argmin(off))], True, 0, True
-                each.top = height
+                each.found, each.top = True, height
                 return True
         return False
 
