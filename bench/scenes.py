@@ -42,8 +42,9 @@ FEW = SceneSettings(proposals=24, looks=1, search=Search(samples=10, iterations=
 PROTOCOL = """\
 Protocol: objects, start and goal are drawn from the episode's seed by the task's file, never solved already. Poses are the
 simulator's with noise of 3 mm and 3 degrees in each axis (scripted: without; by depth: as seen in images of 256 x 256 pixels, without
-noise of the sensor); no velocities; steps of 0.1 s; lockstep. The tool moves as planned, without guard and controller. Success: the planner declares it within the task's time, and the truth agrees a second later
-with the hand 10 cm away: within the task's tolerances, what has no goal moved less than the task says, nothing fallen over.
+noise of the sensor); no velocities; steps of 0.1 s; lockstep. The tool moves as planned, without guard and controller. Success: the
+planner declares it within the task's time, and the truth agrees a second later with the hand 10 cm away: within the task's
+tolerances, what has no goal moved less than the task says, nothing fallen over.
 95 % Wilson intervals. Seeds {first} to {last}; seeds below 10000 are for training and tuning."""
 
 
