@@ -25,6 +25,16 @@ def test_scenes_have_nodes_of_the_same_names():
     assert parameters(graph, "wm_scene_episodes")["episodes"] == 3
 
 
+def test_objects_are_seen_by_two_fine_cameras_or_by_those_of_a_rig():
+    graph = arm_sim({"perception": "geometry", "task": "push_pose"})
+    modules = {node.name: node.module for node in graph.nodes}
+    assert modules["wm_perception"] == "wm_perception.scene_node"
+    for name in ("wm_sim", "wm_perception"):
+        assert parameters(graph, name)["rig"] == "two_cameras_fine"
+        of_rig = arm_sim({"perception": "geometry", "task": "push_pose", "rig": "two_cameras"})
+        assert parameters(of_rig, name)["rig"] == "two_cameras"
+
+
 def test_a_world_without_a_task_is_for_goals_of_your_own():
     graph = arm_sim({"perception": "truth", "world": "clutter", "episodes": "none"})
     assert parameters(graph, "wm_sim")["world"] == "clutter" and "wm_scene_episodes" not in {
@@ -46,7 +56,7 @@ def test_the_planner_is_given_what_stands_still(tmp_path: Path):
     ("given", "expected"),
     [
         ({"task": "two_poses"}, "'task': 'two_poses' is about a scene .*perception:=truth"),
-        ({"perception": "truth"}, "'task': expected a task about a scene .*push_tee.*episodes:=none"),
+        ({"perception": "truth"}, "'task': expected a task about a scene, .*push_tee.*episodes:=none"),
         ({"perception": "truth", "task": "push_it"}, "'task': expected a task, .*known tasks: .*two_poses"),
         (
             {"perception": "truth", "world": "desert", "episodes": "none"},

@@ -26,6 +26,17 @@ def test_an_object_is_grasped_and_put_down_behind_the_guard(tmp_path):
     assert "argv[0]" not in output
 
 
+def test_objects_seen_by_depth_are_brought_to_their_poses(tmp_path):
+    report = tmp_path / "report.json"
+    seen = ("perception:=geometry", "real_time:=false", "task:=push_place", "episodes:=1", "seed:=5002")
+    process = checks.launch(*seen, f"report:={report}", domain=77)
+    output, _ = process.communicate(timeout=280)
+    assert process.returncode == 0, output
+    found = json.loads(report.read_text())
+    assert found["perception"] == "the cameras' depth (perception:=geometry)"
+    assert [episode["success"] for episode in found["episodes"]] == [True], found
+
+
 def test_a_client_sends_goals_and_follows_them(monkeypatch):
     for name, value in (("ROS_DOMAIN_ID", "79"), ("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")):
         monkeypatch.setenv(name, value)
