@@ -60,6 +60,7 @@ def scene_graph(values: Mapping[str, str]) -> Graph:
             f"argument 'planner': expected one of {', '.join(KINDS)} with perception:={seeing}, got '{values['planner']}'"
         )
     clock, body = {"use_sim_time": lockstep}, {"robot": robot}
+    noise = {"position_noise": 0.0015, "rotation_noise": 0.021} if seeing == GEOMETRY else {}
     rig = name_or_file(values["rig"]) or (FINE_RIG if seeing == GEOMETRY else "")
     of_task = str(task.path) if task else ""
     table = np.concatenate(world.table).astype(float).tolist()
@@ -89,7 +90,7 @@ def scene_graph(values: Mapping[str, str]) -> Graph:
         lifecycle_node("wm_sim", sim),
         lifecycle_node("wm_guard", {**body, "stop_file": stop_file(), **clock}),
         _perception(seeing, {**body, "bundle": bundle, **clock}, rig, seed),
-        _node("wm_dynamics", "wm_scene_dynamics", "scene_node", {"bundle": bundle, "table": table, **clock}),
+        _node("wm_dynamics", "wm_scene_dynamics", "scene_node", {"bundle": bundle, "table": table, **noise, **clock}),
         _node("wm_planner", "wm_scene_planner", "scene_node", planner),
     ]
     if values["episodes"] != NONE:

@@ -8,6 +8,7 @@ from scene_pictures import BOX, TEE, surface
 
 from wm_core.outline import area
 from wm_core.rotations import wrapped
+from wm_core.solid import Solid
 from wm_perception.scene.eye import GONE, LOOKS, SceneEye
 from wm_perception.scene.template import fitted, seen_template
 
@@ -23,7 +24,7 @@ def test_an_outline_is_that_of_the_object():
     seen = surface((TEE, 0.45, 0.0, 0.0))
     template, origin = seen_template(seen, seen.occupied, 0.04)
     assert area(template.outline) == pytest.approx(area(TEE.outline), rel=0.06)
-    np.testing.assert_allclose(origin, [0.45, 0.0], atol=0.004)
+    np.testing.assert_allclose(origin, [0.45, 0.0, 0.0], atol=0.004)
     np.testing.assert_allclose(np.ptp(template.outline, axis=0), TEE.size[:2], atol=0.006)
 
 
@@ -34,9 +35,9 @@ def test_an_outline_is_laid_over_what_is_seen(dx, dy, turn):
     template, origin = seen_template(first, first.occupied, 0.04)
     again = surface((TEE, 0.45 + dx, dy, 0.4 + turn))
     cells = again.places(np.argwhere(again.occupied))
-    pose = fitted(template, again, again.occupied.astype(float), cells, np.array([*origin, 0.0]))
+    pose = fitted(template, again, again.occupied.astype(float), cells, origin)
     about = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    np.testing.assert_allclose(pose[:2], about @ (origin - [0.45, 0.0]) + [0.45 + dx, dy], atol=0.002)
+    np.testing.assert_allclose(pose[:2], about @ (origin[:2] - [0.45, 0.0]) + [0.45 + dx, dy], atol=0.002)
     assert abs(wrapped(pose[2] - turn)) < np.radians(2.5)
 
 
@@ -61,7 +62,7 @@ def test_an_object_that_is_pushed_against_another_stays_itself():
     for x in np.linspace(0.38, 0.43, 6):  # until they touch
         seen = eye.look(surface((BOX, x, 0.0, 0.0), (BOX, 0.48, 0.0, 0.0)), near(x, 0.0))
     order = np.argsort(first.position[:, 0])
-    np.testing.assert_allclose(seen.position[order, 0], [0.43, 0.48], atol=0.004)
+    np.testing.assert_allclose(seen.position[order, 0], [0.43, 0.48], atol=0.005)
 
 
 def test_what_nobody_looks_at_is_hidden_and_what_is_empty_is_gone():
@@ -97,3 +98,29 @@ def test_a_shape_that_was_half_hidden_is_completed():
     whole = eye.look(surface((TEE, 0.45, 0.0, 0.0)), AWAY)
     sizes = [area(each.shape[0].reshape(-1, 2)) for each in (half, whole)]
     assert sizes[0] < 0.93 * area(TEE.outline) and sizes[1] == pytest.approx(area(TEE.outline), rel=0.06)
+
+
+def test_what_stands_on_another_hides_it():
+    eye = SceneEye()
+    names = eye.look(surface((BOX, 0.4, 0.0, 0.0), (TEE, 0.5, 0.15, 0.3)), AWAY).identities
+    lower = min(range(2), key=lambda slot: abs(eye.objects[slot].pose[1]))
+    there = {names[1 - lower]: np.array([0.4, 0.0, 0.0, 0.09])}  # lifted onto the box, as is believed
+    stacked = surface((BOX, 0.4, 0.0, 0.0))
+    over = surface((TEE, 0.4, 0.0, 0.0)).occupied
+    stacked.height[over] = 0.09
+    seen = eye.look(stacked, near(0.4, 0.0), there)
+    assert seen.identities == names and seen.presence.tolist() == [1.0, 1.0]
+    upper = seen.position[1 - lower]
+    np.testing.assert_allclose(upper, [0.4, 0.0, 0.07], atol=0.008)
+
+
+def test_a_box_is_known_by_its_walls_and_what_lies_in_it_by_itself():
+    walls = [(0.16, 0.01, 0.0, 0.075), (0.16, 0.01, 0.0, -0.075), (0.01, 0.16, 0.075, 0.0), (0.01, 0.16, -0.075, 0.0)]
+    crate = surface(*((Solid.box((dx, dy, 0.05)), 0.45 + x, y, 0.0) for dx, dy, x, y in walls), (BOX, 0.45, 0.25, 0.0))
+    eye = SceneEye()
+    first = eye.look(crate, AWAY)
+    assert first.slots == 2
+    box = int(np.argmax(first.position[:, 1]))
+    inside = surface(*((Solid.box((dx, dy, 0.05)), 0.45 + x, y, 0.0) for dx, dy, x, y in walls), (BOX, 0.45, 0.0, 0.0))
+    seen = eye.look(inside, AWAY, {first.identities[box]: np.array([0.45, 0.0, 0.0, 0.05])})
+    np.testing.assert_allclose(seen.position[:, :2], [[0.45, 0.0]] * 2, atol=0.005)

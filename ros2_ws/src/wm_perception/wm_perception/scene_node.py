@@ -46,7 +46,7 @@ class SceneCameraNode(CameraNode):
         self._camera = SurfaceCamera(self._rig, self._kinematics, bounds.lower[:2] - AROUND, bounds.upper[:2] + AROUND)
         self._eye = SceneEye()
         self._fingers = Fingers(self._robot)
-        self._believed: dict[str, np.ndarray] = {}  # poses (3,) by name, a step later than the newest belief
+        self._believed: dict[str, np.ndarray] = {}  # x, y, yaw and top by name, a step later than the newest belief
         self._tool: np.ndarray | None = None
         self.subscribe(Belief, "wm/belief", self._on_belief, STATE)
         self.subscribe_cameras()
@@ -101,10 +101,10 @@ class SceneCameraNode(CameraNode):
         """Where objects are expected in the next look: as they are believed to move."""
         believed = scene_state(message.objects)
         ahead = np.nan_to_num(believed.velocity) * self.step_duration
-        places = believed.position[:, :2] + ahead[:, :2]
+        places, yaws = believed.position + ahead[:, :3], believed.yaw + ahead[:, 5]
         self._believed = {
-            name: np.array([*place, yaw + turn])
-            for name, place, yaw, turn in zip(believed.identities, places, believed.yaw, ahead[:, 5], strict=True)
+            name: np.array([place[0], place[1], yaw, place[2] + height / 2])
+            for name, place, yaw, height in zip(believed.identities, places, yaws, believed.size[:, 2], strict=True)
             if np.isfinite(place).all()
         }
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from wm_core.outline import turned
 from wm_core.rotations import wrapped
 from wm_core.scene import SceneState
 from wm_core.solid import POINTS
@@ -26,6 +25,7 @@ LOST, GONE = 3, 25  # looks at an empty place after which an object is looked fo
 HALF, WHOLE = 0.5, 0.95  # shares of what is around something new that is looked at: to begin with; to know its shape
 ALIKE = 0.3  # share by which area and height of what is found again may differ
 TOP = 0.9  # quantile of heights that is an object's top
+TALLER, LIFTED = 0.012, 0.03  # [m] above its top that cells may be an object's; of one that is near the hand
 ROUNDS = 2  # of sharing out what several objects may cover
 
 
@@ -66,18 +66,20 @@ class SceneEye:
         self._begun = False
 
     def look(self, surface: Surface, tool: np.ndarray, expected: dict[str, np.ndarray] | None = None) -> SceneState:
-        """All objects after a look, `tool` (6,): where the hand is. `expected`: poses (3,) by name, from what moved meanwhile."""
+        """All objects after a look, `tool` (6,): where the hand is. `expected` (4,) by name, from what moved meanwhile: x, y, yaw and
+        the height of the top.
+        """
         occupied = surface.occupied
         index, heights = np.argwhere(occupied), surface.height[occupied]
         places = surface.places(index)
-        poses = [np.asarray((expected or {}).get(each.name, each.pose), float) for each in self.objects]
+        poses = [np.asarray((expected or {}).get(each.name, [*each.pose, each.top]), float) for each in self.objects]
         for _ in range(ROUNDS):
-            owner, shared = self._owners(places, poses, tool)
+            owner, shared = self._owners(places, heights, poses, tool)
             for number, (each, pose) in enumerate(zip(self.objects, poses, strict=True)):
                 self._follow(each, surface, index, places, heights, owner == number, pose)
             if not shared:
                 break
-            poses = [each.pose for each in self.objects]  # by which they share better
+            poses = [np.array([*each.pose, each.top]) for each in self.objects]  # by which they share better
         self._looked_for()
         self._births(surface, index, places, heights, owner < 0)
         self._begun = True
@@ -85,19 +87,21 @@ class SceneEye:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _owners(self, places: np.ndarray, poses: list[np.ndarray], tool: np.ndarray) -> tuple[np.ndarray, bool]:
+    def _owners(
+        self, places: np.ndarray, heights: np.ndarray, poses: list[np.ndarray], tool: np.ndarray
+    ) -> tuple[np.ndarray, bool]:
         """Which object each place (n, 2) belongs to (n,), -1: to none; whether some might belong to several."""
         owner, least = np.full(len(places), -1), np.full(len(places), np.inf)
         shared = False
         for number, (each, pose) in enumerate(zip(self.objects, poses, strict=True)):
             if not each.present:
                 continue
-            radius = float(np.linalg.norm(each.template.outline, axis=1).max())
+            radius = each.template.radius
             moving = np.linalg.norm(tool[:2] - pose[:2]) < radius + NEAR_HAND
             near = np.linalg.norm(places - pose[:2], axis=1) < radius + MOVING
             off = np.full(len(places), np.inf)
             off[near] = each.template.beside(places[near], pose)
-            mine = off < (MOVING if moving else REACH)
+            mine = (off < (MOVING if moving else REACH)) & (heights < pose[3] + (LIFTED if moving else TALLER))
             shared |= bool((mine & (owner >= 0)).any())
             better = mine & (off < least)
             owner[better], least[better] = number, off[better]
@@ -118,18 +122,21 @@ class SceneEye:
             return
         within = each.template.at(pose)
         looked = surface.at(surface.seen, within, 0.0) > 0.5
+        looked &= (
+            surface.at(surface.height, within, 0.0) < max(pose[3], each.top) + LIFTED
+        )  # nothing stands on it there
         each.visible = bool(looked.mean() > LEAST_SEEN)
         filled = mine.sum() * surface.cell**2 / max(each.template.area * float(looked.mean()), 1e-9)
         if each.visible and filled > LEAST_FILLED:
-            free = np.where(surface.seen, 0.0, 1.0)
+            free = np.where(surface.seen & (surface.height < each.top + LIFTED), 0.0, 1.0)
             free[tuple(index[mine].T)] = 1.0
-            found = fitted(each.template, surface, free, places[mine], pose)
+            found = fitted(each.template, surface, free, places[mine], pose[:3])
             each.pose = np.array([found[0], found[1], wrapped(found[2])])
             each.top, each.found = float(np.quantile(heights[mine], TOP)), True
             if not each.whole:
                 self._completed(each, surface, index[mine])
             return
-        each.pose, each.found = pose, False
+        each.pose, each.top, each.found = pose[:3], float(pose[3]), False
 
     def _looked_for(self) -> None:
         """Count the looks at places where an object is not."""
@@ -145,9 +152,7 @@ class SceneEye:
         cells = np.zeros(surface.seen.shape, bool)
         cells[tuple(index.T)] = True
         if _looked_around(surface, cells) > WHOLE:
-            template, origin = seen_template(surface, cells, each.top)
-            outline = turned(template.outline + origin - each.pose[:2], -float(each.pose[2]))
-            each.template, each.whole = Template.of(outline, each.top), True
+            each.template, each.whole = seen_template(surface, cells, each.top, each.pose)[0], True
 
     def _births(
         self,
@@ -178,8 +183,8 @@ class SceneEye:
             if new.looks < LOOKS and self._begun:
                 found.append(new)
                 continue
-            template, origin = seen_template(surface, labels == label, height)
-            pose, whole = np.array([*origin, 0.0]), looked_around > WHOLE
+            template, pose = seen_template(surface, labels == label, height)
+            whole = looked_around > WHOLE
             self.objects.append(Seen(f"object_{len(self.objects)}", template, pose, height, whole=whole))
         self._new = found
 

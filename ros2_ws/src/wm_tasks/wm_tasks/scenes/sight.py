@@ -58,9 +58,10 @@ class CameraSight:
         poses = {}
         for slot, (one, turn, off) in enumerate(zip(self._order, self._turns, self._offsets, strict=True)):
             yaw = float(expected.yaw[slot])
-            poses[self.eye.objects[one].name] = np.array(
-                [*(expected.position[slot, :2] - turned(off[None, :2], yaw)[0]), yaw - turn]
-            )
+            place = expected.position[slot, :2] - turned(off[None, :2], yaw)[0]
+            each = self.eye.objects[one]
+            top = float(expected.position[slot, 2]) - off[2] + each.template.height / 2
+            poses[each.name] = np.array([*place, yaw - turn, top])
         return self._named(self._look(tool, poses), self._sim.scene)
 
     def _look(self, tool: np.ndarray, expected: dict[str, np.ndarray] | None = None) -> SceneState:
