@@ -11,7 +11,7 @@ from scipy import ndimage
 from wm_core.rotations import wrapped
 from wm_core.scene import SceneState
 from wm_core.solid import POINTS
-from wm_perception.scene.surface import Surface
+from wm_perception.scene.surface import CELL, Surface
 from wm_perception.scene.template import Template, fitted, seen_template
 
 REACH = 0.012  # [m] beside its outline at which a cell may belong to an object that rested
@@ -25,7 +25,8 @@ LOST, GONE = 3, 25  # looks at an empty place after which an object is looked fo
 HALF, WHOLE = 0.5, 0.95  # shares of what is around something new that is looked at: to begin with; to know its shape
 ALIKE = 0.3  # share by which area and height of what is found again may differ
 TOP = 0.9  # quantile of heights that is an object's top
-TALLER, LIFTED = 0.012, 0.03  # [m] above its top that cells may be an object's; of one that is near the hand
+TALLER = 0.015  # [m] above where its top is expected that cells may be an object's
+LIFTED = 0.045  # [m] the same, of one that may have been lifted
 ROUNDS = 2  # of sharing out what several objects may cover
 
 
@@ -92,19 +93,24 @@ class SceneEye:
     ) -> tuple[np.ndarray, bool]:
         """Which object each place (n, 2) belongs to (n,), -1: to none; whether some might belong to several."""
         owner, least = np.full(len(places), -1), np.full(len(places), np.inf)
-        shared = False
+        shared, moving = False, []
         for number, (each, pose) in enumerate(zip(self.objects, poses, strict=True)):
             if not each.present:
                 continue
-            radius = each.template.radius
-            moving = np.linalg.norm(tool[:2] - pose[:2]) < radius + NEAR_HAND
-            near = np.linalg.norm(places - pose[:2], axis=1) < radius + MOVING
+            near = np.linalg.norm(places - pose[:2], axis=1) < each.template.radius + MOVING
             off = np.full(len(places), np.inf)
             off[near] = each.template.beside(places[near], pose)
-            mine = (off < (MOVING if moving else REACH)) & (heights < pose[3] + (LIFTED if moving else TALLER))
+            by_hand = bool(np.linalg.norm(tool[:2] - pose[:2]) < each.template.radius + NEAR_HAND)
+            mine = (off < (MOVING if by_hand else REACH)) & (heights < pose[3] + TALLER)
             shared |= bool((mine & (owner >= 0)).any())
             better = mine & (off < least)
             owner[better], least[better] = number, off[better]
+            if by_hand:
+                moving.append((number, off))
+        for number, off in moving:  # what nobody claims may be one that was lifted
+            few = (owner == number).sum() * CELL**2 < LEAST_FILLED * self.objects[number].template.area
+            if few:
+                owner[(owner < 0) & (off < MOVING) & (heights < poses[number][3] + LIFTED)] = number
         return owner, shared
 
     def _follow(
@@ -122,13 +128,14 @@ class SceneEye:
             return
         within = each.template.at(pose)
         looked = surface.at(surface.seen, within, 0.0) > 0.5
-        looked &= (
-            surface.at(surface.height, within, 0.0) < max(pose[3], each.top) + LIFTED
-        )  # nothing stands on it there
+        # What stands on it hides it; its own cells may be higher than was expected.
+        looked &= surface.at(surface.height, within, 0.0) < max(pose[3], heights[mine].max(initial=0.0)) + TALLER
         each.visible = bool(looked.mean() > LEAST_SEEN)
         filled = mine.sum() * surface.cell**2 / max(each.template.area * float(looked.mean()), 1e-9)
         if each.visible and filled > LEAST_FILLED:
-            free = np.where(surface.seen & (surface.height < each.top + LIFTED), 0.0, 1.0)
+            free = np.where(
+                surface.seen & (surface.height < max(pose[3], heights[mine].max(initial=0.0)) + TALLER), 0.0, 1.0
+            )
             free[tuple(index[mine].T)] = 1.0
             found = fitted(each.template, surface, free, places[mine], pose[:3])
             each.pose = np.array([found[0], found[1], wrapped(found[2])])
