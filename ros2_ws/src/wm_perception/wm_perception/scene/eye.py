@@ -107,10 +107,13 @@ class SceneEye:
             owner[better], least[better] = number, off[better]
             if by_hand:
                 moving.append((number, off))
-        for number, off in moving:  # what nobody claims may be one that was lifted
-            few = (owner == number).sum() * CELL**2 < LEAST_FILLED * self.objects[number].template.area
-            if few:
-                owner[(owner < 0) & (off < MOVING) & (heights < poses[number][3] + LIFTED)] = number
+        for number, off in sorted(
+            moving, key=lambda each: -poses[each[0]][3]
+        ):  # what nobody claims may be one that was lifted
+            enough = LEAST_FILLED * self.objects[number].template.area / CELL**2
+            claimed = (owner < 0) & (off < MOVING) & (heights < poses[number][3] + LIFTED)
+            if (owner == number).sum() < enough <= claimed.sum():
+                owner[claimed] = number
         return owner, shared
 
     def _follow(
