@@ -17,7 +17,7 @@ from wm_planner.scene.clearance import Prism, least_gap, moved_gaps
 from wm_planner.scene.targets import Aim
 
 UNMOVED = 0.003  # [m] by which what shall stay may be off
-TILT = 0.25  # [m] that an object that has fallen over costs
+TILT = 0.6  # [m] that an object that has fallen over costs
 MARGIN = 0.005  # [m] that hand and what is pushed keep from what shall stay
 TOUCHES, SLACK = 0.001, 0.003  # [m] within which they touch it; by which what is that near may come nearer
 NEAR_STEP, TOUCH_STEP = 0.02, 0.08  # [m] that each step within the margin costs, and what a touch costs beyond that
@@ -89,7 +89,7 @@ def upright(futures: SceneFutures, aim: Aim, context: Context) -> np.ndarray:
     if not slots:
         return np.zeros(futures.states.shape[1:3])
     cosine = uprightness(futures.states[..., slots, ROTATION])
-    return TILT * np.clip(0.97 - cosine, 0, 1).max(0).sum(-1)
+    return TILT * np.clip(0.99 - cosine, 0, 1).max(0).sum(-1)
 
 
 @term
