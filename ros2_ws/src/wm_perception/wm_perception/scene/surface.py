@@ -14,10 +14,13 @@ from wm_core.specs import BevSpec
 from wm_perception.bev import Box, Projector, fuse
 from wm_perception.pipeline import CameraFrame, shrink
 from wm_perception.robot_mask import RobotMask
+from wm_perception.scene.level import TableLevel
 
 CELL = 0.004  # [m]
 HIGHEST = 0.4  # [m] of what is looked at
 FINGER_MARGIN = 0.008  # [m] around the fingers
+FIRST, EVERY = 5, 20  # looks in which it is looked how the table lies: at first; later
+THIN, MATTERS = 4, 0.0003  # pixel that is looked at then; [m] of height or slope by which a camera must have moved
 LOW = 0.010  # [m] above which something stands on the table
 
 
@@ -58,6 +61,8 @@ class SurfaceCamera:
         rows, columns = np.ceil((upper - lower) / CELL).astype(int)
         self._spec = BevSpec(float(lower[0]), float(lower[1]), CELL, int(rows), int(columns), HIGHEST)
         self._projectors: dict[tuple, Projector] = {}
+        self._levels = {name: TableLevel((lower + upper) / 2) for name in self._rig}
+        self._looks = 0
 
     def look(self, frames: Mapping[str, CameraFrame], q: np.ndarray, opening: float) -> Surface:
         """Frames of one instant by camera, at arm joints `q` (n,) [rad] and an opening [m] of the fingers.
@@ -68,7 +73,10 @@ class SurfaceCamera:
         maps = []
         for name, frame in frames.items():
             small = shrink(frame)
+            if self._looks % EVERY == 0 or self._looks < FIRST:
+                self._level(name, small)
             maps.append(self._projector(name, small).project(small.rgb, small.depth, boxes))
+        self._looks += 1
         fused = fuse(maps)
         return Surface(
             np.array([self._spec.x_min, self._spec.y_min]), fused[0] * HIGHEST, fused[4] > 0, self._spec.cell
@@ -86,6 +94,17 @@ class SurfaceCamera:
             for centre, half in zip(hand.centres(np.array(opening)), hand.halves, strict=True)
         ]
 
+    def _level(self, name: str, frame: CameraFrame) -> None:
+        """Look again how the table lies for a camera; its projector is made anew where that has changed."""
+        level, thin = self._levels[name], frame.depth[::THIN, ::THIN]
+        K = np.array(frame.K, float)
+        K[:2] /= THIN
+        base = Projector(K, self._rig[name].T_table_optical, *thin.shape, self._spec)
+        before = level.plane.copy()
+        level.add(base.points(thin)[0])
+        if np.abs(level.plane - before).max() > MATTERS:
+            self._projectors = {key: value for key, value in self._projectors.items() if key[0] != name}
+
     def _projector(self, name: str, frame: CameraFrame) -> Projector:
         if name not in self._rig:
             raise ValueError(f"expected a camera of the rig ({', '.join(self._rig)}), got '{name}'")
@@ -94,5 +113,7 @@ class SurfaceCamera:
         if key not in self._projectors:
             if len(self._projectors) > 4 * len(self._rig):  # intrinsics that never settle must not fill the memory
                 self._projectors.clear()
-            self._projectors[key] = Projector(frame.K, self._rig[name].T_table_optical, height, width, self._spec)
+            self._projectors[key] = Projector(
+                frame.K, self._levels[name].correction @ self._rig[name].T_table_optical, height, width, self._spec
+            )
         return self._projectors[key]
