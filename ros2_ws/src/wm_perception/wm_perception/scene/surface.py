@@ -15,6 +15,7 @@ from wm_perception.bev import Box, Projector, fuse
 from wm_perception.pipeline import CameraFrame, shrink
 from wm_perception.robot_mask import RobotMask
 from wm_perception.scene.level import TableLevel
+from wm_perception.scene.shift import CameraShifts
 
 CELL = 0.004  # [m]
 HIGHEST = 0.4  # [m] of what is looked at
@@ -62,6 +63,7 @@ class SurfaceCamera:
         self._spec = BevSpec(float(lower[0]), float(lower[1]), CELL, int(rows), int(columns), HIGHEST)
         self._projectors: dict[tuple, Projector] = {}
         self._levels = {name: TableLevel((lower + upper) / 2) for name in self._rig}
+        self._shifts = CameraShifts(list(self._rig))
         self._looks = 0
 
     def look(self, frames: Mapping[str, CameraFrame], q: np.ndarray, opening: float) -> Surface:
@@ -70,14 +72,16 @@ class SurfaceCamera:
         Raises ValueError without frames, or for a camera that is not in the rig.
         """
         boxes = [*self._mask.boxes(q), *self._fingers(q, opening)]
-        maps = []
+        maps, again = {}, self._looks % EVERY == 0 or self._looks < FIRST
         for name, frame in frames.items():
             small = shrink(frame)
-            if self._looks % EVERY == 0 or self._looks < FIRST:
+            if again:
                 self._level(name, small)
-            maps.append(self._projector(name, small).project(small.rgb, small.depth, boxes))
+            maps[name] = self._projector(name, small).project(small.rgb, small.depth, boxes)
+        if again:
+            self._shift(maps)
         self._looks += 1
-        fused = fuse(maps)
+        fused = fuse(list(maps.values()))
         return Surface(
             np.array([self._spec.x_min, self._spec.y_min]), fused[0] * HIGHEST, fused[4] > 0, self._spec.cell
         )
@@ -99,11 +103,26 @@ class SurfaceCamera:
         level, thin = self._levels[name], frame.depth[::THIN, ::THIN]
         K = np.array(frame.K, float)
         K[:2] /= THIN
-        base = Projector(K, self._rig[name].T_table_optical, *thin.shape, self._spec)
+        height, width = thin.shape
+        base = Projector(K, self._rig[name].T_table_optical, height, width, self._spec)
         before = level.plane.copy()
         level.add(base.points(thin)[0])
         if np.abs(level.plane - before).max() > MATTERS:
             self._projectors = {key: value for key, value in self._projectors.items() if key[0] != name}
+
+    def _shift(self, maps: Mapping[str, np.ndarray]) -> None:
+        """Look again where cameras see the same objects; projectors are made anew where that has changed."""
+        before = dict(self._shifts.shifts)
+        self._shifts.add({name: np.where(each[4] > 0, each[0] * HIGHEST, np.nan) for name, each in maps.items()}, CELL)
+        for name, shift in self._shifts.shifts.items():
+            if np.abs(shift - before[name]).max() > MATTERS:
+                self._projectors = {key: value for key, value in self._projectors.items() if key[0] != name}
+
+    def _pose(self, name: str) -> np.ndarray:
+        """A camera's (4, 4), put right by the table and by what other cameras see."""
+        pose = self._levels[name].correction @ self._rig[name].T_table_optical
+        pose[:2, 3] += self._shifts.shifts[name]
+        return pose
 
     def _projector(self, name: str, frame: CameraFrame) -> Projector:
         if name not in self._rig:
@@ -113,7 +132,5 @@ class SurfaceCamera:
         if key not in self._projectors:
             if len(self._projectors) > 4 * len(self._rig):  # intrinsics that never settle must not fill the memory
                 self._projectors.clear()
-            self._projectors[key] = Projector(
-                frame.K, self._levels[name].correction @ self._rig[name].T_table_optical, height, width, self._spec
-            )
+            self._projectors[key] = Projector(frame.K, self._pose(name), height, width, self._spec)
         return self._projectors[key]
