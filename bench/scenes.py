@@ -15,6 +15,7 @@ from wm_core.paths import bundles_dir, rig_path
 from wm_core.rig import CameraRig
 from wm_core.robot import load_robot
 from wm_core.scene_bundle import SceneBundle
+from wm_core.sensor_spec import load_sensor
 from wm_dynamics.scene_model import SceneModel
 from wm_planner.scene.decision import SceneSettings
 from wm_planner.scene.refine import Search
@@ -27,10 +28,14 @@ from wm_tasks.scenes.loop import SceneLoop
 from wm_tasks.scenes.physics_model import PhysicsModel
 from wm_tasks.scenes.still_model import StillModel
 
-SEEING = "wm by depth"
+SENSORS = {
+    "wm by depth": "",
+    "wm by noisy depth": "realistic",
+}  # methods that see, and how their cameras differ from ideal ones
 METHODS = {
     "wm": "proposals and search with the learned model",
-    SEEING: "the same, objects seen by two cameras' depth in place of the truth with noise",
+    "wm by depth": "the same, objects seen by two cameras' depth in place of the truth with noise",
+    "wm by noisy depth": "the same, with noise, holes, and cameras 5 mm and 0.5 degrees beside where they are thought to be",
     **VARIANTS,
     "physics": "the same planner with the simulator itself as the model, true friction and mass: fewer candidates, for they cost a second",
     "still": "the same planner with a model in which nothing moves",
@@ -41,10 +46,10 @@ RIG = "two_cameras_fine"
 FEW = SceneSettings(proposals=24, looks=1, search=Search(samples=10, iterations=1))
 PROTOCOL = """\
 Protocol: objects, start and goal are drawn from the episode's seed by the task's file, never solved already. Poses are the
-simulator's with noise of 3 mm and 3 degrees in each axis (scripted: without; by depth: as seen in images of 256 x 256 pixels, without
-noise of the sensor); no velocities; steps of 0.1 s; lockstep. The tool moves as planned, without guard and controller. Success: the
-planner declares it within the task's time, and the truth agrees a second later with the hand 10 cm away: within the task's
-tolerances, what has no goal moved less than the task says, nothing fallen over.
+simulator's with noise of 3 mm and 3 degrees in each axis (scripted: without; by depth: as seen in images of 256 x
+256 pixels); no velocities; steps of 0.1 s; lockstep. The tool moves as planned, without guard and controller. Success: the planner
+declares it within the task's time, and the truth agrees a second later with the hand 10 cm away: within the task's tolerances, what has
+no goal moved less than the task says, nothing fallen over.
 95 % Wilson intervals. Seeds {first} to {last}; seeds below 10000 are for training and tuning."""
 
 
@@ -95,7 +100,7 @@ def loop(task: str, method: str, change: str, bundle: Path, robot: str) -> Scene
 def loop_of(task: SceneTask, method: str, bundle: Path, robot: str, change: Change | None = None) -> SceneLoop:
     """A task as a method plans for it."""
     arm = load_robot(robot)
-    if method in ("wm", SEEING) or method in VARIANTS:
+    if method == "wm" or method in SENSORS or method in VARIANTS:
         model = SceneBundle.load(bundle)
 
         def learned(sim: SceneSim) -> SceneModel:
@@ -103,7 +108,9 @@ def loop_of(task: SceneTask, method: str, bundle: Path, robot: str, change: Chan
             return MODELS.get(method, SceneModel)(model, np.concatenate(sim.world.table))
 
         settings = SETTINGS.get(method, lambda usual: usual)(SceneSettings())
-        rig = CameraRig.load(rig_path(RIG)) if method == SEEING else None
+        rig = None if method not in SENSORS else CameraRig.load(rig_path(RIG))
+        if rig is not None and SENSORS[method]:
+            rig = rig.with_sensor(load_sensor(SENSORS[method]))
         return SceneLoop(task, learned, arm, settings=settings, adapt=method != "unadapted", change=change, rig=rig)
     if method == "physics":
         return SceneLoop(task, PhysicsModel, arm, settings=FEW, change=change)
