@@ -53,3 +53,24 @@ def turned(outline: np.ndarray, yaw: float) -> np.ndarray:
     """The outline (P, 2) turned by `yaw` [rad]."""
     c, s = np.cos(yaw), np.sin(yaw)
     return outline @ np.array([[c, s], [-s, c]])
+
+
+def begun_ahead(outline: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Outlines (..., P, 2) in frames turned by angles (...,) [rad]; the first place is on the new x axis, as models expect it."""
+    cos, sin = np.cos(angle)[..., None], np.sin(angle)[..., None]
+    x, y = cos * outline[..., 0] + sin * outline[..., 1], cos * outline[..., 1] - sin * outline[..., 0]
+    at, after = np.arctan2(y, x), np.arctan2(np.roll(y, -1, -1), np.roll(x, -1, -1))
+    crosses = (at < 0) & (after >= 0) & (after - at < np.pi)
+    first = np.argmax(crosses, -1)[..., None]
+    here, there = np.take_along_axis(at, first, -1), np.take_along_axis(after, first, -1)
+    begin = first + np.where(crosses.any(-1, keepdims=True), -here / np.maximum(there - here, 1e-9), 0.0)
+    count = outline.shape[-2]
+    wanted = begin + np.arange(count)
+    low = np.floor(wanted).astype(int)
+    share = wanted - low
+    places = [
+        np.take_along_axis(each, low % count, -1) * (1 - share)
+        + np.take_along_axis(each, (low + 1) % count, -1) * share
+        for each in (x, y)
+    ]
+    return np.stack(places, -1)

@@ -11,9 +11,9 @@ from scipy.spatial.transform import Rotation
 
 from wm_core.object_state import ROTATION, VELOCITY
 from wm_core.pose_noise import PoseNoise
-from wm_core.rotations import angle_between, uprightness
+from wm_core.rotations import angle_between, uprightness, wrapped
 from wm_core.scene import SceneState
-from wm_dynamics.scene_belief import SceneBelief
+from wm_dynamics.scene_belief import SceneBelief, heading
 from wm_dynamics.scene_model import SceneModel
 
 RESTING = np.array([0.00005, 0.0005])  # [m, rad] that an untouched object at rest may move in a step
@@ -27,6 +27,7 @@ LEVEL = np.cos(np.radians(4.0))  # what is tilted by less stands upright
 VELOCITY_GAIN = 0.6
 CERTAIN_SPEED = 6.0  # times a position's noise in a step: what is off by more was not known to move so
 SHIFT = 0.002  # [m] between two looks that is no noise any more where an object was thought to rest
+LOOKS, ALIKE = 4, (0.001, 0.015)  # looks that find an object within so much [m, rad] of one place: it rests there
 GONE_BELOW = -0.03  # [m] height of a middle that has left the table
 
 
@@ -81,6 +82,7 @@ class SceneTracker:
         self._belief.state[:, VELOCITY] = 0.0
         self._levelled(self._belief)
         self._innovations = np.zeros((first.slots, MEMORY, 2, 3))
+        self._looks = np.full((first.slots, LOOKS, 4), np.nan)  # the last positions [m] and headings [rad] seen
         self._count = 0
 
     def _predicted(self, tool: np.ndarray, move: np.ndarray, before: np.ndarray) -> SceneBelief:
@@ -124,6 +126,10 @@ class SceneTracker:
         variance *= 1 - gain
         if surprised.any():
             self._innovations[slot] *= 0.3
+        if self._rests(slot, position, rotation):
+            state[:3], state[VELOCITY] = self._looks[slot, :, :3].mean(0), 0.0
+            self._levelled(belief, slot)
+            return
         went = state[:3] - self.belief.position[slot]
         if (self._moved[slot] < STILL).all() and not surprised.any() and np.linalg.norm(went) < SHIFT:
             state[VELOCITY] = 0.0
@@ -133,6 +139,17 @@ class SceneTracker:
             state[7:10] += min(1.0, max(VELOCITY_GAIN, float(np.linalg.norm(off_by)) / expected_by)) * off_by
             state[10:] += VELOCITY_GAIN * gain[1] * off[1] / self._step
         self._levelled(belief, slot)
+
+    def _rests(self, slot: int, position: np.ndarray, rotation: np.ndarray) -> bool:
+        """Whether the last looks found an object at one place, whatever the model says."""
+        turn = self._looks[slot, 0, 3]
+        yaw = float(heading(rotation))
+        if np.isfinite(turn):
+            yaw = turn + float(wrapped(yaw - turn))
+        self._looks[slot] = np.roll(self._looks[slot], 1, 0)
+        self._looks[slot, 0] = *position, yaw
+        apart = np.ptp(self._looks[slot], axis=0)
+        return bool(np.isfinite(apart).all() and apart[:3].max() < ALIKE[0] and apart[3] < ALIKE[1])
 
     def _levelled(self, belief: SceneBelief, slot: int | None = None) -> None:
         """What is hardly tilted and does not move stands upright."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from wm_core.outline import turned
+from wm_core.outline import begun_ahead, turned
 from wm_core.pose_noise import PoseNoise
 from wm_core.rig import CameraRig
 from wm_core.rotations import quaternion_of
@@ -79,5 +79,6 @@ class CameraSight:
             made.position[slot] = seen.position[one] + [*turned(off[None, :2], yaw)[0], off[2]]
             made.rotation[slot] = quaternion_of(Rotation.from_euler("z", yaw).as_matrix())
             made.size[slot] = seen.size[one]
-            shape[slot] = turned(seen.shape[one].reshape(POINTS, 2), -turn).ravel() - np.tile(off[:2], POINTS)
+            outline = turned(seen.shape[one].reshape(POINTS, 2), -turn) - off[:2]
+            shape[slot] = begun_ahead(outline, np.zeros(())).ravel()
         return replace(made, shape=shape, velocity=np.full_like(made.velocity, np.nan))

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from wm_core.object_state import ROTATION
+from wm_core.outline import begun_ahead
 from wm_core.rotations import uprightness
 from wm_data.scenes.dataset import SceneDataset
 from wm_data.scenes.layout import SLOTS
@@ -199,32 +200,11 @@ def frames_turned(batch: dict[str, np.ndarray], share: float, rng: np.random.Gen
     """
     outline, objects = batch["outline"], batch["objects"]
     angle = rng.uniform(-np.pi, np.pi, outline.shape[:-2]) * (rng.random(outline.shape[:-2]) < share)
-    batch["outline"] = begun_ahead(outline, angle)
+    batch["outline"] = begun_ahead(outline, angle).astype(np.float32)
     x, y, z, w = np.moveaxis(objects[..., ROTATION], -1, 0)
     sin, cos = np.sin(angle / 2)[..., None, :], np.cos(angle / 2)[..., None, :]
     turned_frames = np.stack([x * cos + y * sin, y * cos - x * sin, z * cos + w * sin, w * cos - z * sin], -1)
     batch["objects"] = np.concatenate([objects[..., :3], turned_frames, objects[..., 7:]], -1).astype(np.float32)
-
-
-def begun_ahead(outline: np.ndarray, angle: np.ndarray) -> np.ndarray:
-    """Outlines (..., P, 2) against the clock in frames turned by angles (...,) [rad]; the first place is on the new x axis."""
-    cos, sin = np.cos(angle)[..., None], np.sin(angle)[..., None]
-    x, y = cos * outline[..., 0] + sin * outline[..., 1], cos * outline[..., 1] - sin * outline[..., 0]
-    at, after = np.arctan2(y, x), np.arctan2(np.roll(y, -1, -1), np.roll(x, -1, -1))
-    crosses = (at < 0) & (after >= 0) & (after - at < np.pi)
-    first = np.argmax(crosses, -1)[..., None]
-    here, there = np.take_along_axis(at, first, -1), np.take_along_axis(after, first, -1)
-    begin = first + np.where(crosses.any(-1, keepdims=True), -here / np.maximum(there - here, 1e-9), 0.0)
-    count = outline.shape[-2]
-    wanted = begin + np.arange(count)
-    low = np.floor(wanted).astype(int)
-    share = wanted - low
-    places = [
-        np.take_along_axis(each, low % count, -1) * (1 - share)
-        + np.take_along_axis(each, (low + 1) % count, -1) * share
-        for each in (x, y)
-    ]
-    return np.stack(places, -1).astype(np.float32)
 
 
 def _as_seen(outline: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
