@@ -36,6 +36,17 @@ def test_what_somebody_moved_is_found_again_within_a_few_looks():
     assert abs(belief.yaw[0] - 0.3) < np.radians(4)
 
 
+def test_what_sharp_looks_find_at_one_place_rests_there():
+    tracker = SceneTracker(None, PoseNoise(0.0015, 0.02), 0.1)
+    for x in (0.50, 0.52, 0.54, 0.56):  # it is pushed
+        belief = tracker.update(scene([x, 0.1, 0.025], 0.2), STILL, STILL, STILL)
+    assert np.abs(belief.state[0, 7:10]).max() > 0.05
+    for _ in range(4):
+        belief = tracker.update(scene([0.56, 0.1, 0.025], 0.2), STILL, STILL, STILL)
+    assert (belief.state[0, 7:] == 0).all()
+    np.testing.assert_allclose(belief.position[0], [0.56, 0.1, 0.025], atol=1e-6)
+
+
 def test_what_is_not_seen_stays_and_what_fell_is_gone():
     tracker = SceneTracker(None, PoseNoise(), 0.1)
     tracker.update(scene([0.5, 0.1, 0.025]), STILL, STILL, STILL)

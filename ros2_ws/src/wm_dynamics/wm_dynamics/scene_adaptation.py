@@ -12,7 +12,7 @@ from wm_core.object_state import POSITION
 from wm_dynamics.scene_belief import SceneBelief
 from wm_dynamics.scene_model import SceneModel
 
-FRICTION = np.log([0.2, 0.5, 1.0, 2.0, 4.0])
+FRICTION = np.log([0.2, 0.5, 1.0, 2.0, 4.0])  # over the usual one
 MASS = np.log([0.3, 1.0, 4.0])
 GRID = np.array([(friction, mass) for friction in FRICTION for mass in MASS])  # (C, 2)
 USUAL = np.exp(-0.5 * (GRID / [0.5, 0.7]) ** 2).prod(-1)  # how likely each is at first

@@ -71,7 +71,8 @@ class SceneLoop:
         rig: CameraRig | None = None,
     ) -> None:
         """`adapt`: friction and mass are inferred from how objects move. `change`: what is done to the scene after it was drawn, such as
-        another friction. `sight`: what is done to what is seen, in each step: an object whose position is NaN is hidden.
+        another friction. `sight`: what is done to what is seen, in each step: an object whose position is NaN is hidden. `rig`: objects
+        are seen by its cameras' depth, in place of the truth with noise.
         """
         self.task, self.noise = task, noise or (PoseNoise() if rig is None else SEEN)
         self.sim = SceneSim(task.world, robot, rig=rig)
