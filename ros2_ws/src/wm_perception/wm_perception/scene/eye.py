@@ -19,6 +19,7 @@ MOVING = 0.03  # [m] the same, of one that is near the hand
 NEAR_HAND = 0.08  # [m] within which the hand may move an object
 LEAST_SEEN, LEAST_FILLED = 0.2, 0.35  # shares of its places that are looked at; of these that must be occupied
 SMALLEST, LARGEST = 1.5e-4, 0.03  # [m^2] of an object
+OF_HAND = 0.15  # [m] from the tool within which something new may be a part of the hand
 LOOKS = 3  # in which something new must be seen
 SAME = 0.015  # [m] between two looks at the same object, before it has a name
 LOST, GONE = 3, 25  # looks at an empty place after which an object is looked for elsewhere; is gone
@@ -82,7 +83,7 @@ class SceneEye:
                 break
             poses = [np.array([*each.pose, each.top]) for each in self.objects]  # by which they share better
         self._looked_for()
-        self._births(surface, index, places, heights, owner < 0)
+        self._births(surface, index, places, heights, owner < 0, tool)
         self._begun = True
         return self._state()
 
@@ -171,6 +172,7 @@ class SceneEye:
         places: np.ndarray,
         heights: np.ndarray,
         free: np.ndarray,
+        tool: np.ndarray,
     ) -> None:
         """New objects, and lost ones that are found again, out of the cells that belong to nobody."""
         left = np.zeros(surface.seen.shape, bool)
@@ -185,6 +187,8 @@ class SceneEye:
             if not SMALLEST < area < LARGEST or looked_around < HALF:
                 continue
             middle = places[mine].mean(0)
+            if self._begun and np.linalg.norm(middle - tool[:2]) < OF_HAND:
+                continue
             height = float(np.quantile(heights[mine], TOP))
             if self._again(places[mine], middle, height, area, surface, occupied=labels == label):
                 continue

@@ -63,6 +63,7 @@ class ScenePlanner:
     def pursue(self, goal: Goal, belief: SceneBelief) -> None:
         """From now on; raises GoalError for a goal that cannot be met, and keeps the one before."""
         self.aim = aim_of(goal, belief, *self._limits.region, self._fixtures)
+        self._goal, self._known = goal, belief.identities
         self.mode, self._idle, self._reached, self._slot, self._reason = Mode.CHOOSE, 0, 0, -1, ""
         self._content = False
         self._asked, self._was, self._stalled = np.zeros(6), np.full(6, np.inf), 0
@@ -91,6 +92,8 @@ class ScenePlanner:
         if self.aim is None:
             raise ValueError("expected a goal to pursue first, got none")
         began = time.perf_counter()
+        if belief.identities != self._known:  # an object has come, or its name has
+            self.pursue(self._goal, belief)
         tool = np.asarray(tool, float)
         self._deadline_s, self.aim = deadline_s, self.aim.at(belief)
         move = np.clip(self._step(self.aim, belief, tool, before), -self.model.limit, self.model.limit)
