@@ -95,6 +95,24 @@ def flat(line: Line, *names: str) -> dict[str, Any]:
     return {**{name: line[name] for name in names}, **line["result"]}
 
 
+def run_cells(
+    results: Results,
+    episode: Callable[..., dict[str, Any]],
+    calls: dict[tuple, tuple],
+    names: Sequence[str],
+    workers: int,
+) -> list[Line]:
+    """The lines of episodes by a key whose last part is the seed; each cell's rate of success is printed when it is done."""
+    seeds = list(dict.fromkeys(key[-1] for key in calls))
+    lines: list[Line] = []
+    for line in results.run(episode, calls, names, workers):
+        lines.append(line)
+        if line["seed"] == seeds[-1]:
+            won = rate(each["result"]["success"] for each in lines[-len(seeds) :])
+            print(f"{', '.join(str(line[name]) for name in names[:-1])}: {won}", flush=True)
+    return lines
+
+
 def missing_runs(seeds: Sequence[int], done: Callable[[int], bool]) -> Iterator[list[int]]:
     """Consecutive seeds of which there are no results yet, until there are none; a launch is given them as first and number."""
     while missing := [seed for seed in seeds if not done(seed)]:

@@ -5,6 +5,7 @@ takes the best.
 """
 
 import time
+from dataclasses import replace
 
 import numpy as np
 from _mujoco_scene import TIMESTEP, MujocoScene, controls
@@ -20,7 +21,6 @@ from wm_sim.scene_task import PERIOD
 SAMPLES, HORIZON, KNOTS = 48, 10, 4  # rollouts, steps of 0.1 s, knots of a spline
 SPREAD = np.array([0.4, 0.4, 0.3, 0.2])  # of knots, as shares of the largest displacement: x, y, z, yaw
 SLOWED = 0.6  # share of the largest displacement: faster pushes slide
-LEVER = 0.08  # [m] by which a wrong yaw counts as a wrong position, as wm counts it
 BEHIND = 0.03  # [m] from an object's middle, beyond its radius, to where it is best pushed from
 NEAR, KEPT, LOW, WORK = 0.15, 3.0, 0.2, 0.02  # weights; [m] of the tip where it works
 ENOUGH, HELD, AWAY = 0.65, 5, 0.1  # share of a tolerance, cycles for which it holds, [m] that the hand rises then
@@ -42,7 +42,7 @@ class PredictiveSampling:
             self._scene, self._start = MujocoScene(self._sim), scene.position[:, :2].copy()
         began = time.perf_counter()
         goals = [each for each in goal.parts if isinstance(each, PoseGoal)]
-        within = all(_off(each, scene) < ENOUGH for each in goals)
+        within = all(_tightened(each).reached(scene) for each in goals)
         self._reached = self._reached + 1 if within else 0
         move = np.zeros(6)
         if self._reached > HELD:
@@ -68,20 +68,18 @@ class PredictiveSampling:
         path = before[:, :, None] + (tools - before)[:, :, None] * shares
         start = np.tile(made.state(scene, tool), (SAMPLES, 1))
         states, _ = rollout.rollout(made.model, [made._data], start, controls(path.reshape(SAMPLES, -1, 6)))
-        position, yaw = made.poses(states[:, every - 1 :: every])
-        cost = self._cost(scene, position, yaw, tools, goals)
+        cost = self._cost(scene, made.scene(scene.identities, states[:, every - 1 :: every]), tools, goals)
         best = int(np.argmin(cost))
         self._plan = _shifted(knots[best])
         return np.clip(tools[best, 0, :4] - tool[:4], -self._limit[:4], self._limit[:4])
 
-    def _cost(
-        self, scene: SceneState, position: np.ndarray, yaw: np.ndarray, tools: np.ndarray, goals: list[PoseGoal]
-    ) -> np.ndarray:
-        """Of rollouts (N,): how far the goals are off along the way, what else moves, and whether the hand is where it can push."""
+    def _cost(self, scene: SceneState, ahead: SceneState, tools: np.ndarray, goals: list[PoseGoal]) -> np.ndarray:
+        """Of rollouts (N,) with scenes `ahead` (N, H): how far goals are off on the way, what else moves, whether the hand can push."""
         slots = [scene.slot(each.identity) for each in goals]
+        position = ahead.position
         total, worst = np.zeros(position.shape[:2]), None
         for each, slot in zip(goals, slots, strict=True):
-            off = _distance(each, position[:, :, slot], yaw[:, :, slot])
+            off = each.distance(ahead)
             total += off
             if worst is None or off[0, 0] > worst[0]:
                 worst = off[0, 0], each, slot
@@ -105,22 +103,9 @@ class PredictiveSampling:
         return np.linalg.norm(tools[..., :2] - behind, axis=-1)
 
 
-def _off(goal: PoseGoal, scene: SceneState) -> float:
-    """As a share of its tolerances."""
-    slot = scene.slot(goal.identity)
-    way = np.linalg.norm(scene.position[slot, :2] - [goal.pose["x"], goal.pose["y"]]) / goal.tolerance
-    if "yaw" not in goal.pose:
-        return float(way)
-    turn = abs((scene.yaw[slot] - goal.pose["yaw"] + np.pi) % (2 * np.pi) - np.pi)
-    return float(max(way, turn / goal.yaw_tolerance))
-
-
-def _distance(goal: PoseGoal, position: np.ndarray, yaw: np.ndarray) -> np.ndarray:
-    """[m] (...) of objects at positions (..., 3) and yaws (...)."""
-    square = ((position[..., :2] - [goal.pose["x"], goal.pose["y"]]) ** 2).sum(-1)
-    if "yaw" in goal.pose:
-        square = square + LEVER**2 * 2 * (1 - np.cos(yaw - goal.pose["yaw"]))
-    return np.sqrt(square)
+def _tightened(goal: PoseGoal) -> PoseGoal:
+    """The same goal, with a share of its tolerances."""
+    return replace(goal, tolerance=ENOUGH * goal.tolerance, yaw_tolerance=ENOUGH * goal.yaw_tolerance)
 
 
 def _spline(knots: np.ndarray) -> np.ndarray:

@@ -37,11 +37,12 @@ class MujocoScene:
         mujoco.mj_getState(self.model, self._data, found, mujoco.mjtState.mjSTATE_FULLPHYSICS)
         return found
 
-    def poses(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Positions (..., K, 3) [m] and yaws (..., K) [rad] of all objects in full states (..., S)."""
+    def scene(self, identities: tuple[str, ...], states: np.ndarray) -> SceneState:
+        """All objects in full states (..., S)."""
         rows = states[..., 1 + TOOL_JOINTS : 1 + self.model.nq].reshape(*states.shape[:-1], -1, 7)
-        w, x, y, z = np.moveaxis(rows[..., 3:], -1, 0)
-        return rows[..., :3], np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+        found = SceneState.unknown(identities, states.shape[:-1])
+        found.position[:], found.rotation[:] = rows[..., :3], np.roll(rows[..., 3:], -1, -1)  # MuJoCo says w first
+        return found
 
 
 def controls(tool: np.ndarray) -> np.ndarray:

@@ -5,17 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import groups, parser, rate, recorded, table, write_json
+from _common import groups, parser, rate, recorded, run_cells, table, write_json
 from _results import Line
-from scenes import FEW, loop_of
+from scenes import FEW, loop_of, scripted
 
 from wm_core.paths import bundles_dir
 from wm_core.robot import load_robot
-from wm_dynamics.scene_belief import SceneBelief
 from wm_dynamics.scene_model import SceneFutures
-from wm_planner.scene.space import region_within
 from wm_sim.scene_task import LIMIT, load_scene_task
-from wm_tasks.scenes.experts import ScriptedExpert
 from wm_tasks.scenes.loop import SceneLoop
 from wm_tasks.scenes.physics_model import PhysicsModel
 
@@ -35,19 +32,11 @@ stands beside its name. mujoco and scripted declare the goal within 65 % of its 
 class WrongPhysics(PhysicsModel):
     """The simulator, imagining with wrong frictions and masses."""
 
-    def imagine(
-        self,
-        belief: SceneBelief,
-        tool: np.ndarray,
-        moves: np.ndarray,
-        before: np.ndarray | None = None,
-        *,
-        every: bool = False,
-    ) -> SceneFutures:
+    def imagine(self, *given: Any, **named: Any) -> SceneFutures:
         factors = self._of_episode()
         try:
             self._change(factors)
-            return super().imagine(belief, tool, moves, before, every=every)
+            return super().imagine(*given, **named)
         finally:
             self._change(np.ones_like(factors))
 
@@ -73,14 +62,13 @@ def loop(task: str, method: str, bundle: Path, robot: str) -> SceneLoop:
 def episode(task: str, method: str, seed: int, bundle: Path, robot: str) -> dict[str, Any]:
     """One episode; a worker builds its loop once."""
     made = loop(task, method, bundle, robot)
-    lower, upper = made.driver.lower, made.driver.upper
     policy: Any = None
     if method == "scripted":
-        policy = ScriptedExpert(made.sim.hand, lower, upper, LIMIT, made.task.axes, region_within(lower, upper))
+        policy = scripted(made)
     elif method == "mujoco":
         from _mujoco_mpc import PredictiveSampling
 
-        policy = PredictiveSampling(made.sim, lower, upper, LIMIT, seed)
+        policy = PredictiveSampling(made.sim, made.driver.lower, made.driver.upper, LIMIT, seed)
     result = made.episode(seed, policy)
     times = policy.plan_ms if method == "mujoco" else result.plan_ms
     return {
@@ -128,12 +116,7 @@ def main() -> None:
         for seed in seeds
     }
     results = recorded("peers", args, "robot", bundle=args.bundle, robot=False)
-    lines = []
-    for line in results.run(episode, calls, ("task", "method", "seed"), args.workers):
-        lines.append(line)
-        if line["seed"] == seeds[-1]:
-            won = rate(each["result"]["success"] for each in lines[-len(seeds) :])
-            print(f"{line['task']}, {line['method']}: {won}", flush=True)
+    lines = run_cells(results, episode, calls, ("task", "method", "seed"), args.workers)
     print("\n" + tables(lines))
     write_json(args.json, {"protocol": vars(args), "lines": lines})
 

@@ -44,22 +44,20 @@ def trained(data: SceneDataset, minutes: float, share: float, folder: Path) -> P
     return out
 
 
-def judged(task: str, method: str, made: Any, seed: int) -> dict[str, Any]:
-    """One episode; `made`: a bundle's folder, or a Learner."""
-    loop = loop_of(
-        load_scene_task(task), "wm" if method == "wm" else "scripted", made if method == "wm" else Path(), "panda"
-    )
-    try:
+def point(task: str, method: str, minutes: float, made: Any, seeds: range, results: Results) -> list[Line]:
+    """The lines of one point of a curve; `made`: a bundle's folder, or a Learner."""
+    bundle = made if method == "wm" else Path()
+    loop = loop_of(load_scene_task(task), "wm" if method == "wm" else "scripted", bundle, "panda")
+
+    def judged(seed: int) -> dict[str, Any]:
         result = loop.episode(seed, None if method == "wm" else made.policy())
+        return {"success": result.success, "reason": result.reason, "time_s": round(result.steps / 10, 1)}
+
+    keys = [{"task": task, "method": method, "minutes": minutes, "seed": seed} for seed in seeds]
+    try:
+        return [results.done(**key) or results.add(judged(int(key["seed"])), **key) for key in keys]
     finally:
         loop.close()
-    return {"success": result.success, "reason": result.reason, "time_s": round(result.steps / 10, 1)}
-
-
-def point(task: str, method: str, minutes: float, made: Any, seeds: range, results: Results) -> list[Line]:
-    """The lines of one point of a curve."""
-    keys = [{"task": task, "method": method, "minutes": minutes, "seed": seed} for seed in seeds]
-    return [results.done(**key) or results.add(judged(task, method, made, key["seed"]), **key) for key in keys]
 
 
 def tables(lines: list[Line]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import groups, parser, rate, recorded, table, write_json
+from _common import groups, parser, rate, recorded, run_cells, table, write_json
 from _results import Line
 from _scene_variants import MODELS, SETTINGS, VARIANTS
 
@@ -120,13 +120,8 @@ def loop_of(task: SceneTask, method: str, bundle: Path, robot: str, change: Chan
 def episode(task: str, method: str, change: str, seed: int, bundle: Path, robot: str) -> dict[str, Any]:
     """One episode; a worker builds its loop once."""
     made = loop(task, method, change, bundle, robot)
-    lower, upper = made.driver.lower, made.driver.upper
-    policy: Any = None
-    if method == "scripted":
-        policy = ScriptedExpert(made.sim.hand, lower, upper, LIMIT, made.task.axes, region_within(lower, upper))
-    elif method == "random":
-        policy = RandomMotions(LIMIT, seed)
-    result = made.episode(seed, policy)
+    policies = {"scripted": lambda: scripted(made), "random": lambda: RandomMotions(LIMIT, seed)}
+    result = made.episode(seed, policies[method]() if method in policies else None)
     return {
         "success": result.success,
         "declared": result.declared,
@@ -138,6 +133,12 @@ def episode(task: str, method: str, change: str, seed: int, bundle: Path, robot:
         "tilt_rad": round(result.tilted, 3),
         "plan_ms": [round(each, 2) for each in result.plan_ms],
     }
+
+
+def scripted(made: SceneLoop) -> ScriptedExpert:
+    """The script for a loop's task."""
+    lower, upper = made.driver.lower, made.driver.upper
+    return ScriptedExpert(made.sim.hand, lower, upper, LIMIT, made.task.axes, region_within(lower, upper))
 
 
 def tables(lines: list[Line]) -> str:
@@ -191,14 +192,7 @@ def main() -> None:
         for seed in seeds
     }
     results = recorded("scenes", args, "robot", bundle=args.bundle, robot=False)
-    lines = []
-    for line in results.run(episode, calls, ("task", "method", "change", "seed"), args.workers):
-        lines.append(line)
-        if line["seed"] == seeds[-1]:
-            print(
-                f"{line['task']}, {line['method']}, {line['change']}: {rate(each['result']['success'] for each in lines[-len(seeds) :])}",
-                flush=True,
-            )
+    lines = run_cells(results, episode, calls, ("task", "method", "change", "seed"), args.workers)
     print("\n" + tables(lines))
     write_json(args.json, {"protocol": vars(args), "lines": lines})
 

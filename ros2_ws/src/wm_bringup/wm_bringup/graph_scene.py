@@ -23,6 +23,7 @@ from wm_bringup.launch_arguments import LaunchError
 from wm_core.bundle import BundleError
 from wm_core.hand import Hand
 from wm_core.paths import bundles_dir
+from wm_core.pose_noise import BY_DEPTH
 from wm_core.robot import RobotProfile
 from wm_core.scene_bundle import SceneBundle
 from wm_core.task import DEFAULT_TASK, TaskError
@@ -60,7 +61,11 @@ def scene_graph(values: Mapping[str, str]) -> Graph:
             f"argument 'planner': expected one of {', '.join(KINDS)} with perception:={seeing}, got '{values['planner']}'"
         )
     clock, body = {"use_sim_time": lockstep}, {"robot": robot}
-    noise = {"position_noise": 0.0015, "rotation_noise": 0.021} if seeing == GEOMETRY else {}
+    noise = (
+        {"position_noise": BY_DEPTH.position, "rotation_noise": round(BY_DEPTH.rotation, 3)}
+        if seeing == GEOMETRY
+        else {}
+    )
     rig = name_or_file(values["rig"]) or (FINE_RIG if seeing == GEOMETRY else "")
     of_task = str(task.path) if task else ""
     table = np.concatenate(world.table).astype(float).tolist()

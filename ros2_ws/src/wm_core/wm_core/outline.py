@@ -55,6 +55,14 @@ def turned(outline: np.ndarray, yaw: float) -> np.ndarray:
     return outline @ np.array([[c, s], [-s, c]])
 
 
+def even(around: np.ndarray, count: int) -> np.ndarray:
+    """Places (count, 2) equally far from each other along a closed line through places (P, 2), from the first one on."""
+    closed = np.concatenate([around, around[:1]])
+    travelled = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
+    wanted = travelled[-1] * np.arange(count) / count
+    return np.stack([np.interp(wanted, travelled, closed[:, axis]) for axis in (0, 1)], -1)
+
+
 def begun_ahead(outline: np.ndarray, angle: np.ndarray) -> np.ndarray:
     """Outlines (..., P, 2) in frames turned by angles (...,) [rad]; the first place is on the new x axis, as models expect it."""
     cos, sin = np.cos(angle)[..., None], np.sin(angle)[..., None]

@@ -21,6 +21,9 @@ class PoseNoise:
         return np.array([self.position, self.rotation]) ** 2
 
 
+BY_DEPTH = PoseNoise(0.0015, float(np.radians(1.2)))  # of objects that cameras see (wm_perception.scene)
+
+
 def noisy(scene: SceneState, noise: PoseNoise, rng: np.random.Generator) -> SceneState:
     """The scene with errors of position and rotation drawn anew; velocities are not seen."""
     turn = Rotation.from_rotvec(rng.normal(0, noise.rotation, (scene.slots, 3)))

@@ -146,11 +146,6 @@ class SceneBundle:
         return outputs_of(self._sessions[graph], inputs)
 
 
-def bundle_id(folder: Path) -> str:
-    """The id of a bundle of scenes, without loading its graphs; raises BundleError."""
-    return str(_spec_of(folder)["id"])
-
-
 def bundle_facts(folder: Path) -> tuple[str, float]:
     """Id and duration of a step [s] of a bundle of scenes, without loading its graphs; raises BundleError."""
     spec = _spec_of(folder)

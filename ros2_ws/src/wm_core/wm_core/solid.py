@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
+from wm_core.outline import even
+
 POINTS = 32  # of an outline
 RAYS = 720  # that it is found by
 ANGLES = 2 * np.pi * np.arange(RAYS) / RAYS  # [rad] from the x axis
@@ -118,11 +120,7 @@ class Solid:
 
         Along each direction from the origin the farthest part counts.
         """
-        around = self.radii[:, None] * DIRECTIONS
-        closed = np.concatenate([around, around[:1]])
-        travelled = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
-        wanted = travelled[-1] * np.arange(POINTS) / POINTS
-        return np.stack([np.interp(wanted, travelled, closed[:, axis]) for axis in (0, 1)], -1)
+        return even(self.radii[:, None] * DIRECTIONS, POINTS)
 
     @cached_property
     def radii(self) -> np.ndarray:

@@ -7,7 +7,7 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
 from wm_core.object_state import POSITION, ROTATION, VELOCITY
-from wm_core.outline import turned
+from wm_core.outline import even, turned
 from wm_core.rotations import uprightness, wrapped
 from wm_core.scene import SceneState
 from wm_core.solid import POINTS
@@ -142,8 +142,4 @@ def heading(rotation: np.ndarray) -> np.ndarray:
 
 def _lying(seen: np.ndarray) -> np.ndarray:
     """(POINTS, 2) around places (N, 2) seen from above."""
-    hull = seen[ConvexHull(seen).vertices]
-    closed = np.concatenate([hull, hull[:1]])
-    way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
-    wanted = way[-1] * np.arange(POINTS) / POINTS
-    return np.stack([np.interp(wanted, way, closed[:, axis]) for axis in (0, 1)], -1)
+    return even(seen[ConvexHull(seen).vertices], POINTS)

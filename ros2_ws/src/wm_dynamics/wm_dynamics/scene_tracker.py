@@ -58,14 +58,21 @@ class SceneTracker:
         """What is known by now of friction and mass (K, 2)."""
         self._belief = replace(self.belief, code=code)
 
-    def update(self, seen: SceneState, tool: np.ndarray, move: np.ndarray, before: np.ndarray) -> SceneBelief:
+    def update(
+        self,
+        seen: SceneState,
+        tool: np.ndarray,
+        move: np.ndarray,
+        before: np.ndarray,
+        expected: SceneBelief | None = None,
+    ) -> SceneBelief:
         """One step later: `tool` (6,) before it, `move` (6,) of the tool in it and `before` in the one before. Objects whose position is
-        NaN were not seen.
+        NaN were not seen. `expected`: what `expected` has answered for the same step, where it was asked.
         """
         if self._belief is None or self._belief.identities != seen.identities:
             self._begin(seen)
             return self.belief
-        belief, self.surprise = self._predicted(tool, move, before), 0.0
+        belief, self.surprise = expected or self._predicted(tool, move, before), 0.0
         visible = np.isfinite(seen.position).all(-1)
         for slot in range(belief.slots):
             if visible[slot]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from wm_core.rig import CameraRig
 from wm_core.rotations import parts_of
 from wm_core.specs import BevSpec
 
@@ -73,6 +74,32 @@ class Projector:
         bev[1:4, cell] = rgb.reshape(-1, 3)[keep].T / np.float32(255)
         bev[4, cell] = 1
         return fill_holes(bev.reshape(CHANNELS, spec.rows, spec.columns))
+
+
+class Projectors:
+    """The projectors of a rig's cameras, made once for each size and lens that comes."""
+
+    def __init__(self, rig: CameraRig, spec: BevSpec) -> None:
+        self._spec, self._poses = spec, {camera.name: camera.T_table_optical for camera in rig.cameras}
+        self._made: dict[tuple, Projector] = {}
+
+    def of(self, name: str, K: np.ndarray, shape: tuple[int, ...], pose: np.ndarray | None = None) -> Projector:
+        """Of images of a `shape` (height, width) with intrinsics `K` (3, 3). `pose` (4, 4): of a camera that stands elsewhere than the
+        rig says; one that is known counts until it is forgotten. Raises ValueError for a camera that is not in the rig.
+        """
+        if name not in self._poses:
+            raise ValueError(f"expected a camera of the rig ({', '.join(self._poses)}), got '{name}'")
+        height, width = shape
+        key = (name, height, width, *np.round(K[[0, 1, 0, 1], [0, 1, 2, 2]], 3))
+        if key not in self._made:
+            if len(self._made) > 4 * len(self._poses):  # intrinsics that never settle must not fill the memory
+                self._made.clear()
+            self._made[key] = Projector(K, self._poses[name] if pose is None else pose, height, width, self._spec)
+        return self._made[key]
+
+    def forget(self, name: str) -> None:
+        """A camera stands elsewhere."""
+        self._made = {key: made for key, made in self._made.items() if key[0] != name}
 
 
 def in_boxes(points: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:

@@ -11,7 +11,7 @@ from wm_core.bundle import Bundle, BundleError
 from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig
 from wm_core.scene import ToolState
-from wm_perception.bev import Projector, fuse
+from wm_perception.bev import Projectors, fuse
 from wm_perception.robot_mask import RobotMask
 
 LARGEST_SIDE = 320  # [px] larger images are shrunk: the map's cells are coarser than their pixels anyway
@@ -48,10 +48,9 @@ class PerceptionPipeline:
         if bundle.observation.images or bundle.observation.vectors:
             raise BundleError(f"{bundle.path}: expected an encoder that wants the map alone, got {bundle.observation}")
         self._bundle = bundle
-        self._rig = {camera.name: camera for camera in rig.cameras}
         self._kinematics = kinematics
         self._mask = RobotMask(kinematics)
-        self._projectors: dict[tuple, Projector] = {}
+        self._projectors = Projectors(rig, bundle.bev)
 
     def process(self, frames: Mapping[str, CameraFrame], q: np.ndarray) -> ObservationData:
         """Encode images of one instant, taken at arm joints `q` (7,) [rad].
@@ -65,7 +64,7 @@ class PerceptionPipeline:
         maps = []
         for name, frame in frames.items():
             frame = shrink(frame)
-            maps.append(self._projector(name, frame).project(frame.rgb, frame.depth, boxes))
+            maps.append(self._projectors.of(name, frame.K, frame.depth.shape).project(frame.rgb, frame.depth, boxes))
         bev = fuse(maps)
         embedding = self._bundle.run("encode", bev=bev[None])["embedding"][0]
         tool = self._kinematics.tool(q)
@@ -81,17 +80,6 @@ class PerceptionPipeline:
             tuple(frames),
             1e3 * (time.perf_counter() - began),
         )
-
-    def _projector(self, name: str, frame: CameraFrame) -> Projector:
-        if name not in self._rig:
-            raise ValueError(f"expected a camera of the rig ({', '.join(self._rig)}), got '{name}'")
-        height, width = frame.depth.shape
-        key = (name, height, width, *np.round(frame.K[[0, 1, 0, 1], [0, 1, 2, 2]], 3))
-        if key not in self._projectors:
-            if len(self._projectors) > 4 * len(self._rig):  # intrinsics that never settle must not fill the memory
-                self._projectors.clear()
-            self._projectors[key] = Projector(frame.K, self._rig[name].T_table_optical, height, width, self._bundle.bev)
-        return self._projectors[key]
 
 
 def shrink(frame: CameraFrame, largest: int = LARGEST_SIDE) -> CameraFrame:

@@ -16,6 +16,7 @@ from wm_core.joint_states import Fingers
 from wm_core.node_process import run
 from wm_core.params import Param
 from wm_core.paths import bundles_dir
+from wm_core.pose_noise import BY_DEPTH
 from wm_core.qos import STATE
 from wm_core.scene_bundle import bundle_facts
 from wm_perception.camera_node import CAMERA_PARAMETERS, CameraNode
@@ -23,7 +24,6 @@ from wm_perception.pipeline import CameraFrame
 from wm_perception.scene.eye import SceneEye
 from wm_perception.scene.surface import SurfaceCamera
 
-AROUND = 0.05  # [m] beyond the tool's reach that is looked at
 LEAP = 0.06  # [m] that no tool moves in a step: it is another scene
 
 
@@ -33,8 +33,8 @@ class SceneCameraNode(CameraNode):
     PARAMETERS = (
         Param("bundle", "", "bundle of scenes, for its id and rate; empty: the shipped one"),
         *CAMERA_PARAMETERS,
-        Param("position_noise", 0.0015, "[m] standard deviation of what is seen, in each axis", 0.0, 0.1),
-        Param("rotation_noise", 0.021, "[rad] the same about each axis", 0.0, 1.0),
+        Param("position_noise", BY_DEPTH.position, "[m] standard deviation of what is seen, in each axis", 0.0, 0.1),
+        Param("rotation_noise", round(BY_DEPTH.rotation, 3), "[rad] the same about each axis", 0.0, 1.0),
     )
 
     # -- lifecycle -----------------------------------------------------------------------------------------------
@@ -42,8 +42,7 @@ class SceneCameraNode(CameraNode):
     def setup(self) -> None:
         self.setup_cameras()
         self._id, self._step_duration = bundle_facts(Path(self.value("bundle") or bundles_dir() / "scene"))
-        bounds = self._robot.tool_bounds
-        self._camera = SurfaceCamera(self._rig, self._kinematics, bounds.lower[:2] - AROUND, bounds.upper[:2] + AROUND)
+        self._camera = SurfaceCamera(self._rig, self._kinematics)
         self._eye = SceneEye()
         self._fingers = Fingers(self._robot)
         self._believed: dict[str, np.ndarray] = {}  # x, y, yaw and top by name, a step later than the newest belief

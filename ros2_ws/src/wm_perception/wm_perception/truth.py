@@ -21,7 +21,7 @@ from wm_core.pose_noise import PoseNoise, noisy
 from wm_core.qos import STATE
 from wm_core.robot_source import ROBOT, ROBOT_RETIRED, robot_of
 from wm_core.scene import SceneState
-from wm_core.scene_bundle import bundle_id
+from wm_core.scene_bundle import bundle_facts
 from wm_core.stamps import to_ns
 from wm_perception.sync import JointHistory
 
@@ -48,7 +48,7 @@ class TruthNode(WmNode):
     def setup(self) -> None:
         self._robot = robot_of(self)
         self._others, self._kinematics = Others(self._robot), Kinematics(self._robot)
-        self._model_id = bundle_id(Path(self.value("bundle") or bundles_dir() / "scene"))
+        self._model_id, _ = bundle_facts(Path(self.value("bundle") or bundles_dir() / "scene"))
         self._noise = PoseNoise(self.value("position_noise"), self.value("rotation_noise"))
         self._joints = JointHistory()
         self._waiting: ObjectStates | None = None  # for its joint state

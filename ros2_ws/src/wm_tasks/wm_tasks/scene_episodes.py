@@ -37,7 +37,8 @@ class SceneEpisodes(SceneClient):
         "bundle": "",
         "planner": "",
         "lockstep": False,
-    } | {"perception": "truth"}
+        "perception": "truth",
+    }
 
     def __init__(self) -> None:
         super().__init__()

@@ -51,7 +51,6 @@ class _New:
     """Something that belongs to no object, so far."""
 
     middle: np.ndarray
-    cells: np.ndarray
     looks: int = 1
 
 
@@ -193,7 +192,7 @@ class SceneEye:
             if self._again(places[mine], middle, height, area, surface, occupied=labels == label):
                 continue
             before = next((new for new in self._new if np.linalg.norm(new.middle - middle) < SAME), None)
-            new = _New(middle, mine, 1 if before is None else before.looks + 1)
+            new = _New(middle, 1 if before is None else before.looks + 1)
             if new.looks < LOOKS and self._begun:
                 found.append(new)
                 continue

@@ -5,19 +5,21 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import map_coordinates
+from scipy.spatial.transform import Rotation
 
 from wm_core.hand import Hand
 from wm_core.kinematics import Kinematics
 from wm_core.rig import CameraRig
 from wm_core.rotations import pose_of
 from wm_core.specs import BevSpec
-from wm_perception.bev import Box, Projector, fuse
+from wm_perception.bev import Box, Projector, Projectors, fuse
 from wm_perception.pipeline import CameraFrame, shrink
 from wm_perception.robot_mask import RobotMask
 from wm_perception.scene.level import TableLevel
 from wm_perception.scene.shift import CameraShifts
 
 CELL = 0.004  # [m]
+AROUND = 0.05  # [m] beyond the tool's reach that is looked at
 HIGHEST = 0.4  # [m] of what is looked at
 FINGER_MARGIN = 0.008  # [m] around the fingers
 FIRST, EVERY = 5, 20  # looks in which it is looked how the table lies: at first; later
@@ -53,23 +55,25 @@ class Surface:
 
 
 class SurfaceCamera:
-    """Makes surfaces of the depth images of a rig, over a region: lower and upper corner (2,) [m]."""
+    """Makes surfaces of the depth images of a rig, of where the robot's tool can be and AROUND it."""
 
-    def __init__(self, rig: CameraRig, kinematics: Kinematics, lower: np.ndarray, upper: np.ndarray) -> None:
+    def __init__(self, rig: CameraRig, kinematics: Kinematics) -> None:
+        bounds = kinematics.robot.tool_bounds
+        lower, upper = bounds.lower[:2] - AROUND, bounds.upper[:2] + AROUND
         self._rig = {camera.name: camera for camera in rig.cameras}
         self._mask, self._kinematics = RobotMask(kinematics), kinematics
         self._hand = Hand.of(kinematics.robot)
         rows, columns = np.ceil((upper - lower) / CELL).astype(int)
         self._spec = BevSpec(float(lower[0]), float(lower[1]), CELL, int(rows), int(columns), HIGHEST)
-        self._projectors: dict[tuple, Projector] = {}
+        self._projectors = Projectors(rig, self._spec)
         self._levels = {name: TableLevel((lower + upper) / 2) for name in self._rig}
         self._shifts = CameraShifts(list(self._rig))
         self._looks = 0
 
     def look(self, frames: Mapping[str, CameraFrame], q: np.ndarray, opening: float) -> Surface:
-        """Frames of one instant by camera, at arm joints `q` (n,) [rad] and an opening [m] of the fingers.
+        """Frames of one instant by camera of the rig, at arm joints `q` (n,) [rad] and an opening [m] of the fingers.
 
-        Raises ValueError without frames, or for a camera that is not in the rig.
+        Raises ValueError without frames.
         """
         boxes = [*self._mask.boxes(q), *self._fingers(q, opening)]
         maps, again = {}, self._looks % EVERY == 0 or self._looks < FIRST
@@ -77,7 +81,8 @@ class SurfaceCamera:
             small = shrink(frame)
             if again:
                 self._level(name, small)
-            maps[name] = self._projector(name, small).project(small.rgb, small.depth, boxes)
+            projector = self._projectors.of(name, small.K, small.depth.shape, self._corrected(name))
+            maps[name] = projector.project(small.rgb, small.depth, boxes)
         if again:
             self._shift(maps)
         self._looks += 1
@@ -90,9 +95,7 @@ class SurfaceCamera:
         """Boxes around the fingers as they are open, which the robot's mask takes for closed."""
         tool, hand = self._kinematics.tool(q).values, self._hand
         opening = opening if np.isfinite(opening) else hand.opening[0]
-        cos, sin, pitch_cos, pitch_sin = np.cos(tool[3]), np.sin(tool[3]), np.cos(tool[4]), np.sin(tool[4])
-        yaw = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
-        rotation = yaw @ np.array([[pitch_cos, 0, pitch_sin], [0, 1, 0], [-pitch_sin, 0, pitch_cos]])
+        rotation = Rotation.from_euler("ZY", tool[3:5]).as_matrix()
         return [
             (pose_of(rotation, tool[:3] + rotation @ centre), half + FINGER_MARGIN)
             for centre, half in zip(hand.centres(np.array(opening)), hand.halves, strict=True)
@@ -108,7 +111,7 @@ class SurfaceCamera:
         before = level.plane.copy()
         level.add(base.points(thin)[0])
         if np.abs(level.plane - before).max() > MATTERS:
-            self._projectors = {key: value for key, value in self._projectors.items() if key[0] != name}
+            self._projectors.forget(name)
 
     def _shift(self, maps: Mapping[str, np.ndarray]) -> None:
         """Look again where cameras see the same objects; projectors are made anew where that has changed."""
@@ -116,21 +119,10 @@ class SurfaceCamera:
         self._shifts.add({name: np.where(each[4] > 0, each[0] * HIGHEST, np.nan) for name, each in maps.items()}, CELL)
         for name, shift in self._shifts.shifts.items():
             if np.abs(shift - before[name]).max() > MATTERS:
-                self._projectors = {key: value for key, value in self._projectors.items() if key[0] != name}
+                self._projectors.forget(name)
 
-    def _pose(self, name: str) -> np.ndarray:
+    def _corrected(self, name: str) -> np.ndarray:
         """A camera's (4, 4), put right by the table and by what other cameras see."""
         pose = self._levels[name].correction @ self._rig[name].T_table_optical
         pose[:2, 3] += self._shifts.shifts[name]
         return pose
-
-    def _projector(self, name: str, frame: CameraFrame) -> Projector:
-        if name not in self._rig:
-            raise ValueError(f"expected a camera of the rig ({', '.join(self._rig)}), got '{name}'")
-        height, width = frame.depth.shape
-        key = (name, height, width, *np.round(frame.K[[0, 1, 0, 1], [0, 1, 2, 2]], 3))
-        if key not in self._projectors:
-            if len(self._projectors) > 4 * len(self._rig):  # intrinsics that never settle must not fill the memory
-                self._projectors.clear()
-            self._projectors[key] = Projector(frame.K, self._pose(name), height, width, self._spec)
-        return self._projectors[key]

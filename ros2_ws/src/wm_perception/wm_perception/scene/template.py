@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import distance_transform_edt, map_coordinates, median_filter, uniform_filter1d
 
-from wm_core.outline import turned
+from wm_core.outline import even, turned
 from wm_core.solid import DIRECTIONS, POINTS
 from wm_perception.scene.surface import Surface
 
@@ -111,12 +111,4 @@ def _outline(surface: Surface, cells: np.ndarray, pose: np.ndarray) -> np.ndarra
     covered = surface.at(cells, pose[:2] + along[:, None] * rays[:, None], 0.0) > 0.5  # (rays, places)
     radii = along[covered.shape[1] - 1 - np.argmax(covered[:, ::-1], 1)]
     smooth = uniform_filter1d(median_filter(radii, SMOOTHED, mode="wrap"), SMOOTHED, mode="wrap")  # no steps of cells
-    return even(np.maximum(smooth - WIDER, ALONG)[:, None] * RAYS)
-
-
-def even(around: np.ndarray) -> np.ndarray:
-    """Places (POINTS, 2) equally far from each other along a closed outline (P, 2)."""
-    closed = np.concatenate([around, around[:1]])
-    travelled = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
-    wanted = travelled[-1] * np.arange(POINTS) / POINTS
-    return np.stack([np.interp(wanted, travelled, closed[:, axis]) for axis in (0, 1)], -1)
+    return even(np.maximum(smooth - WIDER, ALONG)[:, None] * RAYS, POINTS)

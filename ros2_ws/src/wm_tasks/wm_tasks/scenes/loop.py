@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from wm_core.goal import Goal, GoalError
-from wm_core.pose_noise import PoseNoise, noisy
+from wm_core.pose_noise import BY_DEPTH, PoseNoise, noisy
 from wm_core.rig import CameraRig
 from wm_core.robot import RobotProfile
 from wm_core.scene import SceneState
@@ -21,7 +21,7 @@ from wm_sim.scene_draw import Episode, draw_episode
 from wm_sim.scene_sim import SceneSim
 from wm_sim.scene_task import PERIOD, SceneTask
 from wm_sim.tool_driver import ToolDriver
-from wm_tasks.scenes.sight import SEEN, CameraSight, SightError
+from wm_tasks.scenes.sight import CameraSight, SightError
 from wm_tasks.scenes.verdict import judge
 
 BESIDE_HEIGHT = 0.03  # [m] of the tip where it begins beside the path of what slides
@@ -74,12 +74,10 @@ class SceneLoop:
         another friction. `sight`: what is done to what is seen, in each step: an object whose position is NaN is hidden. `rig`: objects
         are seen by its cameras' depth, in place of the truth with noise.
         """
-        self.task, self.noise = task, noise or (PoseNoise() if rig is None else SEEN)
+        self.task, self.noise = task, noise or (PoseNoise() if rig is None else BY_DEPTH)
         self.sim = SceneSim(task.world, robot, rig=rig)
         self.driver = ToolDriver(self.sim, PERIOD)
-        self._camera = (
-            None if rig is None else CameraSight(self.sim, rig, *region_within(self.driver.lower, self.driver.upper))
-        )
+        self._camera = None if rig is None else CameraSight(self.sim, rig)
         self._fixtures = box_prisms(task.world.fixture_boxes)
         self._change, self._adapt, self._sight = change, adapt, sight or (lambda seen: seen)
         self._model = None if model is None else model(self.sim)
@@ -139,12 +137,14 @@ class SceneLoop:
         for step in range(steps):
             if adaptation is not None and step:
                 tracker.adopt(adaptation.update(tracker.belief, tool, move, before))
+            expected = None
             if self._camera is None:
                 seen = noisy(self.sim.scene, self.noise, rng)
             elif step:
-                seen = self._camera.look(self.driver.commanded.values, tracker.expected(tool, move, before))
+                expected = tracker.expected(tool, move, before)
+                seen = self._camera.look(self.driver.commanded.values, expected)
             assert seen is not None
-            belief = tracker.update(self._sight(seen), tool, move, before)
+            belief = tracker.update(self._sight(seen), tool, move, before, expected)
             tool, before = self.driver.commanded.values, move
             if planner.aim is None:
                 try:

@@ -39,10 +39,16 @@ def _pose(goal: PoseGoal, slot: int, one: int, truth: SceneState, seen: SceneSta
     return pose
 
 
-def _seen(slot: int, truth: SceneState, seen: SceneState) -> int:
-    """The slot of what is seen where an object truly is."""
+def seen_slot(slot: int, truth: SceneState, seen: SceneState) -> int | None:
+    """The slot of what is seen where an object truly is; None where nothing is."""
     far = np.linalg.norm(seen.position[:, :2] - truth.position[slot, :2], axis=1)
-    nearest = int(np.nanargmin(far)) if np.isfinite(far).any() else -1
-    if nearest < 0 or not far[nearest] < NEAREST:
+    if not (far < NEAREST).any():
+        return None
+    return int(np.nanargmin(far))
+
+
+def _seen(slot: int, truth: SceneState, seen: SceneState) -> int:
+    nearest = seen_slot(slot, truth, seen)
+    if nearest is None:
         raise GoalError(f"'{truth.identities[slot]}' is not seen as one object")
     return nearest

@@ -6,7 +6,6 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from wm_core.outline import begun_ahead, turned
-from wm_core.pose_noise import PoseNoise
 from wm_core.rig import CameraRig
 from wm_core.rotations import quaternion_of
 from wm_core.scene import SceneState
@@ -16,10 +15,7 @@ from wm_perception.pipeline import CameraFrame
 from wm_perception.scene.eye import SceneEye
 from wm_perception.scene.surface import SurfaceCamera
 from wm_sim.scene_sim import SceneSim
-
-SEEN = PoseNoise(0.0015, float(np.radians(1.2)))  # of what is seen
-AROUND = 0.09  # [m] beyond where objects may be brought that is looked at
-NEAREST = 0.04  # [m] between what is seen at first and the object that it is
+from wm_tasks.scenes.seen_goal import seen_slot
 
 
 class SightError(ValueError):
@@ -29,10 +25,9 @@ class SightError(ValueError):
 class CameraSight:
     """Sees the objects of a SceneSim with its cameras. Begin when all objects are in view and at rest."""
 
-    def __init__(self, sim: SceneSim, rig: CameraRig, lower: np.ndarray, upper: np.ndarray) -> None:
-        """`lower`, `upper` (2,) [m]: of where objects may be brought; a little beyond is looked at."""
+    def __init__(self, sim: SceneSim, rig: CameraRig) -> None:
         self._sim, self._rig = sim, {camera.name: camera for camera in rig.cameras}
-        self._camera = SurfaceCamera(rig, sim.kinematics, lower - AROUND, upper + AROUND)
+        self._camera = SurfaceCamera(rig, sim.kinematics)
         self.eye = SceneEye()
         self._order: list[int] = []
 
@@ -42,9 +37,8 @@ class CameraSight:
         seen, truth = self._look(tool), self._sim.scene
         self._order, self._turns, self._offsets = [], [], []
         for slot in range(truth.slots):
-            far = np.linalg.norm(seen.position[:, :2] - truth.position[slot, :2], axis=1) if seen.slots else np.zeros(0)
-            nearest = int(np.argmin(far)) if len(far) else -1
-            if nearest < 0 or far[nearest] > NEAREST or nearest in self._order:
+            nearest = seen_slot(slot, truth, seen)
+            if nearest is None or nearest in self._order:
                 raise SightError(f"'{truth.identities[slot]}' was not seen as one object")
             turn = float(truth.yaw[slot])
             self._order.append(nearest)
