@@ -90,7 +90,6 @@ class SceneTracker:
         self._levelled(self._belief)
         self._innovations = np.zeros((first.slots, MEMORY, 2, 3))
         self._looks = np.full((first.slots, LOOKS, 4), np.nan)  # the last positions [m] and headings [rad] seen
-        self._count = 0
 
     def _predicted(self, tool: np.ndarray, move: np.ndarray, before: np.ndarray) -> SceneBelief:
         belief = self.belief

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from wm_core.goal import Goal
+from wm_core.goal import Goal, GoalError
 from wm_core.hand import Hand
 from wm_core.specs_schema import AXES
 from wm_dynamics.scene_belief import STANDS, SceneBelief
@@ -16,6 +16,7 @@ from wm_planner.scene.decision import Mode, SceneDecision, SceneSettings
 from wm_planner.scene.intercept import intercept, sliding
 from wm_planner.scene.order import next_target
 from wm_planner.scene.pushing import WORTH, Limits, Pushing
+from wm_planner.scene.stall import Stall, way_out
 from wm_planner.scene.targets import TABLE, Aim, Target, aim_of
 from wm_planner.scene.travel import next_move
 
@@ -26,11 +27,10 @@ HELD_CYCLES = 15  # in which all targets are reached until the goal is: noise is
 IDLE_GAIN = 0.0004  # [m] by which what a push must gain is lowered with each time that nothing was found
 LEAST_WORTH = 0.0004  # [m]
 STUCK = 20  # times that nothing was found, after which the goal is given up
-BESIDE = 0.12  # [m] within which the hand gives way to what it pushes
 AWAY = 0.1  # [m] that the hand rises when all is done
 BACK_OFF = 0.02  # [m] away from what was pushed
 MOST_TRIES = 6  # of a grasp
-UNMOVED, STALLED = 1e-4, 4  # [m, rad] of a tool that stands; cycles of that after which the arm cannot go on
+KEPT_ON = Mode.PICK, Mode.RIGHT  # what goes on when an object has come
 
 
 class ScenePlanner:
@@ -66,7 +66,7 @@ class ScenePlanner:
         self._goal, self._known = goal, belief.identities
         self.mode, self._idle, self._reached, self._slot, self._reason = Mode.CHOOSE, 0, 0, -1, ""
         self._content = False
-        self._asked, self._was, self._stalled = np.zeros(6), np.full(6, np.inf), 0
+        self._stall = Stall()
         settings = self.settings
         self._pushing = Pushing(
             self.model,
@@ -92,15 +92,18 @@ class ScenePlanner:
         if self.aim is None:
             raise ValueError("expected a goal to pursue first, got none")
         began = time.perf_counter()
-        if belief.identities != self._known:  # an object has come, or its name has
-            self.pursue(self._goal, belief)
         tool = np.asarray(tool, float)
+        if self._changed(belief):
+            try:
+                self.pursue(self._goal, belief)
+            except GoalError as error:
+                return SceneDecision(self._fail(str(error)), self.mode, -1, self._reason, {}, 0.0)
         self._deadline_s, self.aim = deadline_s, self.aim.at(belief)
         move = np.clip(self._step(self.aim, belief, tool, before), -self.model.limit, self.model.limit)
-        if self._blocked(tool, move):
+        if self._stall.noticed(tool, move):
             move = self._give_way(belief, tool)
         move = np.clip(tool + move, self._limits.lower, self._limits.upper) - tool
-        self._asked, self._was = move, tool
+        self._stall.remember(tool, move)
         return SceneDecision(
             move,
             self.mode,
@@ -115,15 +118,16 @@ class ScenePlanner:
         """[s] until the deadline of this cycle."""
         return np.inf if self._deadline_s is None else self._deadline_s - time.monotonic()
 
-    def _blocked(self, tool: np.ndarray, move: np.ndarray) -> bool:
-        """Whether the tool has not moved for some cycles though it was asked to: the arm cannot be there."""
-        still = np.abs(tool - self._was).max() < UNMOVED and np.abs(self._asked).max() > 10 * UNMOVED
-        self._stalled = self._stalled + 1 if still and np.abs(move).max() > 10 * UNMOVED else 0
-        return self._stalled >= STALLED
+    def _changed(self, belief: SceneBelief) -> bool:
+        """Whether other objects are there than before, so that all is thought over; what is in the hand is put down first."""
+        if self.mode in (Mode.DONE, Mode.FAILED) or belief.identities == self._known:
+            return False
+        appended = belief.identities[: len(self._known)] == self._known
+        return not (appended and self.mode in KEPT_ON)
 
     def _give_way(self, belief: SceneBelief, tool: np.ndarray) -> np.ndarray:
         """Leave what the arm cannot do, and look for another way from higher up."""
-        self._stalled, self._idle = 0, self._idle + 1
+        self._idle += 1
         if self.mode is Mode.PICK:
             self._picks[self._slot].give_up("the arm does not get there")
         self._pushing.avoid()
@@ -131,16 +135,8 @@ class ScenePlanner:
             return self._fail("the arm does not get to where it could be moved from")
         self.mode = Mode.CHOOSE
         self._pushing.begin()
-        away = np.zeros(6)
-        if self._idle % 2:
-            away[2] = 0.02  # as it leans: what it stands beside would be knocked over
-        else:  # it does not get up here either
-            way = (self._limits.lower[:2] + self._limits.upper[:2]) / 2 - tool[:2]
-            beside = tool[:2] - belief.state[self._slot, :2]
-            if self._slot >= 0 and np.linalg.norm(beside) < BESIDE:
-                way = beside
-            away[:2] = 0.02 * way / max(float(np.linalg.norm(way)), 0.02)
-        return away
+        beside = belief.state[self._slot, :2] if self._slot >= 0 else None
+        return way_out(tool, beside, self._limits.lower, self._limits.upper, up=self._idle % 2 == 1)
 
     # -- modes ---------------------------------------------------------------------------------------------------
 

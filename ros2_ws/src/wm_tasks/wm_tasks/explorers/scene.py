@@ -79,7 +79,7 @@ class SceneExplorer:
         """The tool state lifted until neither fingers nor palm stand on or in an object."""
         tool = tool.copy()
         boxes, halves = self.hand.centres(tool[OPENING]), self.hand.halves
-        heading = Rotation.from_euler("zy", [tool[3], tool[4]]).as_matrix()
+        heading = Rotation.from_euler("ZY", tool[3:5]).as_matrix()
         for _ in range(40):
             if not any(self._hits(scene, slot, tool, boxes, halves, heading) for slot in range(scene.slots)):
                 break
