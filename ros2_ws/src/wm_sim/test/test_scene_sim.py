@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from wm_core.robot import load_robot
 from wm_core.rotations import rotation_of_quaternion
@@ -132,6 +133,25 @@ def test_saved_states_come_back(sim):
         back()
         np.testing.assert_allclose(sim.scene.position, before.position, atol=1e-9)
         assert driver.commanded.values[0] == pytest.approx(sim.robot.home.position[0], abs=1e-3)
+
+
+def test_a_mass_that_is_changed_and_changed_back_is_as_before(sim):
+    sim.reset(0, [upright(block(), (0.5, 0.0), 0.0)])
+    askew = Rotation.from_euler("zyx", [0.3, 0.5, 0.6]).as_matrix()
+
+    def dropped() -> np.ndarray:
+        """How it lies after a fall on a corner, which its inertia decides."""
+        with sim.saved() as back:
+            sim.put(0, np.array([0.5, 0.0, 0.06]), askew)
+            sim.step(40)
+            rotation = sim.scene.rotation[0]
+            back()
+        return rotation
+
+    before = dropped()
+    for factor in (2.0, 1.0, 2.0, 1.0, 2.0, 1.0):
+        sim.set_mass(0, factor)
+    np.testing.assert_allclose(dropped(), before, atol=1e-3)
 
 
 def test_objects_that_do_not_stay_where_they_are_put_are_refused(sim):

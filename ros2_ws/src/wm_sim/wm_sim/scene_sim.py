@@ -162,9 +162,10 @@ class SceneSim:
 
     def set_mass(self, slot: int, factor: float) -> None:
         """An object's mass as a multiple of what it was drawn with; its inertia grows as much."""
-        body = self.objects[slot]
-        inertia = np.array(self._client.getDynamicsInfo(body.index, -1)[2]) * factor
-        self._client.changeDynamics(body.index, -1, mass=body.body.mass * factor, localInertiaDiagonal=inertia.tolist())
+        body, mass = self.objects[slot], self.objects[slot].body.mass * factor
+        now, _, inertia, *_ = self._client.getDynamicsInfo(body.index, -1)
+        inertia = (np.array(inertia) * mass / now).tolist()
+        self._client.changeDynamics(body.index, -1, mass=mass, localInertiaDiagonal=inertia)
 
     def push(self, slot: int, velocity: np.ndarray) -> None:
         """Set an object's velocity (6,) [m/s, rad/s] at once."""
