@@ -22,7 +22,6 @@ class PartsNetwork(nn.Module):
         )
         self.out = nn.Conv2d(first, VOTES, 1)
         nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
 
     def forward(self, seen: Tensor) -> Tensor:
         levels = [self.into(seen)]

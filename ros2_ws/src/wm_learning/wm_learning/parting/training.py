@@ -9,7 +9,7 @@ from scipy.ndimage import zoom
 
 from wm_learning.parting.network import PartsNetwork
 from wm_learning.training.trainer import Draw, Loss, Phase
-from wm_perception.scene.parts import FAR, HIGH, network_input
+from wm_perception.scene.parts import FAR, network_input
 from wm_perception.scene.surface import CELL, LOW
 
 CROP, BATCH, STEPS, RATE = 64, 16, 6000, 2e-3
@@ -53,7 +53,7 @@ class Crowds:
         height = self.height[number][within].astype(np.float32)
         seen, colour = self.seen[number][within], self.colour[number][:, within[0], within[1]].astype(np.float32) / 255
         mine = owner[within]
-        places = self.lower[number] + CELL * (np.stack(np.mgrid[:CROP, :CROP], -1) + corner + 0.5)
+        places = self.lower[number] + CELL * (np.moveaxis(np.indices((CROP, CROP)), 0, -1) + corner + 0.5)
         top = self.tops[number][np.maximum(mine, 0)]
         votes = np.concatenate([top[..., :2] - places, top[..., 2:] - height[..., None]], -1).transpose(2, 0, 1) / FAR
         if rng.random() < 0.5:  # mirrored along y

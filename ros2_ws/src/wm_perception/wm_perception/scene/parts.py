@@ -10,7 +10,6 @@ For each cell the network says where the middle of its object's top is, and how 
 
 import numpy as np
 import onnxruntime
-from scipy import ndimage
 
 from wm_perception.scene.surface import Surface
 
@@ -51,7 +50,8 @@ class PartsModel:
         padded = np.zeros((1, len(maps), *size), np.float32)
         padded[0, :, : maps.shape[1], : maps.shape[2]] = maps
         (found,) = self._session.run(["votes"], {"map": padded})
-        votes = FAR * found[0][(slice(None), *(index - lower).T)].T
+        rows, columns = (index - lower).T
+        votes = FAR * found[0][:, rows, columns].T
         return votes[:, :3].astype(float), FAR * np.exp(np.clip(votes[:, 3] / FAR, -8.0, 3.0)).astype(float)
 
 
@@ -85,10 +85,3 @@ def grouped(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
     labels = off.argmin(1)
     kept = [label for label in range(len(middles)) if (labels == label).sum() >= FEWEST]
     return off[:, kept].argmin(1) if kept else np.zeros(len(points), int)
-
-
-def largest(cells: np.ndarray) -> np.ndarray:
-    """The largest part of cells (X, Y) bool that hangs together."""
-    labels, count = ndimage.label(cells, np.ones((3, 3)))
-    sizes = ndimage.sum_labels(cells, labels, np.arange(1, count + 1))
-    return labels == 1 + int(np.argmax(sizes))

@@ -70,5 +70,5 @@ def _hull(cells: np.ndarray) -> np.ndarray:
         equations = ConvexHull(index).equations
     except QhullError:
         return cells
-    grid = np.stack(np.indices(cells.shape), -1)
+    grid = np.moveaxis(np.indices(cells.shape), 0, -1)
     return (grid @ equations[:, :2].T + equations[:, 2] <= EDGE).all(-1)

@@ -54,8 +54,8 @@ def propose(
     anywhere: frozenset[int] = frozenset(),
 ) -> Pushes | None:
     """`count` pushes at most of the targets' objects, the farther ones more often; `others`: prisms that the hand keeps clear of, one
-    for each object. `lower`, `upper` (6,): of tool states. `fastest` [m]: of a step. `leaning`: the hand may be pitched. `anywhere`: slots of objects that are
-    touched at any height, for the usual one has moved nothing. None where nothing can be touched.
+    for each object. `lower`, `upper` (6,): of tool states. `fastest` [m]: of a step. `leaning`: the hand may be pitched. `anywhere`:
+    slots of objects that are touched at any height, for the usual one has moved nothing. None where nothing can be touched.
     """
     if not targets:
         return None
