@@ -130,6 +130,16 @@ class SceneState:
             raise SpecError(f"expected an object out of {list(self.identities)}, got '{identity}'")
         return self.identities.index(identity)
 
+    def only(self, slots: Sequence[int] | np.ndarray) -> "SceneState":
+        """Some of the objects, in the order of `slots`."""
+        chosen = np.asarray(slots, int)
+        arrays = (self.position, self.rotation, self.velocity, self.variance, self.size, self.shape, self.appearance)
+        return SceneState(
+            self.presence[..., chosen],
+            *(array[..., chosen, :] for array in arrays),
+            tuple(self.identities[slot] for slot in chosen),
+        )
+
     def std(self, fields: Sequence[str]) -> np.ndarray:
         """Standard deviations (..., K, n) of some of ERROR_FIELDS."""
         return np.sqrt(self.variance[..., [ERROR_FIELDS.index(name) for name in fields]])

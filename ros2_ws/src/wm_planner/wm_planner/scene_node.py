@@ -165,6 +165,8 @@ class ScenePlannerNode(PlanningNode):
             self._pursuit.end("cancelled")
         problem = self._problem(message, stamp_ns)
         progress = self._pursuit.progress
+        if progress is not None:
+            progress.passed(stamp_ns)
         if problem:
             self.reject("holds", problem)
             return self._core.hold(effective_ns, problem), Command.HOLD

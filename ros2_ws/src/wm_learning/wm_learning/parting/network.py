@@ -21,7 +21,8 @@ class PartsNetwork(nn.Module):
             for above, below in pairs
         )
         self.out = nn.Conv2d(first, VOTES, 1)
-        nn.init.zeros_(self.out.weight)
+        for weights in self.out.parameters():
+            nn.init.zeros_(weights)
 
     def forward(self, seen: Tensor) -> Tensor:
         levels = [self.into(seen)]
