@@ -1,7 +1,7 @@
 """The state of the world: the tool and the objects on the table, with names for every number. Metres, radians, frame of the table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -133,12 +133,10 @@ class SceneState:
     def only(self, slots: Sequence[int] | np.ndarray) -> "SceneState":
         """Some of the objects, in the order of `slots`."""
         chosen = np.asarray(slots, int)
-        arrays = (self.position, self.rotation, self.velocity, self.variance, self.size, self.shape, self.appearance)
-        return SceneState(
-            self.presence[..., chosen],
-            *(array[..., chosen, :] for array in arrays),
-            tuple(self.identities[slot] for slot in chosen),
-        )
+        names = ("position", "rotation", "velocity", "variance", "size", "shape", "appearance")
+        arrays = {name: getattr(self, name)[..., chosen, :] for name in names}
+        identities = tuple(self.identities[slot] for slot in chosen)
+        return replace(self, presence=self.presence[..., chosen], identities=identities, **arrays)
 
     def std(self, fields: Sequence[str]) -> np.ndarray:
         """Standard deviations (..., K, n) of some of ERROR_FIELDS."""
