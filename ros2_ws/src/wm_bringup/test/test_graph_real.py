@@ -283,3 +283,28 @@ def test_composed_on_a_robot_is_one_process_for_what_computes():
     assert [part.name for part in whole.parts] == ["wm_perception", "wm_dynamics", "wm_planner"]
     assert parameters(graph, "wm_lifecycle_manager")["nodes"] == list(ORDER)
     assert "wm_composed" not in parameters(graph, "wm_lifecycle_manager")["watched"]
+
+
+def test_scenes_are_seen_by_depth_on_a_robot_of_ones_own():
+    graph = arm_real({**RIG, "perception": "geometry", "task": "two_poses"})
+    modules = {node.name: node.module for node in graph.nodes}
+    assert modules["wm_perception"] == "wm_perception.scene_node" and "wm_bundle_manager" not in modules
+    planner = parameters(graph, "wm_planner")
+    assert planner["axes"] == "x, y, z, yaw, pitch, grip" and planner["lockstep"] is False
+    assert 0 < planner["tool_speed"] < 0.25  # speed:=reduced, and a margin
+    assert parameters(graph, "wm_dynamics")["bundle"] == parameters(graph, "wm_perception")["bundle"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"explore": "5"}, "'explore': perception:=geometry has none"),
+        ({"planner": "policy"}, "'planner'"),
+        ({"robot": "ur5e", "task": "stack"}, "needs a gripper"),
+        ({"task": "made_up"}, "'task'"),
+        ({"perception": "truth"}, "'perception'"),
+    ],
+)
+def test_what_scenes_have_not_is_refused_by_name(given, expected):
+    with pytest.raises(LaunchError, match=expected):
+        arm_real({**RIG, "perception": "geometry", **given})

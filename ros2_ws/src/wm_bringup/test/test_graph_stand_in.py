@@ -69,7 +69,7 @@ def test_perception_is_given_the_topics_that_the_camera_publishes(camera):
         ({"rig": "no_such_rig"}, "'rig'"),
         ({"arm_lag": "-1"}, "'arm_lag'"),
         ({"gui": "maybe"}, "'gui'"),
-        ({"task": "push"}, "unknown argument 'task'"),
+        ({"task": "push"}, "'task': expected a task"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(given, expected):
@@ -91,3 +91,9 @@ def test_the_command_line_knows_it(capsys):
     assert shown.strip() == show_arguments(STAND_IN_ARGUMENTS).strip()
     assert main(["launch", "robot_stand_in.launch.py", "camera:=pinhole"]) == 2
     assert re.search("camera", capsys.readouterr().err)
+
+
+def test_a_scene_lies_before_the_stand_in():
+    (node,) = robot_stand_in({"task": "two_poses", "camera": "sim", "rig": "two_cameras_fine"}).nodes
+    assert node.parameters["scene"] is True and node.parameters["task"].endswith("two_poses.yaml")
+    assert "world" not in node.parameters

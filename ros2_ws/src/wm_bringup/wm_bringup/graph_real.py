@@ -9,6 +9,7 @@ from wm_bringup.graph_checks import bundle_folders, check_planner, checked, para
 from wm_bringup.graph_parts import (
     Graph,
     Include,
+    Node,
     Program,
     absolute,
     bundle_manager,
@@ -21,12 +22,14 @@ from wm_bringup.graph_parts import (
     stop_file,
     supervisor,
 )
+from wm_bringup.graph_scene import GEOMETRY, NOT_WITH_SCENES, by_depth, check_search, scene_bundle, scene_task
 from wm_bringup.launch_arguments import REAL_ARGUMENTS, LaunchError, check_arguments
-from wm_bringup.launch_files import GUARD, PERCEPTION, in_order, joint_topic_of, said_to, tool_speed_of
+from wm_bringup.launch_files import GUARD, PERCEPTION, PLANNER, in_order, joint_topic_of, said_to, tool_speed_of
 from wm_core.params import ConfigError
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig, RigError
 from wm_core.robot import RobotProfile
+from wm_core.task import DEFAULT_TASK
 
 ORDER = ("wm_guard", "wm_perception", "wm_dynamics", "wm_planner")  # from the arm upwards
 REDUCED = 0.25  # [m/s] reduced speed of ISO 10218
@@ -40,40 +43,25 @@ def arm_real(given: Mapping[str, str]) -> Graph:
     prefix, namespace = values["tf_prefix"], values["namespace"].strip("/")
     profile, robot = robot_of(values["robot"], prefix)
     rig, cameras = _rig(values["rig"])
-    bundle, registry = bundle_folders(values["bundle"])
-    loaded, task = task_of(values["task"], bundle, profile)
-    check_planner(values["planner"], bundle)
     driver = driver_of(values["driver"], profile.name)
     camera = load_driver("camera", values["camera"]) if values["camera"] else None
 
     body = {"robot": robot, **({"tf_prefix": prefix} if prefix else {})}
     guard: dict[str, Any] = {**body, "stop_file": stop_file(), "autostart": values["autostart"] == "true"}
-    guard |= silence_of(loaded)
     if values["controller"]:
         guard["trajectory_topic"] = f"{values['controller']}/joint_trajectory"
     if values["use_mock_hardware"] == "true":
         guard["driver_states"] = NO_DRIVER_STATES
-    planner: dict[str, Any] = {
-        **body,
-        "bundle": bundle,
-        "planner": values["planner"],
-        "seed": 0,
-        "lockstep": False,
-        "task": task,
-    }
+    planner: dict[str, Any] = {"planner": values["planner"], "seed": 0, "lockstep": False}
     scene = process("wm_bringup", "wm_scene_view", {**body, "rig": rig}, ends_all=False, respawn=True)
-    nodes = [
-        lifecycle_node("wm_guard", guard),
-        lifecycle_node("wm_perception", {**body, "bundle": bundle, "rig": rig}),
-        lifecycle_node("wm_dynamics", {"bundle": bundle}),
-        lifecycle_node("wm_planner", planner),
-        bundle_manager(bundle, registry),
-        scene,
-    ]
-    if values["explore"]:
-        minutes = float(values["explore"])
-        explorer = {"robot": robot, "minutes": minutes, "rig": rig, "task": task, "reset": False}
-        nodes.append(process("wm_tasks", "wm_explorer", explorer, ends_all=bool(minutes)))
+    if values["perception"] == GEOMETRY:
+        brain = _of_scenes(values, profile, body, rig, planner)
+        defaults = config("scene_sim.yaml")
+    else:
+        brain, longest = _of_one_object(values, profile, {**body, "rig": rig}, planner)
+        guard |= longest
+        defaults = config("arm_sim.yaml")
+    nodes = [lifecycle_node("wm_guard", guard), *brain, scene]
     nodes += recorders({**values, "snapshot": ""}, rig, ORDER)
     recorded = values["record"] not in ("", "false")
     nodes.insert(len(ORDER), supervisor(nodes, ORDER, recorded=recorded, simulated=False))
@@ -81,11 +69,12 @@ def arm_real(given: Mapping[str, str]) -> Graph:
     own = params_files(values["params_file"], nodes, namespace)
     reduced = values["speed"] == "reduced"  # in a file, so that one's own may say less
     limits = [config("speed_reduced.yaml")] if reduced else []
-    files = [config("arm_sim.yaml"), *limits, *in_order(camera, driver, own)]
+    files = [defaults, *limits, *in_order(camera, driver, own)]
     if reduced:
         _check_reduced(said_to(GUARD, files)["speed_limit"])
     _check_joint_topic(files, profile, namespace)
-    planner["tool_speed"] = checked("params_file", lambda: tool_speed_of(files, profile), ConfigError)
+    acting = next(node for node in nodes if node.name == PLANNER)
+    acting.parameters["tool_speed"] = checked("params_file", lambda: tool_speed_of(files, profile), ConfigError)
     scene.parameters.update(_as_seen(files))
     includes, programs = _started(values, profile, driver, camera, cameras)
     nodes = composed(nodes) if values["composed"] == "true" else nodes
@@ -98,6 +87,40 @@ def arm_real(given: Mapping[str, str]) -> Graph:
         tuple(includes),
         (*programs, *_programs(values["rviz"])),
     )
+
+
+def _of_one_object(
+    values: Mapping[str, str], profile: RobotProfile, body: Mapping[str, Any], planner: Mapping[str, Any]
+) -> tuple[list[Node], dict[str, float]]:
+    """The nodes from perception to planner for one object, and the guard's parameters that the task sets; `body`: robot and rig."""
+    bundle, registry = bundle_folders(values["bundle"])
+    loaded, task = task_of(values["task"], bundle, profile)
+    check_planner(values["planner"], bundle)
+    robot = {name: value for name, value in body.items() if name != "rig"}
+    nodes = [
+        lifecycle_node("wm_perception", {**body, "bundle": bundle}),
+        lifecycle_node("wm_dynamics", {"bundle": bundle}),
+        lifecycle_node("wm_planner", {**robot, "bundle": bundle, **planner, "task": task}),
+        bundle_manager(bundle, registry),
+    ]
+    if values["explore"]:
+        minutes = float(values["explore"])
+        explorer = {**robot, "minutes": minutes, "rig": body["rig"], "task": task, "reset": False}
+        explorer.pop("tf_prefix", None)
+        nodes.append(process("wm_tasks", "wm_explorer", explorer, ends_all=bool(minutes)))
+    return nodes, silence_of(loaded)
+
+
+def _of_scenes(
+    values: Mapping[str, str], profile: RobotProfile, body: Mapping[str, Any], rig: str, planner: Mapping[str, Any]
+) -> list[Node]:
+    """The nodes from perception to planner for scenes of several objects."""
+    for argument, default in NOT_WITH_SCENES.items():
+        if values.get(argument, default) != default:
+            raise LaunchError(f"argument '{argument}': perception:={GEOMETRY} has none of it; leave it out")
+    check_search(values["planner"], GEOMETRY)
+    task = None if values["task"] == DEFAULT_TASK else scene_task(values["task"], profile)
+    return by_depth(body, rig, scene_bundle(values["bundle"], profile), task, planner)
 
 
 def _check_reduced(limit: float) -> None:

@@ -49,23 +49,11 @@ def scene_graph(values: Mapping[str, str]) -> Graph:
             raise LaunchError(f"argument '{argument}': perception:={seeing} has none of it; leave it out")
     lockstep, seed = values["real_time"] == "false", int(values["seed"])
     profile, robot = robot_of(values["robot"])
-    task, world = _task_and_world(values)
+    task, world = _task_and_world(values, profile)
     checked("task" if task else "world", lambda: world.check_reach(profile), WorldError)
-    if task is not None and "grip" in task.axes and profile.gripper is None:
-        raise LaunchError(
-            f"argument 'task': '{task.name}' needs a gripper, robot '{profile.name}' has none; its profile says so"
-        )
-    bundle = _bundle(values["bundle"], profile)
-    if values["planner"] not in KINDS:
-        raise LaunchError(
-            f"argument 'planner': expected one of {', '.join(KINDS)} with perception:={seeing}, got '{values['planner']}'"
-        )
+    bundle = scene_bundle(values["bundle"], profile)
+    check_search(values["planner"], seeing)
     clock, body = {"use_sim_time": lockstep}, {"robot": robot}
-    noise = (
-        {"position_noise": BY_DEPTH.position, "rotation_noise": round(BY_DEPTH.rotation, 3)}
-        if seeing == GEOMETRY
-        else {}
-    )
     rig = name_or_file(values["rig"]) or (FINE_RIG if seeing == GEOMETRY else "")
     of_task = str(task.path) if task else ""
     table = np.concatenate(world.table).astype(float).tolist()
@@ -78,25 +66,14 @@ def scene_graph(values: Mapping[str, str]) -> Graph:
         "mode": "lockstep" if lockstep else "real_time",
         "seed": seed,
     }
-    planner: dict[str, Any] = {
-        **body,
-        "bundle": bundle,
-        "planner": values["planner"],
-        "seed": seed,
-        "lockstep": lockstep,
-        "table": table,
-        **clock,
-    }
+    planner: dict[str, Any] = {"planner": values["planner"], "seed": seed, "lockstep": lockstep, "table": table}
     if len(world.fixture_boxes):
         planner["fixtures"] = world.fixture_boxes.reshape(-1).astype(float).tolist()
-    if task is not None:
-        planner |= {"axes": ", ".join(task.axes), "timeout": task.time_limit}
     nodes = [
         lifecycle_node("wm_sim", sim),
         lifecycle_node("wm_guard", {**body, "stop_file": stop_file(), **clock}),
         _perception(seeing, {**body, "bundle": bundle, **clock}, rig, seed),
-        _node("wm_dynamics", "wm_scene_dynamics", "scene_node", {"bundle": bundle, "table": table, **noise, **clock}),
-        _node("wm_planner", "wm_scene_planner", "scene_node", planner),
+        *believing({**body, **clock}, bundle, {"table": table}, planner | of_scene_task(task), seeing),
     ]
     if values["episodes"] != NONE:
         nodes.append(_episodes(values, task, robot, bundle, lockstep, clock))
@@ -106,6 +83,36 @@ def scene_graph(values: Mapping[str, str]) -> Graph:
     namespace = values["namespace"].strip("/")
     files = [config("scene_sim.yaml"), *params_files(values["params_file"], nodes, namespace)]
     return Graph(tuple(nodes), tuple(files), namespace, values["log_level"], middleware())
+
+
+def believing(
+    body: Mapping[str, Any], bundle: str, dynamics: Mapping[str, Any], planner: Mapping[str, Any], seeing: str
+) -> list[Node]:
+    """The nodes behind perception, with what both share: `body`, of robot and clock, and the bundle."""
+    noise = {"position_noise": BY_DEPTH.position, "rotation_noise": round(BY_DEPTH.rotation, 3)}
+    shared = {name: value for name, value in body.items() if name == "use_sim_time"}
+    return [
+        _node(
+            "wm_dynamics",
+            "wm_scene_dynamics",
+            "scene_node",
+            {"bundle": bundle, **dynamics, **(noise if seeing == GEOMETRY else {}), **shared},
+        ),
+        _node("wm_planner", "wm_scene_planner", "scene_node", {**body, "bundle": bundle, **planner}),
+    ]
+
+
+def of_scene_task(task: SceneTask | None) -> dict[str, Any]:
+    """Parameters of the planner that a task sets."""
+    return {} if task is None else {"axes": ", ".join(task.axes), "timeout": task.time_limit}
+
+
+def by_depth(
+    body: Mapping[str, Any], rig: str, bundle: str, task: SceneTask | None, planner: Mapping[str, Any]
+) -> list[Node]:
+    """Perception, dynamics and planner of scenes that are seen by the cameras' depth, for a robot of one's own."""
+    seeing = _perception(GEOMETRY, {**body, "bundle": bundle}, rig, 0)
+    return [seeing, *believing(body, bundle, {}, {**planner, **of_scene_task(task)}, GEOMETRY)]
 
 
 def _perception(seeing: str, parameters: dict[str, Any], rig: str, seed: int) -> Node:
@@ -123,9 +130,9 @@ def refuse_scene_task(task: str) -> None:
         )
 
 
-def _task_and_world(values: Mapping[str, str]) -> tuple[SceneTask | None, SceneWorld]:
+def _task_and_world(values: Mapping[str, str], robot: RobotProfile) -> tuple[SceneTask | None, SceneWorld]:
     if values["task"] != DEFAULT_TASK:
-        task = checked("task", lambda: load_scene_task(name_or_file(values["task"])), TaskError, WorldError, KindError)
+        task = scene_task(values["task"], robot)
         return task, task.world
     if values["episodes"] != NONE:
         raise LaunchError(
@@ -135,7 +142,25 @@ def _task_and_world(values: Mapping[str, str]) -> tuple[SceneTask | None, SceneW
     return None, checked("world", lambda: load_scene_world(name_or_file(values["world"])), WorldError, KindError)
 
 
-def _bundle(value: str, robot: RobotProfile) -> str:
+def scene_task(value: str, robot: RobotProfile) -> SceneTask:
+    """A task about a scene that a robot can do; raises LaunchError."""
+    task = checked("task", lambda: load_scene_task(name_or_file(value)), TaskError, WorldError, KindError)
+    if "grip" in task.axes and robot.gripper is None:
+        raise LaunchError(
+            f"argument 'task': '{task.name}' needs a gripper, robot '{robot.name}' has none; its profile says so"
+        )
+    return task
+
+
+def check_search(planner: str, seeing: str) -> None:
+    """Raises LaunchError for a planner that scenes do not have."""
+    if planner not in KINDS:
+        raise LaunchError(
+            f"argument 'planner': expected one of {', '.join(KINDS)} with perception:={seeing}, got '{planner}'"
+        )
+
+
+def scene_bundle(value: str, robot: RobotProfile) -> str:
     folder = absolute(value) if value else str(bundles_dir() / "scene")
 
     def fits() -> None:

@@ -116,6 +116,12 @@ REAL_ARGUMENTS = (
     ROBOT,
     Argument("rig", "", "the rig file of your cameras (./wm calibrate-cameras), or the name of one in sim_worlds/rigs"),
     TASK,
+    Argument(
+        "perception",
+        "pixels",
+        "geometry: scenes of several objects, seen by the cameras' depth; task:= one of wm_tasks/scene_tasks says which axes are used",
+        ("pixels", "geometry"),
+    ),
     BUNDLE,
     PLANNER,
     Argument(
@@ -160,6 +166,7 @@ REAL_ARGUMENTS = (
 STAND_IN_ARGUMENTS = (
     ROBOT,
     Argument("world", "tabletop_block", "a world of sim_worlds/worlds, or the path of a world file"),
+    Argument("task", "", "a task of wm_tasks/scene_tasks, in whose world its objects lie; empty: the one of the world"),
     Argument(
         "rig",
         "one_camera",

@@ -1,7 +1,7 @@
 """The state of the world: the tool and the objects on the table, with names for every number. Metres, radians, frame of the table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -129,6 +129,14 @@ class SceneState:
         if identity not in self.identities:
             raise SpecError(f"expected an object out of {list(self.identities)}, got '{identity}'")
         return self.identities.index(identity)
+
+    def only(self, slots: Sequence[int] | np.ndarray) -> "SceneState":
+        """Some of the objects, in the order of `slots`."""
+        chosen = np.asarray(slots, int)
+        names = ("position", "rotation", "velocity", "variance", "size", "shape", "appearance")
+        arrays = {name: getattr(self, name)[..., chosen, :] for name in names}
+        identities = tuple(self.identities[slot] for slot in chosen)
+        return replace(self, presence=self.presence[..., chosen], identities=identities, **arrays)
 
     def std(self, fields: Sequence[str]) -> np.ndarray:
         """Standard deviations (..., K, n) of some of ERROR_FIELDS."""

@@ -31,6 +31,7 @@ from wm_core.hand import Hand
 FAMILY = "scene"
 SCHEMA_VERSION = 2
 GRAPHS = ("rollout", "step")
+PARTS = "parts.onnx"  # in bundles that can tell objects that touch from each other: see wm_perception.scene.parts
 SAME = 0.006  # [m] by which sizes of two hands may differ
 # What a model of scenes says of an object that no box of the hand is as near to [m], that does not move and that nothing pushes: it
 # stays, with this logarithm of variances [m^2, rad^2] in a step.
@@ -150,6 +151,15 @@ def bundle_facts(folder: Path) -> tuple[str, float]:
     """Id and duration of a step [s] of a bundle of scenes, without loading its graphs; raises BundleError."""
     spec = _spec_of(folder)
     return str(spec["id"]), float(spec["step_duration"])
+
+
+def open_parts(folder: Path, threads: int = 1) -> onnxruntime.InferenceSession | None:
+    """The graph that takes touching objects apart, without loading the others; None: the bundle has none. Raises BundleError."""
+    files = _spec_of(folder)["files"]
+    if PARTS not in files:
+        return None
+    verify_checksums(folder, {PARTS: files[PARTS]})
+    return open_graph(folder / PARTS, threads)
 
 
 def _spec_of(folder: Path) -> dict[str, Any]:

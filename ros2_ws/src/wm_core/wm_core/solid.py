@@ -150,6 +150,14 @@ class Solid:
             found |= (points @ normals.T <= offsets + margin).all(-1)
         return found
 
+    def beyond(self, points: np.ndarray) -> np.ndarray:
+        """How far (...,) [m] points (..., 3) are at least from the nearest part, negative within one."""
+        points = np.asarray(points, float)
+        found = np.full(points.shape[:-1], np.inf)
+        for hull in self._hulls:
+            found = np.minimum(found, (points @ hull.equations[:, :3].T + hull.equations[:, 3]).max(-1))
+        return found
+
     @property
     def hulls(self) -> list[np.ndarray]:
         """Of each part the triangles (T, 3) of its surface: indices of its corners, seen from outside against the clock."""

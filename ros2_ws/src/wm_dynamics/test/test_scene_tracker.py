@@ -85,3 +85,27 @@ def test_a_belief_and_a_scene_say_the_same():
 
 def test_a_lonely_object_has_a_pair_that_stands_for_none():
     assert near_pairs(SceneBelief.of(scene([0.5, 0.1, 0.025]))).tolist() == [[0], [0]]
+
+
+def both(first, second) -> SceneState:
+    """Two scenes of one object as one of two, named box and cup."""
+    names = ("presence", "position", "rotation", "velocity", "variance", "size", "shape", "appearance")
+    joined = [np.concatenate([getattr(first, name), getattr(second, name)]) for name in names]
+    return SceneState(*joined, ("box", "cup"))
+
+
+def test_a_hidden_object_is_still_believed_when_another_comes():
+    tracker = SceneTracker(None, PoseNoise(), 0.1)
+    for _ in range(10):
+        tracker.update(scene([0.5, 0.1, 0.025], 0.7), STILL, STILL, STILL)
+    hidden = scene([np.nan] * 3, 0.7)
+    belief = tracker.update(both(hidden, scene([0.4, -0.1, 0.025])), STILL, STILL, STILL)
+    np.testing.assert_allclose(belief.position, [[0.5, 0.1, 0.025], [0.4, -0.1, 0.025]], atol=1e-3)
+
+
+def test_what_was_never_seen_is_not_believed():
+    tracker, hidden = SceneTracker(None, PoseNoise(), 0.1), scene([np.nan] * 3)
+    seen = both(scene([0.5, 0.1, 0.025]), hidden)
+    assert tracker.believable(seen).identities == ("box",)
+    belief = tracker.update(seen, STILL, STILL, STILL)
+    assert belief.identities == ("box",) and np.isfinite(belief.state).all()

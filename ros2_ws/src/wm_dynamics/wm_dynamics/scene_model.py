@@ -48,8 +48,11 @@ class SceneModel:
     near, not with how many there are.
     """
 
-    def __init__(self, bundle: SceneBundle, table: np.ndarray) -> None:
+    def __init__(self, bundle: SceneBundle, table: np.ndarray, tool_speed: float = 0.0) -> None:
+        """`tool_speed` [m/s]: of the tool at most, 0: as fast as the bundle has learned."""
         self.bundle = bundle
+        fastest = float(np.hypot(bundle.limit[0], bundle.limit[2])) / bundle.step_duration
+        self._limit = bundle.limit * (min(1.0, tool_speed / fastest) if tool_speed else 1.0)
         self._table = np.asarray(table, np.float32).reshape(1, 1, 4)
 
     @property
@@ -60,7 +63,7 @@ class SceneModel:
     @property
     def limit(self) -> np.ndarray:
         """(6,) largest displacement of the tool in a step."""
-        return self.bundle.limit
+        return self._limit
 
     def imagine(
         self,

@@ -110,7 +110,7 @@ class SceneDynamicsNode(WmNode):
             self._beliefs.publish(self._answered[1])  # a simulator in lockstep still waits
             self.counts["repeated"] += 1
             return
-        seen, tool = scene_state(message.objects), self._tool(message)
+        seen, tool = self._tracker.believable(scene_state(message.objects)), self._tool(message)
         if not np.isfinite(tool).all() or not seen.slots or seen.shape.shape[-1] == 0:
             self.reject("bad_observation", "expected objects with outlines and a finite tool state, got others")
             return
@@ -142,12 +142,18 @@ class SceneDynamicsNode(WmNode):
         if self._last is not None:
             steps = round((stamp_ns - self._last[0]) / (1e9 * self._bundle.step_duration))
             leapt = float(np.linalg.norm((tool - self._last[1])[:3])) > LEAP * max(steps, 1)
-            if not 1 <= steps <= 1 + MOST_MISSED or leapt or not self._same_objects(seen):
+            if not 1 <= steps <= 1 + MOST_MISSED or leapt:
                 self.counts["restarts"] += 1
                 self._forget()
+            elif not self._same_objects(seen):
+                self.counts["renewals"] += 1
+                if self._adaptation is not None:
+                    self._adaptation.reset()
+                self._last = stamp_ns, tool
+                return self._tracker.renew(seen)
         if self._last is None:
             self._last = stamp_ns, tool
-            return self._tracker.update(seen, tool, np.zeros(6), np.zeros(6))
+            return self._tracker.renew(seen)
         before_ns, at = self._last
         steps = round((stamp_ns - before_ns) / (1e9 * self._bundle.step_duration))
         move = (tool - at) / steps
@@ -162,7 +168,7 @@ class SceneDynamicsNode(WmNode):
         return belief
 
     def _same_objects(self, seen: SceneState) -> bool:
-        """Whether names and shapes are those of the belief."""
+        """Whether names and shapes are those of the belief; what was never seen is not in it."""
         belief = self._tracker.belief
         outlines = belief.outline.reshape(belief.slots, -1)
         return belief.identities == seen.identities and bool(np.abs(outlines - seen.shape).max() < OTHER_SHAPE)

@@ -47,8 +47,18 @@ class SceneTracker:
             raise ValueError("expected an observed scene, none was seen yet")
         return self._belief
 
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Names of what is believed; none before anything was seen."""
+        return () if self._belief is None else self._belief.identities
+
     def reset(self) -> None:
         self._belief = None
+
+    def believable(self, seen: SceneState) -> SceneState:
+        """The objects that are seen now or known: of others nobody knows where they are."""
+        visible = np.isfinite(seen.position).all(-1)
+        return seen.only([i for i, name in enumerate(seen.identities) if visible[i] or name in self.identities])
 
     def expected(self, tool: np.ndarray, move: np.ndarray, before: np.ndarray) -> SceneBelief:
         """What `update` would start from: the belief a step later, before anything is seen of it."""
@@ -70,8 +80,7 @@ class SceneTracker:
         NaN were not seen. `expected`: what `expected` has answered for the same step, where it was asked.
         """
         if self._belief is None or self._belief.identities != seen.identities:
-            self._begin(seen)
-            return self.belief
+            return self.renew(seen)
         belief, self.surprise = expected or self._predicted(tool, move, before), 0.0
         visible = np.isfinite(seen.position).all(-1)
         for slot in range(belief.slots):
@@ -81,15 +90,28 @@ class SceneTracker:
         self._belief = belief
         return belief
 
-    # -- inside --------------------------------------------------------------------------------------------------
+    def renew(self, seen: SceneState) -> SceneBelief:
+        """Other objects are there, or other shapes of them. Of those that are known what was believed stays, where they are not seen now;
+        those that are neither known nor seen are left out.
+        """
+        known, seen = self.identities, self.believable(seen)
+        visible = np.isfinite(seen.position).all(-1)
+        belief = SceneBelief.of(seen)
+        belief = replace(belief, variance=np.tile(self._noise.variance, (belief.slots, 1)))
+        belief.state[:, VELOCITY] = 0.0
+        for slot, name in enumerate(seen.identities):
+            if name in known:
+                before = self.belief.slot(name)
+                belief.code[slot] = self.belief.code[before]
+                if not visible[slot]:
+                    belief.state[slot], belief.variance[slot] = self.belief.state[before], self.belief.variance[before]
+        self._belief, self.surprise = belief, 0.0
+        self._levelled(belief)
+        self._innovations = np.zeros((belief.slots, MEMORY, 2, 3))
+        self._looks = np.full((belief.slots, LOOKS, 4), np.nan)  # the last positions [m] and headings [rad] seen
+        return belief
 
-    def _begin(self, seen: SceneState) -> None:
-        first = SceneBelief.of(seen)
-        self._belief = replace(first, variance=np.tile(self._noise.variance, (first.slots, 1)))
-        self._belief.state[:, VELOCITY] = 0.0
-        self._levelled(self._belief)
-        self._innovations = np.zeros((first.slots, MEMORY, 2, 3))
-        self._looks = np.full((first.slots, LOOKS, 4), np.nan)  # the last positions [m] and headings [rad] seen
+    # -- inside --------------------------------------------------------------------------------------------------
 
     def _predicted(self, tool: np.ndarray, move: np.ndarray, before: np.ndarray) -> SceneBelief:
         belief = self.belief

@@ -25,4 +25,4 @@ def surface(*objects: tuple[Solid, float, float, float], hidden: tuple[float, fl
     if hidden is not None:
         seen &= np.linalg.norm(places - hidden[:2], axis=-1) > hidden[2]
         height[~seen] = 0.0
-    return Surface(LOWER, height, seen)
+    return Surface(LOWER, height, seen, np.zeros((3, *seen.shape)))

@@ -79,6 +79,8 @@ class SceneCameraNode(CameraNode):
             self._forget()
         self._tool = tool.values[:3].copy()
         surface = self._camera.look(frames, q, opening)
+        if not self._camera.settled:
+            return None
         scene = self._eye.look(surface, tool.values, self._believed)
         if not scene.slots:
             self.reject("nothing_seen", "expected an object on the table, nothing stands there")

@@ -46,9 +46,13 @@ class Progress:
         within = bool(self.goal.reached(scene))
         self._near = within and unseen_s <= LOOK_AFTER
         self._inside = self._inside + 1 if within and unseen_s <= SEEN_WITHIN else 0
+        self.passed(stamp_ns)
+        self.steps += 1
+
+    def passed(self, stamp_ns: int) -> None:
+        """Time goes on, with a belief or without one that can be used."""
         self._begin_ns = stamp_ns if self._begin_ns is None else self._begin_ns
         self._now_ns = stamp_ns
-        self.steps += 1
 
     @property
     def duration(self) -> float:

@@ -55,6 +55,7 @@ class ScenePlannerNode(PlanningNode):
             5.0,
         ),
         Param("axes", ", ".join(AXES), "of the tool that may be used; text, for in YAML a lone y is a yes"),
+        Param("tool_speed", 0.0, "[m/s] of the tool at most; 0: as fast as the bundle has learned", 0.0, 2.0),
         Param("planner", Search.kind, "the search around a push", choices=KINDS),
         Param("proposals", SceneSettings.proposals, "of pushes imagined in one cycle", 1, 2000),
         Param("looks", SceneSettings.looks, "cycles with proposals before one is taken", 1, 20),
@@ -86,7 +87,7 @@ class ScenePlannerNode(PlanningNode):
             raise ConfigError(f"parameter 'axes': expected some of {list(AXES)}, got {sorted(unknown)} too")
         bounds = self._robot.tool_bounds
         self._region = region_within(bounds.lower, bounds.upper)
-        model = SceneModel(self._bundle, np.array(self.value("table")))
+        model = SceneModel(self._bundle, np.array(self.value("table")), self.value("tool_speed"))
         settings = SceneSettings(
             self.value("proposals"), self.value("looks"), Search(self.value("planner")), axes=tuple(axes)
         )
@@ -164,6 +165,8 @@ class ScenePlannerNode(PlanningNode):
             self._pursuit.end("cancelled")
         problem = self._problem(message, stamp_ns)
         progress = self._pursuit.progress
+        if progress is not None:
+            progress.passed(stamp_ns)
         if problem:
             self.reject("holds", problem)
             return self._core.hold(effective_ns, problem), Command.HOLD

@@ -11,6 +11,8 @@ from scipy import ndimage
 from wm_core.rotations import wrapped
 from wm_core.scene import SceneState
 from wm_core.solid import POINTS
+from wm_perception.scene.parts import PartsModel
+from wm_perception.scene.shapes import MOST, TOP, Shape, looked_around, shapes_of
 from wm_perception.scene.surface import CELL, Surface
 from wm_perception.scene.template import Template, fitted, seen_template
 
@@ -23,9 +25,8 @@ OF_HAND = 0.15  # [m] from the tool within which something new may be a part of 
 LOOKS = 3  # in which something new must be seen
 SAME = 0.015  # [m] between two looks at the same object, before it has a name
 LOST, GONE = 3, 25  # looks at an empty place after which an object is looked for elsewhere; is gone
-HALF, WHOLE = 0.5, 0.95  # shares of what is around something new that is looked at: to begin with; to know its shape
+HALF = 0.5  # share of what is around something new that must be looked at
 ALIKE = 0.3  # share by which area and height of what is found again may differ
-TOP = 0.9  # quantile of heights that is an object's top
 TALLER = 0.015  # [m] above where its top is expected that cells may be an object's
 LIFTED = 0.045  # [m] the same, of one that may have been lifted
 ROUNDS = 2  # of sharing out what several objects may cover
@@ -57,7 +58,9 @@ class _New:
 class SceneEye:
     """Keeps the objects of one scene. Names are object_0, object_1, ... in the order in which they were first seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, parts: PartsModel | None = None) -> None:
+        """`parts`: takes apart what touches; without it what touches when it is first seen is one object."""
+        self._parts = parts
         self.reset()
 
     def reset(self) -> None:
@@ -78,11 +81,13 @@ class SceneEye:
             owner, shared = self._owners(places, heights, poses, tool)
             for number, (each, pose) in enumerate(zip(self.objects, poses, strict=True)):
                 self._follow(each, surface, index, places, heights, owner == number, pose)
+                if each.found and not each.whole and not _by_hand(each, each.pose, tool):
+                    self._completed(each, surface, index[owner == number])
             if not shared:
                 break
             poses = [np.array([*each.pose, each.top]) for each in self.objects]  # by which they share better
         self._looked_for()
-        self._births(surface, index, places, heights, owner < 0, tool)
+        self._births(surface, index[owner < 0], tool)
         self._begun = True
         return self._state()
 
@@ -100,7 +105,7 @@ class SceneEye:
             near = np.linalg.norm(places - pose[:2], axis=1) < each.template.radius + MOVING
             off = np.full(len(places), np.inf)
             off[near] = each.template.beside(places[near], pose)
-            by_hand = bool(np.linalg.norm(tool[:2] - pose[:2]) < each.template.radius + NEAR_HAND)
+            by_hand = _by_hand(each, pose, tool)
             mine = (off < (MOVING if by_hand else REACH)) & (heights < pose[3] + TALLER)
             shared |= bool((mine & (owner >= 0)).any())
             better = mine & (off < least)
@@ -143,8 +148,6 @@ class SceneEye:
             found = fitted(each.template, surface, free, places[mine], pose[:3])
             each.pose = np.array([found[0], found[1], wrapped(found[2])])
             each.top, each.found = float(np.quantile(heights[mine], TOP)), True
-            if not each.whole:
-                self._completed(each, surface, index[mine])
             return
         each.pose, each.top, each.found = pose[:3], float(pose[3]), False
 
@@ -161,45 +164,43 @@ class SceneEye:
         """The shape of an object of which something was hidden at first, now that nothing is; its frame stays."""
         cells = np.zeros(surface.seen.shape, bool)
         cells[tuple(index.T)] = True
-        if _looked_around(surface, cells) > WHOLE:
-            each.template, each.whole = seen_template(surface, cells, each.top, each.pose)[0], True
+        if looked_around(surface, cells, each.top) > MOST:
+            each.template, each.whole = seen_template(surface, cells, each.template.height, each.pose)[0], True
 
-    def _births(
-        self,
-        surface: Surface,
-        index: np.ndarray,
-        places: np.ndarray,
-        heights: np.ndarray,
-        free: np.ndarray,
-        tool: np.ndarray,
-    ) -> None:
-        """New objects, and lost ones that are found again, out of the cells that belong to nobody."""
+    def _births(self, surface: Surface, index: np.ndarray, tool: np.ndarray) -> None:
+        """New objects, and lost ones that are found again, out of the cells (n, 2) that belong to nobody."""
         left = np.zeros(surface.seen.shape, bool)
-        left[tuple(index[free].T)] = True
+        left[tuple(index.T)] = True
         labels, count = ndimage.label(left, np.ones((3, 3)))
-        number = labels[tuple(index.T)]
         found: list[_New] = []
         for label in range(1, count + 1):
-            mine = number == label
-            area = mine.sum() * surface.cell**2
-            looked_around = _looked_around(surface, labels == label)
-            if not SMALLEST < area < LARGEST or looked_around < HALF:
+            together = labels == label
+            if together.sum() * surface.cell**2 < SMALLEST:
                 continue
-            middle = places[mine].mean(0)
-            if self._begun and np.linalg.norm(middle - tool[:2]) < OF_HAND:
-                continue
-            height = float(np.quantile(heights[mine], TOP))
-            if self._again(places[mine], middle, height, area, surface, occupied=labels == label):
-                continue
-            before = next((new for new in self._new if np.linalg.norm(new.middle - middle) < SAME), None)
-            new = _New(middle, 1 if before is None else before.looks + 1)
-            if new.looks < LOOKS and self._begun:
-                found.append(new)
-                continue
-            template, pose = seen_template(surface, labels == label, height)
-            whole = looked_around > WHOLE
-            self.objects.append(Seen(f"object_{len(self.objects)}", template, pose, height, whole=whole))
+            touching = [together] if self._parts is None else self._parts.apart(surface, together)
+            for shape, cells in zip(shapes_of(surface, touching), touching, strict=True):
+                if (new := self._born(surface, shape, cells, tool)) is not None:
+                    found.append(new)
         self._new = found
+
+    def _born(self, surface: Surface, shape: Shape, cells: np.ndarray, tool: np.ndarray) -> _New | None:
+        """An object, or a lost one, of cells that belong to nobody; what must be looked at again, before it is one."""
+        area = cells.sum() * surface.cell**2
+        if not SMALLEST < area < LARGEST or looked_around(surface, cells) < HALF:
+            return None
+        places = surface.places(np.argwhere(cells))
+        middle = places.mean(0)
+        if self._begun and np.linalg.norm(middle - tool[:2]) < OF_HAND:
+            return None
+        if self._again(places, middle, shape.top, area, surface, occupied=cells):
+            return None
+        before = next((new for new in self._new if np.linalg.norm(new.middle - middle) < SAME), None)
+        new = _New(middle, 1 if before is None else before.looks + 1)
+        if new.looks < LOOKS and self._begun:
+            return new
+        template, pose = seen_template(surface, shape.cells, shape.height)
+        self.objects.append(Seen(f"object_{len(self.objects)}", template, pose, shape.top, whole=shape.whole))
+        return None
 
     def _again(
         self, places: np.ndarray, middle: np.ndarray, height: float, area: float, surface: Surface, occupied: np.ndarray
@@ -242,7 +243,6 @@ class SceneEye:
         )
 
 
-def _looked_around(surface: Surface, cells: np.ndarray) -> float:
-    """Share of what is around some cells (X, Y) that is looked at: all of it, where nothing of the object is hidden."""
-    ring = ndimage.binary_dilation(cells, iterations=2) & ~cells
-    return float(surface.seen[ring].mean()) if ring.any() else 0.0
+def _by_hand(each: Seen, pose: np.ndarray, tool: np.ndarray) -> bool:
+    """Whether the hand at `tool` (6,) is so near to an object at a pose that it may move it, and hides something of it."""
+    return bool(np.linalg.norm(tool[:2] - pose[:2]) < each.template.radius + NEAR_HAND)

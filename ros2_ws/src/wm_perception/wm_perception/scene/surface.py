@@ -29,11 +29,14 @@ LOW = 0.010  # [m] above which something stands on the table
 
 @dataclass(frozen=True)
 class Surface:
-    """A map of cells: `height` (X, Y) [m], 0 where nobody looked; `seen` (X, Y) bool; `lower` (2,) [m]: its corner."""
+    """A map of cells: `height` (X, Y) [m], 0 where nobody looked; `seen` (X, Y) bool; `colour` (3, X, Y) 0..1; `lower` (2,) [m]: its
+    corner.
+    """
 
     lower: np.ndarray
     height: np.ndarray
     seen: np.ndarray
+    colour: np.ndarray
     cell: float = CELL
 
     @property
@@ -60,15 +63,20 @@ class SurfaceCamera:
     def __init__(self, rig: CameraRig, kinematics: Kinematics) -> None:
         bounds = kinematics.robot.tool_bounds
         lower, upper = bounds.lower[:2] - AROUND, bounds.upper[:2] + AROUND
-        self._rig = {camera.name: camera for camera in rig.cameras}
+        self.cameras = {camera.name: camera for camera in rig.cameras}
         self._mask, self._kinematics = RobotMask(kinematics), kinematics
         self._hand = Hand.of(kinematics.robot)
         rows, columns = np.ceil((upper - lower) / CELL).astype(int)
         self._spec = BevSpec(float(lower[0]), float(lower[1]), CELL, int(rows), int(columns), HIGHEST)
         self._projectors = Projectors(rig, self._spec)
-        self._levels = {name: TableLevel((lower + upper) / 2) for name in self._rig}
-        self._shifts = CameraShifts(list(self._rig))
+        self._levels = {name: TableLevel((lower + upper) / 2) for name in self.cameras}
+        self._shifts = CameraShifts(list(self.cameras))
         self._looks = 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether there were looks enough to know how the cameras stand: before, what two of them see is smeared."""
+        return self._looks >= FIRST
 
     def look(self, frames: Mapping[str, CameraFrame], q: np.ndarray, opening: float) -> Surface:
         """Frames of one instant by camera of the rig, at arm joints `q` (n,) [rad] and an opening [m] of the fingers.
@@ -87,9 +95,8 @@ class SurfaceCamera:
             self._shift(maps)
         self._looks += 1
         fused = fuse(list(maps.values()))
-        return Surface(
-            np.array([self._spec.x_min, self._spec.y_min]), fused[0] * HIGHEST, fused[4] > 0, self._spec.cell
-        )
+        lower = np.array([self._spec.x_min, self._spec.y_min])
+        return Surface(lower, fused[0] * HIGHEST, fused[4] > 0, fused[1:4], self._spec.cell)
 
     def _fingers(self, q: np.ndarray, opening: float) -> list[Box]:
         """Boxes around the fingers as they are open, which the robot's mask takes for closed."""
@@ -107,7 +114,7 @@ class SurfaceCamera:
         K = np.array(frame.K, float)
         K[:2] /= THIN
         height, width = thin.shape
-        base = Projector(K, self._rig[name].T_table_optical, height, width, self._spec)
+        base = Projector(K, self.cameras[name].T_table_optical, height, width, self._spec)
         before = level.plane.copy()
         level.add(base.points(thin)[0])
         if np.abs(level.plane - before).max() > MATTERS:
@@ -123,6 +130,6 @@ class SurfaceCamera:
 
     def _corrected(self, name: str) -> np.ndarray:
         """A camera's (4, 4), put right by the table and by what other cameras see."""
-        pose = self._levels[name].correction @ self._rig[name].T_table_optical
+        pose = self._levels[name].correction @ self.cameras[name].T_table_optical
         pose[:2, 3] += self._shifts.shifts[name]
         return pose

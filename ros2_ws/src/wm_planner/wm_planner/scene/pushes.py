@@ -49,12 +49,13 @@ def propose(
     count: int,
     rng: np.random.Generator,
     *,
+    fastest: float = FAST,
     leaning: bool = False,
     anywhere: frozenset[int] = frozenset(),
 ) -> Pushes | None:
     """`count` pushes at most of the targets' objects, the farther ones more often; `others`: prisms that the hand keeps clear of, one
-    for each object. `lower`, `upper` (6,): of tool states. `leaning`: the hand may be pitched. `anywhere`: slots of objects that are
-    touched at any height, for the usual one has moved nothing. None where nothing can be touched.
+    for each object. `lower`, `upper` (6,): of tool states. `fastest` [m]: of a step. `leaning`: the hand may be pitched. `anywhere`:
+    slots of objects that are touched at any height, for the usual one has moved nothing. None where nothing can be touched.
     """
     if not targets:
         return None
@@ -65,6 +66,7 @@ def propose(
     ahead = [target.ahead(belief.state[target.slot, :2]) for target in targets]
     for number in chosen:
         start, heading, speed = _push(pushed[number], ahead[number], off[number], hand, lower, upper, rng, leaning)
+        speed = min(speed, fastest)
         starts.append(start)
         headings.append(heading)
         speeds.append(speed)

@@ -124,6 +124,7 @@ class Pushing:
             self.model.horizon,
             count,
             self.rng,
+            fastest=float(self.model.limit[0]),
             leaning=self.leaning,
             anywhere=frozenset([each.slot for each in targets] if anywhere else [slot for slot, _ in self._missed]),
         )

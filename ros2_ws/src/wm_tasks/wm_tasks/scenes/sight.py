@@ -13,7 +13,7 @@ from wm_core.solid import POINTS
 from wm_dynamics.scene_belief import SceneBelief
 from wm_perception.pipeline import CameraFrame
 from wm_perception.scene.eye import SceneEye
-from wm_perception.scene.surface import SurfaceCamera
+from wm_perception.scene.surface import Surface, SurfaceCamera
 from wm_sim.scene_sim import SceneSim
 from wm_tasks.scenes.seen_goal import seen_slot
 
@@ -26,13 +26,15 @@ class CameraSight:
     """Sees the objects of a SceneSim with its cameras. Begin when all objects are in view and at rest."""
 
     def __init__(self, sim: SceneSim, rig: CameraRig) -> None:
-        self._sim, self._rig = sim, {camera.name: camera for camera in rig.cameras}
+        self._sim = sim
         self._camera = SurfaceCamera(rig, sim.kinematics)
         self.eye = SceneEye()
         self._order: list[int] = []
 
     def begin(self, tool: np.ndarray) -> SceneState:
         """The first look of an episode; raises SightError unless each object is seen as one."""
+        while not self._camera.settled:
+            self._surface()
         self.eye.reset()
         seen, truth = self._look(tool), self._sim.scene
         self._order, self._turns, self._offsets = [], [], []
@@ -59,9 +61,12 @@ class CameraSight:
         return self._named(self._look(tool, poses), self._sim.scene)
 
     def _look(self, tool: np.ndarray, expected: dict[str, np.ndarray] | None = None) -> SceneState:
-        frames = {name: CameraFrame(*self._sim.render(name), camera.K) for name, camera in self._rig.items()}
+        return self.eye.look(self._surface(), tool, expected)
+
+    def _surface(self) -> Surface:
+        frames = {name: CameraFrame(*self._sim.render(name), camera.K) for name, camera in self._camera.cameras.items()}
         q = np.asarray(self._sim.arm.joint_state()[1][: len(self._sim.kinematics.joint_names)])
-        return self.eye.look(self._camera.look(frames, q, self._sim.arm.opening()), tool, expected)
+        return self._camera.look(frames, q, self._sim.arm.opening())
 
     def _named(self, seen: SceneState, truth: SceneState) -> SceneState:
         """By the names of the truth, and in the frames in which the truth says how objects are turned."""

@@ -1,0 +1,1 @@
+"""Learning to see objects that touch as several."""
