@@ -1,4 +1,4 @@
-"""Tasks in scenes of several objects through the launch: simulator, perception by the truth, dynamics, planner, guard and controller."""
+"""Tasks in scenes of several objects through the launch: simulator, perception, dynamics, planner, guard and controller."""
 
 import argparse
 import json
@@ -22,20 +22,24 @@ START_S, SETTLED_S = (
 )  # of the wall clock, that a launch takes; that a reset and the judgement of an episode take
 SLOWED = 3.0  # by how much longer than the robot's time an episode may take
 PROTOCOL = """\
-Protocol: scenes, goals and judgement of the benchmark `scenes`, through `arm_sim.launch.py perception:=truth`: poses are the simulator's
-with noise of 3 mm and 3 degrees, commands pass guard and controller. {clock}. Seeds {first} to {last}."""
+Protocol: scenes, goals and judgement of the benchmark `scenes`, through `arm_sim.launch.py perception:={perception}`: {seen};
+commands pass guard and controller. {clock}. Seeds {first} to {last}."""
+SEEN = {
+    "truth": "poses are the simulator's with noise of 3 mm and 3 degrees",
+    "geometry": "objects are seen by the depth of two cameras",
+}
 CLOCKS = {
     "lockstep": "Lockstep: the simulator waits for each command",
     "real time": "Real time: nobody waits, each node is a process of its own",
 }
 
 
-def launch(task: str, clock: str, robot: str, seeds: list[int], folder: Path, results: Results) -> int:
+def launch(task: str, clock: str, robot: str, perception: str, seeds: list[int], folder: Path, results: Results) -> int:
     """Try consecutive seeds in one launch and add their lines; returns how many there are."""
     folder.mkdir(parents=True, exist_ok=True)
     report = (folder / "report.json").absolute()
     words = [f"task:={task}", f"robot:={robot}", f"seed:={seeds[0]}", f"episodes:={len(seeds)}", f"report:={report}"]
-    words += ["perception:=truth", "headless:=true", f"real_time:={str(clock == 'real time').lower()}"]
+    words += [f"perception:={perception}", "headless:=true", f"real_time:={str(clock == 'real time').lower()}"]
     most = START_S + len(seeds) * (SETTLED_S + SLOWED * load_scene_task(task).time_limit)
     with open(folder / "launch.log", "w") as log:
         process = subprocess.Popen(
@@ -54,14 +58,19 @@ def launch(task: str, clock: str, robot: str, seeds: list[int], folder: Path, re
     episodes = json.loads(report.read_text())["episodes"]
     for row in episodes:
         results.add(
-            {k: v for k, v in row.items() if k != "seed"}, task=task, clock=clock, robot=robot, seed=row["seed"]
+            {k: v for k, v in row.items() if k != "seed"},
+            task=task,
+            clock=clock,
+            robot=robot,
+            perception=perception,
+            seed=row["seed"],
         )
     return len(episodes)
 
 
 def tables(lines: list[Line]) -> str:
     rows = []
-    for (task, clock, robot), found in groups(lines, "task", "clock", "robot").items():
+    for (task, clock, robot, seen), found in groups(lines, "task", "clock", "robot", "perception").items():
         results = [line["result"] for line in found]
         won = [each["time_s"] for each in results if each["success"]]
         missed = [each["message"] for each in results if not each["success"]]
@@ -70,6 +79,7 @@ def tables(lines: list[Line]) -> str:
                 task,
                 clock,
                 robot,
+                seen,
                 rate(each["success"] for each in results),
                 f"{np.median(won):.1f}" if won else "-",
                 f"{100 * np.mean([each['others_m'] < 0.02 for each in results]):.0f} %",
@@ -80,6 +90,7 @@ def tables(lines: list[Line]) -> str:
         "task",
         "clock",
         "robot",
+        "perception",
         "success",
         "time, median [s]",
         "others < 2 cm",
@@ -95,27 +106,29 @@ def main() -> int:
     sliding = [name for name in scene_task_names() if load_scene_task(name).slide is None]
     parser.add_argument("--tasks", nargs="+", default=sliding, help="all but those in which objects slide at the start")
     parser.add_argument("--clock", choices=list(CLOCKS), default="lockstep")
+    parser.add_argument("--perception", choices=list(SEEN), default="truth")
     parser.add_argument("--robot", default="panda", help="with a gripper")
     parser.add_argument("--folder", type=Path, default=Path("runs/scene_nodes"), help="of logs and reports")
     parser.add_argument("--json", type=Path, default=None)
     result_options(parser)
     options = parser.parse_args()
     seeds = range(options.seed, options.seed + options.episodes)
-    print(PROTOCOL.format(clock=CLOCKS[options.clock], first=seeds[0], last=seeds[-1]))
+    seen, clock = options.perception, options.clock
+    print(PROTOCOL.format(perception=seen, seen=SEEN[seen], clock=CLOCKS[clock], first=seeds[0], last=seeds[-1]))
     results = recorded("scene_nodes", options, bundle=bundles_dir() / "scene", robot=False)
     keys: list[dict[str, Any]] = []
     for task in options.tasks:
-        common = {"task": task, "clock": options.clock, "robot": options.robot}
+        common = {"task": task, "clock": clock, "robot": options.robot, "perception": seen}
         mine = [{**common, "seed": seed} for seed in seeds]
         for index, run in enumerate(
             missing_runs(seeds, lambda seed, common=common: bool(results.done(**common, seed=seed)))
         ):
             folder = options.folder / time.strftime(f"%Y_%m_%d-%H_%M_%S-{task}-{index}")
-            if not launch(task, options.clock, options.robot, run, folder, results):
+            if not launch(task, clock, options.robot, seen, run, folder, results):
                 raise SystemExit(f"no episode was tried; look at {folder / 'launch.log'}")
         keys += mine
         won = rate(line["result"]["success"] for line in results.lines_of(mine))
-        print(f"{task}, {options.clock}, {options.robot}: {won}", flush=True)
+        print(f"{task}, {clock}, {options.robot}, {seen}: {won}", flush=True)
     return conclude(results.lines_of(keys), tables, options.json)
 
 
