@@ -17,6 +17,7 @@ from wm_core.robot import load_robot
 from wm_core.scene_bundle import SceneBundle
 from wm_core.sensor_spec import load_sensor
 from wm_dynamics.scene_model import SceneModel
+from wm_perception.scene.parts import parts_of
 from wm_planner.scene.decision import SceneSettings
 from wm_planner.scene.refine import Search
 from wm_planner.scene.space import region_within
@@ -111,7 +112,9 @@ def loop_of(task: SceneTask, method: str, bundle: Path, robot: str, change: Chan
         rig = None if method not in SENSORS else CameraRig.load(rig_path(RIG))
         if rig is not None and SENSORS[method]:
             rig = rig.with_sensor(load_sensor(SENSORS[method]))
-        return SceneLoop(task, learned, arm, settings=settings, adapt=method != "unadapted", change=change, rig=rig)
+        parts = None if rig is None else parts_of(bundle)
+        adapt = method != "unadapted"
+        return SceneLoop(task, learned, arm, settings=settings, adapt=adapt, change=change, rig=rig, parts=parts)
     if method == "physics":
         return SceneLoop(task, PhysicsModel, arm, settings=FEW, change=change)
     return SceneLoop(task, (lambda sim: StillModel()) if method == "still" else None, arm, change=change)

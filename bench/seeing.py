@@ -16,12 +16,11 @@ from wm_core.outline import turned
 from wm_core.paths import bundles_dir, rig_path
 from wm_core.rig import CameraRig
 from wm_core.scene import SceneState
-from wm_core.scene_bundle import open_parts
 from wm_core.sensor_spec import load_sensor
 from wm_core.solid import POINTS, Solid
 from wm_data.scenes.crowds import colours_of, seen
 from wm_perception.scene.eye import SceneEye
-from wm_perception.scene.parts import PartsModel
+from wm_perception.scene.parts import parts_of
 from wm_perception.scene.surface import FIRST, SurfaceCamera
 from wm_sim.scene_sim import SceneSim
 from wm_sim.scene_world import load_scene_world
@@ -42,6 +41,8 @@ Protocol: starts of a world are drawn, rendered by two cameras and seen once. An
 {found} mm and whose footprint covers {overlap} % of the union of both; each detection counts once. touching: another is within
 {touches} mm and neither lies on the other. Seeds {first} to {last}."""
 
+shared_parts = cache(parts_of)
+
 
 @cache
 def simulated(world: str, sensor: str) -> tuple[SceneSim, CameraRig]:
@@ -50,12 +51,6 @@ def simulated(world: str, sensor: str) -> tuple[SceneSim, CameraRig]:
         rig = rig.with_sensor(load_sensor(sensor))
     loaded = load_scene_world(world)
     return SceneSim(replace(loaded, table_colour=colours_of(np.random.default_rng(1))), rig=rig), rig
-
-
-@cache
-def parts(bundle: Path) -> PartsModel | None:
-    session = open_parts(bundle)
-    return None if session is None else PartsModel(session)
 
 
 def look(world: str, sensor: str, seed: int, bundle: Path) -> dict[str, Any]:
@@ -71,7 +66,7 @@ def look(world: str, sensor: str, seed: int, bundle: Path) -> dict[str, Any]:
     tool = sim.kinematics.tool(np.asarray(sim.arm.joint_state()[1][: len(sim.kinematics.joint_names)])).values
     kinds, found = kinds_of(sim), {}
     for method in METHODS:
-        eye = SceneEye(parts(bundle) if method == "with parts" else None)
+        eye = SceneEye(shared_parts(bundle) if method == "with parts" else None)
         found[method] = matched(sim.scene, eye.look(surface, tool))
     return {"kinds": kinds, "found": found}
 

@@ -22,6 +22,7 @@ from wm_core.scene_bundle import bundle_facts
 from wm_perception.camera_node import CAMERA_PARAMETERS, CameraNode
 from wm_perception.pipeline import CameraFrame
 from wm_perception.scene.eye import SceneEye
+from wm_perception.scene.parts import parts_of
 from wm_perception.scene.surface import SurfaceCamera
 
 LEAP = 0.06  # [m] that no tool moves in a step: it is another scene
@@ -41,9 +42,10 @@ class SceneCameraNode(CameraNode):
 
     def setup(self) -> None:
         self.setup_cameras()
-        self._id, self._step_duration = bundle_facts(Path(self.value("bundle") or bundles_dir() / "scene"))
+        bundle = Path(self.value("bundle") or bundles_dir() / "scene")
+        self._id, self._step_duration = bundle_facts(bundle)
         self._camera = SurfaceCamera(self._rig, self._kinematics)
-        self._eye = SceneEye()
+        self._eye = SceneEye(parts_of(bundle))
         self._fingers = Fingers(self._robot)
         self._believed: dict[str, np.ndarray] = {}  # x, y, yaw and top by name, a step later than the newest belief
         self._tool: np.ndarray | None = None

@@ -8,9 +8,12 @@ For each cell the network says where the middle of its object's top is, and how 
 | `votes` | (1, 4, X, Y) | from a cell's middle and height to its object's: x, y, z over FAR; logarithm of the deviation over FAR |
 """
 
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 
+from wm_core.scene_bundle import open_parts
 from wm_perception.scene.surface import Surface
 
 HIGH, FAR = 0.1, 0.05  # [m]
@@ -53,6 +56,12 @@ class PartsModel:
         rows, columns = (index - lower).T
         votes = FAR * found[0][:, rows, columns].T
         return votes[:, :3].astype(float), FAR * np.exp(np.clip(votes[:, 3] / FAR, -8.0, 3.0)).astype(float)
+
+
+def parts_of(bundle: Path) -> PartsModel | None:
+    """Of a bundle of scenes; None: it has none. Raises BundleError."""
+    session = open_parts(bundle)
+    return None if session is None else PartsModel(session)
 
 
 def network_input(height: np.ndarray, colour: np.ndarray, seen: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from wm_core.scene import SceneState
 from wm_dynamics.scene_adaptation import SceneAdaptation
 from wm_dynamics.scene_model import SceneDynamics, SceneModel
 from wm_dynamics.scene_tracker import SceneTracker
+from wm_perception.scene.parts import PartsModel
 from wm_planner.scene.clearance import box_prisms
 from wm_planner.scene.decision import Mode, SceneSettings
 from wm_planner.scene.planner import ScenePlanner
@@ -69,15 +70,16 @@ class SceneLoop:
         change: Callable[[SceneSim, np.random.Generator], None] | None = None,
         sight: Callable[[SceneState], SceneState] | None = None,
         rig: CameraRig | None = None,
+        parts: PartsModel | None = None,
     ) -> None:
         """`adapt`: friction and mass are inferred from how objects move. `change`: what is done to the scene after it was drawn, such as
         another friction. `sight`: what is done to what is seen, in each step: an object whose position is NaN is hidden. `rig`: objects
-        are seen by its cameras' depth, in place of the truth with noise.
+        are seen by its cameras' depth, in place of the truth with noise; `parts` takes apart those that touch.
         """
         self.task, self.noise = task, noise or (PoseNoise() if rig is None else BY_DEPTH)
         self.sim = SceneSim(task.world, robot, rig=rig)
         self.driver = ToolDriver(self.sim, PERIOD)
-        self._camera = None if rig is None else CameraSight(self.sim, rig)
+        self._camera = None if rig is None else CameraSight(self.sim, rig, parts)
         self._fixtures = box_prisms(task.world.fixture_boxes)
         self._change, self._adapt, self._sight = change, adapt, sight or (lambda seen: seen)
         self._model = None if model is None else model(self.sim)

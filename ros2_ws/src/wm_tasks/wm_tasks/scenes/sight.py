@@ -13,6 +13,7 @@ from wm_core.solid import POINTS
 from wm_dynamics.scene_belief import SceneBelief
 from wm_perception.pipeline import CameraFrame
 from wm_perception.scene.eye import SceneEye
+from wm_perception.scene.parts import PartsModel
 from wm_perception.scene.surface import Surface, SurfaceCamera
 from wm_sim.scene_sim import SceneSim
 from wm_tasks.scenes.seen_goal import seen_slot
@@ -25,10 +26,10 @@ class SightError(ValueError):
 class CameraSight:
     """Sees the objects of a SceneSim with its cameras. Begin when all objects are in view and at rest."""
 
-    def __init__(self, sim: SceneSim, rig: CameraRig) -> None:
+    def __init__(self, sim: SceneSim, rig: CameraRig, parts: PartsModel | None = None) -> None:
         self._sim = sim
         self._camera = SurfaceCamera(rig, sim.kinematics)
-        self.eye = SceneEye()
+        self.eye = SceneEye(parts)
         self._order: list[int] = []
 
     def begin(self, tool: np.ndarray) -> SceneState:
