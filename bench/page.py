@@ -52,6 +52,8 @@ SECTIONS = (
     "scene_permanence",
     "scene_cost",
     "scene_nodes",
+    "scene_stand_in",
+    "seeing",
     "scene_data",
     "peers",
 )
