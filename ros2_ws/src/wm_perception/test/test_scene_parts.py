@@ -6,7 +6,7 @@ from scene_pictures import BOX, surface
 
 from wm_core.solid import Solid
 from wm_perception.scene.eye import SceneEye
-from wm_perception.scene.parts import FAR, HIGH, PartsModel, grouped, network_input
+from wm_perception.scene.parts import FAR, HIGH, PartsModel, grouped, merged, network_input
 from wm_perception.scene.shapes import shapes_of
 from wm_perception.scene.surface import CELL, Surface
 
@@ -45,6 +45,13 @@ def test_votes_that_agree_are_one_object_and_strays_go_to_the_nearest():
 def test_one_object_stays_one():
     points = np.random.default_rng(1).normal([0.4, 0.0, 0.05], 0.003, (200, 3))
     assert grouped(points, np.ones(200)).max() == 0
+
+
+def test_votes_that_are_unsure_do_not_split_an_object():
+    rng, labels = np.random.default_rng(2), np.repeat([0, 1], 80)
+    points = np.repeat([[0.4, 0.0, 0.05], [0.43, 0.0, 0.05]], 80, 0) + rng.normal(0, 0.002, (160, 3))
+    assert merged(points, np.full(160, 0.002), labels).max() == 1
+    assert merged(points, np.where(labels == 1, 0.012, 0.002), labels).max() == 0
 
 
 def test_what_lies_on_another_has_a_height_of_its_own():

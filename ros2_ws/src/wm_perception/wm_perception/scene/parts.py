@@ -22,6 +22,7 @@ AGREE = np.array([0.018, 0.018, 0.012])  # [m] between votes for the same object
 SURE = 0.004  # [m] deviation of a vote that counts in full; others count less
 FEWEST = 12  # cells of an object
 ALONE = 0.85  # share of all votes with which an object is the only one
+APART = 5.0  # deviations between the middles of two objects; what is nearer may be one whose votes are unsure
 
 
 class PartsModel:
@@ -35,7 +36,7 @@ class PartsModel:
         index = np.argwhere(cells)
         votes, deviation = self._votes(surface, index)
         points = np.column_stack([surface.places(index), surface.height[tuple(index.T)]]) + votes
-        labels = grouped(points, np.minimum(1.0, SURE / deviation))
+        labels = merged(points, deviation, grouped(points, np.minimum(1.0, SURE / deviation)))
         found = []
         for label in range(labels.max() + 1):
             one = np.zeros(cells.shape, bool)
@@ -94,3 +95,20 @@ def grouped(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
     labels = off.argmin(1)
     kept = [label for label in range(len(middles)) if (labels == label).sum() >= FEWEST]
     return off[:, kept].argmin(1) if kept else np.zeros(len(points), int)
+
+
+def merged(points: np.ndarray, deviation: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Labels (n,) in which groups are one that are no farther apart than their votes (n, 3), with a deviation (n,) [m] each, are unsure."""
+    labels = labels.copy()
+    while (count := labels.max() + 1) > 1:
+        mine = [labels == label for label in range(count)]
+        middles = np.array([np.median(points[each], axis=0) for each in mine])
+        unsure = np.array([np.median(deviation[each]) for each in mine])
+        off = np.linalg.norm(middles[:, None] - middles, axis=-1) / np.hypot(unsure[:, None], unsure)
+        np.fill_diagonal(off, np.inf)
+        one, other = np.unravel_index(np.argmin(off), off.shape)
+        if off[one, other] > APART:
+            break
+        labels[labels == other] = one
+        labels = np.unique(labels, return_inverse=True)[1]
+    return labels
