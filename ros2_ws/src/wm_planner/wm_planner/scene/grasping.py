@@ -29,6 +29,7 @@ INTO = 0.015  # [m] above the bottom of a box at which it is let go
 DROPPED = 0.03  # [m] that what is held has moved in the hand
 RETREAT = 0.06  # [m] upwards after letting go
 CLOSING, OPENING_STEPS = 4, 3  # steps
+PATIENCE = 3  # steps in which what is held may rise later than the hand
 TURNED_IN_HAND = 0.5  # [rad] by which what is held may have turned in the hand
 LEAST_TURN = 0.3  # [rad] for which something is picked up that must be picked up again
 AGAIN = 0.02  # [m] of doubt for each [rad] that is left for another grasp
@@ -112,13 +113,14 @@ class PickAndPlace:
             self._waited += 1
             if self._waited <= CLOSING:
                 return grip(tool, self.hand.opening[0], self.limit)
-            self.stage = Stage.LIFT
+            self.stage, self._waited = Stage.LIFT, 0
             self._way = [self._raised(tool, 0.03)]
         if self.stage is Stage.LIFT:
             if not there(tool, self._way[0]):
                 return next_move(tool, self._way[0], self.limit)
-            if belief.bottom[slot] < self._rest + LIFTED:
-                return self._slipped(tool)
+            if belief.bottom[slot] < self._rest + LIFTED:  # the arm may still be on its way
+                self._waited += 1
+                return self._slipped(tool) if self._waited > PATIENCE else np.zeros(6)
             self.held = _in_hand(belief, slot, tool)
             self.stage = Stage.CARRY
             self._way = self._carrying(belief, tool, prisms)
