@@ -1,15 +1,19 @@
 """Objects seen by depth: where they are, how they are turned, and that each keeps its name."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scene_pictures import BOX, TEE, surface
+from scipy.ndimage import binary_erosion
 
-from wm_core.outline import area
+from wm_core.outline import area, distance, turned
 from wm_core.rotations import wrapped
 from wm_core.solid import Solid
-from wm_perception.scene.eye import GONE, LOOKS, SceneEye
+from wm_perception.scene.eye import GONE, LOOKS, SHARP, SceneEye
+from wm_perception.scene.surface import Surface
 from wm_perception.scene.template import fitted, seen_template
 
 AWAY = np.array([0.0, 0.0, 0.3, 0.0, 0.0, 0.0])  # a hand that touches nothing
@@ -124,3 +128,28 @@ def test_a_box_is_known_by_its_walls_and_what_lies_in_it_by_itself():
     inside = surface(*((Solid.box((dx, dy, 0.05)), 0.45 + x, y, 0.0) for dx, dy, x, y in walls), (BOX, 0.45, 0.0, 0.0))
     seen = eye.look(inside, AWAY, {first.identities[box]: np.array([0.45, 0.0, 0.0, 0.05])})
     np.testing.assert_allclose(seen.position[:, :2], [[0.45, 0.0]] * 2, atol=0.005)
+
+
+def test_the_outline_of_what_rests_is_that_of_many_looks():
+    rng, exact = np.random.default_rng(0), surface((BOX, 0.45, 0.0, 0.4))
+
+    def noisy() -> Surface:
+        """Cells at the edge come and go."""
+        lost = exact.occupied & (rng.random(exact.height.shape) < 0.3)
+        lost &= ~binary_erosion(exact.occupied)
+        return replace(exact, height=np.where(lost, 0.0, exact.height))
+
+    def seen(eye: SceneEye) -> np.ndarray:
+        """The outline on the table."""
+        template, pose = eye.objects[0].template, eye.objects[0].pose
+        return turned(template.outline, float(pose[2])) + pose[:2]
+
+    def off(eye: SceneEye) -> float:
+        return float(np.abs(distance(seen(eye), seen(clear))).mean())
+
+    clear, once, eye = SceneEye(), SceneEye(), SceneEye()
+    clear.look(exact, AWAY)
+    once.look(noisy(), AWAY)
+    for _ in range(SHARP):
+        eye.look(noisy(), AWAY)
+    assert off(eye) < 0.5 * off(once) and eye.objects[0].first is None

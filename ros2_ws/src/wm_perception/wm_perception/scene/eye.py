@@ -29,6 +29,8 @@ HALF = 0.5  # share of what is around something new that must be looked at
 ALIKE = 0.3  # share by which area and height of what is found again may differ
 TALLER = 0.015  # [m] above where its top is expected that cells may be an object's
 LIFTED = 0.045  # [m] the same, of one that may have been lifted
+SHARP = 8  # looks at what rests, whose mean is its outline
+UNMOVED = np.array([0.006, 0.006, 0.15])  # [m, m, rad] of an object that rests meanwhile
 ROUNDS = 2  # of sharing out what several objects may cover
 
 
@@ -45,6 +47,16 @@ class Seen:
     whole: bool = True  # nothing of it was hidden when its template was made
     empty: int = 0  # looks that found nothing at its place
     present: bool = True
+    first: "First | None" = None  # while its template is of few looks
+
+
+@dataclass
+class First:
+    """The first looks at an object: `pose` (3,) at which it was found, and in how many of `looks` each cell (X, Y) was its own."""
+
+    pose: np.ndarray
+    covered: np.ndarray
+    looks: int = 1
 
 
 @dataclass
@@ -81,11 +93,11 @@ class SceneEye:
             owner, shared = self._owners(places, heights, poses, tool)
             for number, (each, pose) in enumerate(zip(self.objects, poses, strict=True)):
                 self._follow(each, surface, index, places, heights, owner == number, pose)
-                if each.found and not each.whole and not _by_hand(each, each.pose, tool):
-                    self._completed(each, surface, index[owner == number])
             if not shared:
                 break
             poses = [np.array([*each.pose, each.top]) for each in self.objects]  # by which they share better
+        for number, each in enumerate(self.objects):
+            self._learned(each, surface, index[owner == number], tool)
         self._looked_for()
         self._births(surface, index[owner < 0], tool)
         self._begun = True
@@ -151,6 +163,16 @@ class SceneEye:
             return
         each.pose, each.top, each.found = pose[:3], float(pose[3]), False
 
+    def _learned(self, each: Seen, surface: Surface, index: np.ndarray, tool: np.ndarray) -> None:
+        """What its own cells (n, 2) say of an object's shape, where the hand hides nothing of them."""
+        if not each.found or _by_hand(each, each.pose, tool):
+            each.first = None
+            return
+        if not each.whole:
+            self._completed(each, surface, index)
+        if each.first is not None:
+            self._sharpened(each, each.first, surface, index)
+
     def _looked_for(self) -> None:
         """Count the looks at places where an object is not."""
         for each in self.objects:
@@ -166,6 +188,17 @@ class SceneEye:
         cells[tuple(index.T)] = True
         if looked_around(surface, cells, each.top) > MOST:
             each.template, each.whole = seen_template(surface, cells, each.template.height, each.pose)[0], True
+
+    def _sharpened(self, each: Seen, first: First, surface: Surface, index: np.ndarray) -> None:
+        """The mean of the first looks at an object that rests: the noise of one is in its outline for good."""
+        if (np.abs(each.pose - first.pose) > UNMOVED).any():
+            each.first = None
+            return
+        first.covered[tuple(index.T)] += 1
+        first.looks += 1
+        if first.looks == SHARP:
+            each.template = seen_template(surface, first.covered / SHARP, each.template.height, first.pose)[0]
+            each.pose, each.first = first.pose, None
 
     def _births(self, surface: Surface, index: np.ndarray, tool: np.ndarray) -> None:
         """New objects, and lost ones that are found again, out of the cells (n, 2) that belong to nobody."""
@@ -199,7 +232,9 @@ class SceneEye:
         if new.looks < LOOKS and self._begun:
             return new
         template, pose = seen_template(surface, shape.cells, shape.height)
-        self.objects.append(Seen(f"object_{len(self.objects)}", template, pose, shape.top, whole=shape.whole))
+        first = First(pose, shape.cells.astype(float)) if shape.cells.sum() == cells.sum() else None
+        name = f"object_{len(self.objects)}"
+        self.objects.append(Seen(name, template, pose, shape.top, whole=shape.whole, first=first))
         return None
 
     def _again(

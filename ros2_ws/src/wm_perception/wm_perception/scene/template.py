@@ -56,10 +56,10 @@ class Template:
 def seen_template(
     surface: Surface, cells: np.ndarray, height: float, pose: np.ndarray | None = None
 ) -> tuple[Template, np.ndarray]:
-    """The template of an object that covers cells, a map (X, Y) bool, in the frame at a pose (3,), which is returned too; without one,
-    at the cells' centroid along the axes of the table.
+    """The template of an object that covers cells, a map (X, Y) bool or of shares 0..1, in the frame at a pose (3,), which is returned
+    too; without one, at the cells' centroid along the axes of the table.
     """
-    places = surface.places(np.argwhere(cells))
+    places = surface.places(np.argwhere(np.asarray(cells) > 0.5))
     if pose is None:
         pose = np.array([*places.mean(0), 0.0])
     own = turned(places - pose[:2], -float(pose[2]))
@@ -103,8 +103,8 @@ def fitted(
 
 
 def _outline(surface: Surface, cells: np.ndarray, pose: np.ndarray) -> np.ndarray:
-    """Around cells (X, Y) bool, in the frame at a pose: places (POINTS, 2) [m]. Along each ray the farthest cell counts."""
-    places = surface.places(np.argwhere(cells))
+    """Around cells (X, Y), in the frame at a pose: places (POINTS, 2) [m]. Along each ray the farthest cell counts."""
+    places = surface.places(np.argwhere(np.asarray(cells) > 0.5))
     farthest = float(np.linalg.norm(places - pose[:2], axis=1).max()) + surface.cell
     along = np.arange(0.0, farthest, ALONG)
     rays = turned(RAYS, float(pose[2]))
