@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from sensor_msgs.msg import JointState
 from wm_msgs.msg import Belief, Command, Observation
 
 from wm_core.conversions import scene_state, tool_state
@@ -15,7 +16,7 @@ from wm_core.node_process import run
 from wm_core.params import ConfigError, Param
 from wm_core.paths import bundles_dir
 from wm_core.pose_noise import PoseNoise
-from wm_core.qos import STATE
+from wm_core.qos import LATCHED, STATE
 from wm_core.scene import SceneState, ToolState
 from wm_core.scene_bundle import SceneBundle
 from wm_core.stamps import to_ns
@@ -44,6 +45,11 @@ class SceneDynamicsNode(WmNode):
         ),
         Param("adapt", True, "friction and mass of each object are inferred from how it moves"),
         Param("threads", 1, "onnxruntime threads", 1, 64),
+        Param(
+            "placed_topic",
+            "arm_placed",
+            "where a simulator says that a reset has put the arm: the scene is another one",
+        ),
     )
 
     def __init__(self, **kwargs: object) -> None:
@@ -68,6 +74,7 @@ class SceneDynamicsNode(WmNode):
         # What was executed first: the executor serves what has arrived in this order.
         self.subscribe(Command, "wm/executed", self._on_executed, STATE)
         self.subscribe(Observation, "wm/observation", self._on_observation, STATE)
+        self.subscribe(JointState, self.value("placed_topic"), self._on_placed, LATCHED)
         self.every(1.0, self._report, wall=True)
 
     def start(self) -> None:
@@ -84,6 +91,10 @@ class SceneDynamicsNode(WmNode):
         self._move, self._opening = np.zeros(6), float("nan")  # nan: nothing was commanded
         self._unseen: dict[str, float] = {}
         self._answered: tuple[int, Belief] | None = None
+
+    def _on_placed(self, message: JointState) -> None:
+        self.counts["restarts"] += 1
+        self._forget()
 
     # -- the latency path ----------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from wm_core.node_process import run
 from wm_core.params import Param
 from wm_core.paths import bundles_dir
 from wm_core.pose_noise import BY_DEPTH
-from wm_core.qos import STATE
+from wm_core.qos import LATCHED, STATE
 from wm_core.scene_bundle import bundle_facts
 from wm_perception.camera_node import CAMERA_PARAMETERS, CameraNode
 from wm_perception.pipeline import CameraFrame
@@ -36,6 +36,11 @@ class SceneCameraNode(CameraNode):
         *CAMERA_PARAMETERS,
         Param("position_noise", BY_DEPTH.position, "[m] standard deviation of what is seen, in each axis", 0.0, 0.1),
         Param("rotation_noise", round(BY_DEPTH.rotation, 3), "[rad] the same about each axis", 0.0, 1.0),
+        Param(
+            "placed_topic",
+            "arm_placed",
+            "where a simulator says that a reset has put the arm: the scene is another one",
+        ),
     )
 
     # -- lifecycle -----------------------------------------------------------------------------------------------
@@ -50,6 +55,7 @@ class SceneCameraNode(CameraNode):
         self._believed: dict[str, np.ndarray] = {}  # x, y, yaw and top by name, a step later than the newest belief
         self._tool: np.ndarray | None = None
         self.subscribe(Belief, "wm/belief", self._on_belief, STATE)
+        self.subscribe(JointState, self.value("placed_topic"), self._on_placed, LATCHED)
         self.subscribe_cameras()
 
     def start(self) -> None:
@@ -81,8 +87,8 @@ class SceneCameraNode(CameraNode):
             self._forget()
         self._tool = tool.values[:3].copy()
         surface = self._camera.look(frames, q, opening)
-        if not self._camera.settled:
-            return None
+        while not self._camera.settled:  # a simulator in lockstep waits for an answer to its first images
+            surface = self._camera.look(frames, q, opening)
         scene = self._eye.look(surface, tool.values, self._believed)
         if not scene.slots:
             self.reject("nothing_seen", "expected an object on the table, nothing stands there")
@@ -110,6 +116,10 @@ class SceneCameraNode(CameraNode):
             for name, place, yaw, height in zip(believed.identities, places, yaws, believed.size[:, 2], strict=True)
             if np.isfinite(place).all()
         }
+
+    def _on_placed(self, message: JointState) -> None:
+        self.counts["restarts"] += 1
+        self._forget()
 
     def _on_joints(self, message: JointState) -> None:
         self._fingers.heard(message.name, message.position)
