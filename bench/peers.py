@@ -23,6 +23,7 @@ METHODS = {
     "mujoco": "predictive sampling in MuJoCo with meshes, friction and mass, from true poses without noise",
     "scripted": "a script that sees the truth",
 }
+ROWS = ("task", "method")  # each may be of another commit
 WRONG = 2.0
 PROTOCOL = """\
 Protocol: as in the benchmark `scenes`: the same starts, goals, time limits and judgement for all. What a method knows beyond that

@@ -22,16 +22,11 @@ START_S, SETTLED_S = (
 )  # of the wall clock, that a launch takes; that a reset and the judgement of an episode take
 SLOWED = 3.0  # by how much longer than the robot's time an episode may take
 PROTOCOL = """\
-Protocol: scenes, goals and judgement of the benchmark `scenes`, through `arm_sim.launch.py perception:={perception}`: {seen};
-commands pass guard and controller. {clock}. Seeds {first} to {last}."""
-SEEN = {
-    "truth": "poses are the simulator's with noise of 3 mm and 3 degrees",
-    "geometry": "objects are seen by the depth of two cameras",
-}
-CLOCKS = {
-    "lockstep": "Lockstep: the simulator waits for each command",
-    "real time": "Real time: nobody waits, each node is a process of its own",
-}
+Protocol: scenes, goals and judgement of the benchmark `scenes`, through `arm_sim.launch.py`; commands pass guard and controller.
+perception:=truth: poses are the simulator's with noise of 3 mm and 3 degrees; geometry: objects are seen by the depth of two cameras.
+Lockstep: the simulator waits for each command; real time: nobody waits, each node is a process of its own. Seeds {first} to {last}."""
+PERCEPTIONS = ("truth", "geometry")
+CLOCKS = ("lockstep", "real time")
 
 
 def launch(task: str, clock: str, robot: str, perception: str, seeds: list[int], folder: Path, results: Results) -> int:
@@ -105,8 +100,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=FIRST_TEST_SEED, help="of the first episode")
     sliding = [name for name in scene_task_names() if load_scene_task(name).slide is None]
     parser.add_argument("--tasks", nargs="+", default=sliding, help="all but those in which objects slide at the start")
-    parser.add_argument("--clock", choices=list(CLOCKS), default="lockstep")
-    parser.add_argument("--perception", choices=list(SEEN), default="truth")
+    parser.add_argument("--clock", choices=CLOCKS, default="lockstep")
+    parser.add_argument("--perception", choices=PERCEPTIONS, default="truth")
     parser.add_argument("--robot", default="panda", help="with a gripper")
     parser.add_argument("--folder", type=Path, default=Path("runs/scene_nodes"), help="of logs and reports")
     parser.add_argument("--json", type=Path, default=None)
@@ -114,7 +109,7 @@ def main() -> int:
     options = parser.parse_args()
     seeds = range(options.seed, options.seed + options.episodes)
     seen, clock = options.perception, options.clock
-    print(PROTOCOL.format(perception=seen, seen=SEEN[seen], clock=CLOCKS[clock], first=seeds[0], last=seeds[-1]))
+    print(PROTOCOL.format(first=seeds[0], last=seeds[-1]))
     results = recorded("scene_nodes", options, bundle=bundles_dir() / "scene", robot=False)
     keys: list[dict[str, Any]] = []
     for task in options.tasks:

@@ -36,10 +36,10 @@ KINDS = "alone", "touching", "upper", "lower"
 FOUND, OVERLAP = 0.02, 0.5  # [m] between middles; share of both footprints' union that both cover
 TOUCHES = 0.01  # [m]
 GRID = 0.003  # [m] between the places by which footprints are compared
-PROTOCOL = """\
-Protocol: starts of a world are drawn, rendered by two cameras and seen once. An object is found by a detection whose middle is within
-{found} mm and whose footprint covers {overlap} % of the union of both; each detection counts once. touching: another is within
-{touches} mm and neither lies on the other. Seeds {first} to {last}."""
+PROTOCOL = f"""\
+Protocol: starts of a world are drawn, rendered by two cameras and seen once. An object is found by a detection whose middle is
+within {1000 * FOUND:.0f} mm and whose footprint covers {100 * OVERLAP:.0f} % of the union of both; each detection counts once.
+touching: another is within {1000 * TOUCHES:.0f} mm and neither lies on the other. Seeds {{first}} to {{last}}."""
 
 shared_parts = cache(parts_of)
 
@@ -164,8 +164,7 @@ def main() -> None:
     options.add_argument("--sensors", nargs="+", default=list(SENSORS), choices=SENSORS)
     args = options.parse_args()
     seeds = range(args.seed, args.seed + args.episodes)
-    facts = {"found": round(1e3 * FOUND), "overlap": round(100 * OVERLAP), "touches": round(1e3 * TOUCHES)}
-    print(PROTOCOL.format(first=seeds[0], last=seeds[-1], **facts))
+    print(PROTOCOL.format(first=seeds[0], last=seeds[-1]))
     print("\n".join(f"{name}: {METHODS[name]}" for name in METHODS))
     calls = {
         (world, sensor, seed): (world, sensor, seed, args.bundle)
