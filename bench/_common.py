@@ -27,6 +27,11 @@ def rate(successes: Iterable[bool]) -> str:
     return f"{sum(values)}/{len(values)} = {100 * share:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
 
 
+def most_frequent(reasons: Sequence[str]) -> str:
+    """The one that comes most often; empty where there is none."""
+    return max(sorted(set(reasons)), key=reasons.count) if reasons else ""
+
+
 def stolen_since(before: CpuTimes | None) -> float:
     """Share of CPU time that the host of this virtual machine took since then; 0 where it is not known."""
     shares = before.since() if before else None

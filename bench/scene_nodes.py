@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import FIRST_TEST_SEED, conclude, groups, missing_runs, rate, recorded, result_options, table
+from _common import (
+    FIRST_TEST_SEED,
+    conclude,
+    groups,
+    missing_runs,
+    most_frequent,
+    rate,
+    recorded,
+    result_options,
+    table,
+)
 from _results import Line, Results
 
 from wm_core.atomic import die_with_parent
@@ -78,7 +88,7 @@ def tables(lines: list[Line]) -> str:
                 rate(each["success"] for each in results),
                 f"{np.median(won):.1f}" if won else "-",
                 f"{100 * np.mean([each['others_m'] < 0.02 for each in results]):.0f} %",
-                max(sorted(set(missed)), key=missed.count) if missed else "",
+                most_frequent(missed),
             )
         )
     header = (

@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from _common import FIRST_TEST_SEED, conclude, groups, missing_runs, rate, recorded, result_options, table
+from _common import (
+    FIRST_TEST_SEED,
+    conclude,
+    groups,
+    missing_runs,
+    most_frequent,
+    rate,
+    recorded,
+    result_options,
+    table,
+)
 from _results import Line, Results
 from stand_in import CAMERA, DISTURBANCES, REPORT, START_S, driven_stand_in, of_wm, started, words
 
@@ -58,7 +68,7 @@ def tables(lines: list[Line]) -> str:
                 rate(each["success"] for each in done),
                 f"{np.median(times):.1f}" if times else "-",
                 f"{1000 * np.median([each['distance_m'] for each in done]):.1f}",
-                max(set(missed), key=missed.count) if missed else "",
+                most_frequent(missed),
             )
         )
     header = (

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import groups, parser, rate, recorded, run_cells, table, write_json
+from _common import groups, most_frequent, parser, rate, recorded, run_cells, table, write_json
 from _results import Line
 from _scene_variants import MODELS, SETTINGS, VARIANTS
 
@@ -160,7 +160,7 @@ def tables(lines: list[Line]) -> str:
                 f"{np.median([each['time_s'] for each in won]):.1f}" if won else "-",
                 f"{100 * np.mean([each['others_m'] < 0.02 for each in results]):.0f} %",
                 f"{np.percentile(times, 50):.0f}, {np.percentile(times, 99):.0f}" if len(times) else "-",
-                max(sorted(set(reasons)), key=reasons.count) if reasons else "",
+                most_frequent(reasons),
             )
         )
     header = (

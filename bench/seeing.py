@@ -8,23 +8,22 @@ from typing import Any
 import numpy as np
 from _common import groups, parser, recorded, table, write_json
 from _results import Line
-from matplotlib.path import Path as Polygon
 from scipy.optimize import linear_sum_assignment
-from scipy.spatial.transform import Rotation
 
-from wm_core.outline import turned
+from wm_core.outline import inside, turned
 from wm_core.paths import bundles_dir, rig_path
 from wm_core.rig import CameraRig
 from wm_core.scene import SceneState
 from wm_core.sensor_spec import load_sensor
 from wm_core.solid import POINTS, Solid
-from wm_data.scenes.crowds import colours_of, seen
+from wm_data.scenes.crowds import colours_of
 from wm_perception.scene.eye import SceneEye
 from wm_perception.scene.parts import parts_of
-from wm_perception.scene.surface import FIRST, SurfaceCamera
+from wm_perception.scene.surface import SurfaceCamera
 from wm_sim.scene_sim import SceneSim
 from wm_sim.scene_world import load_scene_world
 from wm_sim.world import WorldError
+from wm_tasks.scenes.sight import surface_of
 
 RIG = "two_cameras_fine"
 METHODS = {
@@ -61,8 +60,8 @@ def look(world: str, sensor: str, seed: int, bundle: Path) -> dict[str, Any]:
     except WorldError:
         return {}
     camera = SurfaceCamera(rig, sim.kinematics)
-    for _ in range(FIRST):  # cameras are put right by the table and each other
-        surface = seen(sim, camera)
+    while not camera.settled:
+        surface = surface_of(sim, camera)
     tool = sim.kinematics.tool(np.asarray(sim.arm.joint_state()[1][: len(sim.kinematics.joint_names)])).values
     kinds, found = kinds_of(sim), {}
     for method in METHODS:
@@ -73,10 +72,7 @@ def look(world: str, sensor: str, seed: int, bundle: Path) -> dict[str, Any]:
 
 def kinds_of(sim: SceneSim) -> list[str]:
     """Of each object whether it is alone, or how it is with others."""
-    scene = sim.scene
-    solids = [
-        body.solid.turned(rotation_of(scene, slot)).moved(scene.position[slot]) for slot, body in enumerate(sim.objects)
-    ]
+    solids = sim.solids
     kinds = ["alone"] * len(solids)
     for slot, one in enumerate(solids):
         for other, its in enumerate(solids):
@@ -89,10 +85,6 @@ def kinds_of(sim: SceneSim) -> list[str]:
             elif kinds[slot] == "alone":
                 kinds[slot] = "touching"
     return kinds
-
-
-def rotation_of(scene: SceneState, slot: int) -> np.ndarray:
-    return Rotation.from_quat(scene.rotation[slot]).as_matrix()
 
 
 def _apart(one: Solid, other: Solid) -> bool:
@@ -134,7 +126,7 @@ def _overlap(one: np.ndarray, other: np.ndarray) -> float:
     both = np.concatenate([one, other])
     axes = (np.arange(low, high, GRID) for low, high in zip(both.min(0), both.max(0), strict=True))
     places = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
-    first, second = Polygon(one).contains_points(places), Polygon(other).contains_points(places)
+    first, second = inside(places, one), inside(places, other)
     return float((first & second).sum() / max((first | second).sum(), 1))
 
 

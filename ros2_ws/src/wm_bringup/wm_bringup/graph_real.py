@@ -22,7 +22,7 @@ from wm_bringup.graph_parts import (
     stop_file,
     supervisor,
 )
-from wm_bringup.graph_scene import GEOMETRY, NOT_WITH_SCENES, by_depth, check_search, scene_bundle, scene_task
+from wm_bringup.graph_scene import GEOMETRY, by_depth, check_no_more, check_search, scene_bundle, scene_task
 from wm_bringup.launch_arguments import REAL_ARGUMENTS, LaunchError, check_arguments
 from wm_bringup.launch_files import GUARD, PERCEPTION, PLANNER, in_order, joint_topic_of, said_to, tool_speed_of
 from wm_core.params import ConfigError
@@ -58,7 +58,7 @@ def arm_real(given: Mapping[str, str]) -> Graph:
         brain = _of_scenes(values, profile, body, rig, planner)
         defaults = config("scene_sim.yaml")
     else:
-        brain, longest = _of_one_object(values, profile, {**body, "rig": rig}, planner)
+        brain, longest = _of_one_object(values, profile, body, rig, planner)
         guard |= longest
         defaults = config("arm_sim.yaml")
     nodes = [lifecycle_node("wm_guard", guard), *brain, scene]
@@ -90,23 +90,21 @@ def arm_real(given: Mapping[str, str]) -> Graph:
 
 
 def _of_one_object(
-    values: Mapping[str, str], profile: RobotProfile, body: Mapping[str, Any], planner: Mapping[str, Any]
+    values: Mapping[str, str], profile: RobotProfile, body: Mapping[str, Any], rig: str, planner: Mapping[str, Any]
 ) -> tuple[list[Node], dict[str, float]]:
-    """The nodes from perception to planner for one object, and the guard's parameters that the task sets; `body`: robot and rig."""
+    """The nodes from perception to planner for one object, and the guard's parameters that the task sets."""
     bundle, registry = bundle_folders(values["bundle"])
     loaded, task = task_of(values["task"], bundle, profile)
     check_planner(values["planner"], bundle)
-    robot = {name: value for name, value in body.items() if name != "rig"}
     nodes = [
-        lifecycle_node("wm_perception", {**body, "bundle": bundle}),
+        lifecycle_node("wm_perception", {**body, "bundle": bundle, "rig": rig}),
         lifecycle_node("wm_dynamics", {"bundle": bundle}),
-        lifecycle_node("wm_planner", {**robot, "bundle": bundle, **planner, "task": task}),
+        lifecycle_node("wm_planner", {**body, "bundle": bundle, **planner, "task": task}),
         bundle_manager(bundle, registry),
     ]
     if values["explore"]:
         minutes = float(values["explore"])
-        explorer = {**robot, "minutes": minutes, "rig": body["rig"], "task": task, "reset": False}
-        explorer.pop("tf_prefix", None)
+        explorer = {"robot": body["robot"], "minutes": minutes, "rig": rig, "task": task, "reset": False}
         nodes.append(process("wm_tasks", "wm_explorer", explorer, ends_all=bool(minutes)))
     return nodes, silence_of(loaded)
 
@@ -115,9 +113,7 @@ def _of_scenes(
     values: Mapping[str, str], profile: RobotProfile, body: Mapping[str, Any], rig: str, planner: Mapping[str, Any]
 ) -> list[Node]:
     """The nodes from perception to planner for scenes of several objects."""
-    for argument, default in NOT_WITH_SCENES.items():
-        if values.get(argument, default) != default:
-            raise LaunchError(f"argument '{argument}': perception:={GEOMETRY} has none of it; leave it out")
+    check_no_more(values, GEOMETRY)
     check_search(values["planner"], GEOMETRY)
     task = None if values["task"] == DEFAULT_TASK else scene_task(values["task"], profile)
     return by_depth(body, rig, scene_bundle(values["bundle"], profile), task, planner)

@@ -44,9 +44,7 @@ NONE = "none"
 def scene_graph(values: Mapping[str, str]) -> Graph:
     """Of the checked arguments of arm_sim.launch.py; raises LaunchError."""
     seeing = values["perception"]
-    for argument, default in NOT_WITH_SCENES.items():
-        if values[argument] != default:
-            raise LaunchError(f"argument '{argument}': perception:={seeing} has none of it; leave it out")
+    check_no_more(values, seeing)
     lockstep, seed = values["real_time"] == "false", int(values["seed"])
     profile, robot = robot_of(values["robot"])
     task, world = _task_and_world(values, profile)
@@ -150,6 +148,13 @@ def scene_task(value: str, robot: RobotProfile) -> SceneTask:
             f"argument 'task': '{task.name}' needs a gripper, robot '{robot.name}' has none; its profile says so"
         )
     return task
+
+
+def check_no_more(values: Mapping[str, str], seeing: str) -> None:
+    """Raises LaunchError for arguments of which scenes have nothing."""
+    for argument, default in NOT_WITH_SCENES.items():
+        if values.get(argument, default) != default:
+            raise LaunchError(f"argument '{argument}': perception:={seeing} has none of it; leave it out")
 
 
 def check_search(planner: str, seeing: str) -> None:

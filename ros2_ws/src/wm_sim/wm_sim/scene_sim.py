@@ -11,7 +11,7 @@ from wm_core.rig import CameraRig
 from wm_core.robot import RobotProfile, load_robot
 from wm_core.rotations import quaternion_of
 from wm_core.scene import SceneState
-from wm_core.solid import POINTS
+from wm_core.solid import POINTS, Solid
 from wm_description.physics import connect, disconnect, draw, pybullet
 from wm_sim.arm_sim import PHYSICS_HZ
 from wm_sim.bodies import make_fixtures, make_table, table_box
@@ -141,6 +141,15 @@ class SceneSim:
             state.appearance,
             self.identities,
         )
+
+    @property
+    def solids(self) -> list[Solid]:
+        """The objects' shapes where they truly are, in the table frame."""
+        poses = [body.pose(self._client) for body in self.objects]
+        return [
+            body.solid.turned(rotation).moved(position)
+            for body, (position, rotation) in zip(self.objects, poses, strict=True)
+        ]
 
     def put(self, slot: int, position: np.ndarray, rotation: np.ndarray, velocity: np.ndarray | None = None) -> None:
         """An object at a pose: (3,) [m], (3, 3); `velocity` (6,) [m/s, rad/s], None: at rest."""

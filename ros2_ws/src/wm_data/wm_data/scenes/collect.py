@@ -1,18 +1,16 @@
 """Collects motions in simulated scenes into shards, in parallel processes; an interrupted collection goes on."""
 
-import os
 from collections.abc import Iterator
-from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from wm_core.atomic import worker_pool
 from wm_core.robot import load_robot
 from wm_core.solid import POINTS
 from wm_core.task import TaskError
 from wm_data.scenes.layout import empty
+from wm_data.scenes.shards import collect_files, one_thread, save
 from wm_sim.scene_sim import SceneSim
 from wm_sim.scene_task import LIMIT, PERIOD
 from wm_sim.scene_world import load_scene_world
@@ -50,20 +48,12 @@ def collect_scenes(
             seed = first_seed + index * episodes + start
             count = min(EPISODES_PER_SHARD, episodes - start)
             shards.append(Shard(world, robot, seed, count, folder / f"{name}_{seed:06d}.npz"))
-    missing = [shard for shard in shards if not shard.file.exists()]
-    with worker_pool(workers) as pool:
-        futures = [pool.submit(collect_shard, shard) for shard in missing]
-        for done, future in enumerate(as_completed(futures), 1):
-            file, motions = future.result()
-            filled = round(20 * done / len(missing))
-            bar = "#" * filled + " " * (20 - filled)
-            print(f"collect [{bar}] {done}/{len(missing)}  {file.name}: {motions} motions", flush=True)
-    return [shard.file for shard in shards]
+    return collect_files("collect", shards, collect_shard, workers)
 
 
-def collect_shard(shard: Shard) -> tuple[Path, int]:
+def collect_shard(shard: Shard) -> tuple[Path, str]:
     """Collect one file; returns it and how many motions it has."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    one_thread()
     sim = SceneSim(load_scene_world(shard.world), load_robot(shard.robot))
     driver = ToolDriver(sim, PERIOD)
     if not sim.hand.grips:
@@ -77,10 +67,8 @@ def collect_shard(shard: Shard) -> tuple[Path, int]:
     for number, record in enumerate(found):
         for name, values in record.items():
             arrays[name][number] = values
-    part = shard.file.with_suffix(".part.npz")
-    np.savez_compressed(part, allow_pickle=False, **arrays)
-    part.replace(shard.file)
-    return shard.file, len(found)
+    save(shard.file, arrays)
+    return shard.file, f"{len(found)} motions"
 
 
 def _episode(sim: SceneSim, driver: ToolDriver, explorer: SceneExplorer, seed: int) -> Iterator[dict[str, np.ndarray]]:

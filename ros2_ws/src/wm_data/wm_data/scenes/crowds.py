@@ -1,24 +1,21 @@
 """Collects maps of crowded scenes with the object that each cell belongs to, in parallel processes; an interrupted collection goes on."""
 
-import os
-from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-from wm_core.atomic import worker_pool
 from wm_core.paths import rig_path
 from wm_core.rig import CameraRig
 from wm_core.robot import load_robot
 from wm_core.sensor_spec import load_sensor
 from wm_data.scenes.layout import SLOTS
-from wm_perception.pipeline import CameraFrame
+from wm_data.scenes.shards import collect_files, one_thread, save
 from wm_perception.scene.surface import Surface, SurfaceCamera
 from wm_sim.scene_sim import SceneSim
 from wm_sim.scene_world import load_scene_world
 from wm_sim.world import WorldError
+from wm_tasks.scenes.sight import surface_of
 
 SCENES_PER_SHARD = 40
 NEAREST = 0.012  # [m] from an object within which a cell may be its own
@@ -43,19 +40,12 @@ def collect_crowds(world: str, scenes: int, folder: Path, first_seed: int, worke
     for start in range(0, scenes, SCENES_PER_SHARD):
         seed, count = first_seed + start, min(SCENES_PER_SHARD, scenes - start)
         shards.append(Crowd(world, seed, count, folder / f"{load_scene_world(world).name}_{seed:06d}.npz"))
-    missing = [shard for shard in shards if not shard.file.exists()]
-    with worker_pool(workers) as pool:
-        futures = [pool.submit(collect_crowd, shard) for shard in missing]
-        for done, future in enumerate(as_completed(futures), 1):
-            filled = round(20 * done / len(missing))
-            bar = "#" * filled + " " * (20 - filled)
-            print(f"crowds [{bar}] {done}/{len(missing)}  {future.result().name}", flush=True)
-    return [shard.file for shard in shards]
+    return collect_files("crowds", shards, collect_crowd, workers)
 
 
-def collect_crowd(shard: Crowd) -> Path:
-    """Collect one file; returns it."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+def collect_crowd(shard: Crowd) -> tuple[Path, str]:
+    """Collect one file; returns it and how many scenes it has."""
+    one_thread()
     rng = np.random.default_rng([shard.first_seed, 79])
     rig = CameraRig.load(rig_path("two_cameras_fine"))
     if rng.random() < 0.5:
@@ -68,27 +58,16 @@ def collect_crowd(shard: Crowd) -> Path:
             sim.reset(seed)
         except WorldError:
             continue
-        found.append(labelled(sim, seen(sim, camera)))
+        found.append(labelled(sim, surface_of(sim, camera)))
     sim.close()
-    part = shard.file.with_suffix(".part.npz")
-    np.savez_compressed(
-        part, allow_pickle=False, **{name: np.stack([each[name] for each in found]) for name in found[0]}
-    )
-    part.replace(shard.file)
-    return shard.file
+    save(shard.file, {name: np.stack([each[name] for each in found]) for name in found[0]})
+    return shard.file, f"{len(found)} scenes"
 
 
 def colours_of(rng: np.random.Generator) -> tuple[float, float, float]:
     """Of a table: red, green and blue, 0..1."""
     red, green, blue = rng.uniform(*COLOURS, 3)
     return float(red), float(green), float(blue)
-
-
-def seen(sim: SceneSim, camera: SurfaceCamera) -> Surface:
-    """What the cameras of a simulator see now."""
-    frames = {name: CameraFrame(*sim.render(name), camera.cameras[name].K) for name in sim.cameras}
-    q = np.asarray(sim.arm.joint_state()[1][: len(sim.kinematics.joint_names)])
-    return camera.look(frames, q, sim.arm.opening())
 
 
 def labelled(sim: SceneSim, surface: Surface) -> dict[str, np.ndarray]:
@@ -100,10 +79,7 @@ def labelled(sim: SceneSim, surface: Surface) -> dict[str, np.ndarray]:
     owner, tops = np.full(surface.seen.shape, -1, np.int8), np.zeros((SLOTS, 3), np.float32)
     least = np.full(len(points), NEAREST)
     slots = np.full(len(points), -1, np.int8)
-    scene = sim.scene
-    for slot, body in enumerate(sim.objects):
-        rotation = Rotation.from_quat(scene.rotation[slot]).as_matrix()
-        solid = body.solid.turned(rotation).moved(scene.position[slot])
+    for slot, solid in enumerate(sim.solids):
         off = np.abs(solid.beyond(points))
         slots[off < least], least = slot, np.minimum(off, least)
         tops[slot] = *((solid.lower + solid.upper) / 2)[:2], solid.upper[2]

@@ -69,7 +69,7 @@ class Crowds:
 
 
 class PartsTraining:
-    """The phase that trains a network, on some scenes, and is judged on others."""
+    """The phase that trains a network; the first scenes are kept out of it, so that others can be judged by them."""
 
     def __init__(self, network: PartsNetwork, crowds: Crowds, steps: int = STEPS) -> None:
         self._network, self._crowds, self._steps = network, crowds, steps

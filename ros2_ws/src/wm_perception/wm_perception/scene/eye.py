@@ -35,6 +35,15 @@ ROUNDS = 2  # of sharing out what several objects may cover
 
 
 @dataclass
+class First:
+    """The first looks at an object: `pose` (3,) at which it was found, and in how many of `looks` each cell (X, Y) was its own."""
+
+    pose: np.ndarray
+    covered: np.ndarray
+    looks: int = 1
+
+
+@dataclass
 class Seen:
     """One object: pose (3,) of its template, `top` [m] its height over the table, what of it was seen lately."""
 
@@ -47,16 +56,7 @@ class Seen:
     whole: bool = True  # nothing of it was hidden when its template was made
     empty: int = 0  # looks that found nothing at its place
     present: bool = True
-    first: "First | None" = None  # while its template is of few looks
-
-
-@dataclass
-class First:
-    """The first looks at an object: `pose` (3,) at which it was found, and in how many of `looks` each cell (X, Y) was its own."""
-
-    pose: np.ndarray
-    covered: np.ndarray
-    looks: int = 1
+    first: First | None = None  # while its template is of few looks
 
 
 @dataclass

@@ -35,7 +35,7 @@ class CameraSight:
     def begin(self, tool: np.ndarray) -> SceneState:
         """The first look of an episode; raises SightError unless each object is seen as one."""
         while not self._camera.settled:
-            self._surface()
+            surface_of(self._sim, self._camera)
         self.eye.reset()
         seen, truth = self._look(tool), self._sim.scene
         self._order, self._turns, self._offsets = [], [], []
@@ -62,12 +62,7 @@ class CameraSight:
         return self._named(self._look(tool, poses), self._sim.scene)
 
     def _look(self, tool: np.ndarray, expected: dict[str, np.ndarray] | None = None) -> SceneState:
-        return self.eye.look(self._surface(), tool, expected)
-
-    def _surface(self) -> Surface:
-        frames = {name: CameraFrame(*self._sim.render(name), camera.K) for name, camera in self._camera.cameras.items()}
-        q = np.asarray(self._sim.arm.joint_state()[1][: len(self._sim.kinematics.joint_names)])
-        return self._camera.look(frames, q, self._sim.arm.opening())
+        return self.eye.look(surface_of(self._sim, self._camera), tool, expected)
 
     def _named(self, seen: SceneState, truth: SceneState) -> SceneState:
         """By the names of the truth, and in the frames in which the truth says how objects are turned."""
@@ -82,3 +77,10 @@ class CameraSight:
             outline = turned(seen.shape[one].reshape(POINTS, 2), -turn) - off[:2]
             shape[slot] = begun_ahead(outline, np.zeros(())).ravel()
         return replace(made, shape=shape, velocity=np.full_like(made.velocity, np.nan))
+
+
+def surface_of(sim: SceneSim, camera: SurfaceCamera) -> Surface:
+    """What the cameras of a simulator see now."""
+    frames = {name: CameraFrame(*sim.render(name), each.K) for name, each in camera.cameras.items()}
+    q = np.asarray(sim.arm.joint_state()[1][: len(sim.kinematics.joint_names)])
+    return camera.look(frames, q, sim.arm.opening())
